@@ -1,0 +1,1 @@
+"""The commands: click and nothing but click, one file per command."""

@@ -1,0 +1,164 @@
+"""
+The error family, named by what the reader does next.
+
+ReconcileError
+├── SettingsError            fix the command line or `reconcile.toml`            exit 2
+├── InputError               fix an input file                                   exit 3
+│   ├── OrderFileError       one file cannot be read as a table of order totals
+│   ├── PaymentFileError     one file cannot be read as a table of payments
+│   ├── TooManyRejects       rows were rejected, more than allowed
+│   └── EmptySide            one side has no rows, or no usable keys
+├── CommerceLayerError       look at Commerce Layer or the way to it             exit 4
+│   ├── AuthError            the credentials are refused, or may not list payments
+│   ├── Unreachable          no usable answer came, after every retry
+│   ├── Refused              the API answered: this request is wrong
+│   ├── WrongMode            live and test would be mixed
+│   ├── MirrorError          the local copy cannot be used as it is
+│   └── IncompletePull       the pull cannot be proved complete
+├── OutputError              look at the disk, the output folder or the warehouse   exit 5
+│   ├── FolderBusy           another run of the same date is under way
+│   └── WarehouseError       the warehouse refused the load
+└── Stopped                  the run is finished and says no                     exit 1
+    ├── LimitExceeded        a `--fail-on` limit is exceeded
+    └── ProofFailed          totals do not add up: a bug in reconcile, nothing is published
+
+Each error has fields first, a message of the form "where: what", and a `hint` with the remedy.
+A row that cannot be read is not an error but a reject (`reconcile.schema.REJECTS`).
+A state that cannot be is an `assert`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ReconcileError(Exception):
+    """Base of every expected error: message for people, remedy in `hint`, exit code of the command."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(ReconcileError):
+    """The command line, the environment or `reconcile.toml` cannot be used. Fix it and start again."""
+
+    exit_code = 2
+
+
+class InputError(ReconcileError):
+    """An input file stops the run. Nothing was published."""
+
+    exit_code = 3
+
+
+class _FileError(InputError):
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str | Path,
+        line: int | None = None,
+        column: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.path = str(path)
+        self.line = line
+        self.column = column
+        where = self.path if line is None else f"{self.path}:{line}"
+        super().__init__(f"{where}: {problem}", hint=hint)
+
+
+class OrderFileError(_FileError):
+    """A file cannot be read as a table of order totals: missing, empty, wrong encoding, a column lacks."""
+
+
+class PaymentFileError(_FileError):
+    """A file cannot be read as a table of payments."""
+
+
+class TooManyRejects(InputError):
+    """More rows were rejected than `--max-rejects` allows. All of them are in `rejects_path`."""
+
+    def __init__(self, message: str, *, rejects: int, rejects_path: Path | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rejects = rejects
+        self.rejects_path = rejects_path
+
+
+class EmptySide(InputError):
+    """One side has no rows, no usable keys, or nothing in common with the other."""
+
+    def __init__(self, message: str, *, side: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.side = side
+
+
+class CommerceLayerError(ReconcileError):
+    """Commerce Layer, or the way to it, stops the pull. What was pulled is kept for the next attempt."""
+
+    exit_code = 4
+
+
+class AuthError(CommerceLayerError):
+    """The credentials are refused, or the token may not do what is asked of it."""
+
+
+class Unreachable(CommerceLayerError):
+    """No usable answer came within the retry budget: connection, timeout, 5xx, 429 or a broken body."""
+
+    def __init__(self, message: str, *, attempts: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.attempts = attempts
+
+
+class Refused(CommerceLayerError):
+    """The API answered with a 4xx that no retry mends. The message holds its own words."""
+
+    def __init__(self, message: str, *, status: int, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+
+
+class WrongMode(CommerceLayerError):
+    """A row's `meta.mode`, the token and the settings do not agree on live or test."""
+
+
+class MirrorError(CommerceLayerError):
+    """The local copy belongs to something else, is in use, or is damaged."""
+
+
+class IncompletePull(CommerceLayerError):
+    """The payments seen do not account for the server's own counts. No report is published."""
+
+
+class OutputError(ReconcileError):
+    """A result cannot be written: disk, rights, output folder, warehouse."""
+
+    exit_code = 5
+
+
+class FolderBusy(OutputError):
+    """Another process holds the lock of this run folder."""
+
+
+class WarehouseError(OutputError):
+    """The warehouse cannot be reached, or refuses the load. Nothing of this load is visible in it."""
+
+
+class Stopped(ReconcileError):
+    """The run came to its end, and its end is no."""
+
+    exit_code = 1
+
+
+class LimitExceeded(Stopped):
+    """A `--fail-on` limit is exceeded. The run folder is published and says so."""
+
+
+class ProofFailed(Stopped):
+    """Totals do not add up: a bug in reconcile. No report is published."""

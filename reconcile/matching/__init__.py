@@ -1,0 +1,1 @@
+"""What counts as a match, said once, and the engines it runs on."""

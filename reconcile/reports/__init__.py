@@ -1,0 +1,1 @@
+"""The result for people and spreadsheets: written from a run folder, never from the network."""

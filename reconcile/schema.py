@@ -1,0 +1,141 @@
+"""
+The tables that cross a boundary: column, Arrow type, unit and source of each, said once.
+
+A table of this module is a `pyarrow.Schema` whose fields carry a `description`; files and frames have exactly
+these columns in this order, also when they are empty. Nothing here reads or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+UTC_MS = pa.timestamp("ms", tz="UTC")
+
+AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
+"""Columns of PAYMENTS that can stand for a payment's amount; the first is the default."""
+
+
+def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ()) -> pa.Schema:
+    return pa.schema(
+        pa.field(name, type_, nullable=name not in required, metadata={"description": description})
+        for name, type_, description in columns
+    )
+
+
+# Sources: https://docs.commercelayer.io/core-api-reference/klarna_payments/object and .../orders/object
+PAYMENTS = _table(
+    ("payment_id", pa.string(), "klarna_payments id, an opaque text"),
+    ("reference", pa.string(), "klarna_payments reference, free text set by the integrator"),
+    ("reference_origin", pa.string(), "klarna_payments reference_origin"),
+    (
+        "mismatched_amounts",
+        pa.bool_(),
+        "klarna_payments mismatched_amounts, as the API said at the time of the pull",
+    ),
+    ("created_at", UTC_MS, "klarna_payments created_at"),
+    ("updated_at", UTC_MS, "klarna_payments updated_at"),
+    ("session_id", pa.string(), "klarna_payments session_id"),
+    ("payment_methods", pa.string(), "klarna_payments payment_methods, canonical JSON"),
+    ("payment_instrument", pa.string(), "klarna_payments payment_instrument, canonical JSON"),
+    ("metadata", pa.string(), "klarna_payments metadata, canonical JSON"),
+    ("payment_gateway_id", pa.string(), "related payment_gateway, null unless asked for"),
+    ("mode", pa.string(), "meta.mode: live or test"),
+    ("order_id", pa.string(), "linked order, an opaque text"),
+    ("order_number", pa.string(), "orders number"),
+    ("order_reference", pa.string(), "orders reference"),
+    ("order_status", pa.string(), "orders status"),
+    ("payment_status", pa.string(), "orders payment_status"),
+    ("currency_code", pa.string(), "orders currency_code, ISO 4217"),
+    ("total_amount_cents", pa.int64(), "orders total_amount_cents, minor units"),
+    ("total_amount_with_taxes_cents", pa.int64(), "orders total_amount_with_taxes_cents, minor units"),
+    ("place_total_amount_cents", pa.int64(), "orders place_total_amount_cents, minor units"),
+    ("placed_at", UTC_MS, "orders placed_at"),
+    ("order_updated_at", UTC_MS, "orders updated_at"),
+    required=("payment_id", "created_at", "updated_at"),
+)
+
+ORDERS = _table(
+    ("reference", pa.string(), "clean key: Unicode NFC, outer white space stripped"),
+    ("order_number", pa.string(), "order number, as text"),
+    ("order_id", pa.string(), "Commerce Layer order id, where the export has it"),
+    ("amount_cents", pa.int64(), "exported order total, minor units of currency_code"),
+    ("currency_code", pa.string(), "ISO 4217"),
+    ("ordered_on", pa.date32(), "date of the order, where the export has it"),
+    ("source_file", pa.string(), "file the row was read from, as given"),
+    ("source_line", pa.int64(), "line (text files) or row number (others) in that file, from 1"),
+    ("reference_raw", pa.string(), "reference exactly as read"),
+    ("amount_raw", pa.string(), "amount exactly as read"),
+)
+
+REJECTS = _table(
+    ("source_file", pa.string(), "file the row was read from, as given"),
+    ("source_line", pa.int64(), "line or row number in that file, from 1"),
+    ("column", pa.string(), "the file's own name of the column"),
+    ("value", pa.string(), "the cell as read"),
+    ("reason", pa.string(), "why it cannot be read"),
+    required=("source_file", "source_line", "reason"),
+)
+
+ITEMS = _table(
+    (
+        "item_id",
+        pa.string(),
+        "stable across runs: digest of payment_id, or of the order row's keys and occurrence",
+    ),
+    ("business_date", pa.date32(), "the date this run stands for"),
+    ("run_id", pa.string(), "the run that wrote this row"),
+    ("status", pa.string(), "the verdict, one of the statuses"),
+    ("kind", pa.string(), "ok, break, timing or info"),
+    ("is_break", pa.bool_(), "kind is break"),
+    ("reference", pa.string(), "clean key of the payment, else of the order row"),
+    ("matched_on", pa.string(), "the pass that paired the rows; null when unpaired"),
+    ("payment_id", pa.string(), "klarna_payments id"),
+    ("payment_reference", pa.string(), "klarna_payments reference, as the API has it"),
+    ("order_id", pa.string(), "of the payment's linked order, else of the order row"),
+    ("order_number", pa.string(), "of the payment's linked order, else of the order row"),
+    ("order_reference", pa.string(), "of the payment's linked order, else of the order row as read"),
+    ("order_source_file", pa.string(), "file of the order row"),
+    ("order_source_line", pa.int64(), "line of the order row"),
+    ("payment_amount_cents", pa.int64(), "amount of the payment by the run's amount_basis, minor units"),
+    ("payment_currency_code", pa.string(), "ISO 4217"),
+    ("order_amount_cents", pa.int64(), "exported order total, minor units"),
+    ("order_currency_code", pa.string(), "ISO 4217"),
+    ("difference_cents", pa.int64(), "payment minus order, minor units; null unless both have one currency"),
+    ("mismatched_amounts", pa.bool_(), "what the API says about its own order; never overwritten"),
+    ("amounts_agree", pa.bool_(), "what we find: difference within tolerance; null when not comparable"),
+    ("order_status", pa.string(), "of the payment's linked order"),
+    ("payment_status", pa.string(), "of the payment's linked order"),
+    ("mode", pa.string(), "live or test"),
+    ("placed_at", UTC_MS, "of the payment's linked order"),
+    ("payment_created_at", UTC_MS, "klarna_payments created_at"),
+    ("payment_updated_at", UTC_MS, "klarna_payments updated_at"),
+    ("first_seen_on", pa.date32(), "business date on which this break was first seen; null for non-breaks"),
+    ("last_seen_on", pa.date32(), "business date on which this break was last seen; null for non-breaks"),
+    ("age_days", pa.int32(), "business_date minus first_seen_on; null for non-breaks"),
+    ("state", pa.string(), "new, open or reopened; null for non-breaks"),
+    ("accepted_reason", pa.string(), "why this break is accepted, null when it is not"),
+    ("accepted_until", pa.date32(), "until when it is accepted"),
+    ("suggestion", pa.string(), "likeliest explanation, never a match"),
+    required=("item_id", "business_date", "status", "kind", "is_break"),
+)
+
+LEDGER_COLUMNS = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
+"""Columns of ITEMS that only the history of runs can fill; the matching leaves them null."""
+
+HISTORY = _table(
+    ("item_id", pa.string(), "as in ITEMS"),
+    ("first_seen_on", pa.date32(), "business date of the first run in which this item was a break"),
+    ("was_open", pa.bool_(), "it was a break in the latest run before this business date"),
+    ("accepted_reason", pa.string(), "why it is accepted; null when it is not"),
+    ("accepted_until", pa.date32(), "until when it is accepted"),
+    required=("item_id", "first_seen_on", "was_open"),
+)
+"""What the ledger knows of breaks before a run: one row per item that ever was a break."""
+
+ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
+"""ITEMS are sorted by these columns: texts by their UTF-8 bytes, nulls last."""
+
+TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS}
+"""Published tables by name."""

@@ -1,0 +1,1 @@
+"""Run folders loaded into warehouses: fixed schemas, idempotent per business date."""

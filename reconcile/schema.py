@@ -137,5 +137,12 @@ HISTORY = _table(
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: texts by their UTF-8 bytes, nulls last."""
 
+# What an item puts at stake: what differs, where both sides were compared and that is the finding; else the whole
+# amount of the side that is there. SQL over ITEMS, as DuckDB reads it; never negative, 0 where no amount is known.
+AT_STAKE_CENTS = """abs(coalesce(
+    CASE WHEN status IN ('matched', 'within_tolerance', 'amount_mismatch', 'flagged_by_api')
+    THEN difference_cents END, payment_amount_cents, order_amount_cents, 0))"""
+AT_STAKE_CURRENCY = "coalesce(payment_currency_code, order_currency_code)"
+
 TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS}
 """Published tables by name."""

@@ -1,0 +1,104 @@
+"""
+Limits that stop the close: `breaks>0`, `amount>100.00EUR`, `percent>0.1`, of one status too.
+
+Knows the notation and the figures of a summary; what exceeds a limit is said in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from reconcile.errors import SettingsError
+from reconcile.money import AmountError, format_amount, parse_amount
+
+_NOTATION = re.compile(
+    r"\s*(?:(?P<status>[a-z_]+)\.)?(?P<measure>[a-z_]+)\s*>\s*(?P<value>[0-9]+(?:\.[0-9]+)?)\s*(?P<currency>[A-Z]{3})?\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: what is measured must not be above `value` (a count, minor units of `currency_code`, percent)."""
+
+    text: str
+    measure: Literal["count", "amount", "percent"]
+    value: Decimal
+    status: str | None = None
+    currency_code: str | None = None
+
+
+def parse_limit(text: str, statuses: Collection[str]) -> Limit:
+    """
+    Return the limit written in `text`; `statuses` are the statuses there are.
+
+    `breaks>0` counts all breaks, `missing_order>3` those of one status; `amount>100.00EUR` adds up what is at
+    stake in one currency; `percent>0.1` takes breaks per hundred items; `missing_order.amount>50EUR` and
+    `missing_order.percent>1` do so for one status.
+
+    Raises SettingsError when the text is none of these.
+    """
+    match = _NOTATION.fullmatch(text)
+    if match is None:
+        raise _unreadable(text)
+    status, measure, value, currency = match["status"], match["measure"], match["value"], match["currency"]
+    if status is None and measure in statuses:
+        status, measure = measure, "count"
+    if status is not None and status not in statuses:
+        raise SettingsError(f'--fail-on "{text}": there is no status {status}', hint=f"one of {', '.join(statuses)}")
+    if measure in ("breaks", "count") and currency is None and "." not in value:
+        return Limit(text.strip(), "count", Decimal(value), status)
+    if measure == "percent" and currency is None:
+        return Limit(text.strip(), "percent", Decimal(value), status)
+    if measure == "amount" and currency is not None:
+        try:
+            return Limit(text.strip(), "amount", Decimal(parse_amount(value, currency)), status, currency)
+        except AmountError as error:
+            raise SettingsError(f'--fail-on "{text}": {error}') from error
+    raise _unreadable(text)
+
+
+def exceeded(limits: Iterable[Limit], figures: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each of `limits` that the figures of a summary exceed."""
+    sentences = []
+    for limit in limits:
+        found = _measured(limit, figures)
+        if found > limit.value:
+            sentences.append(f"{limit.text}: {_in_words(limit, found)}")
+    return sentences
+
+
+def _measured(limit: Limit, figures: Mapping[str, Any]) -> Decimal:
+    lines = [
+        line
+        for line in figures["statuses"]
+        if (line["status"] == limit.status if limit.status else line["kind"] == "break")
+    ]
+    if limit.measure == "amount":
+        amounts = [amount for line in lines for amount in line["amounts"]]
+        return Decimal(sum(a["at_stake_cents"] for a in amounts if a["currency_code"] == limit.currency_code))
+    count = Decimal(sum(line["count"] for line in lines))
+    if limit.measure == "count":
+        return count
+    items = figures["counts"]["items"]
+    return count * 100 / items if items else Decimal(0)
+
+
+def _in_words(limit: Limit, found: Decimal) -> str:
+    what = limit.status or "breaks"
+    if limit.measure == "amount":
+        assert limit.currency_code, "an amount has a currency"
+        return f"{format_amount(int(found), limit.currency_code)} {limit.currency_code} at stake in {what}"
+    if limit.measure == "percent":
+        return f"{found:.3f} % of the items are {what}"
+    return f"{found} {what}" if limit.status is None else f"{found} items are {what}"
+
+
+def _unreadable(text: str) -> SettingsError:
+    return SettingsError(
+        f'--fail-on "{text}": is not a limit',
+        hint='write "breaks>0", "amount>100.00EUR", "percent>0.1", "missing_order>3" or "missing_order.amount>50EUR"',
+    )

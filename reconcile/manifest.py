@@ -1,0 +1,214 @@
+"""
+The run folder: staged beside its place, proved by digests, published by one rename.
+
+Knows folders, locks, digests and `manifest.json`, and nothing of what the files mean. A folder without a
+manifest is not a run folder: the manifest is the last file written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from reconcile.errors import FolderBusy, OutputError
+
+NAME = "manifest.json"
+SUPERSEDED = ".superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """One file of a run folder, or one input: name, SHA-256 in hex, size in bytes, rows where it is a table."""
+
+    path: str
+    sha256: str
+    bytes: int
+    rows: int | None = None
+
+
+def digest_of(path: Path, *, name: str | None = None, rows: int | None = None) -> FileDigest:
+    """Read `path` once and return its digest; `name` stands in for the path in the manifest."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileDigest(name or str(path), sha256, path.stat().st_size, rows)
+
+
+def digest_of_text(*texts: str) -> str:
+    """Return one SHA-256 in hex over several texts, none of which can run into the next."""
+    digest = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A run folder in the making: write files into `folder`, then `publish`."""
+
+    out: Path
+    business_date: date
+    folder: Path
+
+    @property
+    def place(self) -> Path:
+        return self.out / self.business_date.isoformat()
+
+    def publish(self, manifest: dict[str, Any], *, rows: dict[str, int]) -> Path:
+        """
+        Write `manifest.json` with the digest of every file, and put the folder in its place.
+
+        `rows` gives the row count of each table by file name. A folder that stood there is kept as
+        `.superseded/<run_id>`. Readers see the old folder, or none for an instant, or the whole new one.
+        """
+        outputs = [
+            asdict(digest_of(path, name=path.name, rows=rows.get(path.name)))
+            for path in sorted(self.folder.iterdir())
+            if path.is_file()
+        ]
+        for path in self.folder.iterdir():
+            _sync(path)
+        write_json(self.folder / NAME, {**manifest, "outputs": outputs})
+        _sync(self.folder)
+        if self.place.exists():
+            _set_aside(self.place, self.out / SUPERSEDED)
+        self.folder.rename(self.place)
+        _sync(self.out)
+        return self.place
+
+
+@contextlib.contextmanager
+def staged(out: Path, business_date: date) -> Iterator[Staging]:
+    """
+    Lock `business_date` in `out` and give an empty folder beside its place; remove it unless published.
+
+    Raises FolderBusy when another process works on the same date, OutputError when `out` cannot be written.
+    """
+    name = business_date.isoformat()
+    with _locked(out, name), _disk_errors(out):
+        # Whatever a killed run left under this name is worthless: it has no manifest.
+        folder = out / f".{name}.staging"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield Staging(out, business_date, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """
+    Return `manifest.json` of a published run folder.
+
+    Raises OutputError when there is none: the folder is not a run folder, or was never completed.
+    """
+    try:
+        manifest: dict[str, Any] = msgspec.json.decode((folder / NAME).read_bytes())
+    except FileNotFoundError:
+        raise OutputError(
+            f"{folder}: is not a run folder, it has no {NAME}", hint="name a folder that `reconcile run` has written"
+        ) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise OutputError(f"{folder / NAME}: cannot be read: {error}") from error
+    return manifest
+
+
+def altered_files(folder: Path) -> list[str]:
+    """Return a sentence for each file of a run folder that is gone or no longer has its recorded digest."""
+    problems = []
+    for output in read_manifest(folder)["outputs"]:
+        path = folder / output["path"]
+        if not path.is_file():
+            problems.append(f"{output['path']} is missing")
+        elif digest_of(path).sha256 != output["sha256"]:
+            problems.append(f"{output['path']} was changed since it was published")
+    return problems
+
+
+def published(out: Path) -> list[Path]:
+    """Return the published run folders in `out`, oldest business date first."""
+    if not out.is_dir():
+        return []
+    return sorted(path for path in out.iterdir() if _is_date(path.name) and (path / NAME).is_file())
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write `document` as indented UTF-8 JSON, durably, under a temporary name first."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    _sync(partial)
+    partial.rename(path)
+
+
+@contextlib.contextmanager
+def _locked(out: Path, name: str) -> Iterator[None]:
+    with _disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / f".{name}.lock").open("a")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderBusy(
+                f"{out / name}: another run of this date is under way", hint="wait for it, or choose another --out"
+            ) from None
+        # The file stays after the run: removing it would let two later processes lock two different files.
+        yield
+
+
+@contextlib.contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, out) from error
+
+
+def disk_error(error: OSError, out: Path) -> OutputError:
+    """Return the OutputError for an OSError met while writing below `out`, with the remedy."""
+    hints = {
+        errno.ENOSPC: "free some space, or choose another --out; nothing was published",
+        errno.EDQUOT: "free some space, or choose another --out; nothing was published",
+        errno.EACCES: "choose another --out, or change the folder's permissions",
+        errno.EPERM: "choose another --out, or change the folder's permissions",
+        errno.EROFS: "choose another --out: this file system is read-only",
+        errno.ENOTDIR: "choose another --out: a file is in the way",
+        errno.EEXIST: "choose another --out: a file is in the way",
+    }
+    where = error.filename or out
+    return OutputError(f"{where}: cannot be written: {error.strerror or error}", hint=hints.get(error.errno or 0))
+
+
+def _set_aside(place: Path, superseded: Path) -> None:
+    run_id = str(read_manifest(place).get("run_id", "unknown")) if (place / NAME).is_file() else "incomplete"
+    superseded.mkdir(exist_ok=True)
+    kept = superseded / run_id
+    # The same run id means the same inputs and settings: the earlier copy says nothing that this one does not.
+    shutil.rmtree(kept, ignore_errors=True)
+    place.rename(kept)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_date(name: str) -> bool:
+    try:
+        return len(name) == 10 and bool(date.fromisoformat(name))
+    except ValueError:
+        return False

@@ -1,0 +1,343 @@
+"""
+Every setting, said once: `reconcile.toml` < environment (`RECONCILE_…`) < options of the command line.
+
+Knows names, types, defaults and where a value came from, and reports all problems of a source at once.
+Secrets are no settings: they are read here from the environment or a file and travel apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from reconcile.errors import SettingsError
+
+PREFIX = "RECONCILE_"
+FILE_NAME = "reconcile.toml"
+OnEmpty = Literal["fail", "warn"]
+AmountBasis = Literal["total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents"]
+
+
+class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tolerance of one currency, in place of the general one."""
+
+    cents: int | None = None
+    percent: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Where a setting stands in `reconcile.toml`, and what it means."""
+
+    table: str
+    about: str
+    key: str | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of a run. A field's table and key in `reconcile.toml` stand beside its type."""
+
+    organization: Annotated[
+        str | None,
+        In("commercelayer", 'slug of the organization; makes the API host "https://SLUG.commercelayer.io/api"'),
+    ] = None
+    api_url: Annotated[str | None, In("commercelayer", "the API's address, in place of the one of `organization`")] = (
+        None
+    )
+    auth_url: Annotated[
+        str | None, In("commercelayer", "base of /oauth/token; default the host of api_url, if set")
+    ] = None
+    mode: Annotated[
+        Literal["live", "test"] | None,
+        In("commercelayer", "the mode every row must have; default: that of the credentials"),
+    ] = None
+    scope: Annotated[str | None, In("commercelayer", 'scope of the token, such as "market:code:eu"')] = None
+    rate_share: Annotated[float, In("commercelayer", "share of the rate limit to spend, above 0 and up to 1")] = 1.0
+    timeout_seconds: Annotated[float, In("commercelayer", "longest wait for one answer")] = 30.0
+    retry_seconds: Annotated[float, In("commercelayer", "longest time to go on retrying without any progress")] = 300.0
+
+    via: Annotated[Literal["pages"], In("pull", "how payments are read")] = "pages"
+    since: Annotated[str | None, In("pull", "only payments created at or after this date or time (UTC)")] = None
+    until: Annotated[str | None, In("pull", "only payments created before this date or time (UTC)")] = None
+    mirror: Annotated[str, In("pull", "folder of the local copy, from which a broken pull goes on")] = ".reconcile"
+
+    orders: Annotated[tuple[str, ...], In("orders", "order totals: files or patterns", key="files")] = ()
+    currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
+    decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
+    thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
+    delimiter: Annotated[str | None, In("orders", "column separator of text files; default: detected")] = None
+    encoding: Annotated[str | None, In("orders", "encoding of text files; default: UTF-8, or by byte order mark")] = (
+        None
+    )
+    max_rejects: Annotated[int, In("orders", "rows that may be unreadable before the run stops")] = 0
+    reference_column: Annotated[str | None, In("orders.columns", "column of the reference", key="reference")] = None
+    amount_column: Annotated[str | None, In("orders.columns", "column of the order total", key="amount")] = None
+    currency_column: Annotated[str | None, In("orders.columns", "column of the currency", key="currency")] = None
+    order_number_column: Annotated[str | None, In("orders.columns", "column of the number", key="order_number")] = None
+    order_id_column: Annotated[str | None, In("orders.columns", "column of the order id", key="order_id")] = None
+    ordered_on_column: Annotated[str | None, In("orders.columns", "column of the date", key="ordered_on")] = None
+
+    on: Annotated[tuple[str, ...], In("match", "keys to match on, in this order")] = (
+        "reference",
+        "order_number",
+        "order_id",
+    )
+    amount_basis: Annotated[AmountBasis, In("match", "which total of the linked order is the payment's amount")] = (
+        "total_amount_with_taxes_cents"
+    )
+    tolerance_cents: Annotated[int | None, In("match", "largest difference that is no break, in minor units")] = None
+    tolerance_percent: Annotated[str | None, In("match", 'the same in percent of the order total, as text: "0.5"')] = (
+        None
+    )
+    tolerances: Annotated[
+        dict[str, Tolerance],
+        In("match", 'tolerance of a currency, such as { SEK = { cents = 50 }, EUR = { percent = "0.1" } }'),
+    ] = {}
+    lag_days: Annotated[
+        int, In("match", "days a payment or an order row may wait for its counterpart before it is a break")
+    ] = 0
+    group_orders: Annotated[Literal["sum"] | None, In("match", '"sum" adds up order rows of one key first')] = None
+
+    out: Annotated[str, In("run", "folder of the run folders")] = "runs"
+    on_empty_payments: Annotated[OnEmpty, In("run", 'what it means that there are no payments: "fail" or "warn"')] = (
+        "fail"
+    )
+    on_empty_orders: Annotated[OnEmpty, In("run", "the same for order rows")] = "fail"
+    fail_on: Annotated[tuple[str, ...], In("run", 'limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"')] = ()
+    memory_limit: Annotated[str, In("run", "memory the matching may use before it spills to disk")] = "2GB"
+    load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
+
+    def public(self) -> dict[str, Any]:
+        """Return the settings as plain values for the manifest; there is no secret among them."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Client id and secret; neither is shown by `repr`."""
+
+    client_id: str = dataclasses.field(repr=False)
+    client_secret: str = dataclasses.field(repr=False)
+
+
+def load_settings(
+    config: Path | None = None, *, environ: Mapping[str, str], options: Mapping[str, Any] | None = None
+) -> Settings:
+    """
+    Return the settings of `config` (default: `reconcile.toml` in the working directory, if there), `environ`
+    and `options` (None values do not count), the later over the earlier.
+
+    Raises SettingsError that lists every problem of its source.
+    """
+    values: dict[str, Any] = {}
+    path = config or Path(FILE_NAME)
+    if config is not None or path.is_file():
+        values |= _from_toml(path)
+    values |= _from_environment(environ)
+    given = {name: value for name, value in (options or {}).items() if value is not None and value != ()}
+    return _checked(Settings(**values | given))
+
+
+def read_secrets(environ: Mapping[str, str]) -> Secrets:
+    """
+    Return the credentials of `RECONCILE_CLIENT_ID` and `RECONCILE_CLIENT_SECRET`, or of the files that
+    `RECONCILE_CLIENT_ID_FILE` and `RECONCILE_CLIENT_SECRET_FILE` name.
+
+    Raises SettingsError naming what is missing; never with a value in it.
+    """
+    return Secrets(_secret("CLIENT_ID", environ), _secret("CLIENT_SECRET", environ))
+
+
+def parse_moment(text: str, name: str) -> datetime:
+    """
+    Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).
+
+    Raises SettingsError naming the setting `name`.
+    """
+    try:
+        if len(text) == 10:
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            f'{name}: "{text}" is not a date or time', hint='write "2026-11-01" or "2026-11-01T06:00:00Z"'
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def commented_toml() -> str:
+    """Return a `reconcile.toml` that names every setting with its meaning and default, all commented out."""
+    lines = [
+        "# Settings of reconcile. Every line is commented out and shows its default, or an example.",
+        "# The environment (RECONCILE_…) goes over this file, options of the command line over both.",
+        f"# Credentials are no settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
+    ]
+    table = ""
+    for name, (place, _) in _declared().items():
+        if place.table != table:
+            table = place.table
+            lines += ["", f"[{table}]"]
+        lines += [f"# {place.about}", f"# {place.key or name} = {_EXAMPLES.get(name) or _default(name)}"]
+    return "\n".join(lines) + "\n"
+
+
+_EXAMPLES = {
+    "organization": '"my-shop"',
+    "api_url": '"https://my-shop.commercelayer.io/api"',
+    "auth_url": '"https://auth.commercelayer.io"',
+    "mode": '"live"',
+    "scope": '"market:all"',
+    "since": '"2026-01-01"',
+    "until": '"2026-11-01T00:00:00Z"',
+    "orders": '["exports/orders-*.csv"]',
+    "currency": '"EUR"',
+    "thousands": '"."',
+    "delimiter": '";"',
+    "encoding": '"cp1252"',
+    "reference_column": '"Our reference"',
+    "amount_column": '"Gross total"',
+    "currency_column": '"Currency"',
+    "order_number_column": '"Order no."',
+    "order_id_column": '"Commerce Layer id"',
+    "ordered_on_column": '"Order date"',
+    "tolerance_cents": "5",
+    "tolerance_percent": '"0.5"',
+    "tolerances": "{ SEK = { cents = 50 } }",
+    "group_orders": '"sum"',
+    "fail_on": '["breaks>0"]',
+    "load_to": '"duckdb:warehouse.duckdb"',
+}
+
+
+def _default(name: str) -> str:
+    fields = {field.name: field.default for field in msgspec.structs.fields(Settings)}
+    return msgspec.json.encode(fields[name]).decode()
+
+
+def _declared() -> dict[str, tuple[In, Any]]:
+    """Return name → (place, type) of each setting."""
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    return {name: (hint.__metadata__[0], hint.__origin__) for name, hint in hints.items()}
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file", hint="`reconcile init` writes one") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
+    types = {name: type_ for name, (_, type_) in _declared().items()}
+    fields = {(place.table, place.key or name): name for name, (place, _) in _declared().items()}
+    tables = {table for table, _ in fields}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for table, key, value in _entries(document, tables):
+        name = fields.get((table, key))
+        where = f"[{table}] {key}" if table else key
+        if name is None:
+            problems.append(f"{where}: there is no such setting{_nearest(table, key, fields)}")
+            continue
+        try:
+            values[name] = msgspec.convert(value, types[name])
+        except msgspec.ValidationError as error:
+            problems.append(f"{where}: {str(error)[0].lower()}{str(error)[1:]}")
+    if problems:
+        raise SettingsError(
+            f"{path}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
+        )
+    return values
+
+
+def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+    for key, value in document.items():
+        path = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, dict) and path in tables:
+            yield from _entries(value, tables, path)
+        else:
+            yield prefix, key, value
+
+
+def _nearest(table: str, key: str, fields: Mapping[tuple[str, str], str]) -> str:
+    import difflib
+
+    known = {f"[{known_table}] {known_key}" for known_table, known_key in fields}
+    near = difflib.get_close_matches(f"[{table}] {key}", known, n=1, cutoff=0.7)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, (_, type_) in _declared().items():
+        variable = PREFIX + name.upper()
+        text = environ.get(variable)
+        if not text:
+            continue
+        try:
+            if type_ == tuple[str, ...]:
+                values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+            elif name == "tolerances":
+                values[name] = msgspec.json.decode(text, type=type_)
+            else:
+                values[name] = msgspec.convert(text, type_, strict=False)
+        except msgspec.ValidationError as error:
+            problems.append(f"{variable}: {str(error)[0].lower()}{str(error)[1:]}")
+        except msgspec.DecodeError:
+            problems.append(f"{variable}: is not JSON")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return values
+
+
+def _checked(settings: Settings) -> Settings:
+    problems = []
+    if not 0 < settings.rate_share <= 1:
+        problems.append("rate_share must be above 0 and at most 1")
+    for name in ("timeout_seconds", "retry_seconds"):
+        if getattr(settings, name) <= 0:
+            problems.append(f"{name} must be above 0")
+    if settings.decimal not in (".", ","):
+        problems.append('decimal must be "." or ","')
+    if settings.thousands == settings.decimal:
+        problems.append("decimal and thousands must differ")
+    for name in ("max_rejects", "lag_days"):
+        if getattr(settings, name) < 0:
+            problems.append(f"{name} must not be negative")
+    since = settings.since and parse_moment(settings.since, "since")
+    until = settings.until and parse_moment(settings.until, "until")
+    if since and until and since >= until:
+        problems.append("since must be before until")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str:
+    variable, file_variable = PREFIX + name, f"{PREFIX}{name}_FILE"
+    value, file_name = environ.get(variable), environ.get(file_variable)
+    if value and file_name:
+        raise SettingsError(f"{variable} and {file_variable} are both set", hint="keep one of them")
+    if file_name:
+        try:
+            value = Path(file_name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file_variable}: {file_name} cannot be read: {error}") from error
+    if not value:
+        raise SettingsError(
+            f"no credentials: {variable} is not set",
+            hint=f"set {variable}, or {file_variable} to a file that holds it; "
+            "an integration of your Commerce Layer organization has both values",
+        )
+    return value

@@ -1,1 +1,1 @@
-"""A strict stand-in for the Commerce Layer API, for demos and tests. Shares no code with the client."""
+"""The API's stand-in: strict, seeded, with faults on demand. Shares no code with the client."""

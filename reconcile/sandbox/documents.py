@@ -1,0 +1,143 @@
+"""
+Rows to JSON:API documents: resource objects, included resources, links and list figures.
+
+Shape of https://docs.commercelayer.io/core/api-specification and .../including-associations: a relationship has
+`data` only when it is included; sparse fields remove attributes and relationships alike, and a member that would be
+empty is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from reconcile.sandbox.attributes import complete_order
+from reconcile.sandbox.query import Includes, ListQuery, View
+from reconcile.sandbox.resources import TYPES, Relationship, ResourceType
+from reconcile.sandbox.seed import World
+
+Row = dict[str, Any]
+
+_CREDENTIALS = ("client_token", "auth_token")
+
+
+class Renderer:
+    """Renders rows of `world` for one request: `base` is the API's address as the client sees it."""
+
+    def __init__(self, world: World, *, base: str, trace_id: str, view: View) -> None:
+        self._world = world
+        self._base = base
+        self._trace_id = trace_id
+        self._view = view
+        self._included: dict[tuple[str, str], Row] = {}
+
+    def one(self, row: Row, type_name: str) -> Row:
+        """Return the document of a single resource."""
+        return self._with_included({"data": self._resource(row, TYPES[type_name], self._view.includes)})
+
+    def many(self, rows: list[Row], type_name: str, *, query: ListQuery, path: str, count: int) -> Row:
+        """Return the document of one page: `count` is how many rows match in all."""
+        data = [self._resource(row, TYPES[type_name], self._view.includes) for row in rows]
+        pages = -(-count // query.size)
+        document = {
+            "data": data,
+            "meta": {"record_count": count, "page_count": pages},
+            "links": _links(f"{self._base}{path}", query, pages),
+        }
+        return self._with_included(document)
+
+    def _with_included(self, document: Row) -> Row:
+        if self._view.includes:
+            document["included"] = list(self._included.values())
+        return document
+
+    def _resource(self, row: Row, type_: ResourceType, includes: Includes) -> Row:
+        fields = self._view.fields.get(type_.name)
+        url = f"{self._base}/{type_.name}/{row['id']}"
+        resource: Row = {"id": row["id"], "type": type_.name, "links": {"self": url}}
+        attributes = self._attributes(row, type_, fields)
+        if attributes:
+            resource["attributes"] = attributes
+        relationships = self._relationships(row, type_, fields, includes, url)
+        if relationships:
+            resource["relationships"] = relationships
+        resource["meta"] = {
+            "mode": row.get("mode") or self._world.mode,
+            "organization_id": self._world.organization_id,
+            "trace_id": self._trace_id,
+        }
+        return resource
+
+    def _attributes(self, row: Row, type_: ResourceType, fields: frozenset[str] | None) -> Row:
+        if type_.name == "orders" and (fields is None or any(name not in row for name in fields)):
+            row = {"id": row["id"], **complete_order(row)}
+        names = type_.attributes if fields is None else [name for name in type_.attributes if name in fields]
+        attributes = {name: row.get(name) for name in names}
+        if self._world.canary is not None:
+            for name in _CREDENTIALS:
+                if name in attributes:
+                    attributes[name] = f"{self._world.canary}-{attributes[name] or name}"
+        return attributes
+
+    def _relationships(
+        self, row: Row, type_: ResourceType, fields: frozenset[str] | None, includes: Includes, url: str
+    ) -> Row:
+        shown = {}
+        for name, relationship in type_.relationships.items():
+            included = name in includes
+            visible = fields is None or name in fields
+            if not visible and not included:
+                continue
+            # Not listed in `fields`, an included resource is sent without the linkage that would lead to it.
+            linkage = self._linkage(row, name, relationship, includes[name]) if included else None
+            if visible:
+                shown[name] = {"links": {"self": f"{url}/relationships/{name}", "related": f"{url}/{name}"}}
+                if included:
+                    shown[name]["data"] = linkage
+        return shown
+
+    def _linkage(self, row: Row, name: str, relationship: Relationship, includes: Includes) -> Any:
+        target = related(self._world, row, name)
+        if relationship.many:
+            return [self._include(one, relationship.type, includes) for one in target or ()]
+        return None if target is None else self._include(target, relationship.type, includes)
+
+    def _include(self, row: Row, type_name: str, includes: Includes) -> Row:
+        key = (type_name, row["id"])
+        if key not in self._included:
+            self._included[key] = {}  # claimed before it is rendered: includes may lead in circles
+            self._included[key] = self._resource(row, TYPES[type_name], includes)
+        return {"type": type_name, "id": row["id"]}
+
+
+def related(world: World, row: Row, name: str) -> Any:
+    """Return the row behind the to-one relationship `name`, or None; relationships without rows here are empty."""
+    match name:
+        case "order":
+            return world.order_of(row)
+        case "payment_gateway":
+            return world.gateways.find(row["payment_gateway_id"])
+        case "payment_source":
+            return world.payments.find(row["payment_source_id"]) if row.get("payment_source_id") else None
+        case "payment_method":
+            return world.methods.row(1) if row.get("payment_source_id") else None
+        case "payment_methods":
+            return [world.methods.row(1)] if world.methods.row(1)["payment_gateway_id"] == row["id"] else []
+    return None
+
+
+def _links(address: str, query: ListQuery, pages: int) -> Row:
+    """Return first, prev, next, last: past the end there is no next, and prev is simply one less."""
+    links = {"first": _page_link(address, query, 1)}
+    if query.number > 1:
+        links["prev"] = _page_link(address, query, query.number - 1)
+    if query.number < pages:
+        links["next"] = _page_link(address, query, query.number + 1)
+    links["last"] = _page_link(address, query, max(pages, 1))
+    return links
+
+
+def _page_link(address: str, query: ListQuery, number: int) -> str:
+    others: Mapping[str, str] = {k: v for k, v in query.parameters.items() if not k.startswith("page[")}
+    return f"{address}?{urlencode({**others, 'page[number]': number, 'page[size]': query.size})}"

@@ -1,0 +1,92 @@
+"""
+PATCH of a klarna payment: what may be written, what is refused and how, what `_update` does.
+
+Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/update ; codes of the jsonapi-resources
+engine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reconcile.sandbox import answers
+from reconcile.sandbox.seed import World
+
+Row = dict[str, Any]
+
+_TEXTS = ("auth_token", "reference", "reference_origin")
+_WRITABLE = frozenset({*_TEXTS, "metadata", "_update"})
+
+
+def patch_payment(world: World, id_: str, body: bytes) -> Row:
+    """Change the payment `id_` as the document in `body` says and return its row. Raises Refusal."""
+    row = world.payments.find(id_)
+    if row is None:
+        raise answers.not_found(id_)
+    data = _data(body, id_)
+    attributes = data.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise answers.bad_request("attributes must be an object.")
+    for name in attributes:
+        if name not in _WRITABLE:
+            raise answers.param_not_allowed(name)
+    _check_values(attributes)
+    changes = {name: value for name, value in attributes.items() if name != "_update"}
+    changes.update(_order_link(world, data.get("relationships", {})))
+    if attributes.get("_update") is True:
+        if world.order_of({**row, **changes}) is None:
+            raise answers.invalid_value("order", "blank", "can't be blank")
+        # The session at Klarna is written again with the order's amounts of now, so they agree.
+        changes["mismatched_amounts"] = False
+    return world.update(id_, **changes) if changes else row
+
+
+def _data(body: bytes, id_: str) -> Row:
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise answers.bad_request("The request body is not valid JSON.") from error
+    data = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        detail = "The required parameter, data, is missing."
+        raise answers.Refusal(400, "PARAM_MISSING", "Missing Parameter", detail)
+    if data.get("type") != "klarna_payments":
+        raise answers.invalid_resource(str(data.get("type")))
+    if data.get("id") != id_:
+        raise answers.key_not_in_url(str(data.get("id")))
+    for name in data:
+        if name not in {"type", "id", "attributes", "relationships"}:
+            raise answers.param_not_allowed(name)
+    return data
+
+
+def _check_values(attributes: Row) -> None:
+    for name in _TEXTS:
+        if not isinstance(attributes.get(name), str | None):
+            raise answers.invalid_value(name, "invalid", "is not a string")
+    if not isinstance(attributes.get("metadata"), dict | None):
+        raise answers.invalid_value("metadata", "invalid", "is not an object")
+    if not isinstance(attributes.get("_update", False), bool):
+        raise answers.invalid_value("_update", "invalid", "is not a boolean")
+
+
+def _order_link(world: World, relationships: Any) -> Row:
+    if not isinstance(relationships, dict):
+        raise answers.bad_request("relationships must be an object.")
+    for name in relationships:
+        if name != "order":
+            raise answers.param_not_allowed(name)
+    if "order" not in relationships:
+        return {}
+    link = relationships["order"]
+    target = link.get("data") if isinstance(link, dict) else None
+    if not isinstance(target, dict) or target.get("type") != "orders":
+        detail = "order - must exist"
+        raise answers.Refusal(
+            422, "VALIDATION_ERROR", "must exist", detail, pointer="/data/relationships/order", meta={"error": "blank"}
+        )
+    if world.orders.find(str(target.get("id"))) is None:
+        raise answers.not_found(str(target.get("id")))
+    return {"order_id": str(target["id"])}

@@ -1,0 +1,209 @@
+"""
+What the API has: attributes, relationships, and what may be filtered and sorted by, as plain tables.
+
+Schema 7.10.3, klarna_payments and what a reconciliation reaches from there. Nothing here computes.
+
+Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/object and .../orders/object;
+filters and sorts as in the public resource catalogue, https://core.commercelayer.io/api/public/resources .
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MEDIA_TYPE = "application/vnd.api+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """One relationship: the resource type it leads to, whether it is a list, whether `include` accepts it."""
+
+    type: str
+    many: bool = False
+    includable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One resource type as requests may speak of it. `filterable` maps a name to its kind of value."""
+
+    name: str
+    attributes: tuple[str, ...]
+    relationships: dict[str, Relationship]
+    filterable: dict[str, str] = field(default_factory=dict)
+    sortable: frozenset[str] = frozenset()
+    crossings: dict[str, str] = field(default_factory=dict)
+    """Relationships that a filter may cross, and the type behind each."""
+
+
+_COMMON = {
+    "id": "id",
+    "created_at": "time",
+    "updated_at": "time",
+    "reference": "text",
+    "reference_origin": "text",
+    "metadata": "json",
+}
+
+KLARNA_PAYMENTS = ResourceType(
+    name="klarna_payments",
+    attributes=(
+        "session_id",
+        "client_token",
+        "payment_methods",
+        "auth_token",
+        "mismatched_amounts",
+        "payment_instrument",
+        "created_at",
+        "updated_at",
+        "reference",
+        "reference_origin",
+        "metadata",
+    ),
+    relationships={
+        "order": Relationship("orders"),
+        # The concrete type, as the engine renders a polymorphic model; the schema allows both.
+        "payment_gateway": Relationship("klarna_gateways"),
+        "event_stores": Relationship("event_stores", many=True, includable=False),
+    },
+    # `mismatched_amounts` is computed by a method, not a column. Whether a filter on it works is not documented:
+    # here it does not, so that nobody relies on it.
+    filterable=_COMMON,
+    sortable=frozenset({"id", "reference", "reference_origin", "created_at", "updated_at"}),
+    crossings={"order": "orders"},
+)
+
+AMOUNTS = (
+    "subtotal_amount",
+    "shipping_amount",
+    "payment_method_amount",
+    "discount_amount",
+    "adjustment_amount",
+    "gift_card_amount",
+    "total_tax_amount",
+    "subtotal_tax_amount",
+    "shipping_tax_amount",
+    "payment_method_tax_amount",
+    "adjustment_tax_amount",
+    "total_amount",
+    "total_taxable_amount",
+    "subtotal_taxable_amount",
+    "shipping_taxable_amount",
+    "payment_method_taxable_amount",
+    "adjustment_taxable_amount",
+    "total_amount_with_taxes",
+    "fees_amount",
+    "duty_amount",
+    "place_total_amount",
+)
+"""Amounts of an order; each comes as `_cents`, `_float` and `formatted_`."""
+
+_ORDER_BEFORE_AMOUNTS = """
+    number affiliate_code autorefresh place_async status payment_status fulfillment_status guest editable
+    customer_email customer_type language_code currency_code tax_included tax_rate freight_taxable
+    payment_method_taxable adjustment_taxable gift_card_taxable requires_billing_info country_code
+    shipping_country_code_lock coupon_code gift_card_code
+""".split()
+_ORDER_AFTER_AMOUNTS = """
+    skus_count line_item_options_count shipments_count tax_calculations_count validations_count errors_count
+    payment_source_details token cart_url return_url terms_url privacy_url checkout_url placed_at approved_at
+    cancelled_at payment_updated_at fulfillment_updated_at refreshed_at archived_at subscription_created_at
+    expires_at expiration_info circuit_state circuit_failure_count created_at updated_at reference
+    reference_origin metadata
+""".split()
+_TO_ONE = {
+    "market": "markets",
+    "customer": "customers",
+    "shipping_address": "addresses",
+    "billing_address": "addresses",
+    "store": "stores",
+    "default_shipping_method": "shipping_methods",
+    "default_payment_method": "payment_methods",
+    "payment_method": "payment_methods",
+    "payment_source": "klarna_payments",
+    "discount_engine_item": "discount_engine_items",
+    "order_subscription": "order_subscriptions",
+}
+_TO_MANY = """
+    available_payment_methods available_customer_payment_sources available_free_skus available_free_bundles
+    line_items line_item_options stock_reservations stock_line_items stock_transfers shipments payment_options
+    transactions authorizations captures voids refunds returns order_subscriptions order_factories order_copies
+    recurring_order_copies attachments notifications links resource_errors events tags
+""".split()
+
+ORDERS = ResourceType(
+    name="orders",
+    attributes=(
+        *_ORDER_BEFORE_AMOUNTS,
+        *(name for amount in AMOUNTS for name in (f"{amount}_cents", f"{amount}_float", f"formatted_{amount}")),
+        *_ORDER_AFTER_AMOUNTS,
+    ),
+    relationships={
+        **{name: Relationship(type_) for name, type_ in _TO_ONE.items()},
+        **{name: Relationship(name, many=True) for name in _TO_MANY},
+        "event_stores": Relationship("event_stores", many=True, includable=False),
+    },
+    # total_amount_with_taxes_cents is neither filterable nor sortable.
+    filterable={
+        **_COMMON,
+        **dict.fromkeys(("placed_at", "approved_at", "cancelled_at", "payment_updated_at", "archived_at"), "time"),
+        **dict.fromkeys(("number", "status", "payment_status", "fulfillment_status"), "text"),
+        **dict.fromkeys(("currency_code", "country_code", "language_code", "customer_email"), "text"),
+        **dict.fromkeys(("total_amount_cents", "total_tax_amount_cents", "subtotal_amount_cents"), "integer"),
+    },
+    sortable=frozenset(
+        "id number status payment_status fulfillment_status currency_code total_amount_cents placed_at approved_at "
+        "cancelled_at created_at updated_at reference reference_origin".split()
+    ),
+    crossings={"payment_source": "klarna_payments", "payment_method": "payment_methods"},
+)
+
+_GATEWAY_ATTRIBUTES = (
+    "name",
+    "force_payments",
+    "credential_keys",
+    "disabled_at",
+    "created_at",
+    "updated_at",
+    "reference",
+    "reference_origin",
+    "metadata",
+)
+_EVENT_STORES = Relationship("event_stores", many=True, includable=False)
+_GATEWAY_FILTERS = {**_COMMON, "name": "text"}
+
+KLARNA_GATEWAYS = ResourceType(
+    name="klarna_gateways",
+    attributes=_GATEWAY_ATTRIBUTES,
+    relationships={
+        "payment_methods": Relationship("payment_methods", many=True),
+        "event_stores": _EVENT_STORES,
+        "klarna_payments": Relationship("klarna_payments", many=True, includable=False),
+    },
+    filterable=_GATEWAY_FILTERS,
+    sortable=frozenset({"id", "name", "created_at", "updated_at"}),
+)
+PAYMENT_GATEWAYS = ResourceType(
+    name="payment_gateways",
+    attributes=_GATEWAY_ATTRIBUTES,
+    relationships={"payment_methods": Relationship("payment_methods", many=True), "event_stores": _EVENT_STORES},
+    filterable=_GATEWAY_FILTERS,
+    sortable=frozenset({"id", "name", "created_at", "updated_at"}),
+)
+PAYMENT_METHODS = ResourceType(
+    name="payment_methods",
+    attributes=("name", "payment_source_type", "currency_code", "created_at", "updated_at", "metadata"),
+    relationships={"payment_gateway": Relationship("klarna_gateways"), "event_stores": _EVENT_STORES},
+    filterable={**_COMMON, "payment_source_type": "text"},
+)
+
+TYPES = {type_.name: type_ for type_ in (KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS)}
+"""The resource types that have rows here."""
+
+OTHER_TYPES = frozenset(
+    relationship.type
+    for type_ in TYPES.values()
+    for relationship in type_.relationships.values()
+    if relationship.type not in TYPES
+)
+"""Types that exist in the API but have no rows here: `fields[...]` may name them, an include finds none."""

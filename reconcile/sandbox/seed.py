@@ -1,0 +1,365 @@
+"""
+A world: what the stand-in serves, and the changes made to it while it is served.
+
+Comes from the generated shop (`World.generate`) or from two files in the shape of an export (`World.load`).
+Knows payments, orders and how they hang together; knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import random
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from reconcile.errors import InputError
+from reconcile.money import format_amount
+from reconcile.sandbox import times
+from reconcile.sandbox.ids import id_key, id_of
+from reconcile.sandbox.shop import Shop
+from reconcile.sandbox.table import Table
+
+Row = dict[str, Any]
+
+ORGANIZATION_SLUG = "sandbox"
+_ORDER_TIMES = ("created_at", "updated_at", "placed_at")
+_PAYMENT_DEFAULTS: Row = {"payment_methods": [], "metadata": {}, "mismatched_amounts": None}
+_ORDER_DEFAULTS: Row = {"status": "draft", "payment_status": "unpaid", "fulfillment_status": "unfulfilled"}
+_EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
+
+
+class World:
+    """
+    The rows of one organization in one mode.
+
+    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence. `canary` is a text put into every
+    `client_token` and `auth_token` that is served. `now` gives the instant of changes, in microseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *,
+        payments: Table,
+        orders: Table,
+        gateways: Table,
+        methods: Table,
+        mode: str = "live",
+        seed: int = 1,
+        canary: str | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
+        if mode not in {"live", "test"}:
+            raise ValueError(f'mode "{mode}" is neither live nor test')
+        self.payments = payments
+        self.orders = orders
+        self.gateways = gateways
+        self.methods = methods
+        self.mode = mode
+        self.seed = seed
+        self.canary = canary
+        self.organization_slug = ORGANIZATION_SLUG
+        self.organization_id = id_of(id_key(seed, "organizations"), 1)
+        self.lock = threading.RLock()
+        self._now = now or _wall_clock
+
+    @classmethod
+    def generate(
+        cls,
+        payments: int,
+        *,
+        seed: int = 1,
+        mode: str = "live",
+        canary: str | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> World:
+        """Return a world of `payments` generated payments; a million take less than a second."""
+        if payments < 1:
+            raise ValueError("a generated world has at least one payment")
+        shop = Shop(payments, seed)
+        payment_columns = {"created_at": shop.created_at, "updated_at": shop.updated_at, "order": shop.order_of}
+        order_columns = {
+            "created_at": shop.order_created_at,
+            "updated_at": shop.order_updated_at,
+            "placed_at": shop.order_placed_at,
+        }
+        return cls(
+            payments=Table(count=payments, base_row=shop.payment, key=shop.payment_key, columns=payment_columns),
+            orders=Table(count=shop.order_count, base_row=shop.order, key=shop.order_key, columns=order_columns),
+            gateways=_gateways([shop.gateway_id], seed),
+            methods=_methods(shop.gateway_id, seed),
+            mode=mode,
+            seed=seed,
+            canary=canary,
+            now=now,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        seed: int = 1,
+        mode: str = "live",
+        canary: str | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> World:
+        """
+        Return the world in `folder`: `klarna_payments.json` and `orders.json`, arrays of flat objects.
+
+        The order of the files is the hidden sequence. Payments name their order in `order_id`, orders their
+        payment source in `payment_source_id`; `mode` in a row overrides the world's.
+
+        Raises InputError when a file is missing or not of that shape.
+        """
+        payments = _read_rows(Path(folder) / "klarna_payments.json", _PAYMENT_DEFAULTS)
+        orders = _read_rows(Path(folder) / "orders.json", _ORDER_DEFAULTS)
+        return cls.of_rows(payments, orders, seed=seed, mode=mode, canary=canary, now=now)
+
+    @classmethod
+    def of_rows(
+        cls,
+        payments: list[Row],
+        orders: list[Row],
+        *,
+        seed: int = 1,
+        mode: str = "live",
+        canary: str | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> World:
+        """Return a world of exactly these flat rows; see `load` for their shape."""
+        order_sequences = {row["id"]: sequence for sequence, row in enumerate(orders, 1)}
+        gateway_ids = list(
+            dict.fromkeys(row["payment_gateway_id"] for row in payments if row.get("payment_gateway_id"))
+        )
+        gateway_ids = gateway_ids or [id_of(id_key(seed, "klarna_gateways"), 1)]
+        payments = [{"payment_gateway_id": gateway_ids[0], **_PAYMENT_DEFAULTS, **row} for row in payments]
+        payment_table = _loaded(payments, "klarna_payments", seed, ("created_at", "updated_at"))
+        of_payment = [0, *(order_sequences.get(row.get("order_id"), 0) for row in payments)]
+        payment_table.columns["order"] = np.array(of_payment, np.int64)
+        return cls(
+            payments=payment_table,
+            orders=_loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, _ORDER_TIMES),
+            gateways=_gateways(gateway_ids, seed),
+            methods=_methods(gateway_ids[0], seed),
+            mode=mode,
+            seed=seed,
+            canary=canary,
+            now=now,
+        )
+
+    def insert(self, payment: Mapping[str, Any] | None = None, *, order: Mapping[str, Any] | None = None) -> str:
+        """
+        Add a payment, created now unless it says otherwise, and return its id.
+
+        With `order` an order is added too and linked. Without arguments both are copies of a row that is
+        there, under new ids, numbers and references.
+        """
+        with self.lock:
+            now = self._now()
+            if payment is None and order is None:
+                payment, order = self._another()
+            row: Row = {**_PAYMENT_DEFAULTS, "payment_gateway_id": self._gateway_id(), **(payment or {})}
+            row = {"created_at": times.to_text(now), "updated_at": times.to_text(now), **row}
+            if order is not None:
+                order_row = {
+                    "created_at": row["created_at"],
+                    "updated_at": row["updated_at"],
+                    **_ORDER_DEFAULTS,
+                    **order,
+                }
+                row["order_id"] = self.orders.insert(order_row, **_instants(order_row, _ORDER_TIMES))
+            order_sequence = self.orders.sequence(row["order_id"]) if row.get("order_id") else None
+            instants = _instants(row, ("created_at", "updated_at"))
+            return self.payments.insert(row, order=order_sequence or 0, **instants)
+
+    def update(self, payment_id: str, *, touch: bool = True, **attributes: Any) -> Row:
+        """Change a payment; `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown id."""
+        with self.lock:
+            changes = self._touched(attributes, touch=touch)
+            columns = _instants(changes, [name for name in ("created_at", "updated_at") if name in changes])
+            if "order_id" in changes:
+                columns["order"] = self.orders.sequence(changes["order_id"] or "") or 0
+            return self.payments.update(payment_id, changes, **columns)
+
+    def update_order(self, order_id: str, *, touch: bool = True, **attributes: Any) -> Row:
+        """Change an order; `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown id."""
+        with self.lock:
+            changes = self._touched(attributes, touch=touch)
+            columns = _instants(changes, [name for name in _ORDER_TIMES if name in changes])
+            return self.orders.update(order_id, changes, **columns)
+
+    def delete(self, payment_id: str) -> None:
+        """Remove a payment; its order stays, without it. Raises KeyError for an unknown id."""
+        with self.lock:
+            row = self.payments.find(payment_id)
+            if row is None:
+                raise KeyError(payment_id)
+            self.payments.delete(payment_id)
+            order = self.orders.find(row["order_id"]) if row.get("order_id") else None
+            if order is not None and order.get("payment_source_id") == payment_id:
+                self.orders.update(order["id"], {"payment_source_id": None})
+
+    def order_of(self, payment: Row) -> Row | None:
+        """Return the order a payment row belongs to."""
+        return self.orders.find(payment["order_id"]) if payment.get("order_id") else None
+
+    def payment_ids(self) -> list[str]:
+        """Return the ids of all payments in the order of their hidden sequence."""
+        return [self.payments.row(int(sequence))["id"] for sequence in self.payments.alive()]
+
+    def _touched(self, attributes: Row, *, touch: bool) -> Row:
+        return {"updated_at": times.to_text(self._now()), **attributes} if touch else attributes
+
+    def _gateway_id(self) -> str:
+        return str(self.gateways.row(1)["id"])
+
+    def _another(self) -> tuple[Row, Row | None]:
+        alive = self.payments.alive()
+        if not len(alive):
+            return {}, None
+        number = self.payments.last_sequence + 1
+        pattern = self.payments.row(int(alive[number * 7919 % len(alive)]))
+        own = {"id", "created_at", "updated_at", "order_id"}
+        payment = {name: value for name, value in pattern.items() if name not in own}
+        payment["reference"] = f"NEW-{number:08d}"
+        order = self.order_of(pattern)
+        if order is None:
+            return payment, None
+        own = {"id", "payment_source_id", "created_at", "updated_at"}
+        copied = {name: value for name, value in order.items() if name not in own}
+        return payment, {**copied, "number": str(90_000_000 + number), "reference": payment["reference"]}
+
+
+def write_order_totals(world: World, path: Path, *, seed: int = 1) -> dict[str, int]:
+    """
+    Write the order totals of `world` as an ERP would export them, and return how many rows of each kind it holds.
+
+    CSV with `reference`, `order_number`, `total_amount`, `currency_code`, `ordered_on`: one line per placed order.
+    About one in five hundred is off: another amount, another currency, missing, twice, or unknown to the API.
+    """
+    chance = random.Random(seed)  # noqa: S311 - planted differences, not secrets
+    written = dict.fromkeys(("same", "amount", "currency", "missing", "twice", "unknown"), 0)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("reference", "order_number", "total_amount", "currency_code", "ordered_on"))
+        for sequence in world.orders.alive():
+            order = world.orders.row(int(sequence))
+            if order.get("placed_at") is None:
+                continue
+            kind = _planted(chance.random())
+            written[kind] += 1
+            lines.writerows(_erp_lines(order, kind, chance))
+    return written
+
+
+def _planted(throw: float) -> str:
+    shares = (("amount", 0.001), ("missing", 0.0004), ("twice", 0.0002), ("currency", 0.0001), ("unknown", 0.0003))
+    for kind, share in shares:
+        if throw < share:
+            return kind
+        throw -= share
+    return "same"
+
+
+def _erp_lines(order: Row, kind: str, chance: random.Random) -> list[tuple[str, str, str, str, str]]:
+    cents, currency = order["total_amount_with_taxes_cents"], order["currency_code"]
+    reference, number = str(order["reference"]), str(order["number"])
+    if kind == "amount":
+        cents += chance.choice((-1, 1, 100, -100, order.get("shipping_amount_cents") or 50))
+    elif kind == "currency":
+        currency = "EUR" if currency != "EUR" else "SEK"
+    line = (reference, number, format_amount(cents, currency), currency, str(order["placed_at"])[:10])
+    if kind == "missing":
+        return []
+    if kind == "twice":
+        return [line, line]
+    if kind == "unknown":
+        return [line, (f"X{reference}", f"8{number[1:]}", *line[2:])]
+    return [line]
+
+
+def _wall_clock() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000) * 1000
+
+
+def _instants(row: Mapping[str, Any], names: list[str] | tuple[str, ...]) -> dict[str, int]:
+    return {name: times.from_text(row.get(name)) for name in names}
+
+
+def _read_rows(path: Path, defaults: Row) -> list[Row]:
+    try:
+        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror})",
+            hint="the folder holds klarna_payments.json and orders.json, as Commerce Layer exports them",
+        ) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not an array of flat objects ({error})") from error
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("id"), str):
+            raise InputError(f'{path}: row {number} has no "id"')
+    ids = {row["id"] for row in rows}
+    if len(ids) != len(rows):
+        raise InputError(f"{path}: two rows have the same id")
+    return [{**defaults, "created_at": _EPOCH_TEXT, "updated_at": _EPOCH_TEXT, **row} for row in rows]
+
+
+def _loaded(rows: list[Row], resource: str, seed: int, instants: tuple[str, ...]) -> Table:
+    columns = {
+        name: np.array([times.NULL, *(_hidden_micros(row.get(name), row["id"]) for row in rows)], np.int64)
+        for name in instants
+    }
+    return Table(
+        count=len(rows),
+        base_row=lambda sequence: rows[sequence - 1],
+        key=id_key(seed, resource),
+        columns=columns,
+        ids=dict(zip((row["id"] for row in rows), itertools.count(1), strict=False)),
+    )
+
+
+def _hidden_micros(text: str | None, id_: str) -> int:
+    """Return the instant of a shown time with the microseconds that are not shown: they follow from the id."""
+    instant = times.from_text(text)
+    return instant if instant == times.NULL else instant + sum(id_.encode()) * 37 % 1000
+
+
+def _gateways(ids: list[str], seed: int) -> Table:
+    rows = [
+        {
+            "id": id_,
+            "name": "Klarna" if number == 1 else f"Klarna {number}",
+            "force_payments": False,
+            "credential_keys": {"api_key": "********KL4RN"},
+            "disabled_at": None,
+            "created_at": _EPOCH_TEXT,
+            "updated_at": _EPOCH_TEXT,
+            "reference": None,
+            "reference_origin": None,
+            "metadata": {},
+        }
+        for number, id_ in enumerate(ids, 1)
+    ]
+    return _loaded(rows, "klarna_gateways", seed, ("created_at", "updated_at"))
+
+
+def _methods(gateway_id: str, seed: int) -> Table:
+    row = {
+        "id": id_of(id_key(seed, "payment_methods"), 1),
+        "name": "Klarna Payment",
+        "payment_source_type": "klarna_payments",
+        "payment_gateway_id": gateway_id,
+        "currency_code": None,
+        "created_at": _EPOCH_TEXT,
+        "updated_at": _EPOCH_TEXT,
+        "metadata": {},
+    }
+    return _loaded([row], "payment_methods", seed, ("created_at", "updated_at"))

@@ -1,0 +1,212 @@
+"""
+Which rows a list request means: conditions and sort to sequences, through indexes where there are some.
+
+Ids and instants are arrays: a window of `created_at`, an `id_gt`, a count need no look at a row. Everything else
+looks at every row that is left. A selection is kept until the world changes, so a walk by `id_gt` through one
+window pays for it once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reconcile.sandbox import times
+from reconcile.sandbox.answers import filter_not_allowed
+from reconcile.sandbox.filters import Condition, Path, holds
+from reconcile.sandbox.resources import TYPES
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.table import Table
+
+Sequences = npt.NDArray[np.int64]
+Sort = tuple[tuple[str, bool], ...]
+
+_KEPT_BYTES = 256 * 1024 * 1024
+_BOUNDS = {"gt": (1, None), "gteq": (0, None), "lt": (None, 0), "lteq": (None, 1)}
+
+
+class Selections:
+    """The selections of one world, the most recent ones kept."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tables = {
+            "klarna_payments": world.payments,
+            "orders": world.orders,
+            "klarna_gateways": world.gateways,
+            "payment_gateways": world.gateways,
+            "payment_methods": world.methods,
+        }
+        self._kept: OrderedDict[Any, Sequences] = OrderedDict()
+        self._kept_bytes = 0
+
+    def table(self, type_: str) -> Table:
+        """Return the table behind a resource type."""
+        return self._tables[type_]
+
+    def select(self, type_: str, conditions: tuple[Condition, ...], sort: Sort) -> Sequences:
+        """Return the sequences of the rows that satisfy every condition, in the order of `sort`."""
+        bounds = [one for one in conditions if _bounds_id(one)] if sort in _BY_ID else []
+        others = tuple(one for one in conditions if one not in bounds)
+        key = (type_, others, sort, self.table(type_).version, self._world.orders.version)
+        try:
+            chosen = self._kept.get(key)
+        except TypeError:  # a JSON value cannot be a key
+            chosen, key = None, None
+        if chosen is None:
+            chosen = self._choose(type_, others, sort)
+            if key is not None:
+                self._keep(key, chosen)
+        else:
+            self._kept.move_to_end(key)
+        for bound in bounds:
+            chosen = self._cut(type_, chosen, bound, descending=sort[0][1])
+        return chosen
+
+    def _choose(self, type_: str, conditions: tuple[Condition, ...], sort: Sort) -> Sequences:
+        chosen = self.table(type_).alive()
+        slow = []
+        for one in conditions:
+            mask = self._indexed(type_, chosen, one)
+            if mask is None:
+                slow.append(one)
+            else:
+                chosen = chosen[mask]
+        if slow:
+            kept = [seq for seq in chosen.tolist() if all(self._satisfies(type_, seq, one) for one in slow)]
+            chosen = np.array(kept, np.int64)
+        for name, descending in reversed(sort):
+            chosen = self._sorted(type_, chosen, name, descending=descending)
+        return chosen
+
+    def _indexed(self, type_: str, chosen: Sequences, one: Condition) -> npt.NDArray[np.bool_] | None:
+        """Return which of `chosen` satisfy the condition, or None when no index knows."""
+        if len(one.paths) > 1:
+            return None
+        path = one.paths[0]
+        values = self._column(type_, chosen, path)
+        if values is None:
+            return None
+        wanted = one.wanted
+        if path.kind == "id" and one.predicate not in {"null", "not_null", "present", "blank"}:
+            wanted = self._sequences(type_, path, one)
+        null = values == (0 if path.kind == "id" else times.NULL)
+        match one.predicate:
+            case "eq":
+                return np.asarray(values == wanted) & ~null
+            case "in":
+                return np.isin(values, np.array(wanted, np.int64)) & ~null
+            case "lt":
+                return np.asarray(values < wanted) & ~null
+            case "lteq":
+                return np.asarray(values <= wanted) & ~null
+            case "gt":
+                return np.asarray(values > wanted) & ~null
+            case "gteq":
+                return np.asarray(values >= wanted) & ~null
+            case "null" | "blank":
+                return np.asarray(null == wanted)
+            case "not_null" | "present":
+                return np.asarray(null != wanted)
+        return None
+
+    def _column(self, type_: str, chosen: Sequences, path: Path) -> Sequences | None:
+        table = self.table(type_)
+        if path.crossing is None:
+            if path.kind == "id":
+                return chosen
+            column = table.columns.get(path.attribute)
+            return None if column is None else column[chosen]
+        if path.crossing == "order":
+            orders = table.columns["order"][chosen]
+            if path.kind == "id":
+                return orders
+            column = self._world.orders.columns.get(path.attribute)
+            return None if column is None else column[orders]
+        return None
+
+    def _sequences(self, type_: str, path: Path, one: Condition) -> Any:
+        table = self.table(TYPES[type_].crossings[path.crossing] if path.crossing else type_)
+        texts = one.wanted if isinstance(one.wanted, tuple) else (one.wanted,)
+        found = [table.sequence(text) for text in texts]
+        if one.predicate in {"eq", "in"}:
+            sequences = [sequence for sequence in found if sequence is not None]
+            return tuple(sequences) if one.predicate == "in" else (sequences[0] if sequences else -1)
+        if None in found:
+            # What a real server does with an id that hides nothing is not documented; it cannot be compared.
+            raise filter_not_allowed(f"{path.attribute}_{one.predicate}", why=f'has the value "{texts[0]}", no id')
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def _cut(self, type_: str, chosen: Sequences, bound: Condition, *, descending: bool) -> Sequences:
+        sequence = self._sequences(type_, bound.paths[0], bound)
+        after, before = _BOUNDS[bound.predicate]
+        rising = chosen[::-1] if descending else chosen
+        if after is not None:
+            rising = rising[np.searchsorted(rising, sequence + after) :]
+        if before is not None:
+            rising = rising[: np.searchsorted(rising, sequence + before)]
+        return rising[::-1] if descending else rising
+
+    def _satisfies(self, type_: str, sequence: int, one: Condition) -> bool:
+        return any(holds(one.predicate, *self._operands(type_, sequence, path, one)) for path in one.paths)
+
+    def _operands(self, type_: str, sequence: int, path: Path, one: Condition) -> tuple[Any, Any]:
+        if path.kind in {"id", "time"}:
+            column = self._column(type_, np.array([sequence]), path)
+            if column is not None:
+                nobody = 0 if path.kind == "id" else times.NULL
+                number = int(column[0])
+                compares = path.kind == "id" and one.predicate not in {"null", "not_null", "present", "blank"}
+                wanted = self._sequences(type_, path, one) if compares else one.wanted
+                return (None if number == nobody else number), wanted
+        row: dict[str, Any] | None = self.table(type_).row(sequence)
+        if path.crossing is not None and row is not None:
+            row = self._across(row, path.crossing)
+        value = None if row is None else row.get(path.attribute)
+        if path.kind == "time" and value is not None:
+            value = times.from_text(value)
+        return value, one.wanted
+
+    def _across(self, row: dict[str, Any], crossing: str) -> dict[str, Any] | None:
+        if crossing == "order":
+            return self._world.order_of(row)
+        if crossing == "payment_method":
+            return self._world.methods.row(1)
+        return self._world.payments.find(row["payment_source_id"]) if row.get("payment_source_id") else None
+
+    def _sorted(self, type_: str, chosen: Sequences, name: str, *, descending: bool) -> Sequences:
+        """Return `chosen` sorted by one attribute, stable; nulls are last, and first when descending (PostgreSQL)."""
+        if name == "id":
+            values = chosen
+        elif name in self.table(type_).columns:
+            values = self.table(type_).columns[name][chosen]
+            values = np.where(values == times.NULL, np.iinfo(np.int64).max, values)
+        else:
+            table = self.table(type_)
+            rows = [(table.row(int(seq)).get(name), int(seq)) for seq in chosen]
+            rows.sort(key=lambda pair: (pair[0] is None, pair[0] or 0 if not isinstance(pair[0], str) else pair[0]))
+            values = np.empty(len(rows), np.int64)
+            ranks: dict[int, int] = {}
+            for place, (value, seq) in enumerate(rows):
+                same = place > 0 and rows[place - 1][0] == value
+                ranks[seq] = ranks[rows[place - 1][1]] if same else place
+            values = np.array([ranks[int(seq)] for seq in chosen], np.int64)
+        order = np.argsort(-values if descending else values, kind="stable")
+        return chosen[order]
+
+    def _keep(self, key: Any, chosen: Sequences) -> None:
+        self._kept[key] = chosen
+        self._kept_bytes += chosen.nbytes
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= oldest.nbytes
+
+
+_BY_ID: tuple[Sort, ...] = ((("id", False),), (("id", True),))
+
+
+def _bounds_id(one: Condition) -> bool:
+    return one.predicate in _BOUNDS and len(one.paths) == 1 and one.paths[0].kind == "id" and not one.paths[0].crossing

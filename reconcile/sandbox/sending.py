@@ -1,0 +1,114 @@
+"""
+How an answer goes wrong on its way: resets, cut bodies, stalls, pages of a gateway.
+
+Knows connections and bytes, nothing of payments. A connection is reset with RST (SO_LINGER 0), as a crashed proxy
+would, and closed with FIN where a body is merely cut short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+from aiohttp import web
+
+from reconcile.sandbox.faults import Fault
+
+SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"})
+"""Faults that need the answer they spoil."""
+
+_GATEWAY_STATUSES = (500, 502, 503, 504)
+_HTML = (
+    "<!DOCTYPE html><html><head><title>{title}</title></head>"
+    "<body><center><h1>{title}</h1></center><hr><center>edge</center></body></html>"
+)
+
+
+class NoAnswer(web.Response):
+    """Stands for an answer that was never sent, or not to its end; the connection is gone already."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # type: ignore[override] # nothing is to be written
+        """Write nothing."""
+        self._eof_sent = True
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing."""
+
+
+async def pause(seconds: float) -> None:
+    """Wait, as a slow network does."""
+    await asyncio.sleep(seconds)
+
+
+def too_many(headers: dict[str, str], *, json_body: bool = False) -> web.Response:
+    """Return a 429 as the edge sends it: plain text, unless `json_body`."""
+    if json_body:
+        error = {"title": "Too many requests", "detail": "Rate limit exceeded.", "code": "RATE_LIMIT", "status": "429"}
+        return web.json_response({"errors": [error]}, status=429, headers=headers)
+    return web.Response(text="Too Many Requests\n", status=429, headers=headers)
+
+
+async def instead(request: web.Request, fault: Fault, draw: float) -> web.Response | None:
+    """Return what is sent in place of an answer for this fault, None when it is not of that sort."""
+    match fault.kind:
+        case "5xx":
+            return _gateway_page(int(fault.value or _GATEWAY_STATUSES[int(draw * len(_GATEWAY_STATUSES))]))
+        case "429":
+            return too_many({"Retry-After": fault.value} if fault.value else {})
+        case "reset":
+            return reset(request)
+        case "stall":
+            await _stall()
+    return None
+
+
+def token_fault(request: web.Request, fault: Fault) -> web.Response:
+    """Return what the token endpoint sends for one of its faults."""
+    if fault.kind == "token-reset":
+        return reset(request)
+    return _gateway_page(503 if fault.kind == "token-5xx" else 200)
+
+
+async def spoil(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
+    """Send `response` as the fault has it and return what there is to say of it."""
+    assert isinstance(response.body, bytes)
+    body = response.body
+    if fault.kind == "html":
+        return _gateway_page(200)
+    if fault.kind == "invalid-json":
+        response.body = body[: len(body) * 2 // 3] + b"\x00}"
+        return response
+    sent = web.StreamResponse(status=response.status, headers=response.headers)
+    sent.content_length = len(body)
+    await sent.prepare(request)
+    await sent.write(body[: len(body) // 2])
+    if fault.kind == "stall-body":
+        await _stall()
+    if fault.kind == "reset-body":
+        return reset(request)
+    if request.transport is not None:
+        request.transport.close()
+    return NoAnswer()
+
+
+def reset(request: web.Request) -> NoAnswer:
+    """Reset the connection of `request`."""
+    transport = request.transport
+    if transport is not None:
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return NoAnswer()
+
+
+async def _stall() -> None:
+    """Wait until the client gives up: the server cancels the handler then."""
+    await asyncio.Event().wait()
+
+
+def _gateway_page(status: int) -> web.Response:
+    titles = {200: "Welcome", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Unavailable"}
+    title = titles.get(status, f"{status} Gateway Time-out")
+    return web.Response(text=_HTML.format(title=title), status=status, content_type="text/html")

@@ -1,0 +1,132 @@
+"""
+A sandbox that runs: own thread, own event loop, a port of its own. For tests, the demo and the command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from aiohttp import web
+
+from reconcile.sandbox.app import RequestRecord, make_app
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.limits import DOCUMENTED, Limits
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET, SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+
+__all__ = ["SALES_CHANNEL_ID", "SALES_CHANNEL_SECRET", "SandboxServer"]
+
+
+class SandboxServer:
+    """
+    Serves `world` on `host` from entering to leaving the `with` block.
+
+    `port` 0 takes a free one. `requests` holds every request that came in, oldest first; it stays empty with
+    `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`. Raises OSError on entering when the port is taken.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        faults: Faults | None = None,
+        limits: Limits | None = DOCUMENTED,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token_lifetime_seconds: int = 7200,
+        client_id: str = CLIENT_ID,
+        client_secret: str = CLIENT_SECRET,
+        canary: str | None = None,
+        keep_requests: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.world = world
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.requests: list[RequestRecord] = []
+        if canary is not None:
+            world.canary = canary
+        self._host = host
+        self._port = port
+        self._make_app = lambda: make_app(
+            world,
+            faults=faults,
+            limits=limits,
+            token_lifetime_seconds=token_lifetime_seconds,
+            client_id=client_id,
+            client_secret=client_secret,
+            requests=self.requests if keep_requests else None,
+            clock=clock,
+            wall_clock=wall_clock,
+        )
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address, without a path."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def api_url(self) -> str:
+        """The base of the API."""
+        return f"{self.url}/api"
+
+    @property
+    def auth_url(self) -> str:
+        """The base of `/oauth/token`."""
+        return self.url
+
+    def __enter__(self) -> SandboxServer:
+        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        assert self._thread is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - handed to the thread that waits for it
+            self._failure = failure
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        runner = web.AppRunner(
+            self._make_app(),
+            access_log=None,
+            handler_cancellation=True,  # a stalled answer ends when its client goes
+            shutdown_timeout=0.1,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._host, self._port, backlog=1024)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            self._ready.set()
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()

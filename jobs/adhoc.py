@@ -1,0 +1,50 @@
+"""
+The analyst's question: a CSV from the ERP, the payments of some weeks, the breaks on the screen.
+
+    python jobs/adhoc.py exports/orders.csv [--since 2026-11-01] [--until 2026-11-15]
+
+Everything happens in frames, nothing is written. Start a notebook from the four lines in `reconciled`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+import reconcile
+
+CONFIG = Path(__file__).with_suffix(".toml")
+COLUMNS = ["status", "reference", "payment_amount_cents", "order_amount_cents", "difference_cents"]
+
+
+def reconciled(orders: Path, config: Path, since: str | None, until: str | None) -> reconcile.MatchResult:
+    """Return the match of the payments of a window with the rows of one file."""
+    settings = reconcile.load_settings(config, environ=os.environ, options={"since": since, "until": until})
+    payments = asyncio.run(reconcile.pull_payments(settings=settings))
+    totals = reconcile.read_orders(orders, currency=settings.currency)
+    return reconcile.match_payments(payments, totals, tolerance_cents=settings.tolerance_cents)
+
+
+@click.command()
+@click.argument("orders", type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), default=CONFIG, help="Settings of the pull.")
+@click.option("--since", metavar="WHEN", help="Payments created at or after this date or time (UTC).")
+@click.option("--until", metavar="WHEN", help="Payments created before this date or time (UTC).")
+def adhoc(orders: Path, config: Path, since: str | None, until: str | None) -> None:
+    """Print the breaks between the payments of a window and the order totals in ORDERS."""
+    try:
+        result = reconciled(orders, config, since, until)
+    except reconcile.ReconcileError as error:
+        click.echo(f"{error.message}\nhint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    for line in result.summary["statuses"]:
+        click.echo(f"{line['status']:<20} {line['kind']:<7} {line['count']:>6}")
+    click.echo(result.breaks[COLUMNS].to_string(index=False))
+
+
+if __name__ == "__main__":
+    adhoc()

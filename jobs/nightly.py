@@ -1,0 +1,49 @@
+"""
+The nightly finance run: last night's payments against the totals that the ERP exported.
+
+    python jobs/nightly.py [--config jobs/nightly.toml] [--date 2026-11-20]
+
+Exits as `reconcile run` does: 0 clean, 1 over a limit, 2 settings, 3 input, 4 Commerce Layer, 5 disk or warehouse.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+import reconcile
+
+CONFIG = Path(__file__).with_suffix(".toml")
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), default=CONFIG, help="Settings of the run.")
+@click.option("--date", "business_date", type=date.fromisoformat, help="Business date [yesterday, UTC].")
+def nightly(config: Path, business_date: date | None) -> None:
+    """Reconcile one business date and say in one line how it went."""
+    business_date = business_date or datetime.now(UTC).date() - timedelta(days=1)
+    try:
+        settings = reconcile.load_settings(config, environ=os.environ)
+        secrets = reconcile.read_secrets(os.environ)
+        result = reconcile.run_reconciliation(settings, secrets, business_date=business_date)
+    except reconcile.ReconcileError as error:
+        click.echo(f"{business_date}: {error.message}\nhint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    counts = result.summary["counts"]
+    click.echo(
+        f"{business_date}: {result.summary['verdict']}, {counts['payments']} payments, {counts['orders']} order rows, "
+        f"{counts['breaks']} breaks",
+        err=True,
+    )
+    for sentence in result.exceeded:
+        click.echo(f"over limit: {sentence}", err=True)
+    click.echo(result.folder)
+    sys.exit(1 if result.exceeded else 0)
+
+
+if __name__ == "__main__":
+    nightly()

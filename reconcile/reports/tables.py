@@ -1,0 +1,225 @@
+"""
+Tables as files that people and spreadsheets open: CSV, and the breaks in the order they are worked off.
+
+Knows the CSV dialect, which texts a spreadsheet would run as a formula, and the order of breaks. Does not know
+what a column means: columns and types are those of `reconcile.schema`.
+
+The dialect: UTF-8 without a byte order mark, lines end with one line feed, a header with the column names, quotes
+(RFC 4180) only where needed, and around `#`, which some readers take for a comment. Null is an empty field, an empty
+text is `""` (DuckDB tells them apart with `allow_quoted_nulls = false`, pyarrow with
+`quoted_strings_can_be_null=False`). Booleans are `true` and `false`, dates `2026-11-22`, instants
+`2026-11-22T03:04:05.678Z`, numbers plain digits with an optional minus sign.
+
+The same table gives the same bytes, however many threads write it and however it is cut into row groups.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reconcile.errors import OutputError
+from reconcile.manifest import disk_error
+from reconcile.schema import AT_STAKE_CENTS, ITEMS
+
+ROWS_PER_GROUP = 122_880
+"""Rows of a Parquet row group: DuckDB's own, so that one thread takes one group."""
+
+BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
+"""Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
+
+
+def write_items_csv(items: Path, destination: Path) -> int:
+    """
+    Write the Parquet table `items` (ITEMS) as CSV to `destination`; return the number of rows.
+
+    Raises OutputError when `items` is not such a table or `destination` cannot be written.
+    """
+    return write_csv(items, ITEMS, destination)
+
+
+def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "1GB") -> int:
+    """
+    Write the rows of `items` with `is_break`, in BREAKS_ORDER, as Parquet and as CSV; return their number.
+
+    Both files have the columns of ITEMS. Sorting beyond `memory_limit` goes to disk, beside `parquet`.
+    Raises OutputError when `items` is not a table of items or a file cannot be written.
+    """
+    columns = _columns_of(items, ITEMS)
+    query = f"SELECT {columns} FROM {_scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
+    with _replacing(parquet) as partial, _connected(parquet.parent, memory_limit) as connection:
+        reader = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
+        rows = _write_parquet(reader, ITEMS, partial)
+    written = write_csv(parquet, ITEMS, csv, memory_limit=memory_limit)
+    assert written == rows, "the CSV is written from the Parquet file"
+    return rows
+
+
+def write_csv(
+    source: Path | pa.Table | pa.RecordBatchReader,
+    schema: pa.Schema,
+    destination: Path,
+    *,
+    memory_limit: str = "1GB",
+) -> int:
+    """
+    Write the columns of `schema` as CSV to `destination`; return the number of rows.
+
+    `source` is a Parquet file, an Arrow table or a reader of Arrow batches; rows keep their order. Text cells that
+    a spreadsheet would run are guarded (see `guarded`), all other types are written as they are. The file is
+    complete when it appears under its name.
+    Raises OutputError when `source` lacks a column or `destination` cannot be written.
+    """
+    columns = _columns_of(source, schema, guard=True)
+    with _replacing(destination) as partial, _connected(destination.parent, memory_limit) as connection:
+        if isinstance(source, Path):
+            scan = _scan(source)
+        else:
+            connection.register("source", source)
+            scan = "source"
+        copy = f"COPY (SELECT {columns} FROM {scan}) TO {_literal(str(partial.absolute()))} ({_DIALECT})"
+        rows = int(connection.execute(copy).fetchall()[0][0])
+        _check_rows(source, rows)
+    return rows
+
+
+_DIALECT = """
+    FORMAT csv, HEADER, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%gZ',
+    COMPRESSION none, USE_TMP_FILE false
+"""
+
+# What starts a formula in Excel, LibreOffice and Google Sheets, with look-alikes that input methods and imports fold
+# to the ASCII sign: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = r"[-=+@\x{2212}\x{fe62}\x{fe63}\x{fe66}\x{fe6b}\x{ff0b}\x{ff0d}\x{ff1d}\x{ff20}]"
+# Blanks, controls and invisible signs, which imports skip; and the guard itself, so that it can be taken off again.
+_SKIPPED = r"[' \pZ\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\p{Cf}\p{Co}]*"
+_FIRST_IN_CELL = rf"^({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
+# Where the list separator is `;` the quotes of a comma-separated file mean nothing, and a text that holds `;` or a
+# line break goes on in a new cell.
+_AFTER_SEPARATOR = rf"([;\t\r\n])({_SKIPPED}{_FORMULA})"
+
+
+def guarded(column: str) -> str:
+    """
+    Return SQL for the text `column` in which nothing is run when a spreadsheet opens it.
+
+    An apostrophe goes before `= + - @` at the start of the cell and after a `;`, tab or line break in it, also
+    where blanks or apostrophes stand between; and before a tab or line break at the start of the cell. Taking
+    these apostrophes away gives the text back.
+    """
+    name = _identifier(column)
+    # Nearly every cell starts with an ASCII letter or digit and has no separator: comparing is far cheaper than RE2.
+    starts_well = f"(({name} >= 'A' AND {name} < chr(127)) OR ({name} >= '0' AND {name} < ':'))"
+    has_separator = " OR ".join(f"contains({name}, {sign})" for sign in ("';'", "chr(9)", "chr(10)", "chr(13)"))
+    inside = rf"regexp_replace({name}, {_literal(_AFTER_SEPARATOR)}, '\1''\2', 'g')"
+    both = rf"regexp_replace({inside}, {_literal(_FIRST_IN_CELL)}, '''\1')"
+    return f"CASE WHEN {starts_well} AND NOT ({has_separator}) THEN {name} ELSE {both} END"
+
+
+def _columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
+    found = _read_schema(source) if isinstance(source, Path) else source.schema
+    for field in schema:
+        if field.name not in found.names or found.field(field.name).type != field.type:
+            where = source if isinstance(source, Path) else "the table"
+            raise OutputError(
+                f"{where}: has no column `{field.name}` of type {field.type}",
+                hint="it was written by another version: run `reconcile match` again",
+            )
+    return ", ".join(
+        f"{guarded(field.name)} AS {_identifier(field.name)}"
+        if guard and field.type == pa.string()
+        else _identifier(field.name)
+        for field in schema
+    )
+
+
+def _read_schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(
+            f"{path}: cannot be read as Parquet: {_first_line(error)}", hint="run `reconcile match` again"
+        ) from error
+
+
+def _write_parquet(reader: pa.RecordBatchReader, schema: pa.Schema, path: Path) -> int:
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch.cast(schema))
+            rows += batch.num_rows
+    return rows
+
+
+def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> None:
+    if isinstance(source, pa.RecordBatchReader):
+        return
+    expected = pq.read_metadata(source).num_rows if isinstance(source, Path) else source.num_rows
+    assert rows == expected, "a CSV has one row per row of its table"
+
+
+@contextlib.contextmanager
+def _replacing(destination: Path) -> Iterator[Path]:
+    """Give a name beside `destination` to write to; put the file in its place, durably, once all went well."""
+    partial = destination.with_name(f".{destination.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(destination)
+    except OSError as error:
+        raise disk_error(error, destination) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise _refused(error, destination) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _refused(error: Exception, destination: Path) -> OutputError:
+    hint = None
+    if isinstance(error, duckdb.OutOfMemoryException):
+        hint = "allow more with --memory-limit"
+    elif "o space left" in str(error):
+        hint = "free some space there, or choose another --out"
+    return OutputError(f"{destination}: cannot be written: {_first_line(error)}", hint=hint)
+
+
+@contextlib.contextmanager
+def _connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill:
+        # Nothing is fetched from anywhere: what is needed is inside DuckDB's own wheel.
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "temp_directory": spill,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        with contextlib.closing(duckdb.connect(config=config)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+
+def _scan(path: Path) -> str:
+    # A folder's own name may hold what DuckDB takes for a pattern.
+    plain = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.absolute()))
+    return f"read_parquet({_literal(plain)}, hive_partitioning = false)"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

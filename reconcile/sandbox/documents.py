@@ -83,7 +83,7 @@ class Renderer:
     def _relationships(
         self, row: Row, type_: ResourceType, fields: frozenset[str] | None, includes: Includes, url: str
     ) -> Row:
-        shown = {}
+        shown: Row = {}
         for name, relationship in type_.relationships.items():
             included = name in includes
             visible = fields is None or name in fields

@@ -36,6 +36,10 @@ class ResourceType:
     """Relationships that a filter may cross, and the type behind each."""
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _COMMON = {
     "id": "id",
     "created_at": "time",
@@ -98,19 +102,19 @@ AMOUNTS = (
 )
 """Amounts of an order; each comes as `_cents`, `_float` and `formatted_`."""
 
-_ORDER_BEFORE_AMOUNTS = """
+_ORDER_BEFORE_AMOUNTS = _words("""
     number affiliate_code autorefresh place_async status payment_status fulfillment_status guest editable
     customer_email customer_type language_code currency_code tax_included tax_rate freight_taxable
     payment_method_taxable adjustment_taxable gift_card_taxable requires_billing_info country_code
     shipping_country_code_lock coupon_code gift_card_code
-""".split()
-_ORDER_AFTER_AMOUNTS = """
+""")
+_ORDER_AFTER_AMOUNTS = _words("""
     skus_count line_item_options_count shipments_count tax_calculations_count validations_count errors_count
     payment_source_details token cart_url return_url terms_url privacy_url checkout_url placed_at approved_at
     cancelled_at payment_updated_at fulfillment_updated_at refreshed_at archived_at subscription_created_at
     expires_at expiration_info circuit_state circuit_failure_count created_at updated_at reference
     reference_origin metadata
-""".split()
+""")
 _TO_ONE = {
     "market": "markets",
     "customer": "customers",
@@ -124,12 +128,12 @@ _TO_ONE = {
     "discount_engine_item": "discount_engine_items",
     "order_subscription": "order_subscriptions",
 }
-_TO_MANY = """
+_TO_MANY = _words("""
     available_payment_methods available_customer_payment_sources available_free_skus available_free_bundles
     line_items line_item_options stock_reservations stock_line_items stock_transfers shipments payment_options
     transactions authorizations captures voids refunds returns order_subscriptions order_factories order_copies
     recurring_order_copies attachments notifications links resource_errors events tags
-""".split()
+""")
 
 ORDERS = ResourceType(
     name="orders",
@@ -152,8 +156,10 @@ ORDERS = ResourceType(
         **dict.fromkeys(("total_amount_cents", "total_tax_amount_cents", "subtotal_amount_cents"), "integer"),
     },
     sortable=frozenset(
-        "id number status payment_status fulfillment_status currency_code total_amount_cents placed_at approved_at "
-        "cancelled_at created_at updated_at reference reference_origin".split()
+        _words(
+            "id number status payment_status fulfillment_status currency_code total_amount_cents placed_at approved_at "
+            "cancelled_at created_at updated_at reference reference_origin"
+        )
     ),
     crossings={"payment_source": "klarna_payments", "payment_method": "payment_methods"},
 )

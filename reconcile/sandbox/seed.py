@@ -8,7 +8,6 @@ Knows payments, orders and how they hang together; knows nothing of HTTP.
 from __future__ import annotations
 
 import csv
-import itertools
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -16,13 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from reconcile.errors import InputError
 from reconcile.money import format_amount
 from reconcile.sandbox import times
 from reconcile.sandbox.ids import id_key, id_of
+from reconcile.sandbox.loading import gateway_rows, loaded, method_rows, read_rows
 from reconcile.sandbox.shop import Shop
 from reconcile.sandbox.table import Table
 
@@ -32,7 +30,6 @@ ORGANIZATION_SLUG = "sandbox"
 _ORDER_TIMES = ("created_at", "updated_at", "placed_at")
 _PAYMENT_DEFAULTS: Row = {"payment_methods": [], "metadata": {}, "mismatched_amounts": None}
 _ORDER_DEFAULTS: Row = {"status": "draft", "payment_status": "unpaid", "fulfillment_status": "unfulfilled"}
-_EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
 
 
 class World:
@@ -92,8 +89,8 @@ class World:
         return cls(
             payments=Table(count=payments, base_row=shop.payment, key=shop.payment_key, columns=payment_columns),
             orders=Table(count=shop.order_count, base_row=shop.order, key=shop.order_key, columns=order_columns),
-            gateways=_gateways([shop.gateway_id], seed),
-            methods=_methods(shop.gateway_id, seed),
+            gateways=gateway_rows([shop.gateway_id], seed),
+            methods=method_rows(shop.gateway_id, seed),
             mode=mode,
             seed=seed,
             canary=canary,
@@ -118,8 +115,8 @@ class World:
 
         Raises InputError when a file is missing or not of that shape.
         """
-        payments = _read_rows(Path(folder) / "klarna_payments.json", _PAYMENT_DEFAULTS)
-        orders = _read_rows(Path(folder) / "orders.json", _ORDER_DEFAULTS)
+        payments = read_rows(Path(folder) / "klarna_payments.json", _PAYMENT_DEFAULTS)
+        orders = read_rows(Path(folder) / "orders.json", _ORDER_DEFAULTS)
         return cls.of_rows(payments, orders, seed=seed, mode=mode, canary=canary, now=now)
 
     @classmethod
@@ -140,14 +137,14 @@ class World:
         )
         gateway_ids = gateway_ids or [id_of(id_key(seed, "klarna_gateways"), 1)]
         payments = [{"payment_gateway_id": gateway_ids[0], **_PAYMENT_DEFAULTS, **row} for row in payments]
-        payment_table = _loaded(payments, "klarna_payments", seed, ("created_at", "updated_at"))
+        payment_table = loaded(payments, "klarna_payments", seed, ("created_at", "updated_at"))
         of_payment = [0, *(order_sequences.get(row.get("order_id"), 0) for row in payments)]
         payment_table.columns["order"] = np.array(of_payment, np.int64)
         return cls(
             payments=payment_table,
-            orders=_loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, _ORDER_TIMES),
-            gateways=_gateways(gateway_ids, seed),
-            methods=_methods(gateway_ids[0], seed),
+            orders=loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, _ORDER_TIMES),
+            gateways=gateway_rows(gateway_ids, seed),
+            methods=method_rows(gateway_ids[0], seed),
             mode=mode,
             seed=seed,
             canary=canary,
@@ -291,75 +288,3 @@ def _wall_clock() -> int:
 
 def _instants(row: Mapping[str, Any], names: list[str] | tuple[str, ...]) -> dict[str, int]:
     return {name: times.from_text(row.get(name)) for name in names}
-
-
-def _read_rows(path: Path, defaults: Row) -> list[Row]:
-    try:
-        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror})",
-            hint="the folder holds klarna_payments.json and orders.json, as Commerce Layer exports them",
-        ) from error
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not an array of flat objects ({error})") from error
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row.get("id"), str):
-            raise InputError(f'{path}: row {number} has no "id"')
-    ids = {row["id"] for row in rows}
-    if len(ids) != len(rows):
-        raise InputError(f"{path}: two rows have the same id")
-    return [{**defaults, "created_at": _EPOCH_TEXT, "updated_at": _EPOCH_TEXT, **row} for row in rows]
-
-
-def _loaded(rows: list[Row], resource: str, seed: int, instants: tuple[str, ...]) -> Table:
-    columns = {
-        name: np.array([times.NULL, *(_hidden_micros(row.get(name), row["id"]) for row in rows)], np.int64)
-        for name in instants
-    }
-    return Table(
-        count=len(rows),
-        base_row=lambda sequence: rows[sequence - 1],
-        key=id_key(seed, resource),
-        columns=columns,
-        ids=dict(zip((row["id"] for row in rows), itertools.count(1), strict=False)),
-    )
-
-
-def _hidden_micros(text: str | None, id_: str) -> int:
-    """Return the instant of a shown time with the microseconds that are not shown: they follow from the id."""
-    instant = times.from_text(text)
-    return instant if instant == times.NULL else instant + sum(id_.encode()) * 37 % 1000
-
-
-def _gateways(ids: list[str], seed: int) -> Table:
-    rows = [
-        {
-            "id": id_,
-            "name": "Klarna" if number == 1 else f"Klarna {number}",
-            "force_payments": False,
-            "credential_keys": {"api_key": "********KL4RN"},
-            "disabled_at": None,
-            "created_at": _EPOCH_TEXT,
-            "updated_at": _EPOCH_TEXT,
-            "reference": None,
-            "reference_origin": None,
-            "metadata": {},
-        }
-        for number, id_ in enumerate(ids, 1)
-    ]
-    return _loaded(rows, "klarna_gateways", seed, ("created_at", "updated_at"))
-
-
-def _methods(gateway_id: str, seed: int) -> Table:
-    row = {
-        "id": id_of(id_key(seed, "payment_methods"), 1),
-        "name": "Klarna Payment",
-        "payment_source_type": "klarna_payments",
-        "payment_gateway_id": gateway_id,
-        "currency_code": None,
-        "created_at": _EPOCH_TEXT,
-        "updated_at": _EPOCH_TEXT,
-        "metadata": {},
-    }
-    return _loaded([row], "payment_methods", seed, ("created_at", "updated_at"))

@@ -25,6 +25,14 @@ Sequences = npt.NDArray[np.int64]
 Sort = tuple[tuple[str, bool], ...]
 
 _KEPT_BYTES = 256 * 1024 * 1024
+_ABSENCE = {"null": True, "blank": True, "not_null": False, "present": False}
+_COMPARE = {
+    "eq": np.equal,
+    "lt": np.less,
+    "lteq": np.less_equal,
+    "gt": np.greater,
+    "gteq": np.greater_equal,
+}
 _BOUNDS = {"gt": (1, None), "gteq": (0, None), "lt": (None, 0), "lteq": (None, 1)}
 
 
@@ -51,19 +59,20 @@ class Selections:
         """Return the sequences of the rows that satisfy every condition, in the order of `sort`."""
         bounds = [one for one in conditions if _bounds_id(one)] if sort in _BY_ID else []
         others = tuple(one for one in conditions if one not in bounds)
-        key = (type_, others, sort, self.table(type_).version, self._world.orders.version)
-        try:
-            chosen = self._kept.get(key)
-        except TypeError:  # a JSON value cannot be a key
-            chosen, key = None, None
-        if chosen is None:
-            chosen = self._choose(type_, others, sort)
-            if key is not None:
-                self._keep(key, chosen)
-        else:
-            self._kept.move_to_end(key)
+        chosen = self._kept_or_chosen(type_, others, sort)
         for bound in bounds:
             chosen = self._cut(type_, chosen, bound, descending=sort[0][1])
+        return chosen
+
+    def _kept_or_chosen(self, type_: str, conditions: tuple[Condition, ...], sort: Sort) -> Sequences:
+        if any(one.predicate == "jcont" for one in conditions):  # a JSON value cannot be a key
+            return self._choose(type_, conditions, sort)
+        key = (type_, conditions, sort, self.table(type_).version, self._world.orders.version)
+        chosen = self._kept.get(key)
+        if chosen is None:
+            chosen = self._choose(type_, conditions, sort)
+            self._keep(key, chosen)
+        self._kept.move_to_end(key)
         return chosen
 
     def _choose(self, type_: str, conditions: tuple[Condition, ...], sort: Sort) -> Sequences:
@@ -91,27 +100,15 @@ class Selections:
         if values is None:
             return None
         wanted = one.wanted
-        if path.kind == "id" and one.predicate not in {"null", "not_null", "present", "blank"}:
+        if path.kind == "id" and one.predicate not in _ABSENCE:
             wanted = self._sequences(type_, path, one)
         null = values == (0 if path.kind == "id" else times.NULL)
-        match one.predicate:
-            case "eq":
-                return np.asarray(values == wanted) & ~null
-            case "in":
-                return np.isin(values, np.array(wanted, np.int64)) & ~null
-            case "lt":
-                return np.asarray(values < wanted) & ~null
-            case "lteq":
-                return np.asarray(values <= wanted) & ~null
-            case "gt":
-                return np.asarray(values > wanted) & ~null
-            case "gteq":
-                return np.asarray(values >= wanted) & ~null
-            case "null" | "blank":
-                return np.asarray(null == wanted)
-            case "not_null" | "present":
-                return np.asarray(null != wanted)
-        return None
+        if one.predicate in _ABSENCE:
+            return np.asarray(null == (wanted is _ABSENCE[one.predicate]))
+        if one.predicate == "in":
+            return np.asarray(np.isin(values, np.array(wanted, np.int64)) & ~null)
+        compare = _COMPARE.get(one.predicate)
+        return None if compare is None else np.asarray(compare(values, wanted) & ~null)
 
     def _column(self, type_: str, chosen: Sequences, path: Path) -> Sequences | None:
         table = self.table(type_)
@@ -159,7 +156,7 @@ class Selections:
             if column is not None:
                 nobody = 0 if path.kind == "id" else times.NULL
                 number = int(column[0])
-                compares = path.kind == "id" and one.predicate not in {"null", "not_null", "present", "blank"}
+                compares = path.kind == "id" and one.predicate not in _ABSENCE
                 wanted = self._sequences(type_, path, one) if compares else one.wanted
                 return (None if number == nobody else number), wanted
         row: dict[str, Any] | None = self.table(type_).row(sequence)
@@ -179,21 +176,16 @@ class Selections:
 
     def _sorted(self, type_: str, chosen: Sequences, name: str, *, descending: bool) -> Sequences:
         """Return `chosen` sorted by one attribute, stable; nulls are last, and first when descending (PostgreSQL)."""
+        table = self.table(type_)
         if name == "id":
             values = chosen
-        elif name in self.table(type_).columns:
-            values = self.table(type_).columns[name][chosen]
+        elif name in table.columns:
+            values = table.columns[name][chosen]
             values = np.where(values == times.NULL, np.iinfo(np.int64).max, values)
         else:
-            table = self.table(type_)
-            rows = [(table.row(int(seq)).get(name), int(seq)) for seq in chosen]
-            rows.sort(key=lambda pair: (pair[0] is None, pair[0] or 0 if not isinstance(pair[0], str) else pair[0]))
-            values = np.empty(len(rows), np.int64)
-            ranks: dict[int, int] = {}
-            for place, (value, seq) in enumerate(rows):
-                same = place > 0 and rows[place - 1][0] == value
-                ranks[seq] = ranks[rows[place - 1][1]] if same else place
-            values = np.array([ranks[int(seq)] for seq in chosen], np.int64)
+            texts = [table.row(sequence).get(name) for sequence in chosen.tolist()]
+            ranks = {text: rank for rank, text in enumerate(sorted({text for text in texts if text is not None}))}
+            values = np.array([len(ranks) if text is None else ranks[text] for text in texts], np.int64)
         order = np.argsort(-values if descending else values, kind="stable")
         return chosen[order]
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from reconcile.sandbox.faults import Fault
+from reconcile.sandbox.resources import MEDIA_TYPE
 
 SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"})
 """Faults that need the answer they spoil."""
@@ -28,12 +31,18 @@ _HTML = (
 class NoAnswer(web.Response):
     """Stands for an answer that was never sent, or not to its end; the connection is gone already."""
 
-    async def prepare(self, request: web.BaseRequest) -> None:  # type: ignore[override] # nothing is to be written
+    async def prepare(self, request: web.BaseRequest) -> None:
         """Write nothing."""
         self._eof_sent = True
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Write nothing."""
+
+
+def json_answer(body: dict[str, Any], status: int = 200, *, content_type: str = MEDIA_TYPE) -> web.Response:
+    """Return a JSON body with its status."""
+    headers = {"Content-Type": f"{content_type}; charset=utf-8"}
+    return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
 
 
 async def pause(seconds: float) -> None:

@@ -12,8 +12,9 @@ from types import TracebackType
 
 from aiohttp import web
 
-from reconcile.sandbox.app import RequestRecord, make_app
+from reconcile.sandbox.app import make_app
 from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.frontdoor import RequestRecord
 from reconcile.sandbox.limits import DOCUMENTED, Limits
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET, SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
@@ -26,7 +27,8 @@ class SandboxServer:
     Serves `world` on `host` from entering to leaving the `with` block.
 
     `port` 0 takes a free one. `requests` holds every request that came in, oldest first; it stays empty with
-    `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`. Raises OSError on entering when the port is taken.
+    `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`.
+    Raises OSError on entering when the port is taken.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class SandboxServer:
             world.canary = canary
         self._host = host
         self._port = port
-        self._make_app = lambda: make_app(
+        self._app = make_app(
             world,
             faults=faults,
             limits=limits,
@@ -116,7 +118,7 @@ class SandboxServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         runner = web.AppRunner(
-            self._make_app(),
+            self._app,
             access_log=None,
             handler_cancellation=True,  # a stalled answer ends when its client goes
             shutdown_timeout=0.1,

@@ -36,6 +36,7 @@ _DAY = 24 * _HOUR
 REOPENED_SHARE = 0.07
 IMPORTED_SHARE = 0.015
 DETACHED_SHARE = 0.002
+_UNREFERENCED_PER_10_000 = 350
 
 # share of orders, country, currency, language, tax rate, prices include tax, smallest price step, dearest item
 _MARKETS = (
@@ -141,9 +142,6 @@ class Shop:
         market = _MARKETS[_MARKET_OF[self._dice(b"o", order)[0] % 100]] if order else _MARKETS[0]
         superseded = order and self.last_payment[order] != sequence
         reference = self.reference(order) if order else f"IMP-{sequence:08d}"
-        chance = dice[0] % 10_000
-        if chance < 350:
-            reference = None
         method = _METHODS[dice[1] % 3]
         token = f"{dice[2]:08x}-{dice[3]:08x}-{dice[4]:08x}-{dice[5]:08x}"
         flagged = dice[6] % 1000
@@ -151,7 +149,7 @@ class Shop:
             "id": id_of(self.payment_key, sequence),
             "order_id": id_of(self.order_key, order) if order else None,
             "payment_gateway_id": self.gateway_id,
-            "session_id": f"{dice[7]:08x}-{dice[8] >> 16:04x}-4{dice[8] & 0xFFF:03x}-a{dice[9] >> 20:03x}-{dice[10]:08x}0000",
+            "session_id": _session_id(dice),
             "client_token": f"eyJhbGciOiJSUzI1NiJ9.{token}",
             "payment_methods": [{"identifier": method[0], "name": method[1], "asset_urls": {}}],
             "auth_token": None if superseded or dice[11] % 12 == 0 else token,
@@ -159,7 +157,7 @@ class Shop:
             "payment_instrument": {"issuer": "klarna", "issuer_type": method[0]} if dice[11] % 3 else None,
             "created_at": times.to_text(int(self.created_at[sequence])),
             "updated_at": times.to_text(int(self.updated_at[sequence])),
-            "reference": reference,
+            "reference": reference if dice[0] % 10_000 >= _UNREFERENCED_PER_10_000 else None,
             "reference_origin": "netsuite" if dice[12] % 4 else None,
             "metadata": {} if dice[13] % 5 else {"channel": market[1].lower(), "cart": dice[13] % 100_000},
         }
@@ -206,6 +204,11 @@ class Shop:
         """Return sixteen numbers below 2**32 that belong to this row and no other."""
         text = kind + sequence.to_bytes(8, "big")
         return struct.unpack("<16I", hashlib.blake2b(text, key=self._seed_bytes).digest())
+
+
+def _session_id(dice: tuple[int, ...]) -> str:
+    middle = f"{dice[8] >> 16:04x}-4{dice[8] & 0xFFF:03x}-a{dice[9] >> 20:03x}"
+    return f"{dice[7]:08x}-{middle}-{dice[10]:08x}{dice[9] & 0xFFFF:04x}"
 
 
 def _totals(dice: tuple[int, ...], rate: float, tax_included: bool, step: int, dearest: int, *, placed: bool) -> Row:
@@ -264,4 +267,5 @@ def _rhythm(seed: int, payments: int) -> Instants:
     cumulated = np.concatenate([[0.0], np.cumsum(weight)])
     place = (np.arange(payments + 1) - _shares(seed, "created", payments)) / max(payments, 1)
     instants = np.interp(np.clip(place, 0, 1) * cumulated[-1], cumulated, np.arange(len(cumulated)) * float(_HOUR))
-    return opened + instants.astype(np.int64)
+    created: Instants = opened + instants.astype(np.int64)
+    return created

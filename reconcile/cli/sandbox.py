@@ -1,0 +1,121 @@
+"""`reconcile sandbox`: serve the stand-in of the API until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--payments", default=400, show_default=True, type=click.IntRange(1), help="Payments to generate.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Serve klarna_payments.json and orders.json of this folder instead.",
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of the generated world and of the faults.")
+@click.option(
+    "--mode", default="live", show_default=True, type=click.Choice(["live", "test"]), help="Mode of all rows."
+)
+@click.option(
+    "--time-scale",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Make the windows of the rate limit so many times shorter.",
+)
+@click.option("--no-rate-limit", is_flag=True, help="No limit, and none of its headers.")
+@click.option("--retry-after", is_flag=True, help="Send Retry-After with a 429; the API does not promise it.")
+@click.option(
+    "--token-lifetime",
+    default=7200,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="How long a token is good, and says it is.",
+)
+@click.option("--canary", metavar="TEXT", help="Put this text into every client_token and auth_token.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="SPEC",
+    help="KIND[:WHEN][:VALUE], such as 5xx:0.05, reset:#7, latency:20-75 or delete:#3. Can be given several times; "
+    "`--fault help` lists the kinds.",
+)
+def sandbox(
+    host: str,
+    port: int,
+    payments: int,
+    data: Path | None,
+    seed: int,
+    mode: str,
+    time_scale: float,
+    no_rate_limit: bool,
+    retry_after: bool,
+    token_lifetime: int,
+    canary: str | None,
+    faults: tuple[str, ...],
+) -> None:
+    """
+    Serve a stand-in of the Commerce Layer API.
+
+    Strict, with the documented rate limits, and with faults on demand. Prints the API's address, alone on its line,
+    once it answers; how to point reconcile at it goes to standard error. Ctrl-C ends it.
+    """
+    from reconcile.errors import SettingsError
+    from reconcile.sandbox.faults import KINDS, Faults
+    from reconcile.sandbox.limits import Limits
+    from reconcile.sandbox.seed import World
+    from reconcile.sandbox.server import SandboxServer
+
+    if "help" in faults:
+        click.echo("\n".join(f"{kind:13} {text}" for kind, text in KINDS.items()))
+        return
+    parsed = Faults.parse(faults, seed=seed)
+    world = World.load(data, seed=seed, mode=mode) if data else World.generate(payments, seed=seed, mode=mode)
+    server = SandboxServer(
+        world,
+        faults=parsed,
+        limits=None if no_rate_limit else Limits(time_scale=time_scale, retry_after=retry_after),
+        host=host,
+        port=port,
+        token_lifetime_seconds=token_lifetime,
+        canary=canary,
+        keep_requests=False,
+    )
+    try:
+        with server:
+            click.echo(server.api_url)
+            click.echo(_instructions(server.api_url, server.auth_url, server.client_id, server.client_secret), err=True)
+            _wait_for_the_end()
+    except OSError as error:
+        hint = "choose another --port, or 0 for a free one"
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from error
+
+
+def _instructions(api_url: str, auth_url: str, client_id: str, client_secret: str) -> str:
+    return (
+        "Serving a stand-in of the API; nothing here is real. In another shell:\n"
+        f"  export RECONCILE_CLIENT_ID={client_id}\n"
+        f"  export RECONCILE_CLIENT_SECRET={client_secret}\n"
+        f"  reconcile check --api-url {api_url} --auth-url {auth_url}\n"
+        "Ctrl-C ends it."
+    )
+
+
+def _wait_for_the_end() -> None:
+    """Return on SIGINT or SIGTERM."""
+    import signal
+    import threading
+
+    told = threading.Event()
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        told.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,3 +1,80 @@
-"""Reconcile Commerce Layer klarna_payments with exported order totals."""
+"""
+Reconcile Commerce Layer klarna_payments with exported order totals.
+
+    payments = await reconcile.pull_payments(organization="my-shop")
+    orders = reconcile.read_orders("orders.csv")
+    result = reconcile.match_payments(payments, orders)
+
+The names below are public; importing the package costs nothing until one of them is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reconcile.errors import ReconcileError as ReconcileError
+    from reconcile.library import MatchResult as MatchResult
+    from reconcile.library import match_payments as match_payments
+    from reconcile.library import pull_payments as pull_payments
+    from reconcile.manifest import published as published_runs
+    from reconcile.orders.read import read_orders as read_orders
+    from reconcile.run import RunResult as RunResult
+    from reconcile.run import match as match_files
+    from reconcile.run import run as run_reconciliation
+    from reconcile.settings import Secrets as Secrets
+    from reconcile.settings import Settings as Settings
+    from reconcile.settings import load_settings as load_settings
+    from reconcile.settings import read_secrets as read_secrets
+    from reconcile.warehouse.load import load_run as load_run
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "MatchResult": ("reconcile.library", "MatchResult"),
+    "ReconcileError": ("reconcile.errors", "ReconcileError"),
+    "RunResult": ("reconcile.run", "RunResult"),
+    "Secrets": ("reconcile.settings", "Secrets"),
+    "Settings": ("reconcile.settings", "Settings"),
+    "load_run": ("reconcile.warehouse.load", "load_run"),
+    "load_settings": ("reconcile.settings", "load_settings"),
+    "match_files": ("reconcile.run", "match"),
+    "match_payments": ("reconcile.library", "match_payments"),
+    "published_runs": ("reconcile.manifest", "published"),
+    "pull_payments": ("reconcile.library", "pull_payments"),
+    "read_orders": ("reconcile.orders.read", "read_orders"),
+    "read_secrets": ("reconcile.settings", "read_secrets"),
+    "run_reconciliation": ("reconcile.run", "run"),
+}
+"""Public name → module and name in it."""
+
+__all__ = [
+    "MatchResult",
+    "ReconcileError",
+    "RunResult",
+    "Secrets",
+    "Settings",
+    "__version__",
+    "load_run",
+    "load_settings",
+    "match_files",
+    "match_payments",
+    "published_runs",
+    "pull_payments",
+    "read_orders",
+    "read_secrets",
+    "run_reconciliation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module, own_name = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(module), own_name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -136,8 +136,9 @@ def altered_files(folder: Path) -> list[str]:
     return problems
 
 
-def published(out: Path) -> list[Path]:
+def published(out: str | Path) -> list[Path]:
     """Return the published run folders in `out`, oldest business date first."""
+    out = Path(out)
     if not out.is_dir():
         return []
     return sorted(path for path in out.iterdir() if _is_date(path.name) and (path / NAME).is_file())
@@ -186,8 +187,9 @@ def disk_error(error: OSError, out: Path) -> OutputError:
         errno.ENOTDIR: "choose another --out: a file is in the way",
         errno.EEXIST: "choose another --out: a file is in the way",
     }
-    where = error.filename or out
-    return OutputError(f"{where}: cannot be written: {error.strerror or error}", hint=hints.get(error.errno or 0))
+    where, hint = error.filename or out, hints.get(error.errno or 0)
+    what = "cannot be written" if hint else "cannot be used"
+    return OutputError(f"{where}: {what}: {error.strerror or error}", hint=hint)
 
 
 def _set_aside(place: Path, superseded: Path) -> None:

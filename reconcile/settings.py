@@ -177,7 +177,7 @@ def parse_moment(text: str, name: str) -> datetime:
 def commented_toml() -> str:
     """Return a `reconcile.toml` that names every setting with its meaning and default, all commented out."""
     lines = [
-        "# Settings of reconcile. Every line is commented out and shows its default, or an example.",
+        "# Settings of reconcile. Every setting is commented out and shows its default, or an example.",
         "# The environment (RECONCILE_…) goes over this file, options of the command line over both.",
         f"# Credentials are no settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
     ]
@@ -186,7 +186,7 @@ def commented_toml() -> str:
         if place.table != table:
             table = place.table
             lines += ["", f"[{table}]"]
-        lines += [f"# {place.about}", f"# {place.key or name} = {_EXAMPLES.get(name) or _default(name)}"]
+        lines += [f"# {place.about}", f"#{place.key or name} = {_EXAMPLES.get(name) or _default(name)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -200,7 +200,7 @@ _EXAMPLES = {
     "until": '"2026-11-01T00:00:00Z"',
     "orders": '["exports/orders-*.csv"]',
     "currency": '"EUR"',
-    "thousands": '"."',
+    "thousands": '" "',
     "delimiter": '";"',
     "encoding": '"cp1252"',
     "reference_column": '"Our reference"',

@@ -1,0 +1,35 @@
+"""`reconcile check`: everything that can stop a night, found out in a second."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from reconcile.cli.options import Session, command, connection_options, orders_options, output_options
+
+
+@click.command()
+@click.argument("orders", nargs=-1, metavar="[ORDERS...]")
+@output_options
+@connection_options
+@orders_options
+@click.option("--offline", is_flag=True, help="Leave out what needs Commerce Layer.")
+@command
+def check(session: Session, business_date: str | None, offline: bool, **options: Any) -> None:
+    """
+    Check settings, credentials, scope, mode, clock, quota, order files, folder and disk; change nothing.
+
+    Sends one token request and one count. Exits with the code that a run would stop with.
+    """
+    from reconcile import preflight
+
+    settings = session.settings(**options)
+    secrets = None if offline else session.secrets()
+    findings = preflight.check(settings, secrets)
+    for finding in findings:
+        click.echo(f"{finding.verdict:<5} {finding.subject:<12} {finding.message}")
+        if finding.hint:
+            click.echo(f"{'':<18} hint: {finding.hint}")
+    sys.exit(max((finding.exit_code for finding in findings), default=0))

@@ -1,0 +1,88 @@
+"""
+The terminal: progress while a pull runs, messages, and the width and colour a stream can take.
+
+Talk goes to standard error, so that standard output carries results only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from types import TracebackType
+from typing import Any
+
+import click
+
+
+def say(message: str, *, quiet: bool = False) -> None:
+    """Write one line of talk."""
+    if not quiet:
+        click.echo(message, err=True)
+
+
+def complain(message: str, hint: str | None = None) -> None:
+    """Write an error and its remedy."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+def width() -> int:
+    """Return the columns of the terminal, 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stderr.isatty() else 100
+
+
+def colour() -> bool:
+    """Return whether standard error shows colour: a terminal, and nobody asked for none (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class PullDisplay:
+    """
+    A progress bar for a pull on a terminal; silent everywhere else.
+
+    Call it with each `PullProgress`; leave the `with` block to end the line.
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.enabled = enabled and sys.stderr.isatty()
+        self._bar: Any = None
+        self._latest: Any = None
+
+    def __enter__(self) -> PullDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(kind, error, trace)
+
+    def __call__(self, progress: Any) -> None:
+        if not self.enabled:
+            return
+        self._latest = progress
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=progress.expected_payments or 0,
+                label="pulling payments",
+                file=sys.stderr,
+                show_pos=True,
+                show_eta=True,
+                item_show_func=lambda _: self._details(),
+                update_min_steps=1,
+            )
+            self._bar.__enter__()
+        self._bar.length = progress.expected_payments or None
+        self._bar.update(max(0, progress.payments - self._bar.pos), progress)
+
+    def _details(self) -> str:
+        if self._latest is None:
+            return ""
+        parts = [f"{self._latest.pages:,} pages", f"{self._latest.rate_per_minute:,.0f} requests/min"]
+        if self._latest.quota_remaining is not None:
+            parts.append(f"quota {self._latest.quota_remaining} left")
+        if self._latest.retries:
+            parts.append(f"{self._latest.retries} retried")
+        return ", ".join(parts)

@@ -1,0 +1,37 @@
+"""
+`reconcile`: registers the commands.
+
+Nothing heavy is imported here or at the top of a command's file: `--help` and a typing error answer at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from reconcile import __version__
+from reconcile.cli.check import check
+from reconcile.cli.demo import demo
+from reconcile.cli.init import init
+from reconcile.cli.load import load
+from reconcile.cli.match import match
+from reconcile.cli.pull import pull
+from reconcile.cli.run import run
+from reconcile.cli.sandbox import sandbox
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="reconcile")
+def main() -> None:
+    """
+    Reconcile every Commerce Layer klarna_payment with exported order totals.
+
+    Start with `reconcile demo`: it needs no credentials and no network.
+
+    \b
+    Exit codes: 0 done, 1 a --fail-on limit is exceeded, 2 usage or settings, 3 input file,
+    4 Commerce Layer, 5 warehouse, report or disk, 130 interrupted (the same command goes on).
+    """
+
+
+for _command in (demo, run, pull, match, load, check, init, sandbox):
+    main.add_command(_command)

@@ -1,0 +1,44 @@
+"""`reconcile match`: files in, run folder out, no network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconcile.cli.options import (
+    Session,
+    command,
+    match_options,
+    orders_options,
+    output_options,
+    parse_business_date,
+)
+from reconcile.cli.outcome import tell_run
+
+
+@click.command()
+@click.argument("payments", type=click.Path(path_type=Path))
+@click.argument("orders", nargs=-1, metavar="ORDERS...")
+@output_options
+@click.option("--organization", metavar="SLUG", help="Organization, as printed on the reports.")
+@click.option("--mode", type=click.Choice(["live", "test"]), help="The mode every payment must have.")
+@orders_options
+@match_options
+@command
+def match(session: Session, payments: Path, business_date: str | None, **options: Any) -> None:
+    """
+    Match the payments in PAYMENTS with the order totals in ORDERS, write a run folder.
+
+    PAYMENTS is what `reconcile pull --to` wrote, or `payments.parquet` of a run folder. Nothing is sent anywhere.
+    The last line on standard output is the run folder.
+    """
+    settings = session.settings(**options)
+    on = parse_business_date(business_date)
+
+    from reconcile import run as night
+
+    result = night.match(settings, payments, business_date=on)
+    sys.exit(tell_run(result, session))

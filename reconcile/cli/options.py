@@ -1,0 +1,162 @@
+"""
+What the commands share: options that become settings, and errors that become a message and an exit code.
+
+Every option here has the name of a setting in `reconcile.toml`; an option that is not given says nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconcile.cli import console
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.settings import Secrets, Settings
+
+INTERRUPTED = 130
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command was asked for, beside its own arguments."""
+
+    config: Path | None
+    verbosity: int
+    quiet: bool
+    log_json: bool
+
+    def settings(self, **options: Any) -> Settings:
+        """Return the settings of file, environment and `options`."""
+        from reconcile.settings import load_settings
+
+        return load_settings(self.config, environ=os.environ, options=options)
+
+    def secrets(self) -> Secrets:
+        """Return the credentials of the environment."""
+        from reconcile.settings import read_secrets
+
+        return read_secrets(os.environ)
+
+
+def command(function: Command) -> Command:
+    """
+    Give a command the common options, logging, and the exit codes of the error family.
+
+    The command gets a Session as its first argument.
+    """
+
+    @functools.wraps(function)
+    def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
+        from reconcile.telemetry import logging_to
+
+        # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        session = Session(config, verbosity, quiet, log_json)
+        secrets = [os.environ.get("RECONCILE_CLIENT_SECRET", "")]
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
+                function(session, **arguments)
+        except ReconcileError as error:
+            console.complain(error.message, error.hint)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            console.complain("interrupted", "the same command goes on from where it stopped")
+            sys.exit(INTERRUPTED)
+
+    return _apply(run, _COMMON)
+
+
+_COMMON = (
+    click.option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings file. Default: reconcile.toml in the working directory, if there.",
+    ),
+    click.option("-v", "--verbose", "verbosity", count=True, help="Tell what happens; -vv tells of each request."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--log-json", is_flag=True, help="Log as JSON lines on standard error."),
+)
+
+
+def _apply(function: Command, options: Iterable[Callable[[Any], Any]]) -> Command:
+    for option in reversed(tuple(options)):
+        function = option(function)
+    return function
+
+
+def _group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    return lambda function: _apply(function, options)
+
+
+connection_options = _group(
+    click.option("--organization", metavar="SLUG", help="Organization; makes the API host."),
+    click.option("--api-url", metavar="URL", help="The API's address, in place of --organization."),
+    click.option("--auth-url", metavar="URL", help="Base of /oauth/token."),
+    click.option("--mode", type=click.Choice(["live", "test"]), help="The mode every payment must have."),
+    click.option("--rate-share", type=float, metavar="SHARE", help="Share of the rate limit to spend, up to 1."),
+)
+
+pull_options = _group(
+    click.option("--via", type=click.Choice(["pages"]), help="How payments are read."),
+    click.option("--since", metavar="WHEN", help="Only payments created at or after this date or time (UTC)."),
+    click.option("--until", metavar="WHEN", help="Only payments created before this date or time (UTC)."),
+    click.option("--mirror", metavar="FOLDER", help="Local copy, from which a broken pull goes on [.reconcile]."),
+)
+
+orders_options = _group(
+    click.option("--reference-column", metavar="NAME", help="Column of the reference."),
+    click.option("--amount-column", metavar="NAME", help="Column of the order total."),
+    click.option("--currency-column", metavar="NAME", help="Column of the currency."),
+    click.option("--order-number-column", metavar="NAME", help="Column of the order number."),
+    click.option("--order-id-column", metavar="NAME", help="Column of the Commerce Layer order id."),
+    click.option("--ordered-on-column", metavar="NAME", help="Column of the order date."),
+    click.option("--currency", metavar="CODE", help="Currency of all rows, where there is no such column."),
+    click.option("--decimal", metavar="SIGN", help='Decimal sign, "." or ",".'),
+    click.option("--thousands", metavar="SIGN", help="Thousands separator; without it there is none."),
+    click.option("--delimiter", metavar="SIGN", help="Column separator of text files; else detected."),
+    click.option("--encoding", metavar="NAME", help="Encoding of text files; else UTF-8, or by byte order mark."),
+    click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Unreadable rows to put up with [0]."),
+)
+
+match_options = _group(
+    click.option(
+        "--amount-basis",
+        type=click.Choice(["total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents"]),
+        help="Which total of the linked order is the payment's amount.",
+    ),
+    click.option("--tolerance-cents", type=click.IntRange(min=0), metavar="N", help="Largest difference that is ok."),
+    click.option("--tolerance-percent", metavar="P", help="The same in percent of the order total."),
+    click.option("--lag-days", type=click.IntRange(min=0), metavar="N", help="Days a row may wait for the other side."),
+    click.option("--group-orders", type=click.Choice(["sum"]), help="Add up order rows of one key first."),
+)
+
+output_options = _group(
+    click.option("--out", metavar="FOLDER", help="Where run folders are written [runs]."),
+    click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
+    click.option("--fail-on", multiple=True, metavar="LIMIT", help='Exit 1 above this limit, such as "breaks>0".'),
+    click.option("--memory-limit", metavar="SIZE", help="Memory the matching may use [2GB]."),
+)
+
+
+def parse_business_date(text: str | None) -> date:
+    """Return the business date in `text`, or today in UTC."""
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is not a date; write it as 2026-11-22', param_hint="--date") from None

@@ -1,0 +1,49 @@
+"""`reconcile run`: the night in one command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from reconcile.cli import console
+from reconcile.cli.options import (
+    Session,
+    command,
+    connection_options,
+    match_options,
+    orders_options,
+    output_options,
+    parse_business_date,
+    pull_options,
+)
+from reconcile.cli.outcome import tell_run
+
+
+@click.command()
+@click.argument("orders", nargs=-1, metavar="ORDERS...")
+@output_options
+@connection_options
+@pull_options
+@orders_options
+@match_options
+@click.option("--load-to", metavar="URL", help="Warehouse to load the run into, such as duckdb:warehouse.duckdb.")
+@command
+def run(session: Session, business_date: str | None, **options: Any) -> None:
+    """
+    Pull all payments, match them with the order totals in ORDERS, write a run folder.
+
+    ORDERS are files or patterns: CSV, TSV, JSON, NDJSON, Parquet, also gzipped. Credentials come from the
+    environment: RECONCILE_CLIENT_ID and RECONCILE_CLIENT_SECRET, or RECONCILE_CLIENT_SECRET_FILE.
+    The last line on standard output is the run folder.
+    """
+    settings = session.settings(**options)
+    on = parse_business_date(business_date)
+    secrets = session.secrets()
+
+    from reconcile import run as night
+
+    with console.PullDisplay(enabled=not session.quiet and not session.log_json) as display:
+        result = night.run(settings, secrets, business_date=on, on_progress=display)
+    sys.exit(tell_run(result, session))

@@ -1,0 +1,79 @@
+"""
+Parquet files, written one way: a fixed schema, fixed settings, under a temporary name until they are whole.
+
+The same rows in the same order give the same bytes, however they were batched on their way here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_PER_GROUP = 122_880
+COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these tables
+
+
+class ParquetFile:
+    """A Parquet file in the making: `write` batches in order; it appears at its path when the block ends well."""
+
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._writer = writer
+        self._schema = schema
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of `batch`, whose columns are those of the schema, in order."""
+        while batch.num_rows:
+            room = ROWS_PER_GROUP - self._waiting_rows
+            self._waiting.append(batch.slice(0, room))
+            self._waiting_rows += min(room, batch.num_rows)
+            batch = batch.slice(room)
+            if self._waiting_rows == ROWS_PER_GROUP:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one row group."""
+        if self._waiting:
+            # One chunk per column: where batches began and ended must not show in the file.
+            table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
+            self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+            self.rows += table.num_rows
+        self._waiting, self._waiting_rows = [], 0
+
+
+@contextlib.contextmanager
+def parquet_file(destination: Path, schema: pa.Schema) -> Iterator[ParquetFile]:
+    """
+    Open `destination` for writing; it exists only after the block has ended without an error.
+
+    Raises OSError as the disk does.
+    """
+    partial = destination.with_name(f".{destination.name}.partial")
+    try:
+        with pq.ParquetWriter(partial, schema, compression="zstd", compression_level=COMPRESSION_LEVEL) as writer:
+            file = ParquetFile(writer, schema)
+            yield file
+            file.flush()
+        descriptor = os.open(partial, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        partial.rename(destination)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, destination: Path) -> int:
+    """Write all `batches` to `destination` and return the number of rows."""
+    with parquet_file(destination, schema) as file:
+        for batch in batches:
+            file.write(batch)
+    return file.rows

@@ -1,0 +1,122 @@
+"""
+Everything that can stop a night, looked at before it: settings, credentials, mode, clock, quota, files, disk.
+
+Looks and tells; changes nothing but a file it makes and removes in the output folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.errors import ReconcileError, SettingsError
+from reconcile.manifest import disk_error
+from reconcile.orders.read import read_orders_to_parquet
+from reconcile.settings import Secrets, Settings
+from reconcile.wiring import connect, order_keywords, policy_of
+
+LARGEST_CLOCK_OFFSET_SECONDS = 60
+# What a payment takes in a run folder and the mirror together, twice over while both are written.
+BYTES_PER_PAYMENT = 4_000
+LEAST_FREE_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `ok`, `warn` or `fail`, and what a run would exit with."""
+
+    subject: str
+    verdict: str
+    message: str
+    hint: str | None = None
+    exit_code: int = 0
+
+
+def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
+    """Return the findings in the order of a night; without `secrets`, Commerce Layer is left out."""
+    findings = [*_looked("settings", lambda: _settings(settings))]
+    payments = 0
+    if secrets is not None:
+        asked, payments = asyncio.run(_commerce_layer(settings, secrets))
+        findings += asked
+    if settings.orders:
+        findings += _looked("orders", lambda: _orders(settings))
+    findings += _looked("output", lambda: _output(Path(settings.out), payments))
+    return findings
+
+
+def _looked(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except ReconcileError as error:
+        yield _failure(subject, error)
+
+
+def _failure(subject: str, error: ReconcileError) -> Finding:
+    return Finding(subject, "fail", error.message, error.hint, error.exit_code)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    policy_of(settings)
+    yield Finding("settings", "ok", f"amount basis {settings.amount_basis}, run folders in {settings.out}")
+    if not settings.orders:
+        error = SettingsError("no order totals are named", hint="name files, or set [orders] files")
+        yield Finding("orders", "warn", error.message, error.hint)
+
+
+async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
+    try:
+        async with connect(settings, secrets) as client:
+            count = await client.count("klarna_payments")
+            return list(_answered(client, count)), count
+    except ReconcileError as error:
+        return [_failure("access", error)], 0
+
+
+def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
+    claims, quota, offset = client.claims, client.quota, client.clock_offset_seconds
+    assert claims is not None, "an answer came, so there is a token"
+    yield Finding("credentials", "ok", f"{claims.kind} of {claims.organization}, scope {claims.scope}")
+    yield Finding("mode", "ok", f"{claims.mode}")
+    yield Finding("access", "ok", f"{count:,} klarna payments can be listed")
+    if quota is not None:
+        yield Finding(
+            "quota", "ok", f"{quota.remaining} of {quota.limit} requests left in {quota.interval_seconds:g} s"
+        )
+    if offset is None:
+        return
+    if abs(offset) > LARGEST_CLOCK_OFFSET_SECONDS:
+        yield Finding("clock", "warn", f"this clock is {offset:+.0f} s off the server's", "set the clock (NTP)")
+    else:
+        yield Finding("clock", "ok", f"within {abs(offset):.0f} s of the server's")
+
+
+def _orders(settings: Settings) -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = read_orders_to_parquet(
+            list(settings.orders),
+            Path(folder) / "orders.parquet",
+            rejects=Path(folder) / "rejects.csv",
+            **order_keywords(settings),
+        )
+    yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
+
+
+def _output(out: Path, payments: int) -> Iterator[Finding]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".check"):
+            pass
+        free = shutil.disk_usage(out).free
+    except OSError as error:
+        raise disk_error(error, out) from error
+    needed = max(LEAST_FREE_BYTES, payments * BYTES_PER_PAYMENT)
+    if free < needed:
+        yield Finding("disk", "warn", f"{free:,} bytes free, {needed:,} wanted", "free some space")
+    else:
+        yield Finding("disk", "ok", f"{free // 1_000_000:,} MB free in {out}")

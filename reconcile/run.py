@@ -1,0 +1,297 @@
+"""
+The night, left to right: orders → pull → matching → ledger → summary → run folder → warehouse.
+
+The only place, with the commands, that knows settings; every stage below takes plain values and files. Order
+totals are read first, though the pull comes first in the story: a bad file is told before an hour of pulling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+from reconcile import __version__, ledger, limits, manifest, summary
+from reconcile.errors import EmptySide, SettingsError
+from reconcile.matching.match import MatchReport, match_to_parquet
+from reconcile.matching.policy import MatchPolicy
+from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.payments import copy_payments
+from reconcile.pull import PullProgress, PullReport, pull_to_parquet
+from reconcile.reports.tables import write_breaks, write_items_csv
+from reconcile.settings import Secrets, Settings
+from reconcile.warehouse.load import LoadReceipt, load_run
+from reconcile.wiring import connect, limits_of, order_keywords, policy_of, pull_window
+
+log = logging.getLogger("reconcile.run")
+
+OnProgress = Callable[[PullProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A published run: its folder, the figures of `summary.json`, the limits it exceeds, its load if any."""
+
+    folder: Path
+    summary: dict[str, Any]
+    exceeded: tuple[str, ...]
+    receipt: LoadReceipt | None = None
+
+
+@dataclass(slots=True)
+class _Timings:
+    """Seconds per stage, in the order they ran."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        log.info("%s done", name, extra={"stage": name, "seconds": self.seconds[name]})
+
+
+def pull(
+    settings: Settings, secrets: Secrets, destination: Path, *, on_progress: OnProgress | None = None
+) -> PullReport:
+    """
+    Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS.
+
+    Raises CommerceLayerError; the same call goes on from the mirror.
+    """
+
+    async def pulled() -> PullReport:
+        async with connect(settings, secrets) as client:
+            return await pull_to_parquet(
+                client,
+                destination,
+                mirror=Path(settings.mirror),
+                on_progress=on_progress,
+                **pull_window(settings),
+            )
+
+    return asyncio.run(pulled())
+
+
+def run(
+    settings: Settings, secrets: Secrets, *, business_date: date, on_progress: OnProgress | None = None
+) -> RunResult:
+    """
+    Pull, read the order totals of `settings.orders`, match, and publish `OUT/<business_date>/`.
+
+    Raises a ReconcileError of any kind, and then publishes nothing; a limit that is exceeded is no error here.
+    """
+    policy, checks = policy_of(settings), limits_of(settings)
+    with manifest.staged(Path(settings.out), business_date) as staging:
+        timings = _Timings()
+        with timings.stage("orders"):
+            orders = _read_orders(settings, staging)
+        with timings.stage("pull"):
+            pulled = pull(settings, secrets, staging.folder / "payments.parquet", on_progress=on_progress)
+        source = {"pull": pulled.as_dict(), "mode": pulled.mode, "organization": pulled.organization}
+        return _finish(settings, policy, checks, staging, orders, source, timings)
+
+
+def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:
+    """
+    Match the payments of a file with the order totals of `settings.orders` and publish a run folder.
+
+    As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it.
+    """
+    policy, checks = policy_of(settings), limits_of(settings)
+    with manifest.staged(Path(settings.out), business_date) as staging:
+        timings = _Timings()
+        with timings.stage("orders"):
+            orders = _read_orders(settings, staging)
+        with timings.stage("payments"):
+            rows = copy_payments(payments, staging.folder / "payments.parquet")
+            digest = manifest.digest_of(payments, rows=rows)
+        source = {"payments_file": _plain(digest), "mode": settings.mode, "organization": settings.organization}
+        return _finish(settings, policy, checks, staging, orders, source, timings)
+
+
+def _finish(
+    settings: Settings,
+    policy: MatchPolicy,
+    checks: Sequence[limits.Limit],
+    staging: manifest.Staging,
+    orders: OrdersReport,
+    source: dict[str, Any],
+    timings: _Timings,
+) -> RunResult:
+    folder, out, business_date = staging.folder, staging.out, staging.business_date
+    ledger.follow(out / ledger.NAME, _published(out))
+    history = ledger.history(out / ledger.NAME, business_date)
+    run_id = _run_id(business_date, policy, folder, history)
+    with timings.stage("matching"):
+        report = match_to_parquet(
+            folder / "payments.parquet",
+            folder / "orders.parquet",
+            folder / "items.parquet",
+            policy=policy,
+            business_date=business_date,
+            run_id=run_id,
+            history=history,
+            memory_limit=settings.memory_limit,
+            temp_directory=folder,
+        )
+    warnings = _warnings(settings, report)
+    with timings.stage("reports"):
+        rows = {
+            "items.csv": write_items_csv(folder / "items.parquet", folder / "items.csv"),
+            "breaks.csv": write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv"),
+        }
+    with timings.stage("summary"):
+        figures = _figures(policy, staging, report)
+        summary.prove_files(folder, figures)
+    exceeded = limits.exceeded(checks, figures)
+    head = {
+        "version": summary.VERSION,
+        "business_date": business_date.isoformat(),
+        "run_id": run_id,
+        "organization": source["organization"],
+        "mode": source["mode"],
+        "amount_basis": policy.amount_basis,
+        "verdict": _verdict(figures, exceeded),
+    }
+    figures["counts"]["rejects"] = orders.rejects
+    document = {
+        **head, **figures, "limits_exceeded": exceeded, "warnings": warnings,
+        "pull": source.get("pull"), "seconds": timings.seconds,
+    }  # fmt: skip
+    manifest.write_json(folder / "summary.json", document)
+    place = staging.publish(
+        {
+            **head,
+            **source,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "software": _software(),
+            "settings": settings.public(),
+            "inputs": orders.as_dict(),
+            "previous": _previous(out, business_date),
+            "control": figures["control"],
+        },
+        rows={
+            **rows,
+            "payments.parquet": figures["counts"]["payments"],
+            "orders.parquet": figures["counts"]["orders"],
+            "items.parquet": figures["counts"]["items"],
+            "breaks.parquet": rows["breaks.csv"],
+            "rejects.csv": orders.rejects,
+        },
+    )
+    ledger.follow(out / ledger.NAME, _published(out))
+    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
+    receipt = load_run(place, settings.load_to) if settings.load_to else None
+    return RunResult(place, document, tuple(exceeded), receipt)
+
+
+def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
+    if not settings.orders:
+        raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
+    # Rejects outlive a run that stops because of them: they are written beside the run folders.
+    kept = staging.out / f"{staging.business_date}.rejects.csv"
+    report = read_orders_to_parquet(
+        list(settings.orders),
+        staging.folder / "orders.parquet",
+        rejects=kept,
+        **order_keywords(settings),
+    )
+    kept.rename(staging.folder / "rejects.csv")
+    return report
+
+
+def _figures(policy: MatchPolicy, staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
+    folder = staging.folder
+    figures = summary.summarize(
+        folder / "items.parquet",
+        folder / "payments.parquet",
+        folder / "orders.parquet",
+        amount_basis=policy.amount_basis,
+    )
+    earlier = [path for path in manifest.published(staging.out) if path.name < staging.business_date.isoformat()]
+    figures["roll_forward"] = ledger.roll_forward(
+        earlier[-1] / "breaks.parquet" if earlier else None, folder / "breaks.parquet"
+    )
+    figures["key_profile"] = report.as_dict()["key_profile"]
+    return figures
+
+
+def _warnings(settings: Settings, report: MatchReport) -> list[str]:
+    warnings = []
+    for side, rows, on_empty in (
+        ("payments", report.payments, settings.on_empty_payments),
+        ("orders", report.orders, settings.on_empty_orders),
+    ):
+        if rows:
+            continue
+        if on_empty == "fail":
+            raise EmptySide(
+                f"there are no {side}: nothing can be agreed",
+                side=side,
+                hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
+            )
+        warnings.append(f"there are no {side}")
+    return warnings
+
+
+def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any) -> str:
+    # The same inputs, settings and history give the same id, and with it the same bytes of items.parquet.
+    digest = manifest.digest_of_text(
+        __version__,
+        business_date.isoformat(),
+        repr(policy),
+        manifest.digest_of(folder / "payments.parquet").sha256,
+        manifest.digest_of(folder / "orders.parquet").sha256,
+        repr(history.to_pydict()),
+    )
+    return f"{business_date:%Y%m%d}-{digest[:12]}"
+
+
+def _published(out: Path) -> list[ledger.PublishedRun]:
+    return [
+        ledger.PublishedRun(
+            date.fromisoformat(path.name), str(manifest.read_manifest(path)["run_id"]), path / "breaks.parquet"
+        )
+        for path in manifest.published(out)
+    ]
+
+
+def _previous(out: Path, business_date: date) -> dict[str, Any] | None:
+    earlier = [path for path in manifest.published(out) if path.name < business_date.isoformat()]
+    if not earlier:
+        return None
+    digest = manifest.digest_of(earlier[-1] / manifest.NAME)
+    return {
+        "business_date": earlier[-1].name,
+        "run_id": manifest.read_manifest(earlier[-1])["run_id"],
+        "manifest_sha256": digest.sha256,
+    }
+
+
+def _verdict(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
+    if exceeded:
+        return "over_limit"
+    return "clean_with_exceptions" if figures["counts"]["breaks"] else "clean"
+
+
+def _software() -> dict[str, str]:
+    packages = ("aiohttp", "duckdb", "narwhals", "pandas", "pyarrow")
+    return {
+        "reconcile": __version__,
+        "python": platform.python_version(),
+        **{package: version_of(package) for package in packages},
+    }
+
+
+def _plain(digest: manifest.FileDigest) -> dict[str, Any]:
+    return {"path": digest.path, "sha256": digest.sha256, "bytes": digest.bytes, "rows": digest.rows}

@@ -1,0 +1,85 @@
+"""
+Settings turned into what each stage takes: a client, keywords, a policy, limits.
+
+The last place that knows settings by name: `run`, `library` and `preflight` call it, the stages never do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconcile import limits
+from reconcile.commercelayer.client import CommerceLayer, Credentials
+from reconcile.errors import SettingsError
+from reconcile.matching.policy import MatchPolicy, Status
+from reconcile.settings import Secrets, Settings, parse_moment
+
+AUTH_URL = "https://auth.commercelayer.io"
+
+
+def connect(settings: Settings, secrets: Secrets) -> CommerceLayer:
+    """
+    Return a client for the organization of `settings`; nothing is sent yet.
+
+    Raises SettingsError when neither `organization` nor `api_url` is set.
+    """
+    if settings.api_url is None and settings.organization is None:
+        raise SettingsError(
+            "no organization: it is not known where to pull from",
+            hint="add --organization SLUG, or set [commercelayer] organization in reconcile.toml",
+        )
+    api_url = settings.api_url or f"https://{settings.organization}.commercelayer.io/api"
+    auth_url = settings.auth_url or (_origin(api_url) if settings.api_url else AUTH_URL)
+    return CommerceLayer(
+        api_url=api_url,
+        auth_url=auth_url,
+        credentials=Credentials(secrets.client_id, secrets.client_secret),
+        rate_share=settings.rate_share,
+        expected_mode=settings.mode,
+        scope=settings.scope,
+        timeout_seconds=settings.timeout_seconds,
+        retry_seconds=settings.retry_seconds,
+    )
+
+
+def pull_window(settings: Settings) -> dict[str, Any]:
+    """Return what a pull sees by `settings`, as the keywords of `pull_to_parquet` and `pull_to_table`."""
+    return {
+        "since": parse_moment(settings.since, "since") if settings.since else None,
+        "until": parse_moment(settings.until, "until") if settings.until else None,
+        "mode": settings.mode,
+    }
+
+
+def order_keywords(settings: Settings) -> dict[str, Any]:
+    """Return how order totals are read by `settings`, as the keywords of `read_orders`."""
+    names = (
+        "reference_column", "amount_column", "currency_column", "order_number_column", "order_id_column",
+        "ordered_on_column", "currency", "decimal", "thousands", "delimiter", "encoding", "max_rejects",
+    )  # fmt: skip
+    return {name: getattr(settings, name) for name in names}
+
+
+def policy_of(settings: Settings) -> MatchPolicy:
+    """Return the matching's policy by `settings`. Raises SettingsError when it contradicts itself."""
+    return MatchPolicy(
+        on=settings.on,
+        amount_basis=settings.amount_basis,
+        tolerance_cents=settings.tolerance_cents,
+        tolerance_percent=settings.tolerance_percent,
+        tolerances={code: (one.cents, one.percent) for code, one in settings.tolerances.items()},
+        lag_days=settings.lag_days,
+        group_orders=settings.group_orders,
+        mode=settings.mode,
+    )
+
+
+def limits_of(settings: Settings) -> list[limits.Limit]:
+    """Return the `fail_on` limits of `settings`. Raises SettingsError for one that cannot be read."""
+    return [limits.parse_limit(text, [str(status) for status in Status]) for text in settings.fail_on]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,96 @@
+"""Limits: the notation, what is measured, and what is said when one is exceeded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconcile.errors import SettingsError
+from reconcile.limits import exceeded, parse_limit
+
+STATUSES = ("matched", "amount_mismatch", "missing_order")
+
+
+def line(status: str, kind: str, *amounts: tuple[str | None, int, int]) -> dict[str, Any]:
+    return {
+        "status": status,
+        "kind": kind,
+        "count": sum(count for _, count, _ in amounts),
+        "amounts": [{"currency_code": code, "count": n, "at_stake_cents": cents} for code, n, cents in amounts],
+    }
+
+
+FIGURES = {
+    "counts": {"items": 1000},
+    "statuses": [
+        line("matched", "ok", ("EUR", 990, 0)),
+        line("amount_mismatch", "break", ("EUR", 4, 12_345), ("SEK", 1, 99)),
+        line("missing_order", "break", ("EUR", 3, 50_000), (None, 2, 0)),
+    ],
+}
+
+
+def said(text: str) -> list[str]:
+    return exceeded([parse_limit(text, STATUSES)], FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("breaks>0", "breaks>0: 10 breaks"),
+        ("breaks>9", "breaks>9: 10 breaks"),
+        ("amount>623.44EUR", "amount>623.44EUR: 623.45 EUR at stake in breaks"),
+        ("amount > 0.98 SEK", "amount > 0.98 SEK: 0.99 SEK at stake in breaks"),
+        ("percent>0.99", "percent>0.99: 1.000 % of the items are breaks"),
+        ("missing_order>4", "missing_order>4: 5 items are missing_order"),
+        ("missing_order.count>4", "missing_order.count>4: 5 items are missing_order"),
+        ("missing_order.amount>499EUR", "missing_order.amount>499EUR: 500.00 EUR at stake in missing_order"),
+        ("amount_mismatch.percent>0.4", "amount_mismatch.percent>0.4: 0.500 % of the items are amount_mismatch"),
+        ("matched>900", "matched>900: 990 items are matched"),
+    ],
+)
+def test_a_limit_that_is_exceeded_is_said_in_words(text: str, sentence: str) -> None:
+    assert said(text) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["breaks>10", "amount>623.45EUR", "amount>0USD", "percent>1", "missing_order>5", "missing_order.amount>500EUR"],
+)
+def test_a_limit_that_is_just_met_is_not_exceeded(text: str) -> None:
+    assert said(text) == []
+
+
+def test_an_empty_run_has_no_percentage() -> None:
+    assert exceeded([parse_limit("percent>0", STATUSES)], {"counts": {"items": 0}, "statuses": []}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "breaks",
+        "breaks>",
+        "breaks>-1",
+        "breaks>0.5",
+        "breaks>0EUR",
+        "amount>100",
+        "percent>1EUR",
+        "nonsense>0",
+        "a.b.c>0",
+    ],
+)
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="is not a limit"):
+        parse_limit(text, STATUSES)
+
+
+def test_an_unknown_status_is_named() -> None:
+    with pytest.raises(SettingsError, match="there is no status misssing_order"):
+        parse_limit("misssing_order.amount>1EUR", STATUSES)
+
+
+def test_an_amount_has_the_decimals_of_its_currency() -> None:
+    with pytest.raises(SettingsError, match="has more decimals than JPY"):
+        parse_limit("amount>1.5JPY", STATUSES)

@@ -1,0 +1,231 @@
+"""The end-of-run table: exact text, any width, hostile texts, colour as a mere addition."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.money import EXPONENTS, format_amount
+from reconcile.reports.terminal import grouped_amount, summary_table
+
+
+def _amounts(
+    code: str | None, count: int, payments: int | None, orders: int | None, difference: int | None, stake: int = 0
+) -> dict[str, Any]:
+    return {
+        "currency_code": code,
+        "count": count,
+        "payment_amount_cents": payments,
+        "order_amount_cents": orders,
+        "difference_cents": difference,
+        "at_stake_cents": stake,
+    }
+
+
+def _status(status: str, kind: str, *amounts: dict[str, Any]) -> dict[str, Any]:
+    return {"status": status, "kind": kind, "count": sum(line["count"] for line in amounts), "amounts": list(amounts)}
+
+
+def _control(code: str | None, rows: int, cents: int) -> dict[str, Any]:
+    return {
+        "currency_code": code,
+        "rows_in": rows,
+        "amount_in_cents": cents,
+        "rows_out": rows,
+        "amount_out_cents": cents,
+    }
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "business_date": "2026-11-22",
+        "run_id": "20261122-ab12cd",
+        "organization": "the-shop",
+        "mode": "live",
+        "amount_basis": "total_amount_with_taxes_cents",
+        "verdict": "breaks",
+        "counts": {"payments": 1401, "orders": 1393, "rejects": 2, "items": 1402, "breaks": 13},
+        "statuses": [
+            _status(
+                "matched",
+                "ok",
+                _amounts("EUR", 1340, 12345678, 12345678, 0),
+                _amounts("JPY", 40, 1234567, 1234567, 0),
+            ),
+            _status("not_placed", "info", _amounts(None, 9, None, None, None)),
+            _status("amount_mismatch", "break", _amounts("EUR", 12, 123456, 123460, -4, 4)),
+            _status("missing_payment", "break", _amounts("SEK", 1, None, 45600, None, 45600)),
+        ],
+        "control": {
+            "payments": [_control("EUR", 1352, 12469134), _control("JPY", 40, 1234567), _control(None, 9, 0)],
+            "orders": [_control("EUR", 1393, 12469138)],
+        },
+        "flag_agreement": {
+            "flagged_and_differs": 3,
+            "flagged_but_agrees": 2,
+            "differs_not_flagged": 9,
+            "agree": 1378,
+            "not_comparable": 9,
+        },
+        "aging": [
+            {"bucket": "0-1", "count": 11, "amounts": [{"currency_code": "EUR", "at_stake_cents": 4}]},
+            {"bucket": "2-3", "count": 0, "amounts": []},
+            {
+                "bucket": "over 90",
+                "count": 2,
+                "amounts": [
+                    {"currency_code": "EUR", "at_stake_cents": 0},
+                    {"currency_code": "SEK", "at_stake_cents": 45600},
+                ],
+            },
+        ],
+    }
+
+
+WIDE = """\
+13 breaks in 1,402 items, at stake EUR 0.04, SEK 456.00
+2026-11-22 · the-shop · live · total_amount_with_taxes_cents · run 20261122-ab12cd
+
+Status           Kind   Currency  Items      Payments        Orders  Difference
+matched          ok               1,380
+                        EUR       1,340    123,456.78    123,456.78        0.00
+                        JPY          40  1,234,567     1,234,567           0
+not_placed       info   none          9
+amount_mismatch  break  EUR          12      1,234.56      1,234.60       -0.04
+missing_payment  break  SEK           1                      456.00
+
+Side         Currency   Rows        Amount
+payments in            1,401
+             EUR       1,352    124,691.34
+             JPY          40  1,234,567
+             none          9
+orders in    EUR       1,393    124,691.38
+rejected                   2
+
+The API says    We find: differs  agrees
+mismatched                     3       2
+not mismatched                 9   1,378
+not comparable: 9
+
+Days open  Currency  Breaks  At stake
+0-1        EUR           11      0.04
+over 90                   2
+           EUR                   0.00
+           SEK                 456.00"""
+
+
+def test_the_table_shows_counts_and_amounts_per_status_and_currency(summary: dict[str, Any]) -> None:
+    assert summary_table(summary, width=100, colour=False) == WIDE
+
+
+NARROW = """\
+matched
+  Kind                                ok
+  Items                            1,380
+  Currency                           EUR
+  Items                            1,340
+  Payments                    123,456.78
+  Orders                      123,456.78
+  Difference                        0.00
+  Currency                           JPY
+"""
+
+
+def test_what_is_too_wide_is_written_one_below_the_other(summary: dict[str, Any]) -> None:
+    written = summary_table(summary, width=40, colour=False)
+
+    assert NARROW in written
+    assert "13 breaks in 1,402 items, at stake\nEUR 0.04, SEK 456.00\n" in written
+    assert "The API says    We find: differs  agrees\n" in written
+
+
+@pytest.mark.parametrize("width", [40, 41, 55, 79, 80, 120])
+def test_no_line_is_wider_than_asked_for(summary: dict[str, Any], width: int) -> None:
+    summary["statuses"].append(
+        _status("duplicate_reference", "break", _amounts("EUR", 9**9, -(2**63), 2**63 - 1, -(2**63), 2**63 - 1))
+    )
+    lines = summary_table(summary, width=width, colour=False).splitlines()
+
+    assert max(len(line) for line in lines) <= width
+    assert any("-92,233,720,368,547,758.08" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [100, 40])
+def test_colour_only_adds_to_the_words(summary: dict[str, Any], width: int) -> None:
+    plain = summary_table(summary, width=width, colour=False)
+    coloured = summary_table(summary, width=width, colour=True)
+
+    assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == plain
+    assert coloured.count("\x1b[0m") == len(re.findall(r"\x1b\[(?!0m)", coloured))
+    assert "\x1b[31mamount_mismatch" in coloured
+    assert "\x1b" not in plain
+
+
+@pytest.mark.parametrize(
+    ("verdict", "breaks", "items", "expected"),
+    [
+        ("clean", 0, 1, "Clean: no breaks in 1 item"),
+        ("breaks", 1, 2, "1 break in 2 items"),
+        ("over_limit", 1500, 20000, "Over limit: 1,500 breaks in 20,000 items"),
+        ("unheard_of", 0, 0, "unheard_of: no breaks in 0 items"),
+    ],
+)
+def test_the_first_line_is_the_verdict(
+    summary: dict[str, Any], verdict: str, breaks: int, items: int, expected: str
+) -> None:
+    summary |= {"verdict": verdict, "statuses": []}
+    summary["counts"] |= {"breaks": breaks, "items": items}
+
+    assert summary_table(summary, width=80, colour=False).splitlines()[0] == expected
+
+
+def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) -> None:
+    summary |= {"statuses": [], "control": {"payments": [], "orders": []}, "organization": None, "mode": None}
+    summary["counts"] = dict.fromkeys(summary["counts"], 0)
+    summary["flag_agreement"] = dict.fromkeys(summary["flag_agreement"], 0)
+    del summary["aging"]
+
+    assert summary_table(summary, width=80, colour=False) == (
+        "no breaks in 0 items\n"
+        "2026-11-22 · total_amount_with_taxes_cents · run 20261122-ab12cd\n\n"
+        "Status  Kind  Currency  Items  Payments  Orders  Difference\n\n"
+        "Side         Currency  Rows  Amount\n"
+        "payments in               0\n"
+        "orders in                 0\n\n"
+        "The API says    We find: differs  agrees\n"
+        "mismatched                     0       0\n"
+        "not mismatched                 0       0"
+    )
+
+
+def test_texts_from_outside_cannot_steer_the_terminal(summary: dict[str, Any]) -> None:
+    summary["organization"] = "\x1b[2Jevil\u202e\n"
+    summary["statuses"][3]["amounts"][0]["currency_code"] = "\x1b]0;x\x07"
+
+    written = summary_table(summary, width=100, colour=False)
+
+    assert "?[2Jevil??" in written
+    assert all(sign.isprintable() or sign == "\n" for sign in written)
+
+
+def test_wide_and_combining_signs_keep_the_columns_straight(summary: dict[str, Any]) -> None:
+    for status, name in zip(summary["statuses"], ("金額", "e\u0301", "plain", "x"), strict=True):
+        status["status"] = name
+    lines = summary_table(summary, width=100, colour=False).splitlines()
+
+    assert "金額    ok               1,380" in lines
+    assert "e\u0301       info   none          9" in lines
+
+
+@given(cents=st.integers(-(2**63), 2**63 - 1), currency_code=st.sampled_from(sorted(EXPONENTS)))
+def test_grouping_changes_nothing_but_commas(cents: int, currency_code: str) -> None:
+    written = grouped_amount(cents, currency_code)
+
+    assert written.replace(",", "") == format_amount(cents, currency_code)
+    assert re.fullmatch(r"-?\d{1,3}(,\d{3})*(\.\d+)?", written)

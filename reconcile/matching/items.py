@@ -1,0 +1,241 @@
+"""
+Items as they are published: judged rows become ITEMS, in their order, and a file whose bytes depend on nothing else.
+
+Takes Arrow batches from any engine, sorted by SORT_ORDER. Adds what is the same for all rows of a run, and what the
+history of runs knows of a break. Does not judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reconcile.matching.engines import Engine, Frame
+from reconcile.matching.ladder import STATUS_ORDER
+from reconcile.matching.policy import KIND_OF, Kind
+from reconcile.schema import HISTORY, ITEMS
+
+ROW_GROUP_ROWS = 131_072
+
+# ITEMS column: column of the judged rows.
+_PLAIN = {
+    "item_id": "item_id",
+    "reference": "reference",
+    "matched_on": "matched_on",
+    "payment_id": "p_id",
+    "payment_reference": "p_reference_raw",
+    "order_id": "order_id",
+    "order_number": "order_number",
+    "order_reference": "order_reference",
+    "order_source_file": "o_source_file",
+    "order_source_line": "o_source_line",
+    "payment_amount_cents": "p_amount",
+    "payment_currency_code": "p_currency",
+    "order_amount_cents": "o_amount",
+    "order_currency_code": "o_currency",
+    "difference_cents": "difference",
+    "mismatched_amounts": "p_mismatched",
+    "amounts_agree": "amounts_agree",
+    "order_status": "p_order_status",
+    "payment_status": "p_payment_status",
+    "mode": "p_mode",
+    "placed_at": "p_placed_at",
+    "payment_created_at": "p_created_at",
+    "payment_updated_at": "p_updated_at",
+}
+JUDGED = (
+    "status_code",
+    "order_rank",
+    "order_rows",
+    "item_text",
+    *(name for name in _PLAIN.values() if name != "item_id"),
+)
+"""Columns of the rows to sort."""
+
+SORT_ORDER = ("status_code", "reference", "p_id", "o_source_file", "o_source_line", "order_rank")
+"""ITEMS_ORDER in the names of the judged rows; `order_rank` decides between order rows that came from nowhere."""
+
+_GROUPED_TYPES: dict[str, pa.DataType] = {"item_id": pa.string(), "order_rows": pa.int64()}
+GROUPED = pa.schema(_GROUPED_TYPES)
+"""Items that stand for several order rows, and for how many."""
+
+_ONE = pa.scalar(1, pa.int64())
+_STATUSES = pa.array([str(status) for status in STATUS_ORDER], pa.string())
+_KINDS = pa.array([str(KIND_OF[status]) for status in STATUS_ORDER], pa.string())
+_IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER], pa.bool_())
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is the same for every item of a run, and what earlier runs knew (a table of HISTORY)."""
+
+    business_date: date
+    run_id: str | None
+    history: pa.Table | None
+
+
+def sorted_items(engine: Engine, rows: Frame) -> Iterator[pa.RecordBatch]:
+    """Sort judged rows and yield them with their `item_id`."""
+    ordered = rows.select(*JUDGED).sort(*SORT_ORDER, nulls_last=True)
+    return engine.batches(engine.with_digest(ordered, "item_text", "item_id"))
+
+
+def name_pairs(rows: Frame) -> Frame:
+    """Return judged pairs with the columns JUDGED, `order_number` and the like being those of the payment."""
+    return (
+        _named(rows, orders=False)
+        .with_columns(
+            nw.concat_str([nw.lit("payment:"), nw.col("p_id")]).alias("item_text"),
+            nw.lit(0, dtype=nw.Int64()).alias("order_rank"),
+        )
+        .select(*JUDGED)
+    )
+
+
+def name_any(rows: Frame) -> Frame:
+    """Return judged rows of any sort with the columns JUDGED; a row without payment is named after its order row."""
+    payment_text = nw.concat_str([nw.lit("payment:"), nw.col("p_id")])
+    return (
+        _named(rows, orders=True)
+        .with_columns(
+            nw.when(nw.col("p_id").is_null()).then(nw.col("order_text")).otherwise(payment_text).alias("item_text"),
+            nw.col("order_rank").fill_null(0),
+            nw.col("order_rows").fill_null(0),
+        )
+        .select(*JUDGED)
+    )
+
+
+def _named(rows: Frame, *, orders: bool) -> Frame:
+    sources = {"order_id": "o_order_id", "order_number": "o_order_number", "order_reference": "o_reference_raw"}
+    no_payment = nw.col("p_id").is_null()
+    columns = []
+    for name, of_order in sources.items():
+        of_payment = nw.col(f"p_{name}")
+        column = nw.when(no_payment).then(nw.col(of_order)).otherwise(of_payment) if orders else of_payment
+        columns.append(column.alias(name))
+    return rows.with_columns(nw.coalesce("p_reference", "o_reference").alias("reference"), *columns)
+
+
+def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """
+    Yield each batch of `sorted_items` as ITEMS, together with its grouped orders: `item_id`, `order_rows` above 1.
+
+    Asserts that the batches are in order: the engine was told to sort, and a plan that forgets would be our bug.
+    """
+    history = _History(facts)
+    last = -1
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        codes = batch.column("status_code")
+        bounds = pc.min_max(codes)
+        assert bounds["min"].as_py() >= last, "items come sorted by status"
+        last = bounds["max"].as_py()
+        several = batch.select(["item_id", "order_rows"]).filter(pc.greater(batch.column("order_rows"), _ONE))
+        yield _items(batch, codes, facts, history), several.cast(GROUPED)
+
+
+def _items(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, history: _History) -> pa.RecordBatch:
+    rows = batch.num_rows
+    is_break = _IS_BREAK.take(codes)
+    columns: dict[str, pa.Array[Any]] = {ours: batch.column(theirs) for ours, theirs in _PLAIN.items()}
+    columns |= {
+        "business_date": pa.repeat(pa.scalar(facts.business_date, pa.date32()), rows),
+        "run_id": pa.repeat(pa.scalar(facts.run_id, pa.string()), rows),
+        "status": _STATUSES.take(codes),
+        "kind": _KINDS.take(codes),
+        "is_break": is_break,
+        **history.columns_of(batch.column("item_id"), is_break),
+        "suggestion": pa.nulls(rows, pa.string()),
+    }
+    arrays = [columns[field.name].cast(field.type) for field in ITEMS]
+    return pa.RecordBatch.from_arrays(arrays, schema=ITEMS)
+
+
+class _History:
+    """What earlier runs knew, looked up by `item_id`."""
+
+    def __init__(self, facts: RunFacts) -> None:
+        self.facts = facts
+        known = (HISTORY.empty_table() if facts.history is None else facts.history.select(HISTORY.names)).cast(HISTORY)
+        self.known = known.combine_chunks()
+
+    def columns_of(self, item_ids: pa.Array[Any], is_break: pa.Array[Any]) -> dict[str, pa.Array[Any]]:
+        """Return LEDGER_COLUMNS for a batch: null for what is no break, `new` for a break never seen before."""
+        today = _scalar(self.facts.business_date, pa.date32())
+        never = pa.nulls(len(item_ids), pa.date32())
+        if not self.known.num_rows or not pc.any(is_break).as_py():
+            place = pa.nulls(len(item_ids), pa.int32())
+        else:
+            ids = pc.if_else(is_break, item_ids, _scalar(None, pa.string()))
+            place = pc.index_in(ids, value_set=self.known.column("item_id"), skip_nulls=True)
+        seen = {name: self.known.column(name).take(place).combine_chunks() for name in HISTORY.names}
+        first_seen_on = pc.if_else(is_break, pc.coalesce(seen["first_seen_on"], today), never)
+        day = (self.facts.business_date - date(1970, 1, 1)).days
+        days = pc.subtract(_scalar(day, pa.int32()), first_seen_on.cast(pa.int32()))
+        reopened = pc.if_else(
+            pc.fill_null(seen["was_open"], False), _scalar("open", pa.string()), _scalar("reopened", pa.string())
+        )
+        state = pc.if_else(pc.is_null(place), _scalar("new", pa.string()), reopened)
+        return {
+            "first_seen_on": first_seen_on,
+            "last_seen_on": pc.if_else(is_break, today, never),
+            "age_days": days,
+            "state": pc.if_else(is_break, state, _scalar(None, pa.string())),
+            "accepted_reason": seen["accepted_reason"],
+            "accepted_until": seen["accepted_until"],
+        }
+
+
+def _scalar(value: object, type_: pa.DataType) -> Any:
+    # Any: the stubs of pyarrow take the result of a scalar and an array for a scalar.
+    return pa.scalar(value, type_)
+
+
+def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
+    """
+    Write ITEMS to `path` and return how many.
+
+    Row groups, compression and encodings are fixed, and do not follow the batches: equal items are equal bytes.
+    After an error `path` may hold a part of them: the caller writes beside the final name.
+    """
+    few_values: Any = [
+        field.name
+        for field in ITEMS
+        if field.name not in _MANY_VALUES and (pa.types.is_string(field.type) or pa.types.is_date(field.type))
+    ]
+    rows = 0
+    with pq.ParquetWriter(path, ITEMS, compression="zstd", compression_level=1, use_dictionary=few_values) as writer:
+        for group in _row_groups(batches):
+            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+            rows += group.num_rows
+    return rows
+
+
+_MANY_VALUES = frozenset(
+    ("item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference")
+)
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        while rows >= ROW_GROUP_ROWS:
+            table = pa.Table.from_batches(waiting, ITEMS)
+            yield table.slice(0, ROW_GROUP_ROWS).combine_chunks()
+            waiting = table.slice(ROW_GROUP_ROWS).to_batches()
+            rows -= ROW_GROUP_ROWS
+    if rows:
+        yield pa.Table.from_batches(waiting, ITEMS).combine_chunks()

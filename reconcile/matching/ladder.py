@@ -1,0 +1,131 @@
+"""
+The ladder: one verdict for every row the passes gave, the first rung that holds.
+
+Knows statuses, tolerances and lags. Does not pair, and does not know what earlier runs saw (`items`).
+A status travels as its place in STATUS_ORDER, which sorts like its text and costs less; `items` writes the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+import narwhals.stable.v2 as nw
+
+from reconcile.matching.engines import Frame
+from reconcile.matching.passes import is_placed
+from reconcile.matching.policy import MatchPolicy, Status, Tolerance
+
+STATUS_ORDER = tuple(sorted(Status))
+
+Ladder = Sequence[tuple[nw.Expr, Status]]
+
+
+def pair_ladder(policy: MatchPolicy) -> tuple[Ladder, Status]:
+    """Return the rungs of a pair, and what holds when none does."""
+    total = nw.col("o_amount")
+    unknown = nw.any_horizontal(
+        *(nw.col(name).is_null() for name in ("p_amount", "p_currency", "o_amount", "o_currency")), ignore_nulls=True
+    )
+    undone = (nw.col("p_order_status") == "cancelled") | nw.col("p_payment_status").is_in(["voided", "refunded"])
+    return [
+        (unknown, Status.AMOUNT_UNKNOWN),
+        (nw.col("p_currency") != nw.col("o_currency"), Status.CURRENCY_MISMATCH),
+        ((total != 0) & (undone.fill_null(value=False) | ~is_placed()), Status.STATUS_MISMATCH),
+        (~nw.col("amounts_agree"), Status.AMOUNT_MISMATCH),
+        (nw.col("p_mismatched"), Status.FLAGGED_BY_API),
+        (nw.col("difference") != 0, Status.WITHIN_TOLERANCE),
+    ], Status.MATCHED
+
+
+def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
+    """Return the rungs of a payment without an order row."""
+    since = business_date - timedelta(days=policy.order_lag_days - 1)
+    young = nw.coalesce("p_placed_at", "p_created_at") >= nw.lit(datetime.combine(since, time(), UTC))
+    return [
+        (nw.col("wrong_mode"), Status.WRONG_MODE),
+        (nw.col("superseded"), Status.SUPERSEDED),
+        (~is_placed(), Status.NOT_PLACED),
+        (nw.col("p_met"), Status.DUPLICATE_REFERENCE),
+        (nw.col("p_reference").is_null(), Status.MISSING_REFERENCE),
+        (young, Status.AWAITING_ORDER),
+    ], Status.MISSING_ORDER
+
+
+def order_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
+    """Return the rungs of an order row without a payment. A row without a date does not wait."""
+    since = business_date - timedelta(days=policy.payment_lag_days - 1)
+    return [
+        (nw.col("o_met"), Status.DUPLICATE_REFERENCE),
+        (nw.col("o_reference").is_null(), Status.MISSING_REFERENCE),
+        (nw.col("o_ordered_on") >= nw.lit(since), Status.AWAITING_PAYMENT),
+    ], Status.MISSING_PAYMENT
+
+
+def judge_pairs(rows: Frame, policy: MatchPolicy) -> Frame:
+    """Return rows that all are pairs with `difference`, `amounts_agree` and `status_code`."""
+    return _compared(rows, policy).with_columns(_verdict(*pair_ladder(policy)).alias("status_code"))
+
+
+def judge(rows: Frame, policy: MatchPolicy, business_date: date) -> Frame:
+    """Return rows of any sort (the `leftovers` of the passes) with the same columns as `judge_pairs`."""
+    paired = ~nw.col("matched_on").is_null()
+    verdict = (
+        nw.when(paired)
+        .then(_verdict(*pair_ladder(policy)))
+        .otherwise(
+            nw.when(~nw.col("p_id").is_null())
+            .then(_verdict(*payment_ladder(policy, business_date)))
+            .otherwise(_verdict(*order_ladder(policy, business_date)))
+        )
+    )
+    return _compared(rows, policy).with_columns(verdict.alias("status_code"))
+
+
+def _verdict(ladder: Ladder, otherwise: Status) -> nw.Expr:
+    verdict = _code(otherwise)
+    for holds, status in reversed(ladder):
+        verdict = nw.when(holds).then(_code(status)).otherwise(verdict)  # an unknown claim (null) does not hold
+    return verdict
+
+
+def _code(status: Status) -> nw.Expr:
+    return nw.lit(STATUS_ORDER.index(status), dtype=nw.Int8())
+
+
+def _compared(rows: Frame, policy: MatchPolicy) -> Frame:
+    # Amounts stay below 2**62 (`control` refuses others), so their difference cannot leave 64 bits.
+    comparable = nw.col("p_currency") == nw.col("o_currency")
+    difference = nw.when(comparable).then(nw.col("p_amount") - nw.col("o_amount"))
+    rows = rows.with_columns(difference.alias("difference"))
+    return rows.with_columns((nw.col("difference").abs() <= allowed_cents(policy)).alias("amounts_agree"))
+
+
+def allowed_cents(policy: MatchPolicy) -> nw.Expr:
+    """Return how many minor units a pair may differ: the policy's tolerance for the order's currency."""
+    allowed = _allowed(policy.tolerance)
+    for code in policy.per_currency:
+        allowed = nw.when(nw.col("o_currency") == code).then(_allowed(policy.tolerance_of(code))).otherwise(allowed)
+    return allowed
+
+
+def _allowed(tolerance: Tolerance) -> nw.Expr:
+    cents = nw.lit(tolerance.cents or 0, dtype=nw.Int64())
+    if tolerance.percent is None:
+        return cents
+    share = _floor_share(nw.col("o_amount").abs(), *tolerance.fraction())
+    return share if tolerance.cents is None else nw.when(share < cents).then(share).otherwise(cents)
+
+
+def _floor_share(amount: nw.Expr, numerator: int, denominator: int) -> nw.Expr:
+    """
+    Return floor(amount * numerator / denominator) exactly, in 64 bits.
+
+    amount = quotient * denominator + rest, so the share is quotient * numerator plus
+    floor(rest * numerator / denominator). This holds for any integer quotient: an engine that divides by way of
+    floating point may be off by a little in the first division; the second is of small numbers, and exact.
+    (denominator <= 10**6, see PERCENT_DECIMALS)
+    """
+    quotient = (amount // denominator).cast(nw.Int64())
+    rest = amount - quotient * denominator
+    return quotient * numerator + (rest * numerator // denominator).cast(nw.Int64())

@@ -1,0 +1,251 @@
+"""
+The front door: payments and order totals in, items and their proof out.
+
+`match_to_parquet` takes files and writes a file, out of core; `match_frames` takes frames and returns one. Both run the
+same expression and give the same items. Reads no settings, keeps no history: both are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import duckdb
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+
+from reconcile.errors import OutputError, SettingsError
+from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove, side_facts
+from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
+from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
+from reconcile.matching.ladder import judge, judge_pairs
+from reconcile.matching.passes import PassCount, pair_sides
+from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.sides import (
+    orders_from_arrow,
+    orders_from_parquet,
+    payments_from_arrow,
+    payments_from_parquet,
+    with_clean_keys,
+)
+from reconcile.schema import ITEMS
+
+ENGINES = ("duckdb",)
+"""Engines that match files."""
+
+FrameT = TypeVar("FrameT")
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """
+    What a matching did and that it is complete.
+
+    items         number of items
+    control       rows and amounts per side and currency, in and out; they agree, else there would be no report
+    payment_keys, order_keys   rows, null and blank values of each key
+    passes        per pass: the rows that reached it with its key, duplicate and shared keys among them, pairs
+    """
+
+    items: int
+    control: ControlTotals
+    payments: SideFacts
+    orders: SideFacts
+    passes: tuple[PassCount, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "items": self.items,
+            "control_totals": self.control.as_dict(),
+            "key_profile": {
+                "payments": [asdict(key) for key in self.payments.keys],
+                "orders": [asdict(key) for key in self.orders.keys],
+                "passes": [asdict(one) for one in self.passes],
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult(Generic[FrameT]):
+    """Items as a frame of the kind that was given, and the report on them."""
+
+    items: FrameT
+    report: MatchReport
+
+
+def match_to_parquet(
+    payments: Path,
+    orders: Path,
+    items: Path,
+    *,
+    policy: MatchPolicy,
+    business_date: date,
+    run_id: str,
+    history: pa.Table | None = None,
+    engine: str = "duckdb",
+    memory_limit: str | None = None,
+    temp_directory: Path | None = None,
+    threads: int | None = None,
+) -> MatchReport:
+    """
+    Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
+
+    `history` is a table of HISTORY. `memory_limit` ("1GB"), `temp_directory` and `threads` are DuckDB's. Equal inputs
+    and settings give equal bytes.
+
+    Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
+    that does not exist, OutputError when memory or disk are used up, ProofFailed when the totals differ. After an error
+    there is no new file `items`.
+    """
+    if engine not in ENGINES:
+        raise SettingsError(f'engine "{engine}" is none of {", ".join(ENGINES)}')
+    partial = items.with_name(f".{items.name}.partial")
+    duck = _open(memory_limit, temp_directory, threads)
+    try:
+        sides = _Sides.of(
+            duck,
+            (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders)),
+            (str(payments), str(orders)),
+            duck.relation,
+        )
+        work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history))
+        rows = write_items(work.items(), partial)
+        report = work.report(rows, duck.scan(partial), duck.connection)
+        partial.replace(items)
+    except duckdb.OutOfMemoryException as error:
+        raise OutputError(
+            f"the matching does not fit the memory limit ({_first_line(error)})",
+            hint="give a larger memory limit, or a temporary directory with room",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+        duck.close()
+    return report
+
+
+def match_frames(
+    payments: FrameT,
+    orders: FrameT,
+    *,
+    policy: MatchPolicy,
+    business_date: date,
+    run_id: str | None = None,
+    history: pa.Table | None = None,
+) -> MatchResult[FrameT]:
+    """
+    Match two frames (PAYMENTS, ORDERS) in memory; return the items as a frame of the same kind, and the report.
+
+    Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that lack count as empty, except
+    `payment_id`, `created_at`, the amounts, and at least one key on each side.
+
+    Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
+    floats), ProofFailed when the totals differ.
+    """
+    engine = ArrowEngine()
+    with duckdb.connect() as connection:
+        tables = (_table_of(payments), _table_of(orders))
+        frames = (payments_from_arrow(engine, tables[0], policy), orders_from_arrow(engine, tables[1]))
+        sides = _Sides.of(
+            engine, frames, ("payments", "orders"), lambda side: connection.from_arrow(engine.to_arrow(side))
+        )
+        work = _Work(engine, sides, policy, RunFacts(business_date, run_id, history))
+        items = pa.Table.from_batches(work.items(), ITEMS)
+        report = work.report(items.num_rows, connection.from_arrow(items), connection)
+    return MatchResult(_like(payments, items), report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both sides with clean keys, and what was measured of them."""
+
+    payments: Frame
+    orders: Frame
+    payment_facts: SideFacts
+    order_facts: SideFacts
+
+    @classmethod
+    def of(
+        cls,
+        engine: Engine,
+        raw: tuple[Frame, Frame],
+        paths: tuple[str, str],
+        relation: Callable[[Frame], duckdb.DuckDBPyRelation],
+    ) -> _Sides:
+        payments, orders = with_clean_keys(engine, raw[0], "p_"), with_clean_keys(engine, raw[1], "o_")
+        return cls(
+            payments,
+            orders,
+            side_facts(relation(raw[0]), relation(payments), "payments", paths[0]),
+            side_facts(relation(raw[1]), relation(orders), "orders", paths[1]),
+        )
+
+
+class _Work:
+    """One matching under way: the items as a stream, and after its end the report."""
+
+    def __init__(self, engine: Engine, sides: _Sides, policy: MatchPolicy, facts: RunFacts) -> None:
+        self.engine = engine
+        self.sides = sides
+        self.facts = facts
+        self.first_key = policy.on[0]
+        paired = pair_sides(engine, sides.payments, sides.orders, policy)
+        self.passes = paired.passes
+        lone = name_pairs(judge_pairs(paired.lone, policy))
+        rest = name_any(judge(paired.leftovers, policy, facts.business_date))
+        self.rows = nw.concat([lone, rest])
+        self.several: list[pa.RecordBatch] = []
+
+    def items(self) -> Iterator[pa.RecordBatch]:
+        for batch, several in finish(sorted_items(self.engine, self.rows), self.facts):
+            if several.num_rows:
+                self.several.append(several)
+            yield batch
+
+    def report(self, rows: int, items: duckdb.DuckDBPyRelation, connection: duckdb.DuckDBPyConnection) -> MatchReport:
+        several = connection.from_arrow(pa.Table.from_batches(self.several, GROUPED))
+        control = prove(items, several, self.sides.payment_facts, self.sides.order_facts)
+        pairs = pairs_on(items, self.first_key)
+        return MatchReport(
+            items=rows,
+            control=control,
+            payments=self.sides.payment_facts,
+            orders=self.sides.order_facts,
+            passes=(self.passes[0].with_lone(pairs), *self.passes[1:]),
+        )
+
+
+def _open(memory_limit: str | None, temp_directory: Path | None, threads: int | None) -> DuckDBEngine:
+    try:
+        return DuckDBEngine(memory_limit=memory_limit, temp_directory=temp_directory, threads=threads)
+    except duckdb.Error as error:
+        raise SettingsError(f"the engine refuses its settings: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _table_of(frame: object) -> pa.Table:
+    if isinstance(frame, pa.Table):
+        return frame
+    return nw.from_native(frame, eager_only=True).to_arrow()  # type: ignore[call-overload, no-any-return]
+
+
+def _like(given: FrameT, items: pa.Table) -> FrameT:
+    """Return `items` as the kind of frame that was given."""
+    found: Any
+    if isinstance(given, pa.Table):
+        found = items
+    elif nw.from_native(given, eager_only=True).implementation.is_pandas():  # type: ignore[call-overload]
+        import pandas as pd
+
+        found = items.to_pandas(types_mapper=pd.ArrowDtype)
+    else:
+        backend = nw.from_native(given, eager_only=True).implementation  # type: ignore[call-overload]
+        found = nw.from_arrow(items, backend=backend).to_native()
+    result: FrameT = found
+    return result

@@ -1,0 +1,340 @@
+"""
+The passes: which payment and which order row belong together, and which rows were met but not alone.
+
+Takes the two sides of `sides`, returns rows with both, or one of them. Does not look at amounts, except to sum grouped
+order rows, and gives no verdict: that is `ladder`.
+
+Most rows are *lone*: their first key is on exactly one row of each side. These are paired by one join, without being
+kept. The rest, the *leftovers*, go through the passes as they are defined (`pair_off`), also through the first one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import narwhals.stable.v2 as nw
+
+from reconcile.matching.engines import Engine, Frame
+from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.sides import ORDER_SIDE, PAYMENT_SIDE
+
+NEVER_PLACED = ("draft", "pending", "editing", "placing")
+"""Values of `order_status` of an order that nobody has placed (yet)."""
+
+MATCHED_SIDES = (
+    *(name for name in PAYMENT_SIDE if name != "p_row"),
+    *(name for name in ORDER_SIDE if name != "o_row"),
+    "matched_on",
+    "order_rows",
+)
+"""Columns of the rows that the passes give: a payment, an order, or both."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassCount:
+    """
+    What one pass saw, of the rows that reached it and have its key.
+
+    payments, orders                 rows of each side
+    payment_keys_twice, order_keys_twice   keys on more than one of them
+    shared_keys                      keys on both sides
+    pairs                            pairs made
+    """
+
+    key: str
+    payments: int
+    orders: int
+    payment_keys_twice: int
+    order_keys_twice: int
+    shared_keys: int
+    pairs: int
+
+    def with_lone(self, pairs: int) -> PassCount:
+        """Return the count with the lone rows in it: `pairs` is the number of all pairs of this pass."""
+        lone = pairs - self.pairs
+        return replace(
+            self,
+            payments=self.payments + lone,
+            orders=self.orders + lone,
+            shared_keys=self.shared_keys + lone,
+            pairs=pairs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """
+    The outcome of the passes.
+
+    lone        pairs whose first key is on one row of each side: columns MATCHED_SIDES
+    leftovers   all other rows, paired or not: MATCHED_SIDES and superseded, p_met, o_met, wrong_mode, order_text
+    repeated    first keys that are not lone, with their number of rows: key, n (payments), m (orders)
+    """
+
+    lone: Frame
+    leftovers: Frame
+    repeated: Frame
+    passes: tuple[PassCount, ...]
+
+
+def is_placed() -> nw.Expr:
+    """Return the claim: the payment has an order, and somebody has placed it."""
+    status = nw.col("p_order_status")
+    return ~(nw.col("p_order_id").is_null() | status.is_null() | status.is_in(NEVER_PLACED))
+
+
+def pair_sides(engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy) -> Paired:
+    """
+    Pair `payments` with `orders`; every row of both is in the outcome once (grouped order rows: counted in order_rows).
+
+    Null keys never meet anything. Payments of another mode are set aside: they reach no pass and supersede nobody.
+    """
+    key = policy.on[0]
+    payments = payments.with_columns(_wrong_mode(policy).alias("wrong_mode"))
+    p_keyed = payments.filter(~nw.col("wrong_mode") & ~nw.col(f"p_{key}").is_null())
+    o_keyed = orders.filter(~nw.col(f"o_{key}").is_null())
+    repeated = engine.settle(_not_lone(p_keyed, o_keyed, key))
+
+    # A lone key is on one row of each side: taking the others from one side is enough.
+    o_lone = o_keyed.join(repeated, left_on=f"o_{key}", right_on="key", how="anti")
+    lone = p_keyed.join(o_lone, left_on=f"p_{key}", right_on=f"o_{key}", how="inner").with_columns(
+        nw.col(f"p_{key}").alias(f"o_{key}"),
+        nw.lit(key).alias("matched_on"),
+        nw.lit(1, dtype=nw.Int64()).alias("order_rows"),
+    )
+    p_left = nw.concat(
+        [
+            p_keyed.join(repeated, left_on=f"p_{key}", right_on="key", how="semi"),
+            payments.filter(nw.col("wrong_mode") | nw.col(f"p_{key}").is_null()),
+        ]
+    )
+    o_left = nw.concat(
+        [
+            o_keyed.join(repeated, left_on=f"o_{key}", right_on="key", how="semi"),
+            orders.filter(nw.col(f"o_{key}").is_null()),
+        ]
+    )
+    p_left = engine.settle(_with_superseded(engine, payments, engine.settle(p_left)))
+    leftovers, passes = _leftovers(engine, p_left, engine.settle(o_left), policy)
+    return Paired(lone.select(*MATCHED_SIDES), leftovers, repeated, passes)
+
+
+def _wrong_mode(policy: MatchPolicy) -> nw.Expr:
+    # A payment whose mode is not known is not of another mode.
+    mode = nw.col("p_mode").fill_null(policy.mode or "")
+    return mode != nw.lit(policy.mode) if policy.mode else mode != mode
+
+
+def _not_lone(payments: Frame, orders: Frame, key: str) -> Frame:
+    one, none = nw.lit(1, dtype=nw.Int64()), nw.lit(0, dtype=nw.Int64())
+    rows = nw.concat(
+        [
+            payments.select(nw.col(f"p_{key}").alias("key")).with_columns(one.alias("n"), none.alias("m")),
+            orders.select(nw.col(f"o_{key}").alias("key")).with_columns(none.alias("n"), one.alias("m")),
+        ]
+    )
+    # DuckDB's SUM of 64 bits has 128: back to what it was.
+    counts = _narrow(rows.group_by("key").agg(nw.col("n").sum(), nw.col("m").sum()), "n", "m")
+    return counts.filter(~((nw.col("n") == 1) & (nw.col("m") == 1)))
+
+
+def _narrow(frame: Frame, *columns: str) -> Frame:
+    return frame.with_columns(*(nw.col(column).cast(nw.Int64()) for column in columns))
+
+
+def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
+    """
+    Add the claim `superseded`: another payment of the same order was created later (same moment: has the greater id).
+
+    A payment side has no `payment_source` of the order, so the newest payment stands for the current one. All payments
+    of the right mode are looked at, also those that found their order row.
+    """
+    has_order = ~nw.col("wrong_mode") & ~nw.col("p_order_id").is_null()
+    order_ids = left.filter(has_order).select("p_order_id").unique()
+    rivals = payments.filter(has_order).select("p_row", "p_id", "p_order_id", "p_created_at")
+    rivals = engine.settle(rivals.join(order_ids, on="p_order_id", how="semi"))
+    ranked = engine.settle(rivals.with_row_index("age", order_by=["p_created_at", "p_id"]))
+    newest = ranked.group_by("p_order_id").agg(nw.col("age").max().alias("newest"))
+    older = ranked.join(newest, on="p_order_id", how="inner").filter(nw.col("age") < nw.col("newest"))
+    older = older.select("p_row").with_columns(nw.lit(value=True).alias("superseded"))
+    return left.join(older, on="p_row", how="left").with_columns(nw.col("superseded").fill_null(value=False))
+
+
+def _leftovers(
+    engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy
+) -> tuple[Frame, tuple[PassCount, ...]]:
+    """Run every pass over the rows that are not lone, and join what came of it."""
+    p_free = payments.filter(~nw.col("wrong_mode")).with_columns(is_placed().alias("placed"))
+    o_free = orders.with_columns(_part(policy).alias("part"))
+    pairs, p_met, o_met, passes = [], [], [], []
+    for key in policy.on:
+        p = p_free.select("p_row", nw.col(f"p_{key}").alias("key"), "superseded", "placed")
+        o = o_free.select("o_row", nw.col(f"o_{key}").alias("key"), "part")
+        outcome = _one_pass(engine, p.filter(~nw.col("key").is_null()), o.filter(~nw.col("key").is_null()), key)
+        pairs.append(outcome.pairs)
+        p_met.append(outcome.p_met)
+        o_met.append(outcome.o_met)
+        passes.append(outcome.count)
+        p_free = engine.settle(p_free.join(outcome.pairs, on="p_row", how="anti"))
+        o_free = engine.settle(o_free.join(outcome.pairs, on="o_row", how="anti"))
+    paired = engine.settle(nw.concat(pairs))
+    o_side = _flagged(orders, nw.concat(o_met), "o_row", "o_met")
+    o_side, paired = _grouped(engine, o_side, paired, policy)
+    p_side = _flagged(payments, nw.concat(p_met), "p_row", "p_met")
+    p_side = p_side.join(paired.rename({"o_row": "pair_row"}), on="p_row", how="left")
+    o_side = _with_order_text(engine, o_side, paired)
+    return p_side.join(o_side, left_on="pair_row", right_on="o_row", how="full"), tuple(passes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    pairs: Frame  # p_row, o_row, matched_on; of a group of order rows, one line each
+    p_met: Frame  # p_row: the other side has its key
+    o_met: Frame  # o_row: the same
+    count: PassCount
+
+
+def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> _Outcome:
+    """
+    Pair the keys that one payment and one order (row or group of rows) are left with.
+
+    Only where a key has several payments, some are left out: the superseded ones; then, if any placed one remains,
+    those whose order is not placed. Leaving out the last payment would turn "paid, but never placed" into silence.
+    """
+    payments, orders = engine.settle(payments), engine.settle(orders)
+    current = ~nw.col("superseded")
+    flags = payments.with_columns(
+        current.cast(nw.Int64()).alias("current"), (current & nw.col("placed")).cast(nw.Int64()).alias("current_placed")
+    )
+    n = flags.group_by("key").agg(
+        nw.len().alias("n"),
+        nw.col("current").sum().alias("n_current"),
+        nw.col("current_placed").sum().alias("n_placed"),
+    )
+    n = _narrow(n, "n", "n_current", "n_placed")
+    m = orders.group_by("key").agg(nw.col("part").n_unique().alias("m"), nw.len().alias("m_rows"))
+    shared = engine.settle(n.join(m, on="key", how="inner"))
+    met = engine.settle(flags.join(shared, on="key", how="inner"))
+    some_placed = nw.col("n_placed") > 0
+    alone = (
+        (nw.col("n") == 1)
+        | (some_placed & (nw.col("n_placed") == 1) & (nw.col("current_placed") == 1))
+        | (~some_placed & (nw.col("n_current") == 1) & current)
+    )
+    chosen = met.filter(alone & (nw.col("m") == 1)).select("p_row", "key")
+    pairs = chosen.join(orders.select("o_row", "key"), on="key", how="inner").select("p_row", "o_row")
+    pairs = engine.settle(pairs.with_columns(nw.lit(key).alias("matched_on")))
+    count = PassCount(
+        key=key,
+        payments=_rows(engine, payments),
+        orders=_rows(engine, orders),
+        payment_keys_twice=_rows(engine, n.filter(nw.col("n") > 1)),
+        order_keys_twice=_rows(engine, m.filter(nw.col("m_rows") > 1)),
+        shared_keys=_rows(engine, shared),
+        pairs=_rows(engine, chosen),
+    )
+    o_met = orders.join(shared, on="key", how="semi")
+    return _Outcome(pairs, met.select("p_row"), o_met.select("o_row"), count)
+
+
+def _rows(engine: Engine, frame: Frame) -> int:
+    return int(engine.to_arrow(frame.select(nw.len().alias("rows"))).column("rows")[0].as_py())
+
+
+def _flagged(side: Frame, rows: Frame, row: str, flag: str) -> Frame:
+    claim = rows.unique().with_columns(nw.lit(value=True).alias(flag))
+    return side.join(claim, on=row, how="left").with_columns(nw.col(flag).fill_null(value=False))
+
+
+def _part(policy: MatchPolicy) -> nw.Expr:
+    """Return what tells the order rows of one key apart: the row, or with group_orders the currency."""
+    row = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
+    if policy.group_orders is None:
+        return row
+    # A row without amount or currency cannot be added to others: it stays a row of its own.
+    summable = ~(nw.col("o_amount").is_null() | nw.col("o_currency").is_null())
+    return nw.when(summable).then(nw.concat_str([nw.lit("currency:"), nw.col("o_currency")])).otherwise(row)
+
+
+def _grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) -> tuple[Frame, Frame]:
+    """
+    Make one line of the order rows that count as one order: those paired with one payment; among the unpaired, those of
+    one currency and one leading key (the first of the passes' keys that they have).
+
+    The line has the summed amount, the number of rows, the earliest date, and all else of its first row by file and
+    line. Returns the order side and the pairs, both with that first row standing for its group.
+    """
+    if policy.group_orders is None:
+        return orders.with_columns(nw.lit(1, dtype=nw.Int64()).alias("order_rows")), pairs
+    keys = [
+        nw.when(~nw.col(f"o_{key}").is_null()).then(nw.concat_str([nw.lit(f"{key}:"), nw.col(f"o_{key}")]))
+        for key in policy.on
+    ]
+    own = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
+    unpaired = nw.coalesce(*(nw.concat_str([_part(policy), nw.lit(":"), key]) for key in keys), own)
+    paired = nw.concat_str([nw.lit("pair:"), nw.col("p_row").cast(nw.String())])
+    rows = orders.join(pairs, on="o_row", how="left").with_columns(_part(policy).alias("part"))
+    rows = rows.with_columns(nw.when(~nw.col("p_row").is_null()).then(paired).otherwise(unpaired).alias("group"))
+    rows = engine.settle(rows.with_columns(nw.col("o_met").cast(nw.Int64()).alias("met")))
+    order = [
+        "o_source_file",
+        "o_source_line",
+        "o_amount",
+        "o_reference",
+        "o_order_number",
+        "o_order_id",
+        "o_reference_raw",
+    ]
+    ranked = engine.settle(rows.with_row_index("rank", order_by=[*order, "o_ordered_on", "o_row"]))
+    groups = ranked.group_by("group").agg(
+        nw.len().alias("order_rows"),
+        nw.col("o_amount").sum().alias("sum"),
+        nw.col("o_ordered_on").min().alias("first_on"),
+        nw.col("met").max().alias("any_met"),
+        nw.col("rank").min().alias("first"),
+    )
+    groups = _narrow(groups, "order_rows", "sum", "first")
+    firsts = engine.settle(ranked.join(groups, left_on=["group", "rank"], right_on=["group", "first"], how="inner"))
+    lines = firsts.with_columns(
+        nw.when(nw.col("order_rows") > 1).then(nw.col("sum")).otherwise(nw.col("o_amount")).alias("o_amount"),
+        nw.col("first_on").alias("o_ordered_on"),
+        (nw.col("any_met") > 0).alias("o_met"),
+    )
+    pairs = firsts.filter(~nw.col("p_row").is_null()).select("p_row", "o_row", "matched_on")
+    return lines.select(*ORDER_SIDE, "o_met", "order_rows"), engine.settle(pairs)
+
+
+def _with_order_text(engine: Engine, orders: Frame, pairs: Frame) -> Frame:
+    """
+    Add `order_text`, which names an order row without payment by its keys, and `order_rank`, its place among such rows.
+
+    The text is "order", then each key after its length, then which of the rows with these keys it is (from 1, by
+    amount, currency, file, line): it stays the same when files are renamed, rows move, or unrelated rows come and go.
+    """
+    keys = [nw.col(f"o_{key}").fill_null("") for key in ("reference", "order_number", "order_id")]
+    lengths = [key.str.len_chars().cast(nw.String()) for key in keys]
+    parts = [part for length, key in zip(lengths, keys, strict=True) for part in (length, key)]
+    alone = orders.join(pairs, on="o_row", how="anti")
+    alone = engine.settle(
+        alone.select(
+            "o_row",
+            "o_amount",
+            "o_currency",
+            "o_source_file",
+            "o_source_line",
+            "o_reference_raw",
+            "o_ordered_on",
+            nw.concat_str([nw.lit("order"), *parts], separator=":").alias("keys"),
+        )
+    )
+    order = ["keys", "o_amount", "o_currency", "o_source_file", "o_source_line", "o_reference_raw", "o_ordered_on"]
+    ranked = engine.settle(alone.with_row_index("order_rank", order_by=order))
+    first = ranked.group_by("keys").agg(nw.col("order_rank").min().alias("first"))
+    named = ranked.join(first, on="keys", how="inner")
+    occurrence = (nw.col("order_rank") - nw.col("first") + 1).cast(nw.String())
+    named = named.select(
+        "o_row",
+        nw.concat_str([nw.col("keys"), occurrence], separator=":").alias("order_text"),
+        nw.col("order_rank").cast(nw.Int64()),
+    )
+    return orders.join(named, on="o_row", how="left")

@@ -1,0 +1,206 @@
+"""
+The two sides as the matching sees them: columns checked, named, and their keys cleaned.
+
+A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number.
+Knows what may stand in for a column that lacks, and what a usable key is. Does not compare the sides.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.matching.engines import DuckDBEngine, Engine, Frame, one_file
+from reconcile.matching.policy import KEYS, MatchPolicy
+from reconcile.schema import ORDERS, PAYMENTS
+
+_PAYMENT_NAMES = {
+    "p_id": "payment_id",
+    "p_reference_raw": "reference",
+    "p_reference": "reference",
+    "p_order_number": "order_number",
+    "p_order_id": "order_id",
+    "p_order_reference": "order_reference",
+    "p_currency": "currency_code",
+    "p_mismatched": "mismatched_amounts",
+    "p_order_status": "order_status",
+    "p_payment_status": "payment_status",
+    "p_mode": "mode",
+    "p_placed_at": "placed_at",
+    "p_created_at": "created_at",
+    "p_updated_at": "updated_at",
+}
+_ORDER_NAMES = {
+    "o_reference_raw": "reference_raw",
+    "o_reference": "reference",
+    "o_order_number": "order_number",
+    "o_order_id": "order_id",
+    "o_amount": "amount_cents",
+    "o_currency": "currency_code",
+    "o_ordered_on": "ordered_on",
+    "o_source_file": "source_file",
+    "o_source_line": "source_line",
+}
+PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_amount")
+ORDER_SIDE = ("o_row", *_ORDER_NAMES)
+_REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents",)}
+
+# Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
+# printable ASCII without outer blanks, which both NFC and strip leave as it is.
+_MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
+
+
+def clean_key(text: str) -> str | None:
+    """Return a key as it is compared: Unicode NFC without outer white space; None when nothing is left."""
+    return unicodedata.normalize("NFC", text).strip() or None
+
+
+def payments_from_parquet(engine: DuckDBEngine, path: Path, policy: MatchPolicy) -> Frame:
+    """Open a Parquet file of PAYMENTS lazily. Raises PaymentFileError when it is not one."""
+    return _scan(engine, path, _payment_columns(policy), "payments")
+
+
+def orders_from_parquet(engine: DuckDBEngine, path: Path) -> Frame:
+    """Open a Parquet file of ORDERS lazily. Raises OrderFileError when it is not one."""
+    return _scan(engine, path, _order_columns(), "orders")
+
+
+def payments_from_arrow(engine: Engine, table: pa.Table, policy: MatchPolicy) -> Frame:
+    """Take a table of PAYMENTS. Raises PaymentFileError when its columns are not theirs."""
+    return engine.from_arrow(_aligned(table, _payment_columns(policy), "payments"))
+
+
+def orders_from_arrow(engine: Engine, table: pa.Table) -> Frame:
+    """Take a table of ORDERS. Raises OrderFileError when its columns are not theirs."""
+    return engine.from_arrow(_aligned(table, _order_columns(), "orders"))
+
+
+def with_clean_keys(engine: Engine, side: Frame, prefix: str) -> Frame:
+    """
+    Return a side (`prefix` "p_" or "o_") with its keys NFC-normalised and stripped; blank keys are null.
+
+    The cleaning itself is Python's, on the distinct texts that may need it, so that it is the same on every engine.
+    """
+    keys = [f"{prefix}{key}" for key in KEYS]
+    suspect = nw.any_horizontal(*(nw.col(key).str.contains(_MAYBE_UNCLEAN) for key in keys), ignore_nulls=True)
+    suspects = engine.to_arrow(side.filter(suspect).select(*keys))
+    for key in keys:
+        texts = [text for text in suspects.column(key).unique().to_pylist() if text is not None]
+        cleaned = {text: clean_key(text) for text in texts if clean_key(text) != text}
+        if not cleaned:
+            continue
+        rule = pa.table(
+            {
+                "unclean": pa.array(list(cleaned), pa.string()),
+                "clean": pa.array(list(cleaned.values()), pa.string()),
+                "is_unclean": pa.array([True] * len(cleaned)),
+            }
+        )
+        columns = side.collect_schema().names()
+        side = side.join(engine.from_arrow(rule), left_on=key, right_on="unclean", how="left")
+        side = side.with_columns(nw.when(nw.col("is_unclean")).then(nw.col("clean")).otherwise(nw.col(key)).alias(key))
+        side = side.select(*columns)
+    return side
+
+
+def _payment_columns(policy: MatchPolicy) -> dict[str, pa.Field[Any]]:
+    names = {**_PAYMENT_NAMES, "p_amount": policy.amount_basis}
+    return {ours: PAYMENTS.field(theirs) for ours, theirs in names.items()}
+
+
+def _order_columns() -> dict[str, pa.Field[Any]]:
+    return {ours: ORDERS.field(theirs) for ours, theirs in _ORDER_NAMES.items()}
+
+
+def _scan(engine: DuckDBEngine, path: Path, columns: dict[str, pa.Field[Any]], side: str) -> Frame:
+    try:
+        found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise _bad_side(side, "no such file", path=path) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _bad_side(side, f"is not a Parquet file ({error})", path=path) from error
+    _check(found, columns, side, path)
+    selected = ", ".join(
+        f'CAST({_quoted(field.name)} AS {_SQL_TYPES[field.type]}) AS "{ours}"'
+        if field.name in found.names
+        else f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{ours}"'
+        for ours, field in columns.items()
+    )
+    row = "p_row" if side == "payments" else "o_row"
+    # The number of a row in its file is the same in every scan, in any order of threads.
+    return engine.from_sql(
+        f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({one_file(path)}, file_row_number = true)'
+    )
+
+
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("ms", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+def _aligned(table: pa.Table, columns: dict[str, pa.Field[Any]], side: str) -> pa.Table:
+    _check(table.schema, columns, side, side)
+    row = "p_row" if side == "payments" else "o_row"
+    arrays: dict[str, Any] = {row: pa.array(range(table.num_rows), pa.int64())}
+    for ours, field in columns.items():
+        if field.name not in table.column_names:
+            arrays[ours] = pa.nulls(table.num_rows, field.type)
+        else:
+            arrays[ours] = table.column(field.name).cast(field.type)
+    return pa.table(arrays)
+
+
+def _check(found: pa.Schema, columns: dict[str, pa.Field[Any]], side: str, path: str | Path) -> None:
+    required = _REQUIRED[side]
+    wanted = {field.name: field for field in columns.values()}
+    for name in required:
+        if name not in found.names:
+            raise _bad_side(side, f'has no column "{name}"', path=path, column=name)
+    if not any(key in found.names for key in KEYS):
+        raise _bad_side(side, f"has none of the key columns {', '.join(KEYS)}", path=path)
+    for name, field in wanted.items():
+        if name not in found.names:
+            continue
+        type_ = found.field(name).type
+        if not _fits(type_, field.type):
+            hint = f"the column must be {field.type}"
+            if pa.types.is_floating(type_):
+                hint += '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
+            raise _bad_side(side, f'column "{name}" is {type_}', path=path, column=name, hint=hint)
+
+
+def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
+    """Tell whether every value of type `given` can be read as `wanted` without a guess."""
+    types = pa.types
+    if types.is_dictionary(given):
+        given = given.value_type
+    if types.is_null(given) or given == wanted:
+        return True
+    if types.is_string(wanted):
+        return types.is_large_string(given) or types.is_string_view(given)
+    if types.is_integer(wanted):
+        return types.is_integer(given)
+    if types.is_timestamp(wanted):
+        return types.is_timestamp(given)
+    return types.is_date(wanted) and types.is_date(given)
+
+
+def _bad_side(
+    side: str, problem: str, *, path: str | Path, column: str | None = None, hint: str | None = None
+) -> PaymentFileError | OrderFileError:
+    error = PaymentFileError if side == "payments" else OrderFileError
+    return error(problem, path=path, column=column, hint=hint)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,152 @@
+"""
+Where a pull stands, and what its counts prove: plain values, no I/O.
+
+Knows the walks of a pull (one per shard), how they are written into a mirror, and when what they saw accounts for
+what the server counted. Asks nothing itself: counts are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from reconcile.errors import IncompletePull
+
+_MOST_ATTEMPTS = 3
+
+
+class Walk(msgspec.Struct):
+    """
+    One walk through one shard.
+
+    `number` marks its rows: a shard that is walked again gets a new number, and rows of the old one count no more.
+    `planned` is the count when the shard was cut, `before` the server's count at the walk's first page, `after` its
+    count after the walk (asked only where it can matter). `last_id` is the last row seen, `seen` how many there were.
+    """
+
+    number: int
+    since: datetime | None
+    until: datetime | None
+    planned: int
+    before: int | None = None
+    after: int | None = None
+    last_id: str | None = None
+    seen: int = 0
+    done: bool = False
+    attempts: int = 1
+
+    def advance(self, ids: Sequence[str], record_count: int | None) -> None:
+        """Move behind a page of `ids`; `record_count` is its count of what is left, the page included."""
+        if self.before is None:
+            self.before = record_count
+        self.seen += len(ids)
+        if ids:
+            self.last_id = ids[-1]
+
+    @property
+    def left(self) -> int:
+        """Payments thought to be left."""
+        return max(0, (self.planned if self.before is None else self.before) - self.seen)
+
+    @property
+    def counted_before(self) -> int:
+        """The server's count when the walk began."""
+        assert self.before is not None, "a walk that is done has seen a page"
+        return self.before
+
+
+class Spent(msgspec.Struct):
+    """What the pull has cost so far, all attempts of the command together."""
+
+    requests: int = 0
+    bytes_received: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+
+
+class Bookmarks(msgspec.Struct):
+    """Everything a pull needs to go on: its cut-off, its walks, and what it has spent."""
+
+    cut_off: datetime
+    started_at: datetime
+    walks: list[Walk]
+    rewalks: int = 0
+    spent: Spent = msgspec.field(default_factory=Spent)
+
+    @property
+    def seen(self) -> int:
+        return sum(walk.seen for walk in self.walks)
+
+    @property
+    def counted_before(self) -> int:
+        return sum(walk.counted_before for walk in self.walks)
+
+    @property
+    def planned(self) -> int:
+        return sum(walk.planned if walk.before is None else walk.before for walk in self.walks)
+
+    def walk_again(self, suspects: Iterable[Walk], *, why: str) -> None:
+        """
+        Set the walks in `suspects` back to their start.
+
+        Raises IncompletePull when one was walked too often; all are then set back and may be tried anew.
+        """
+        number = max(walk.number for walk in self.walks)
+        tired = None
+        for walk in suspects:
+            number += 1
+            self.rewalks += 1
+            if walk.attempts >= _MOST_ATTEMPTS:
+                tired = tired or _incomplete(walk, why)
+                walk.attempts = 0
+            walk.number, walk.attempts = number, walk.attempts + 1
+            walk.before = walk.after = walk.last_id = None
+            walk.seen, walk.done = 0, False
+        if tired is not None:
+            raise tired
+
+
+def encode_bookmarks(bookmarks: Bookmarks) -> bytes:
+    """Return `bookmarks` as bytes for a mirror."""
+    return msgspec.json.encode(bookmarks)
+
+
+def decode_bookmarks(content: bytes) -> Bookmarks:
+    """Return the bookmarks in `content`, as `encode_bookmarks` wrote them. Raises ValueError for anything else."""
+    return msgspec.json.decode(content, type=Bookmarks)
+
+
+def needs_count_after(walk: Walk) -> bool:
+    """
+    Return whether only a count after the walk can tell if it is complete.
+
+    Having seen exactly what was counted before is proof enough: what was lost would be missing from it, and a count
+    that is lower by now has rows deleted meanwhile.
+    """
+    return walk.seen < walk.counted_before
+
+
+def accounts_for(walk: Walk) -> bool:
+    """
+    Return whether what `walk` saw lies between the server's count after it (where asked) and the one before it.
+
+    Rows may be deleted meanwhile; none can be created before the cut-off.
+    """
+    return (walk.after or 0) <= walk.seen <= walk.counted_before
+
+
+def _incomplete(walk: Walk, why: str) -> IncompletePull:
+    span = f"created {_day(walk.since) or 'from the first'} to {_day(walk.until) or 'now'}"
+    after = "" if walk.after is None else f", {walk.after} after it"
+    return IncompletePull(
+        f"klarna_payments: {span}: {why}: {walk.seen} payments seen in walk {walk.attempts}, "
+        f"the server counted {walk.counted_before} before it{after}",
+        hint="the server's list and its own counts disagree; nothing is published. "
+        "Start the same command again later: it keeps the rest and reads this part anew",
+    )
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at is not None else ""

@@ -1,0 +1,424 @@
+"""
+One request after another to one organization's API: through the limiter, with a token, again when it failed.
+
+The only room that opens a connection. Knows origins, headers, statuses and time-outs. Does not know pages or
+payments. Nothing here logs a header, a body or a query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from reconcile import __version__
+from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
+from reconcile.commercelayer.document import (
+    ApiError,
+    BrokenBody,
+    Document,
+    Quota,
+    decode_document,
+    decode_error,
+    quota,
+    retry_after_seconds,
+    served_at,
+)
+from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
+from reconcile.commercelayer.query import ACCEPT, Params, query_string
+from reconcile.commercelayer.retry import CAUSES_IN_WORDS, Cause, RetryPolicy, may_repeat, mends_itself
+from reconcile.errors import AuthError, CommerceLayerError, Refused, SettingsError, Unreachable, WrongMode
+
+__all__ = ["CommerceLayer", "Credentials", "Statistics"]
+
+log = logging.getLogger("reconcile.commercelayer")
+
+Method = Literal["GET", "PATCH", "POST"]
+Answered = TypeVar("Answered")
+
+# A host that never answered is more likely misspelt than down: say so soon.
+_FIRST_CONTACT_SECONDS = 30.0
+
+_RESUMES = "nothing is lost: the same command goes on from here"
+_CREDENTIALS_HINT = "check the client id and secret; they must be those of an integration of this organization"
+_LISTING_HINT = (
+    "listing payments needs the credentials of an integration with read permission on "
+    "klarna_payments and orders; sales channels cannot list them"
+)
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What was sent and received so far. `requests` by traffic class, `retries` by cause; bodies as decoded."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+    rate_limited: int = 0
+    bytes_received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(eq=False)
+class _Failure(Exception):
+    """One attempt came to nothing. `final`: no other attempt will fare better."""
+
+    cause: Cause
+    what: str
+    retry_after_seconds: float | None = None
+    final: bool = False
+
+
+class _Broken(Exception):
+    """The connection broke. Not an `aiohttp.ClientError`: aiohttp would then send again, without a permit."""
+
+
+class CommerceLayer:
+    """
+    A client of one organization's API; an async context manager. One limiter for everything it sends.
+
+    `api_url` is the base of the resources (`/api` is added when it has no path), `auth_url` the base of
+    `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
+    `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
+    failing. `rate_limit=False` is for servers without limits.
+
+    Raises SettingsError for a URL or figure that cannot be used, before anything is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        auth_url: str,
+        credentials: Credentials,
+        rate_share: float = 1.0,
+        rate_limit: bool = True,
+        expected_mode: str | None = None,
+        scope: str | None = None,
+        connect_seconds: float = 10.0,
+        timeout_seconds: float = 30.0,
+        retry_seconds: float = 300.0,
+        first_retry_seconds: float = 0.5,
+        user_agent: str = f"reconcile/{__version__}",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        if not 0 < rate_share <= 1:
+            raise SettingsError(f"rate_share: {rate_share} is not a share", hint="give a number above 0, at most 1")
+        if expected_mode not in (None, "live", "test"):
+            raise SettingsError(f'mode: "{expected_mode}" is neither live nor test')
+        self._api_url = _usable_url(api_url, "api_url")
+        if not urlsplit(self._api_url).path:
+            self._api_url += "/api"
+        self._token_url = _usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
+        self._credentials = credentials
+        self._expected_mode = expected_mode
+        self._scope = scope
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect_seconds)
+        self._retry = RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds)
+        self._user_agent = user_agent
+        self._clock = clock
+        self._sleep = sleep
+        self._session: aiohttp.ClientSession | None = None
+        self._heard_from: set[str] = set()
+        self._tokens = TokenKeeper(self._ask_token, clock=clock)
+        self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit)
+        self.statistics = Statistics()
+        self.quota: Quota | None = None
+        """The rate limit as the last answer described it."""
+        self.clock_offset_seconds: float | None = None
+        """The server's clock minus ours, as last seen (the server tells whole seconds)."""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=75),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": self._user_agent},
+            timeout=self._timeout,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def claims(self) -> Claims:
+        """What the token says; empty until `authenticate` or the first request."""
+        token = self._tokens.current
+        return token.claims if token is not None else Claims()
+
+    @property
+    def organization(self) -> str:
+        """Slug of the organization: as the token says, else the first label of the API's host."""
+        return self.claims.organization or (urlsplit(self._api_url).hostname or "").split(".")[0]
+
+    @property
+    def mode(self) -> str | None:
+        """`live` or `test`: as the token says, else as expected; null when neither does."""
+        return self.claims.mode or self._expected_mode
+
+    @property
+    def api_url(self) -> str:
+        """Base of the resources, without a slash at its end."""
+        return self._api_url
+
+    async def authenticate(self) -> Claims:
+        """
+        Make sure there is a valid token and return what it says.
+
+        Raises AuthError when the credentials are refused, WrongMode when the token is of another mode than expected.
+        """
+        return (await self._tokens.token()).claims
+
+    async def get(self, path: str, params: Params, *, urgency: int = 0) -> Document:
+        """
+        Return the document at `path` (relative to the API, without a slash in front).
+
+        Of several waiting for the rate limit the most urgent goes first.
+        Raises Refused, AuthError, WrongMode, and Unreachable when no usable answer came within the retry budget.
+        """
+        return await self._exchange("GET", path, params=params, urgency=urgency)
+
+    async def patch(self, path: str, body: Mapping[str, object], *, params: Params | None = None) -> Document:
+        """Send `body`, a JSON:API document, to the resource at `path` and return the answer. Errors as `get`."""
+        return await self._exchange("PATCH", path, params=params or {}, body=msgspec.json.encode(body))
+
+    async def _exchange(
+        self, method: Method, path: str, *, params: Params, body: bytes | None = None, urgency: int = 0
+    ) -> Document:
+        assert not path.startswith("/"), "only this API's own resources are asked for"
+        traffic: Traffic = "read" if method == "GET" else "write"
+        endpoint = path.partition("/")[0]
+        url = f"{self._api_url}/{path}" + (f"?{query_string(params)}" if params else "")
+        headers = {"Accept": ACCEPT}
+        if body is not None:
+            headers["Content-Type"] = ACCEPT
+        refused: Token | None = None
+
+        async def attempt() -> Document:
+            nonlocal refused
+            token = await self._tokens.token(refused=refused)
+            permit = await self.limiter.acquire(traffic, endpoint, urgency=urgency)
+            answer = await self._send(
+                method, url, permit, headers=headers | {"Authorization": f"Bearer {token.value}"}, body=body
+            )
+            self._note_clock(answer)
+            if answer.status in (200, 201):
+                return decode_document(answer.body, answer.headers)
+            problem = decode_error(answer.status, answer.body)
+            if answer.status == 401 and problem.code == "INVALID_TOKEN" and refused is None:
+                refused = token
+                raise _Failure("token_renewed", "the token expired")
+            raise self._refusal(answer, problem, what=f"{method} {path}")
+
+        return await self._until_answered(attempt, method=method, what=f"{method} {path}")
+
+    async def _ask_token(self) -> Token:
+        body = token_request(self._credentials, scope=self._scope)
+
+        async def attempt() -> Token:
+            permit = await self.limiter.acquire("token", "oauth")
+            headers = {"Accept": "application/json", "Content-Type": "application/json"}
+            answer = await self._send("POST", self._token_url, permit, headers=headers, body=body)
+            if answer.status == 200:
+                return token_from_answer(answer.body, asked_at=permit.sent)
+            problem = decode_error(answer.status, answer.body)
+            if answer.status in (400, 401, 403):
+                raise AuthError(self._plain(f"{self._token_url}: {problem.message}"), hint=_CREDENTIALS_HINT)
+            raise self._refusal(answer, problem, what="POST oauth/token")
+
+        # Asking for a token changes nothing on the other side: it may be repeated like a read.
+        token = await self._until_answered(attempt, method="GET", what="POST oauth/token")
+        if self._expected_mode is not None and token.claims.mode not in (None, self._expected_mode):
+            raise WrongMode(
+                f"{self._token_url}: the credentials are of mode {token.claims.mode}, expected {self._expected_mode}",
+                hint=f"use the credentials of a {self._expected_mode} application, or change the expected mode",
+            )
+        if (mode := token.claims.mode or self._expected_mode) is not None and self.quota is None:
+            self.limiter.assume_mode(mode)
+        log.debug("token fetched", extra={"organization": token.claims.organization, "mode": token.claims.mode})
+        return token
+
+    async def _until_answered(
+        self, attempt: Callable[[], Awaitable[Answered]], *, method: Method, what: str
+    ) -> Answered:
+        """Attempt until it succeeds, the budget is spent, or an error comes that no repetition mends."""
+        started = self._clock()
+        number = 0
+        while True:
+            number += 1
+            try:
+                return await attempt()
+            except BrokenBody as error:
+                failure = _Failure("broken_body", str(error))
+            except _Failure as error:
+                failure = error
+            if failure.cause == "rate_limited":
+                self.statistics.rate_limited += 1
+            elapsed = self._clock() - started
+            policy = self._retry
+            if not self._heard_from and failure.cause in ("connect", "timeout"):
+                policy = RetryPolicy(min(policy.budget_seconds, _FIRST_CONTACT_SECONDS), policy.first_seconds)
+            wait = policy.wait_seconds(
+                failure.cause,
+                attempt=number,
+                elapsed_seconds=elapsed,
+                retry_after_seconds=failure.retry_after_seconds,
+                chance=random.random,
+            )
+            if failure.final or wait is None or not may_repeat(method, failure.cause):
+                raise self._gave_up(failure, what=what, attempts=number, seconds=elapsed) from None
+            self.statistics.retries[failure.cause] += 1
+            log.debug("retry", extra={"request": what, "cause": failure.cause, "attempt": number, "wait": wait})
+            if wait > 0 and failure.cause != "token_renewed":
+                await self._sleep(wait)
+
+    async def _send(
+        self, method: Method, url: str, permit: Permit, *, headers: Mapping[str, str], body: bytes | None
+    ) -> _Answer:
+        """Send one request under `permit` and return the answer. Raises _Failure when there is none to be used."""
+        assert self._session is not None, "use the client as `async with CommerceLayer(...) as client`"
+        self.statistics.requests[permit.traffic] += 1
+        settled = False
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False, middlewares=(_sent_once,)
+            ) as response:
+                cause = mends_itself(response.status)
+                described = quota(response.headers)
+                after = retry_after_seconds(response.headers)
+                self.limiter.settle(
+                    permit,
+                    answered=True,
+                    quota=described,
+                    rejected=cause == "rate_limited",
+                    retry_after_seconds=after,
+                )
+                settled = True
+                self._heard_from.add(permit.traffic)
+                if described is not None and permit.traffic == "read":
+                    self.quota = described
+                content = await response.read()
+        except (TimeoutError, aiohttp.ClientError, _Broken) as error:
+            raise _failure(error) from error
+        finally:
+            if not settled:
+                self.limiter.settle(permit, answered=False)
+        self.statistics.bytes_received += len(content)
+        if cause is not None:
+            raise _Failure(cause, decode_error(response.status, content).message, after)
+        return _Answer(response.status, response.headers, content)
+
+    def _note_clock(self, answer: _Answer) -> None:
+        if (server := served_at(answer.headers)) is not None:
+            self.clock_offset_seconds = (server - datetime.now(UTC)).total_seconds()
+
+    def _refusal(self, answer: _Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
+        message = self._plain(f"{what}: {problem.message}")
+        if answer.status in (401, 403):
+            return AuthError(message, hint=_LISTING_HINT)
+        hint = None
+        if 300 <= answer.status < 400:
+            hint = f"{self._api_url} redirects elsewhere, which is not followed; check the API's address"
+        elif answer.status == 404:
+            hint = f"check the organization and the API's address: {self._api_url}"
+        return Refused(message, status=answer.status, code=problem.code, hint=hint)
+
+    def _gave_up(self, failure: _Failure, *, what: str, attempts: int, seconds: float) -> Unreachable:
+        times = "1 attempt" if attempts == 1 else f"{attempts} attempts in {seconds:.0f} s"
+        host = urlsplit(self._token_url if "oauth" in what else self._api_url).netloc
+        hint = _RESUMES
+        if not self._heard_from:
+            hint = f"check the address {host} and the network; then start the same command again"
+        elif failure.cause == "rate_limited":
+            hint = f"something else behind this IP address may spend the rate limit; {_RESUMES}"
+        return Unreachable(
+            self._plain(f"{host}: {what}: {times}; last seen: {CAUSES_IN_WORDS[failure.cause]} ({failure.what})"),
+            attempts=attempts,
+            hint=hint,
+        )
+
+    def _plain(self, text: str) -> str:
+        """`text` without anything secret that a server may have echoed."""
+        token = self._tokens.current
+        for secret in (self._credentials.client_secret, token.value if token is not None else ""):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request again by itself: each sending takes a permit of the limiter."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # aiohttp does not repeat these
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Broken(type(error).__name__) from error
+
+
+def _failure(error: Exception) -> _Failure:
+    name = type(error).__name__
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return _Failure("connect", "the server's certificate or TLS is not accepted", final=True)
+        case aiohttp.ClientConnectorError():
+            return _Failure("connect", str(error.os_error.strerror or error.os_error))
+        case TimeoutError():
+            return _Failure("timeout", name)
+        case aiohttp.ClientResponseError():
+            return _Failure("broken_body", "an answer that is not HTTP")
+        case _:
+            return _Failure("reset", name)
+
+
+def _usable_url(url: str, setting: str) -> str:
+    """Return `url` without a slash at its end. Raises SettingsError unless it is https, or http to this machine."""
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SettingsError(
+            f'{setting}: "{url}" is not a URL',
+            hint=f"give it like https://your-organization.commercelayer.io ({setting})",
+        )
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError(f"{setting}: only scheme, host, port and path may stand in it")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise SettingsError(
+            f"{setting}: http://{host} would send the credentials unencrypted",
+            hint=f"use https://{host}; plain http is for the sandbox on this machine only",
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,168 @@
+"""
+JSON:API documents: bytes and headers in, values out.
+
+Knows the envelope (rows' ids, `meta.record_count`), error bodies, and the headers that say something about the
+answer: clock, rate limit, `Retry-After`. Does not know payments or orders, opens no socket and looks at no clock.
+
+Sources: https://docs.commercelayer.io/core/handling-errors, https://docs.commercelayer.io/core/rate-limits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+# More of an error's text says nothing more, and an HTML page would fill the screen.
+_MESSAGE_LENGTH = 300
+
+
+class BrokenBody(Exception):
+    """The body of a good answer is not a JSON:API document: cut, HTML, or something else. Ask again."""
+
+
+class _Row(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    record_count: int | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    data: list[_Row] | _Row | None
+    meta: _Meta = _Meta()
+
+
+class _Error(msgspec.Struct, frozen=True):
+    title: str | None = None
+    detail: str | None = None
+    code: str | None = None
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: list[_Error] | _Error
+
+
+_envelopes = msgspec.json.Decoder(_Envelope)
+_error_bodies = msgspec.json.Decoder(_Errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    One answer of the API that is a JSON:API document.
+
+    `ids` are the rows' ids in the server's order (one id for a single resource). `record_count` is the number of
+    rows the request selects on all its pages, null for a single resource. `served_at` is the server's clock, in
+    whole seconds. `body` holds every attribute, and is left undecoded: the rows are read in batches.
+    """
+
+    ids: Sequence[str]
+    record_count: int | None
+    served_at: datetime | None
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """The API's own words for a refusal. `message` fits in one line and holds no control characters."""
+
+    code: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What `X-Ratelimit-*` says about the average window: requests allowed, in how many seconds, and left."""
+
+    limit: int
+    interval_seconds: float
+    remaining: int | None
+
+
+def decode_document(body: bytes, headers: Mapping[str, str]) -> Document:
+    """
+    Return the document in the `body` of a 200 or 201.
+
+    Raises BrokenBody when it is none; the text says what was found, never what it contained.
+    """
+    try:
+        envelope = _envelopes.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BrokenBody(_what_it_is(body)) from error
+    rows = envelope.data
+    ids = [row.id for row in rows] if isinstance(rows, list) else [rows.id] if rows is not None else []
+    return Document(ids=ids, record_count=envelope.meta.record_count, served_at=served_at(headers), body=body)
+
+
+def decode_error(status: int, body: bytes) -> ApiError:
+    """Return what the body of a 4xx or 5xx says. A body without JSON:API errors is summed up, never quoted."""
+    try:
+        errors = _error_bodies.decode(body).errors
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ApiError(code=None, message=f"status {status}, {_what_it_is(body)}")
+    # The token endpoint may send one object where the API sends a list.
+    listed = errors if isinstance(errors, list) else [errors]
+    if not listed:
+        return ApiError(code=None, message=f"status {status}")
+    words = "; ".join(": ".join(part for part in (error.title, error.detail) if part) for error in listed)
+    code = listed[0].code
+    message = " ".join(part for part in (f"status {status}", code, words and f"({words})") if part)
+    return ApiError(code=code, message=_one_line(message))
+
+
+def served_at(headers: Mapping[str, str]) -> datetime | None:
+    """Return the server's clock from `Date`, in whole seconds UTC, or null when it is missing or unreadable."""
+    return _http_date(headers.get("Date"))
+
+
+def quota(headers: Mapping[str, str]) -> Quota | None:
+    """Return the rate limit the headers describe, or null when they do not (fully) describe one."""
+    try:
+        limit = int(headers["X-Ratelimit-Limit"])
+        interval_seconds = float(headers["X-Ratelimit-Interval"])
+    except (KeyError, ValueError):
+        return None
+    if limit < 1 or not 0 < interval_seconds < 86_400:
+        return None
+    remaining = headers.get("X-Ratelimit-Remaining", "")
+    return Quota(limit, interval_seconds, int(remaining) if remaining.isdecimal() else None)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return `Retry-After` in seconds, given as a number or as a date (then measured from the server's `Date`)."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    until, now = _http_date(text), served_at(headers)
+    return max(0.0, (until - now).total_seconds()) if until and now else None
+
+
+def _http_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def _what_it_is(body: bytes) -> str:
+    start = body[:256].lstrip().lower()
+    if not start:
+        return "an empty body"
+    if start.startswith((b"<!doctype", b"<html", b"<")):
+        return "an HTML page in place of JSON"
+    if start.startswith((b"{", b"[")):
+        return "a body that is not a complete JSON:API document"
+    return "a body that is not JSON"
+
+
+def _one_line(text: str) -> str:
+    plain = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return plain if len(plain) <= _MESSAGE_LENGTH else plain[: _MESSAGE_LENGTH - 1] + "…"

@@ -1,0 +1,106 @@
+"""
+Request parameters: which rows, which fields, in which order.
+
+Knows the names of parameters and the sparse fieldsets. Builds mappings of plain text; sends nothing.
+`client_token` and `auth_token` are credentials and stand in no fieldset.
+
+Sources: https://docs.commercelayer.io/core/filtering-data, .../core/sparse-fieldsets, .../core/pagination
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+PAYMENTS_PATH = "klarna_payments"
+ACCEPT = "application/vnd.api+json"
+
+PAGE_SIZE = 25  # the most the API gives
+
+PAYMENT_FIELDS = (
+    "reference",
+    "reference_origin",
+    "mismatched_amounts",
+    "created_at",
+    "updated_at",
+    "session_id",
+    "payment_methods",
+    "payment_instrument",
+    "metadata",
+    "order",  # a relationship: left out of the fieldset, the link to the included order would vanish
+)
+ORDER_FIELDS = (
+    "number",
+    "reference",
+    "status",
+    "payment_status",
+    "currency_code",
+    "total_amount_cents",
+    "total_amount_with_taxes_cents",
+    "place_total_amount_cents",
+    "placed_at",
+    "updated_at",
+)
+
+Params = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Payments created at or after `since` (null: from the first) and before `until`; both UTC."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+def timestamp(at: datetime) -> str:
+    """Return `at` as the API writes and reads it: UTC, milliseconds, `Z`. Finer digits are cut, not rounded."""
+    moment = at.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def page_params(window: Window, after: str | None) -> dict[str, str]:
+    """
+    Return the parameters of the page that follows the row `after` (an id as given; null: the first page).
+
+    Keyset, not offset: rows that come or go elsewhere cannot shift the page.
+    """
+    params = {
+        "include": "order",
+        "fields[klarna_payments]": ",".join(PAYMENT_FIELDS),
+        "fields[orders]": ",".join(ORDER_FIELDS),
+        "page[number]": "1",
+        "page[size]": str(PAGE_SIZE),
+        "sort": "id",
+        **_created_in(window),
+    }
+    if after is not None:
+        params["filter[q][id_gt]"] = after
+    return params
+
+
+def count_params(window: Window) -> dict[str, str]:
+    """Return the parameters that count the payments of `window` and name the one created first, in one row."""
+    return {
+        "fields[klarna_payments]": "created_at",
+        "page[number]": "1",
+        "page[size]": "1",
+        "sort": "created_at",
+        **_created_in(window),
+    }
+
+
+def query_string(params: Params) -> str:
+    """Return `params` percent-encoded, brackets too: the API asks for it."""
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params.items())
+
+
+def _created_in(window: Window) -> dict[str, str]:
+    params = {}
+    if window.since is not None:
+        params["filter[q][created_at_gteq]"] = timestamp(window.since)
+    if window.until is not None:
+        params["filter[q][created_at_lt]"] = timestamp(window.until)
+    return params

@@ -1,0 +1,413 @@
+"""
+The pull: from Commerce Layer through the mirror to `payments.parquet`, and the proof that it is complete.
+
+Knows the order of things: authenticate, count, cut, walk, prove, publish. What a page holds, how a walk goes on and
+how rows are kept is known elsewhere.
+
+**Proof.** Each shard must have seen no more than the server counted in it before the walk, and no fewer than it
+counts after it; all together no fewer than the server counts in the whole window after the last walk. A shard that
+does not hold is walked again, three times at most. Last, the rows written are counted: as many distinct ids per shard
+as were seen. Only then the file gets its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
+from reconcile.commercelayer.query import Window, timestamp
+from reconcile.errors import IncompletePull, OutputError, SettingsError, WrongMode
+from reconcile.mirror import WALK, Mirror, UnfinishedPull, open_mirror, scratch_mirror
+from reconcile.rows import write_parquet
+from reconcile.schema import PAYMENTS
+from reconcile.walkers import Walkers
+
+_PROGRESS_SECONDS = 0.1
+_RATE_SPAN_SECONDS = 60.0
+
+# Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
+_MOST_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """Where a pull stands, for a display. `rate_per_minute` is that of the last minute, or since the start."""
+
+    pages: int
+    payments: int
+    expected_payments: int
+    requests: int
+    retries: int
+    waiting_seconds: float
+    rate_per_minute: float
+    quota_limit: int | None
+    quota_remaining: int | None
+    rewalks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """
+    What was pulled, what it cost, and what proves it complete. All counts are those of the server's own lists.
+
+    `count_before` adds the counts with which the walks began, `count_after` is the count of the whole window after
+    the last one; `payments` lies between. `until` is the cut-off: payments created before it were seen. `requests`,
+    `bytes_received`, `retries` and `rate_limited` include interrupted attempts, as far as they were committed.
+    """
+
+    payments: int
+    requests: int
+    bytes_received: int
+    retries: int
+    rate_limited: int
+    shards: int
+    rewalks: int
+    count_before: int
+    count_after: int
+    since: datetime | None
+    until: datetime
+    started_at: datetime
+    finished_at: datetime
+    organization: str
+    mode: str
+    resumed: bool
+    clock_offset_seconds: float | None
+    transport: str = "pages"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the report as plain JSON values; nothing in it is secret."""
+        return {
+            name: timestamp(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
+        }
+
+
+async def pull_to_parquet(
+    client: CommerceLayer,
+    destination: Path,
+    *,
+    mirror: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    mode: str | None = None,
+    on_progress: Callable[[PullProgress], None] | None = None,
+    commit_seconds: float = 2.0,
+    commit_pages: int = 200,
+) -> PullReport:
+    """
+    Write all payments created from `since` on and before `until` (both aware; null: from the first, until now).
+
+    `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment; it appears only
+    when the pull is proved complete. With a `mirror` folder an interrupted pull goes on where it stopped: the same
+    window given again keeps its cut-off. Without one nothing is kept. `mode` (`live` or `test`) must agree with
+    the token and with every row.
+
+    Raises CommerceLayerError (AuthError, Unreachable, Refused, WrongMode, MirrorError, IncompletePull), OutputError
+    when the disk does not take it, SettingsError for a window that ends before it starts.
+    """
+    if since is not None and until is not None and since >= until:
+        raise SettingsError(f"since {timestamp(since)} is not before until {timestamp(until)}")
+    with _new_file(destination) as beside:
+        await client.authenticate()
+        agreed = _agreed_mode(client, mode)
+        with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
+            unfinished = store.unfinished(f"{since and timestamp(since)}|{until and timestamp(until)}")
+            resumed = unfinished.bookmarks is not None
+            pull = _Pull(client, unfinished, since=since, mode=agreed, on_progress=on_progress)
+            await pull.plan(until)
+            await pull.walk_until_proved(beside, commit_seconds=commit_seconds, commit_pages=commit_pages)
+            await asyncio.to_thread(_publish, beside, destination)
+            report = pull.report(resumed=resumed)
+            await asyncio.to_thread(store.finish, unfinished, destination)
+    return report
+
+
+async def pull_to_table(
+    client: CommerceLayer,
+    *,
+    mirror: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    mode: str | None = None,
+    on_progress: Callable[[PullProgress], None] | None = None,
+) -> pa.Table:
+    """Return what `pull_to_parquet` writes, in memory. Arguments and errors as there."""
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+        payments = Path(folder) / "payments.parquet"
+        await pull_to_parquet(
+            client, payments, mirror=mirror, since=since, until=until, mode=mode, on_progress=on_progress
+        )
+        return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
+
+
+class _Pull:
+    """One pull under way: its bookmarks, what it has cost, and the checks."""
+
+    def __init__(
+        self,
+        client: CommerceLayer,
+        store: UnfinishedPull,
+        *,
+        since: datetime | None,
+        mode: str,
+        on_progress: Callable[[PullProgress], None] | None,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._since = since
+        self._mode = mode
+        self._on_progress = on_progress
+        self._marks: Bookmarks
+        self._earlier = Spent()
+        self._at_start = _spent(client)
+        self._count_after = 0
+        self._pages = 0
+        self._told_at = float("-inf")
+        self._rates: deque[tuple[float, int]] = deque()
+
+    async def plan(self, until: datetime | None) -> None:
+        """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
+        if self._store.bookmarks is not None:
+            self._marks = decode_bookmarks(self._store.bookmarks)
+            self._earlier = self._marks.spent
+            return
+        started_at = datetime.now(UTC)
+        cut_off, counted = await self._cut_off(until)
+        shards = await cut(
+            lambda window: count_payments(self._client, window),
+            Window(self._since, cut_off),
+            first=counted.first_created_at,
+            payments=counted.payments,
+            parts=shard_count(counted.payments),
+        )
+        walks = [
+            Walk(number, shard.window.since, shard.window.until, shard.payments)
+            for number, shard in enumerate(shards, start=1)
+        ]
+        self._marks = Bookmarks(cut_off, started_at, walks)
+
+    async def _cut_off(self, until: datetime | None) -> tuple[datetime, Count]:
+        """
+        The end of the window and the count of what is in it.
+
+        Without `until`, or with one in the future, it ends now by the server's clock, in whole seconds.
+        """
+        counted = await count_payments(self._client, Window(self._since, until))
+        now = counted.served_at or datetime.now(UTC).replace(microsecond=0)
+        if until is not None and until <= now:
+            return until.astimezone(UTC), counted
+        return now, await count_payments(self._client, Window(self._since, now))
+
+    async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
+        """
+        Walk, check, walk again what does not hold, and write `beside`.
+
+        Raises IncompletePull when it never holds. What was committed stays.
+        """
+        walkers = Walkers(
+            self._client,
+            self._store,
+            self._marks,
+            mode=self._mode,
+            commit_seconds=commit_seconds,
+            commit_pages=commit_pages,
+            on_page=self._on_page,
+            before_commit=self._note_spent,
+        )
+        for _ in range(_MOST_ROUNDS):
+            await walkers.walk_all()
+            suspects, why = await self._suspects(), "the counts do not agree"
+            if not suspects:
+                distinct = await asyncio.to_thread(self._merge, beside)
+                suspects = [walk for walk in self._marks.walks if distinct[walk.number] != walk.seen]
+                why = "a payment was listed twice"
+            if not suspects:
+                self._tell(time.monotonic())
+                return
+            try:
+                self._marks.walk_again(suspects, why=why)
+            finally:
+                await walkers.commit()
+        raise IncompletePull(
+            f"klarna_payments: {self._marks.seen} payments seen, and the server's counts keep changing",
+            hint="nothing is published; start the same command again when fewer old payments are being changed",
+        )
+
+    async def _suspects(self) -> Sequence[Walk]:
+        """Return the walks whose figures do not hold."""
+        walks = self._marks.walks
+        for walk in walks:
+            if needs_count_after(walk):
+                walk.after = await self._count(Window(walk.since, walk.until))
+        if suspects := [walk for walk in walks if not accounts_for(walk)]:
+            return suspects
+        self._count_after = await self._count(Window(self._since, self._marks.cut_off))
+        if self._count_after <= self._marks.seen:
+            return []
+        # Something is missing that no walk misses by itself: ask each.
+        for walk in walks:
+            walk.after = await self._count(Window(walk.since, walk.until))
+        return [walk for walk in walks if not accounts_for(walk)] or walks
+
+    async def _count(self, window: Window) -> int:
+        return (await count_payments(self._client, window)).payments
+
+    def _merge(self, beside: Path) -> Counter[int]:
+        """Write the rows of the walks that count to `beside`; return the number of rows of each walk."""
+        numbers = pa.array([walk.number for walk in self._marks.walks], type=pa.int32())
+        distinct: Counter[int] = Counter()
+
+        def counted() -> Iterator[pa.Table]:
+            for table in self._store.rows():
+                rows = table.filter(pc.is_in(table.column(WALK), value_set=numbers))
+                distinct.update(Counter[int](rows.column(WALK).to_numpy().tolist()))
+                yield rows
+
+        with _writing(beside):
+            write_parquet(counted(), beside, schema=PAYMENTS)
+        return distinct
+
+    def report(self, *, resumed: bool) -> PullReport:
+        """Return the report of the pull, proved by now."""
+        self._note_spent()
+        spent = self._marks.spent
+        return PullReport(
+            payments=self._marks.seen,
+            requests=spent.requests,
+            bytes_received=spent.bytes_received,
+            retries=spent.retries,
+            rate_limited=spent.rate_limited,
+            shards=len(self._marks.walks),
+            rewalks=self._marks.rewalks,
+            count_before=self._marks.counted_before,
+            count_after=self._count_after,
+            since=self._since,
+            until=self._marks.cut_off,
+            started_at=self._marks.started_at,
+            finished_at=datetime.now(UTC),
+            organization=self._client.organization,
+            mode=self._mode,
+            resumed=resumed,
+            clock_offset_seconds=self._client.clock_offset_seconds,
+        )
+
+    def _note_spent(self) -> None:
+        """Bring the bookmarks' costs up to date: those of earlier attempts and of this one."""
+        now, then, earlier = _spent(self._client), self._at_start, self._earlier
+        self._marks.spent = Spent(
+            requests=earlier.requests + now.requests - then.requests,
+            bytes_received=earlier.bytes_received + now.bytes_received - then.bytes_received,
+            retries=earlier.retries + now.retries - then.retries,
+            rate_limited=earlier.rate_limited + now.rate_limited - then.rate_limited,
+        )
+
+    def _on_page(self) -> None:
+        self._pages += 1
+        now = time.monotonic()
+        if now - self._told_at >= _PROGRESS_SECONDS:
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        if self._on_progress is None:
+            return
+        self._told_at = now
+        statistics, quota = self._client.statistics, self._client.quota
+        requests = statistics.requests.total()
+        self._rates.append((now, requests))
+        while now - self._rates[0][0] > _RATE_SPAN_SECONDS:
+            self._rates.popleft()
+        then, requests_then = self._rates[0]
+        self._on_progress(
+            PullProgress(
+                pages=self._pages,
+                payments=self._marks.seen,
+                expected_payments=self._marks.planned,
+                requests=requests,
+                retries=statistics.retries.total(),
+                waiting_seconds=self._client.limiter.waited_seconds,
+                rate_per_minute=60 * (requests - requests_then) / (now - then) if now > then else 0.0,
+                quota_limit=quota.limit if quota is not None else None,
+                quota_remaining=quota.remaining if quota is not None else None,
+                rewalks=self._marks.rewalks,
+            )
+        )
+
+
+def _spent(client: CommerceLayer) -> Spent:
+    statistics = client.statistics
+    return Spent(
+        requests=statistics.requests.total(),
+        bytes_received=statistics.bytes_received,
+        retries=statistics.retries.total(),
+        rate_limited=statistics.rate_limited,
+    )
+
+
+def _agreed_mode(client: CommerceLayer, mode: str | None) -> str:
+    if mode is not None and client.mode not in (None, mode):
+        raise WrongMode(
+            f"{client.api_url}: the credentials are of mode {client.mode}, this pull is of mode {mode}",
+            hint=f"use the credentials of a {mode} application, or set the mode to {client.mode}",
+        )
+    if (agreed := mode or client.mode) is None:
+        raise WrongMode(
+            f"{client.api_url}: the token does not say whether it is live or test",
+            hint="set the mode to live or test; every row is then compared with it",
+        )
+    return agreed
+
+
+def _mirror_at(
+    folder: Path | None, destination: Path, *, organization: str, mode: str
+) -> contextlib.AbstractContextManager[Mirror]:
+    if folder is None:
+        return scratch_mirror(destination)
+    return open_mirror(folder, organization=organization, mode=mode)
+
+
+@contextlib.contextmanager
+def _new_file(destination: Path) -> Iterator[Path]:
+    """Give the path of a file beside `destination`, known to be writable before hours are spent; it never stays."""
+    beside = destination.with_name(f".{destination.name}.{os.getpid()}.new")
+    with _writing(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+    try:
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _publish(beside: Path, destination: Path) -> None:
+    with _writing(destination):
+        beside.replace(destination)
+        folder = os.open(destination.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint="check the folder, its rights and the room on the disk; what was pulled into the mirror is kept",
+        ) from error

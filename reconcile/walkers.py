@@ -1,0 +1,185 @@
+"""
+Walkers fetch pages side by side, one committer keeps them: rows and bookmarks together, at regular times.
+
+Knows how many walks to keep going, when to commit, and what to save when something stops the pull. Does not cut the
+window, and does not judge whether everything was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.document import Document
+from reconcile.commercelayer.paging import pages, walker_count
+from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.resources import payments_from_pages
+from reconcile.mirror import ROWS, UnfinishedPull
+
+# Pages decoded at once: large enough for Arrow, small enough for memory.
+_PAGES_PER_BATCH = 40
+# Large pages (a server that ignores sparse fields) are committed sooner.
+_MOST_PENDING_BYTES = 16 * 1024 * 1024
+
+
+class Walkers:
+    """
+    The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
+
+    A commit happens every `commit_seconds` or `commit_pages`, whichever is first. `on_page` is called after each page.
+    """
+
+    def __init__(
+        self,
+        client: CommerceLayer,
+        store: UnfinishedPull,
+        marks: Bookmarks,
+        *,
+        mode: str,
+        commit_seconds: float,
+        commit_pages: int,
+        on_page: Callable[[], None],
+        before_commit: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._marks = marks
+        self._mode = mode
+        self._commit_seconds = commit_seconds
+        self._commit_pages = commit_pages
+        self._on_page = on_page
+        self._before_commit = before_commit
+        self._pending: list[tuple[int, Document]] = []
+        self._pending_bytes = 0
+        self._due = asyncio.Event()
+        self._room = asyncio.Event()
+        self._writing: asyncio.Future[None] | None = None
+        self._broken = False
+
+    async def walk_all(self) -> None:
+        """
+        Walk everything that is not done, and commit it.
+
+        When something stops it (an error, or a cancellation), the pages that came before are committed first, so that
+        the next attempt goes on behind them.
+        """
+        todo = deque(sorted((walk for walk in self._marks.walks if not walk.done), key=lambda walk: -walk.left))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                committer = tasks.create_task(self._commit_regularly())
+                async with asyncio.TaskGroup() as walkers:
+                    _Crew(self, walkers, todo).hire()
+                committer.cancel()
+            await self.commit()
+        except BaseExceptionGroup as group:
+            await self._save()
+            raise _first_of(group) from group
+        except BaseException:
+            await self._save()
+            raise
+
+    async def walk(self, walk: Walk, on_page: Callable[[], None]) -> None:
+        """Go through one shard to its end."""
+        window = Window(walk.since, walk.until)
+        async for document in pages(self._client, window, after=walk.last_id, expected=lambda: walk.left):
+            walk.advance(document.ids, document.record_count)
+            self._pending.append((walk.number, document))
+            self._pending_bytes += len(document.body)
+            self._on_page()
+            on_page()
+            if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
+                # The committer takes them before anything else comes: what waits in memory is bounded.
+                self._room.clear()
+                self._due.set()
+                await self._room.wait()
+        walk.done = True
+
+    def wanted(self) -> int:
+        """Number of walks to keep going at the rate and the round trip as measured by now."""
+        limiter = self._client.limiter
+        allowance = limiter.allowance()
+        if allowance is None:
+            return walker_count(None, 0.0)
+        burst = allowance.burst()
+        return walker_count(burst.requests / burst.seconds, limiter.round_trip_seconds)
+
+    async def commit(self) -> None:
+        """Keep what has come so far, with the bookmarks as they stand now. One commit at a time."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+        taken, self._pending, self._pending_bytes = self._pending, [], 0
+        self._room.set()
+        self._before_commit()
+        # Taken in one step with the pages: the bookmarks say exactly what the rows hold.
+        bookmarks = encode_bookmarks(self._marks)
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, taken, bookmarks))
+        # A thread cannot be cancelled: `_save` waits for it.
+        await asyncio.shield(self._writing)
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._commit_seconds):
+                    await self._due.wait()
+            self._due.clear()
+            if self._pending:
+                await self.commit()
+
+    async def _save(self) -> None:
+        """Commit once more on the way out, unless committing is what failed."""
+        if self._writing is not None:
+            with contextlib.suppress(Exception):  # it has been raised, or is what brought us here
+                await self._writing
+        if self._pending and not self._broken:
+            await self.commit()
+
+    def _write(self, taken: list[tuple[int, Document]], bookmarks: bytes) -> None:
+        self._broken = True
+        batches = [
+            _rows_of(taken[start : start + _PAGES_PER_BATCH], mode=self._mode)
+            for start in range(0, len(taken), _PAGES_PER_BATCH)
+        ]
+        self._store.commit(batches, bookmarks)
+        self._broken = False
+
+
+class _Crew:
+    """The walks going on at once: more are taken on while there is something to do and the limit has room."""
+
+    def __init__(self, walkers: Walkers, tasks: asyncio.TaskGroup, todo: deque[Walk]) -> None:
+        self._walkers = walkers
+        self._tasks = tasks
+        self._todo = todo
+        self._busy = 0
+
+    def hire(self) -> None:
+        """Take on as many as are wanted."""
+        while self._busy < min(self._walkers.wanted(), self._busy + len(self._todo)):
+            self._busy += 1
+            self._tasks.create_task(self._work(self._todo.popleft()))
+
+    async def _work(self, walk: Walk | None) -> None:
+        while walk is not None:
+            await self._walkers.walk(walk, self.hire)
+            walk = self._todo.popleft() if self._todo else None
+        self._busy -= 1
+
+
+def _rows_of(taken: list[tuple[int, Document]], *, mode: str) -> pa.RecordBatch:
+    rows = payments_from_pages((document.body for _, document in taken), expected_mode=mode)
+    walks = pa.array([number for number, document in taken for _ in document.ids], type=pa.int32())
+    return pa.RecordBatch.from_arrays([*rows.columns, walks], schema=ROWS)
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error that is not itself a group: one cause, one message."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

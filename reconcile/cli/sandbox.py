@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from reconcile.cli import console
+from reconcile.cli.options import Session, command
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -46,7 +49,9 @@ import click
     help="KIND[:WHEN][:VALUE], such as 5xx:0.05, reset:#7, latency:20-75 or delete:#3. Can be given several times; "
     "`--fault help` lists the kinds.",
 )
+@command
 def sandbox(
+    session: Session,
     host: str,
     port: int,
     payments: int,
@@ -90,7 +95,8 @@ def sandbox(
     try:
         with server:
             click.echo(server.api_url)
-            click.echo(_instructions(server.api_url, server.auth_url, server.client_id, server.client_secret), err=True)
+            lines = _instructions(server.api_url, server.auth_url, server.client_id, server.client_secret)
+            console.say(lines, quiet=session.quiet)
             _wait_for_the_end()
     except OSError as error:
         hint = "choose another --port, or 0 for a free one"

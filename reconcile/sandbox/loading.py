@@ -20,6 +20,7 @@ from reconcile.sandbox.table import Table
 
 Row = dict[str, Any]
 
+INSTANTS = ("created_at", "updated_at", "placed_at")
 EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
 
 
@@ -37,10 +38,18 @@ def read_rows(path: Path, defaults: Row) -> list[Row]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get("id"), str):
             raise InputError(f'{path}: row {number} has no "id"')
-    ids = {row["id"] for row in rows}
-    if len(ids) != len(rows):
+        for name in INSTANTS:
+            _check_instant(row.get(name), f"{path}: row {number}: {name}")
+    if len({row["id"] for row in rows}) != len(rows):
         raise InputError(f"{path}: two rows have the same id")
     return [{**defaults, "created_at": EPOCH_TEXT, "updated_at": EPOCH_TEXT, **row} for row in rows]
+
+
+def _check_instant(value: object, where: str) -> None:
+    try:
+        times.from_text(value)
+    except ValueError as error:
+        raise InputError(f'{where} "{value}" is not a time', hint="as in 2018-01-01T12:00:00.000Z") from error
 
 
 def loaded(rows: list[Row], resource: str, seed: int, instants: tuple[str, ...]) -> Table:

@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 
+from reconcile.errors import InputError
 from reconcile.money import format_amount
 from reconcile.sandbox import times
 from reconcile.sandbox.ids import id_key, id_of
-from reconcile.sandbox.loading import gateway_rows, loaded, method_rows, read_rows
+from reconcile.sandbox.loading import INSTANTS, gateway_rows, loaded, method_rows, read_rows
 from reconcile.sandbox.shop import Shop
 from reconcile.sandbox.table import Table
 
 Row = dict[str, Any]
 
 ORGANIZATION_SLUG = "sandbox"
-_ORDER_TIMES = ("created_at", "updated_at", "placed_at")
 _PAYMENT_DEFAULTS: Row = {"payment_methods": [], "metadata": {}, "mismatched_amounts": None}
 _ORDER_DEFAULTS: Row = {"status": "draft", "payment_status": "unpaid", "fulfillment_status": "unfulfilled"}
 
@@ -117,6 +117,12 @@ class World:
         """
         payments = read_rows(Path(folder) / "klarna_payments.json", _PAYMENT_DEFAULTS)
         orders = read_rows(Path(folder) / "orders.json", _ORDER_DEFAULTS)
+        known = {row["id"] for row in orders}
+        for row in payments:
+            if row.get("order_id") is not None and row["order_id"] not in known:
+                raise InputError(
+                    f"{folder}: payment {row['id']} belongs to order {row['order_id']}, which is not there"
+                )
         return cls.of_rows(payments, orders, seed=seed, mode=mode, canary=canary, now=now)
 
     @classmethod
@@ -142,7 +148,7 @@ class World:
         payment_table.columns["order"] = np.array(of_payment, np.int64)
         return cls(
             payments=payment_table,
-            orders=loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, _ORDER_TIMES),
+            orders=loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, INSTANTS),
             gateways=gateway_rows(gateway_ids, seed),
             methods=method_rows(gateway_ids[0], seed),
             mode=mode,
@@ -171,7 +177,7 @@ class World:
                     **_ORDER_DEFAULTS,
                     **order,
                 }
-                row["order_id"] = self.orders.insert(order_row, **_instants(order_row, _ORDER_TIMES))
+                row["order_id"] = self.orders.insert(order_row, **_instants(order_row, INSTANTS))
             order_sequence = self.orders.sequence(row["order_id"]) if row.get("order_id") else None
             instants = _instants(row, ("created_at", "updated_at"))
             return self.payments.insert(row, order=order_sequence or 0, **instants)
@@ -189,7 +195,7 @@ class World:
         """Change an order; `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown id."""
         with self.lock:
             changes = self._touched(attributes, touch=touch)
-            columns = _instants(changes, [name for name in _ORDER_TIMES if name in changes])
+            columns = _instants(changes, [name for name in INSTANTS if name in changes])
             return self.orders.update(order_id, changes, **columns)
 
     def delete(self, payment_id: str) -> None:

@@ -7,12 +7,14 @@ the command's, without a run folder, a ledger or a mirror.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -20,7 +22,8 @@ from reconcile import summary
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
 from reconcile.pull import PullProgress, pull_to_table
-from reconcile.schema import ITEMS, ORDERS, PAYMENTS
+from reconcile.reports.tables import BREAKS_ORDER
+from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, load_settings, read_secrets
 from reconcile.wiring import connect, pull_window
 
@@ -77,12 +80,11 @@ def match_payments(
     Raises SettingsError for a policy that contradicts itself, ProofFailed when totals do not add up.
     """
     chosen = MatchPolicy(**policy)
-    items = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())
-    figures = summary.summarize(
-        _arrow(items, ITEMS), _arrow(payments, PAYMENTS), _arrow(orders, ORDERS), amount_basis=chosen.amount_basis
-    )
-    return MatchResult(items, summary.breaks_of(items), figures)
-
-
-def _arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    matched = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())
+    items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
+    report = matched.report.as_dict()
+    figures = summary.summarize(items, report["control_totals"])
+    figures["key_profile"] = report["key_profile"]
+    with contextlib.closing(duckdb.connect()) as connection:
+        breaks = connection.from_arrow(items).filter("is_break").order(BREAKS_ORDER).to_arrow_table()
+    return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)

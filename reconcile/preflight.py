@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.paging import count_payments
+from reconcile.commercelayer.query import Window
 from reconcile.errors import ReconcileError, SettingsError
 from reconcile.manifest import disk_error
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.settings import Secrets, Settings
-from reconcile.wiring import connect, order_keywords, policy_of
+from reconcile.wiring import connect, order_format, policy_of
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -72,7 +74,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
     try:
         async with connect(settings, secrets) as client:
-            count = await client.count("klarna_payments")
+            count = (await count_payments(client, Window(None, None))).payments
             return list(_answered(client, count)), count
     except ReconcileError as error:
         return [_failure("access", error)], 0
@@ -80,9 +82,9 @@ async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Fi
 
 def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
     claims, quota, offset = client.claims, client.quota, client.clock_offset_seconds
-    assert claims is not None, "an answer came, so there is a token"
-    yield Finding("credentials", "ok", f"{claims.kind} of {claims.organization}, scope {claims.scope}")
-    yield Finding("mode", "ok", f"{claims.mode}")
+    kind, scope = claims.application_kind or "an application", claims.scope or "not told"
+    yield Finding("credentials", "ok", f"{kind} of {client.organization}, scope {scope}")
+    yield Finding("mode", "ok", client.mode or "not told by the token")
     yield Finding("access", "ok", f"{count:,} klarna payments can be listed")
     if quota is not None:
         yield Finding(
@@ -102,7 +104,8 @@ def _orders(settings: Settings) -> Iterator[Finding]:
             list(settings.orders),
             Path(folder) / "orders.parquet",
             rejects=Path(folder) / "rejects.csv",
-            **order_keywords(settings),
+            form=order_format(settings),
+            max_rejects=settings.max_rejects,
         )
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
 from reconcile.payments import copy_payments
 from reconcile.pull import PullProgress, PullReport, pull_to_parquet
-from reconcile.reports.tables import write_breaks, write_items_csv
+from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
+from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import connect, limits_of, order_keywords, policy_of, pull_window
+from reconcile.wiring import connect, limits_of, order_format, policy_of, pull_window
 
 log = logging.getLogger("reconcile.run")
 
@@ -80,6 +82,26 @@ def pull(
             )
 
     return asyncio.run(pulled())
+
+
+def pull_to_file(
+    settings: Settings, secrets: Secrets, destination: Path | None, *, on_progress: OnProgress | None = None
+) -> tuple[Path, PullReport]:
+    """
+    Pull as `pull` does, into a `.parquet` or `.csv` file, or only into the mirror; return the path of the file.
+
+    Raises SettingsError for another ending, else as `pull`.
+    """
+    if destination is not None and destination.suffix not in (".parquet", ".csv"):
+        raise SettingsError(f"--to {destination}: is neither .parquet nor .csv", hint="the ending decides the format")
+    if destination is not None and destination.suffix == ".parquet":
+        return destination, pull(settings, secrets, destination, on_progress=on_progress)
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+        payments = Path(folder) / "payments.parquet"
+        report = pull(settings, secrets, payments, on_progress=on_progress)
+        if destination is not None:
+            write_csv(payments, PAYMENTS, destination)
+    return destination or Path(settings.mirror) / "payments.parquet", report
 
 
 def run(
@@ -151,8 +173,8 @@ def _finish(
             "breaks.csv": write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv"),
         }
     with timings.stage("summary"):
-        figures = _figures(policy, staging, report)
-        summary.prove_files(folder, figures)
+        figures = _figures(staging, report)
+        summary.prove_files(folder, figures, amount_basis=policy.amount_basis)
     exceeded = limits.exceeded(checks, figures)
     head = {
         "version": summary.VERSION,
@@ -177,7 +199,7 @@ def _finish(
             "software": _software(),
             "settings": settings.public(),
             "inputs": orders.as_dict(),
-            "previous": _previous(out, business_date),
+            "previous": _previous(staging),
             "control": figures["control"],
         },
         rows={
@@ -204,33 +226,29 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
         list(settings.orders),
         staging.folder / "orders.parquet",
         rejects=kept,
-        **order_keywords(settings),
+        form=order_format(settings),
+        max_rejects=settings.max_rejects,
     )
     kept.rename(staging.folder / "rejects.csv")
     return report
 
 
-def _figures(policy: MatchPolicy, staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
-    folder = staging.folder
-    figures = summary.summarize(
-        folder / "items.parquet",
-        folder / "payments.parquet",
-        folder / "orders.parquet",
-        amount_basis=policy.amount_basis,
-    )
-    earlier = [path for path in manifest.published(staging.out) if path.name < staging.business_date.isoformat()]
+def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
+    details = report.as_dict()
+    figures = summary.summarize(staging.folder / "items.parquet", details["control_totals"])
+    earlier = _earlier(staging)
     figures["roll_forward"] = ledger.roll_forward(
-        earlier[-1] / "breaks.parquet" if earlier else None, folder / "breaks.parquet"
+        earlier / "breaks.parquet" if earlier else None, staging.folder / "breaks.parquet"
     )
-    figures["key_profile"] = report.as_dict()["key_profile"]
+    figures["key_profile"] = details["key_profile"]
     return figures
 
 
 def _warnings(settings: Settings, report: MatchReport) -> list[str]:
     warnings = []
     for side, rows, on_empty in (
-        ("payments", report.payments, settings.on_empty_payments),
-        ("orders", report.orders, settings.on_empty_orders),
+        ("payments", report.payments.rows, settings.on_empty_payments),
+        ("orders", report.orders.rows, settings.on_empty_orders),
     ):
         if rows:
             continue
@@ -266,15 +284,20 @@ def _published(out: Path) -> list[ledger.PublishedRun]:
     ]
 
 
-def _previous(out: Path, business_date: date) -> dict[str, Any] | None:
-    earlier = [path for path in manifest.published(out) if path.name < business_date.isoformat()]
-    if not earlier:
+def _earlier(staging: manifest.Staging) -> Path | None:
+    """Return the published folder of the latest earlier date."""
+    folders = [path for path in manifest.published(staging.out) if path.name < staging.business_date.isoformat()]
+    return folders[-1] if folders else None
+
+
+def _previous(staging: manifest.Staging) -> dict[str, Any] | None:
+    earlier = _earlier(staging)
+    if earlier is None:
         return None
-    digest = manifest.digest_of(earlier[-1] / manifest.NAME)
     return {
-        "business_date": earlier[-1].name,
-        "run_id": manifest.read_manifest(earlier[-1])["run_id"],
-        "manifest_sha256": digest.sha256,
+        "business_date": earlier.name,
+        "run_id": manifest.read_manifest(earlier)["run_id"],
+        "manifest_sha256": manifest.digest_of(earlier / manifest.NAME).sha256,
     }
 
 

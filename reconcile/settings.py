@@ -30,7 +30,7 @@ class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tolerance of one currency, in place of the general one."""
 
     cents: int | None = None
-    percent: str | int | None = None
+    percent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
     thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
     delimiter: Annotated[str | None, In("orders", "column separator of text files; default: detected")] = None
+    quote: Annotated[str | None, In("orders", "quote of text files; default: detected")] = None
     encoding: Annotated[str | None, In("orders", "encoding of text files; default: UTF-8, or by byte order mark")] = (
         None
     )
@@ -202,6 +203,7 @@ _EXAMPLES = {
     "currency": '"EUR"',
     "thousands": '" "',
     "delimiter": '";"',
+    "quote": '"\'"',
     "encoding": '"cp1252"',
     "reference_column": '"Our reference"',
     "amount_column": '"Gross total"',

@@ -8,7 +8,7 @@ per currency; nothing is converted or rounded. What a figure means is in the REA
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +23,31 @@ AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None)
 """Days since a break was first seen: first and last day of each bucket; the last has no end."""
 
 
-def summarize(
-    items: Path | pa.Table, payments: Path | pa.Table, orders: Path | pa.Table, *, amount_basis: str
-) -> dict[str, Any]:
+def summarize(items: Path | pa.Table, control: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     """
     Return the figures of a run, as plain values in a fixed order.
 
-    `items`, `payments` and `orders` are Parquet files or Arrow tables of `reconcile.schema`.
-    Raises ProofFailed when the two sides do not come out as they went in.
+    `items` is a Parquet file or an Arrow table of ITEMS; `control` holds the totals that went in and came out, as
+    lists `incoming` and `outgoing` of side, currency_code, rows and amount_cents.
     """
-    with _views(items=items, payments=payments, orders=orders) as connection:
-        figures: dict[str, Any] = {
-            "counts": _counts(connection),
+    with _views(items=items) as connection:
+        counts = {side: sum(line["rows"] for line in control["incoming"] if line["side"] == side) for side in _SIDES}
+        return {
+            "counts": counts | _counts(connection),
             "statuses": _statuses(connection),
-            "control": _control(connection, amount_basis),
+            "control": {side: _control(control, side) for side in _SIDES},
             "flag_agreement": _flag_agreement(connection),
             "aging": _aging(connection),
         }
-    _prove_control(figures["control"])
-    return figures
 
 
-def prove_files(folder: Path, figures: Mapping[str, Any]) -> None:
+def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) -> None:
     """
-    Add every total up again from the written files of `folder`: items and breaks, Parquet and CSV.
+    Add every total up again from the written files of `folder`: both sides, items and breaks, Parquet and CSV.
 
     Raises ProofFailed naming the file that disagrees with `figures`.
     """
+    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
     breaks = [line for line in figures["statuses"] if line["kind"] == "break"]
     for name, expected in (
         ("items.parquet", figures["statuses"]),
@@ -58,20 +56,30 @@ def prove_files(folder: Path, figures: Mapping[str, Any]) -> None:
         ("breaks.csv", breaks),
     ):
         with _views(items=folder / name) as connection:
-            found = _statuses(connection)
-        if found != expected:
-            raise ProofFailed(f"{name}: its totals are not those of summary.json: nothing is published", hint=_OUR_BUG)
+            _agree(name, _statuses(connection), expected)
+    for side, cents in (("payments", amount_basis), ("orders", "amount_cents")):
+        lines = figures["control"][side]
+        with _views(side=folder / f"{side}.parquet") as connection:
+            found = connection.execute(
+                f"""SELECT currency_code, count(*), coalesce(sum({cents}), 0)::BIGINT FROM side
+                    GROUP BY currency_code ORDER BY currency_code NULLS LAST"""
+            ).fetchall()
+        expected = [(line["currency_code"], line["rows_in"], line["amount_in_cents"]) for line in lines]
+        _agree(f"{side}.parquet", found, expected)
 
 
+def _agree(name: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise ProofFailed(f"{name}: its totals are not those of summary.json: nothing is published", hint=_OUR_BUG)
+
+
+_SIDES = ("payments", "orders")
 _OUR_BUG = "this is a bug in reconcile: please report it with the log of a run with -vv"
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    row = connection.execute(
-        """SELECT (SELECT count(*) FROM payments), (SELECT count(*) FROM orders), (SELECT count(*) FROM items),
-                  (SELECT count(*) FROM items WHERE is_break)"""
-    ).fetchall()[0]
-    return dict(zip(("payments", "orders", "items", "breaks"), row, strict=True))
+    rows = connection.execute("SELECT count(*), count(*) FILTER (is_break) FROM items").fetchall()
+    return dict(zip(("items", "breaks"), rows[0], strict=True))
 
 
 def _statuses(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -100,45 +108,18 @@ def _statuses(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return sorted(lines.values(), key=lambda line: (kinds.index(line["kind"]), line["status"]))
 
 
-def _control(connection: duckdb.DuckDBPyConnection, amount_basis: str) -> dict[str, list[dict[str, Any]]]:
-    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
-    sides = {
-        "payments": (f"currency_code, {amount_basis} AS cents FROM payments", "payment", "payment_id IS NOT NULL"),
-        "orders": ("currency_code, amount_cents AS cents FROM orders", "order", "order_source_line IS NOT NULL"),
-    }
-    control = {}
-    for side, (source, prefix, there) in sides.items():
-        rows = connection.execute(
-            f"""
-            WITH went_in AS (
-                SELECT currency_code, count(*) AS n, coalesce(sum(cents), 0)::BIGINT AS cents
-                FROM (SELECT {source}) GROUP BY currency_code
-            ), came_out AS (
-                SELECT {prefix}_currency_code AS currency_code, count(*) AS n,
-                       coalesce(sum({prefix}_amount_cents::BIGINT), 0)::BIGINT AS cents
-                FROM items WHERE {there} GROUP BY ALL
-            )
-            SELECT coalesce(i.currency_code, o.currency_code) AS code, coalesce(i.n, 0), coalesce(i.cents, 0),
-                   coalesce(o.n, 0), coalesce(o.cents, 0)
-            FROM went_in i FULL JOIN came_out o ON i.currency_code IS NOT DISTINCT FROM o.currency_code
-            ORDER BY code NULLS LAST
-            """
-        ).fetchall()
-        names = ("currency_code", "rows_in", "amount_in_cents", "rows_out", "amount_out_cents")
-        control[side] = [dict(zip(names, row, strict=True)) for row in rows]
-    return control
-
-
-def _prove_control(control: Mapping[str, list[dict[str, Any]]]) -> None:
-    for side, lines in control.items():
-        for line in lines:
-            went_in, came_out = line["amount_in_cents"], line["amount_out_cents"]
-            if went_in != came_out:
-                raise ProofFailed(
-                    f"{side} in {line['currency_code']}: {went_in} minor units went in, {came_out} came out: "
-                    "nothing is published",
-                    hint=_OUR_BUG,
-                )
+def _control(control: Mapping[str, Sequence[Mapping[str, Any]]], side: str) -> list[dict[str, Any]]:
+    lines: dict[str | None, dict[str, Any]] = {}
+    for way, rows, cents in (("incoming", "rows_in", "amount_in_cents"), ("outgoing", "rows_out", "amount_out_cents")):
+        for total in control[way]:
+            if total["side"] != side:
+                continue
+            code = total["currency_code"]
+            empty = {"currency_code": code, "rows_in": 0, "amount_in_cents": 0, "rows_out": 0, "amount_out_cents": 0}
+            line = lines.setdefault(code, empty)
+            line[rows] += total["rows"]
+            line[cents] += total["amount_cents"]
+    return sorted(lines.values(), key=lambda line: (line["currency_code"] is None, line["currency_code"] or ""))
 
 
 def _flag_agreement(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from reconcile import limits
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
-from reconcile.matching.policy import MatchPolicy, Status
+from reconcile.matching.policy import MatchPolicy, Status, Tolerance
+from reconcile.orders.options import OrderFormat
 from reconcile.settings import Secrets, Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
@@ -52,13 +53,23 @@ def pull_window(settings: Settings) -> dict[str, Any]:
     }
 
 
-def order_keywords(settings: Settings) -> dict[str, Any]:
-    """Return how order totals are read by `settings`, as the keywords of `read_orders`."""
-    names = (
-        "reference_column", "amount_column", "currency_column", "order_number_column", "order_id_column",
-        "ordered_on_column", "currency", "decimal", "thousands", "delimiter", "encoding", "max_rejects",
-    )  # fmt: skip
-    return {name: getattr(settings, name) for name in names}
+def order_format(settings: Settings) -> OrderFormat:
+    """Return how order totals are read by `settings`. Raises SettingsError when that contradicts itself."""
+    return OrderFormat(
+        reference_column=settings.reference_column,
+        amount_column=settings.amount_column,
+        currency_column=settings.currency_column,
+        order_number_column=settings.order_number_column,
+        order_id_column=settings.order_id_column,
+        ordered_on_column=settings.ordered_on_column,
+        currency=settings.currency,
+        amount_basis=settings.amount_basis,
+        decimal=settings.decimal,
+        thousands=settings.thousands,
+        delimiter=settings.delimiter,
+        quote=settings.quote,
+        encoding=settings.encoding,
+    )
 
 
 def policy_of(settings: Settings) -> MatchPolicy:
@@ -68,8 +79,9 @@ def policy_of(settings: Settings) -> MatchPolicy:
         amount_basis=settings.amount_basis,
         tolerance_cents=settings.tolerance_cents,
         tolerance_percent=settings.tolerance_percent,
-        tolerances={code: (one.cents, one.percent) for code, one in settings.tolerances.items()},
-        lag_days=settings.lag_days,
+        per_currency={code: Tolerance(one.cents, one.percent) for code, one in settings.tolerances.items()},
+        payment_lag_days=settings.lag_days,
+        order_lag_days=settings.lag_days,
         group_orders=settings.group_orders,
         mode=settings.mode,
     )

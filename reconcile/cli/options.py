@@ -128,6 +128,7 @@ orders_options = _group(
     click.option("--decimal", metavar="SIGN", help='Decimal sign, "." or ",".'),
     click.option("--thousands", metavar="SIGN", help="Thousands separator; without it there is none."),
     click.option("--delimiter", metavar="SIGN", help="Column separator of text files; else detected."),
+    click.option("--quote", metavar="SIGN", help="Quote of text files; else detected."),
     click.option("--encoding", metavar="NAME", help="Encoding of text files; else UTF-8, or by byte order mark."),
     click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Unreadable rows to put up with [0]."),
 )

@@ -77,3 +77,11 @@ def write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, destinat
         for batch in batches:
             file.write(batch)
     return file.rows
+
+
+def scan(path: Path) -> str:
+    """Return the SQL by which DuckDB reads exactly this file, whatever signs its name holds."""
+    # A folder's own name may hold what DuckDB takes for a pattern, or for a partition.
+    plain = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.absolute()))
+    quoted = plain.replace("'", "''")
+    return f"read_parquet('{quoted}', hive_partitioning = false)"

@@ -27,10 +27,8 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError
 from reconcile.manifest import disk_error
+from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
-
-ROWS_PER_GROUP = 122_880
-"""Rows of a Parquet row group: DuckDB's own, so that one thread takes one group."""
 
 BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
@@ -53,10 +51,10 @@ def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "
     Raises OutputError when `items` is not a table of items or a file cannot be written.
     """
     columns = _columns_of(items, ITEMS)
-    query = f"SELECT {columns} FROM {_scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
-    with _replacing(parquet) as partial, _connected(parquet.parent, memory_limit) as connection:
-        reader = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
-        rows = _write_parquet(reader, ITEMS, partial)
+    query = f"SELECT {columns} FROM {scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
+    with _errors_told(parquet), _connected(parquet.parent, memory_limit) as connection:
+        batches = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
+        rows = write_parquet((batch.cast(ITEMS) for batch in batches), ITEMS, parquet)
     written = write_csv(parquet, ITEMS, csv, memory_limit=memory_limit)
     assert written == rows, "the CSV is written from the Parquet file"
     return rows
@@ -80,11 +78,11 @@ def write_csv(
     columns = _columns_of(source, schema, guard=True)
     with _replacing(destination) as partial, _connected(destination.parent, memory_limit) as connection:
         if isinstance(source, Path):
-            scan = _scan(source)
+            relation = scan(source)
         else:
             connection.register("source", source)
-            scan = "source"
-        copy = f"COPY (SELECT {columns} FROM {scan}) TO {_literal(str(partial.absolute()))} ({_DIALECT})"
+            relation = "source"
+        copy = f"COPY (SELECT {columns} FROM {relation}) TO {_literal(str(partial.absolute()))} ({_DIALECT})"
         rows = int(connection.execute(copy).fetchall()[0][0])
         _check_rows(source, rows)
     return rows
@@ -149,15 +147,6 @@ def _read_schema(path: Path) -> pa.Schema:
         ) from error
 
 
-def _write_parquet(reader: pa.RecordBatchReader, schema: pa.Schema, path: Path) -> int:
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch.cast(schema))
-            rows += batch.num_rows
-    return rows
-
-
 def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> None:
     if isinstance(source, pa.RecordBatchReader):
         return
@@ -169,18 +158,24 @@ def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> No
 def _replacing(destination: Path) -> Iterator[Path]:
     """Give a name beside `destination` to write to; put the file in its place, durably, once all went well."""
     partial = destination.with_name(f".{destination.name}.partial")
+    with _errors_told(destination):
+        try:
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(destination)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _errors_told(destination: Path) -> Iterator[None]:
     try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(destination)
+        yield
     except OSError as error:
         raise disk_error(error, destination) from error
     except (duckdb.Error, pa.ArrowException) as error:
         raise _refused(error, destination) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _refused(error: Exception, destination: Path) -> OutputError:
@@ -205,12 +200,6 @@ def _connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConne
         with contextlib.closing(duckdb.connect(config=config)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
-
-
-def _scan(path: Path) -> str:
-    # A folder's own name may hold what DuckDB takes for a pattern.
-    plain = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.absolute()))
-    return f"read_parquet({_literal(plain)}, hive_partitioning = false)"
 
 
 def _identifier(name: str) -> str:

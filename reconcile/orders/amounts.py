@@ -1,0 +1,126 @@
+"""
+Amounts of a whole column at once: text to minor units, exactly as `reconcile.money` reads one.
+
+Knows the shapes that can be read with a few passes over the column; every other cell is handed to
+`money.parse_amount` itself, which reads it or names the reason. So a cell has one meaning, whichever way it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from reconcile.money import AmountError, parse_amount, parse_cents
+from reconcile.orders.column import Column
+from reconcile.orders.column import compute as pc
+
+_SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
+_POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())
+
+
+def read_decimals(
+    texts: Column, currencies: Column, exponents: Column, *, decimal: str, thousands: str | None
+) -> tuple[Column, dict[int, str]]:
+    """
+    Return minor units of `texts` (int64, null where unreadable), and the reason per unreadable row index.
+
+    `currencies` holds one ISO 4217 code per row and `exponents` its number of decimals (int8); rows with a null
+    currency are left null without a reason.
+    """
+    plain = _plain_decimals(texts, exponents, decimal)
+    open_rows = pc.and_(pc.is_null(plain), pc.is_valid(exponents))
+    if not pc.any(open_rows).as_py():
+        return plain, {}
+    some = texts.filter(open_rows)
+    tidied = _tidied(some, decimal, thousands)
+    second = _plain_decimals(tidied, exponents.filter(open_rows), decimal)
+    second = _negated(second, pc.starts_with(pc.ascii_trim_whitespace(some), "-"))
+    codes = currencies.filter(open_rows).cast(pa.string())
+
+    def read_one(i: int, text: str) -> int:
+        return parse_amount(text, codes[i].as_py(), decimal=decimal, thousands=thousands)
+
+    return _with_the_rest(plain, open_rows, some, second, read_one)
+
+
+def read_cents(texts: Column) -> tuple[Column, dict[int, str]]:
+    """Return whole minor units of `texts` (int64, null where unreadable), and the reason per unreadable row index."""
+    plain = _plain_integers(texts)
+    if not plain.null_count:
+        return plain, {}
+    open_rows = pc.is_null(plain)
+    some = texts.filter(open_rows)
+    trimmed = pc.ascii_trim_whitespace(some)
+    second = _negated(_plain_integers(_unsigned(trimmed)), pc.starts_with(trimmed, "-"))
+
+    def read_one(_: int, text: str) -> int:
+        return parse_cents(text)
+
+    return _with_the_rest(plain, open_rows, some, second, read_one)
+
+
+def _plain_decimals(texts: Column, exponents: Column, decimal: str) -> Column:
+    """Read digits, or digits with one separator and at most `exponents` digits behind it; null for the others."""
+    point = pc.find_substring(texts, decimal)
+    digits = pc.replace_substring(texts, decimal, "", max_replacements=1)
+    count = pc.binary_length(digits)
+    has_point = pc.greater_equal(point, 0)
+    decimals = pc.if_else(has_point, pc.subtract(count, point), 0)
+    missing = pc.subtract(exponents.cast(pa.int32()), decimals)
+    fits = pc.and_(pc.greater_equal(missing, 0), pc.less_equal(pc.add(count, missing), _SAFE_DIGITS))
+    shape = pc.or_(pc.invert(has_point), pc.and_(pc.greater(point, 0), pc.greater(decimals, 0)))
+    good = pc.fill_null(pc.and_(pc.and_(pc.ascii_is_decimal(digits), fits), shape), False)
+    if not pc.all(good).as_py():
+        digits, missing = pc.if_else(good, digits, None), pc.if_else(good, missing, None)
+    amounts: Column = pc.multiply(digits.cast(pa.int64()), pc.take(_POWERS, missing))
+    return amounts
+
+
+def _plain_integers(texts: Column) -> Column:
+    good = pc.and_(pc.ascii_is_decimal(texts), pc.less_equal(pc.binary_length(texts), _SAFE_DIGITS))
+    amounts: Column = pc.if_else(good, texts, None).cast(pa.int64())
+    return amounts
+
+
+def _tidied(texts: Column, decimal: str, thousands: str | None) -> Column:
+    """Take blanks, the sign and well-placed thousands separators away; badly placed ones stay, and are not digits."""
+    bare = _unsigned(pc.ascii_trim_whitespace(texts))
+    if thousands is None:
+        return bare
+    point, comma = (f"[{mark}]" for mark in (decimal, thousands))  # both are single, and never one of `]\\^-`
+    grouped = pc.match_substring_regex(bare, f"^[0-9]{{1,3}}({comma}[0-9]{{3}})+({point}[0-9]+)?$")
+    tidy: Column = pc.if_else(grouped, pc.replace_substring(bare, thousands, ""), bare)
+    return tidy
+
+
+def _unsigned(texts: Column) -> Column:
+    signed = pc.or_(pc.starts_with(texts, "-"), pc.starts_with(texts, "+"))
+    bare: Column = pc.if_else(signed, pc.utf8_slice_codeunits(texts, 1), texts)
+    return bare
+
+
+def _negated(amounts: Column, where: Column) -> Column:
+    signed: Column = pc.if_else(where, pc.negate(amounts), amounts)
+    return signed
+
+
+def _with_the_rest(
+    plain: Column, open_rows: Column, some: Column, second: Column, read_one: Callable[[int, str], int]
+) -> tuple[Column, dict[int, str]]:
+    """
+    Put `second` where `open_rows` is true in `plain`, and what one-by-one reading makes of those still null.
+
+    `some` are the texts of `open_rows`, `second` what is known of them.
+    """
+    rows = pc.indices_nonzero(open_rows)
+    found: dict[int, int] = {}
+    reasons: dict[int, str] = {}
+    for i in pc.indices_nonzero(pc.is_null(second)).to_pylist():
+        try:
+            found[i] = read_one(i, some[i].as_py() or "")
+        except AmountError as error:
+            reasons[rows[i].as_py()] = error.reason
+    if found:
+        second = pc.coalesce(second, pa.array([found.get(i) for i in range(len(second))], pa.int64()))
+    return pc.replace_with_mask(plain, open_rows, second), reasons

@@ -1,0 +1,83 @@
+"""
+The header and the dialect of delimited text: which characters separate and quote, and where the rows begin.
+
+Knows that the first line that is not blank names the columns. The delimiter is the one under which most of those
+names are known columns of an order table (`columns.NAMES`): unlike a statistic over the rows, that does not mistake
+the decimal commas of a tab-separated file, or a text full of commas, for the structure of the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.columns import known_columns
+from reconcile.orders.options import OrderFormat
+from reconcile.orders.records import Dialect, Record, scan_record
+from reconcile.orders.text import count_lines
+
+DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x1f")
+"""Delimiters that are looked for; any other is named with `--delimiter`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The dialect, the column names with the line they stand on, and at which byte and line the rows begin."""
+
+    dialect: Dialect
+    names: tuple[str, ...]
+    line: int
+    rows_at: int
+    rows_line: int
+
+
+def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool) -> Header:
+    """
+    Return the header of the text that begins with `head` (all of it when `final`).
+
+    A first line `sep=;`, as spreadsheets write it, names the delimiter. Raises OrderFileError when there is no
+    header, or when it is not whole.
+    """
+    start = len(head) - len(head.lstrip(b" \t\r\n"))
+    start = max(head.rfind(b"\n", 0, start), head.rfind(b"\r", 0, start)) + 1
+    if not head[start:].strip():
+        raise OrderFileError(
+            "there is nothing in the file", path=path, hint="export it again, with a header line of column names"
+        )
+    delimiter = form.delimiter
+    first_line = head[start : start + 16].splitlines()[0].strip().lower()
+    if first_line.startswith(b"sep=") and len(first_line) == 5:
+        delimiter = delimiter or chr(first_line[4])
+        start = _next_line(head, start)
+    line = count_lines(head[:start]) + 1
+    dialects = [Dialect(mark, _quote(head, start, form)) for mark in ([delimiter] if delimiter else DELIMITERS)]
+    headers = [
+        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=final))
+    ]
+    if not headers:
+        raise OrderFileError(
+            "the header line does not end", path=path, line=line, hint="look for a quote that is never closed in it"
+        )
+    # The first of the best: a later delimiter must know more columns, or cut more of them where none is known.
+    (record, rows_at), dialect = max(headers, key=lambda found: _score(found[0][0], form))
+    if record.problem:
+        raise OrderFileError(f"the header {record.problem}", path=path, line=line, hint="correct the header line")
+    names = tuple(name.strip() for name in record.cells)
+    return Header(dialect, names, line, rows_at, line + count_lines(head[start:rows_at]))
+
+
+def _score(record: Record, form: OrderFormat) -> tuple[int, int]:
+    return known_columns(record.cells, form), len(record.cells)
+
+
+def _quote(head: bytes, start: int, form: OrderFormat) -> str:
+    if form.quote is not None:
+        return form.quote
+    return "'" if head.startswith(b"'", start) else '"'
+
+
+def _next_line(head: bytes, start: int) -> int:
+    ends = [at for at in (head.find(b"\n", start), head.find(b"\r", start)) if at >= 0]
+    if not ends:
+        return len(head)
+    return min(ends) + (2 if head.startswith(b"\r\n", min(ends)) else 1)

@@ -1,0 +1,54 @@
+"""
+What a leaf hands over: an order file that is open, its columns found, its cells to come in batches of text.
+
+Every leaf is one function `(OrderSource, SourceStream, OrderFormat) -> OpenedOrders`; a batch is a function without
+arguments, so that several can be worked on at once while their order is kept. Knows no format and no meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from reconcile.orders.column import Column
+from reconcile.orders.columns import ColumnMap
+from reconcile.orders.rejects import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class RawRows:
+    """
+    A batch as a leaf read it.
+
+    `lines` (int64) is the source_line of each row; `cells` the text of each mapped role, as long as `lines`, null
+    where there is none. `rejects` are those of rows that the leaf itself cannot read; such rows are not in `lines`.
+    `literal` (bool) marks amounts that are number literals of a typed format: their decimal separator is a point,
+    whatever is declared for texts; None where all are text.
+    """
+
+    lines: Column
+    cells: Mapping[str, Column]
+    rejects: tuple[Reject, ...] = ()
+    literal: Column | None = None
+
+
+Batch = Callable[[], RawRows | pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedOrders:
+    """
+    An open order file: where its columns stand, and its rows.
+
+    `batches` raises OrderFileError where the file turns out to be damaged. `encoding`, `delimiter` and `quote` are
+    those found, None where the format has none. A file that is a table of ORDERS already has batches that are
+    `pyarrow.Table` of ORDERS.
+    """
+
+    columns: ColumnMap
+    batches: Iterator[Batch]
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None

@@ -1,0 +1,236 @@
+"""
+The front door of the order side: files in, rows of ORDERS out, with every unreadable row accounted for.
+
+Knows the order of the work (files as given, blocks in file order, several at once) and the formats by suffix
+(`SOURCES`). What a format, a column or an amount is, the leaves know. Memory does not grow with the files, except for
+the frame that `read_orders` returns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import pyarrow as pa
+
+from reconcile.errors import OrderFileError, TooManyRejects
+from reconcile.orders.columns import ColumnMap
+from reconcile.orders.delimited import open_delimited
+from reconcile.orders.json_text import open_json
+from reconcile.orders.opened import Batch, OpenedOrders
+from reconcile.orders.options import Declared, OrderFormat
+from reconcile.orders.parquet_table import open_parquet
+from reconcile.orders.rejects import Reject, RejectsFile
+from reconcile.orders.rows import OrderRows, order_rows
+from reconcile.orders.sink import orders_parquet, text_file
+from reconcile.orders.sources import OrderSource, SourceStream, find_sources
+from reconcile.schema import ORDERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Leaf = Callable[[OrderSource, SourceStream, OrderFormat], OpenedOrders]
+
+SOURCES: dict[str, tuple[str, Leaf]] = {
+    ".csv": ("csv", open_delimited),
+    ".tsv": ("csv", open_delimited),
+    ".txt": ("csv", open_delimited),
+    ".json": ("json", open_json),
+    ".ndjson": ("json", open_json),
+    ".jsonl": ("json", open_json),
+    ".parquet": ("parquet", open_parquet),
+    ".pq": ("parquet", open_parquet),
+}
+"""Suffix → name of the format, and the function that opens it."""
+
+_WORKERS = max(2, min(4, os.cpu_count() or 1))
+_TOLD = 3  # rejects that an error tells in full
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """
+    One file as it was read.
+
+    `bytes` and `sha256` are those of the file on disk; `rows` became orders, `rejects` are rows that did not;
+    `columns` maps our columns to the file's own names. `encoding`, `delimiter`, `quote` are None where the format
+    has none.
+    """
+
+    path: str
+    format: str
+    compression: str | None
+    bytes: int
+    sha256: str
+    rows: int
+    rejects: int
+    encoding: str | None
+    delimiter: str | None
+    quote: str | None
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersReport:
+    """Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files."""
+
+    rows: int
+    rejects: int
+    files: tuple[OrderFile, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for a manifest."""
+        return asdict(self)
+
+
+def read_orders(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    max_rejects: int = 0,
+    rejects: str | Path | None = None,
+    **declared: Unpack[Declared],
+) -> pd.DataFrame:
+    """
+    Return the order totals in `paths` (files or glob patterns) as a frame: columns of ORDERS, Arrow-backed.
+
+    `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
+    `encoding="cp1252"`: the fields of `reconcile.orders.options.OrderFormat`. Unreadable rows go to the CSV file
+    `rejects` where one is named.
+
+    Raises TooManyRejects when more than `max_rejects` rows cannot be read, OrderFileError when a file cannot,
+    SettingsError when a declaration is impossible.
+    """
+    import pandas as pd  # a second of import that `read_orders_to_parquet` does not need
+
+    form = OrderFormat(**declared)
+    tables: list[pa.Table] = []
+    rejects_path = Path(rejects) if rejects is not None else None
+    with ExitStack() as stack:
+        reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
+        report = reader.read(find_sources(paths, list(SOURCES)))
+    _allow(report, reader.told, max_rejects, rejects_path)
+    frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def read_orders_to_parquet(
+    paths: str | Path | Sequence[str | Path],
+    destination: Path,
+    *,
+    rejects: Path,
+    max_rejects: int = 0,
+    **declared: Unpack[Declared],
+) -> OrdersReport:
+    """
+    Write the order totals in `paths` to `destination` as a table of ORDERS, in the order of files and rows.
+
+    `declared` is as in `read_orders`. `rejects` becomes a CSV file of all unreadable cells, a header alone when there are none. Raises TooManyRejects
+    after everything is read and every reject written: `destination` is then not there. Raises OrderFileError when a
+    file cannot be read and OutputError when a result cannot be written: then neither is.
+    """
+    form = OrderFormat(**declared)
+    with ExitStack() as stack:
+        rejects_file = _rejects_file(stack, rejects)
+        with orders_parquet(destination) as sink:
+            reader = _Reader(form, sink.write, rejects_file)
+            report = reader.read(find_sources(paths, list(SOURCES)))
+            stack.close()  # the rejects stay, whatever is decided about the rows
+            _allow(report, reader.told, max_rejects, rejects)
+    return report
+
+
+def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:
+    return RejectsFile(stack.enter_context(text_file(path))) if path is not None else None
+
+
+class _Reader:
+    """Reads files one after the other; keeps what the report and an error must tell."""
+
+    def __init__(self, form: OrderFormat, keep: Callable[[pa.Table], None], rejects_file: RejectsFile | None) -> None:
+        self._form = form
+        self._keep = keep
+        self._rejects_file = rejects_file
+        self.told: list[str] = []
+
+    def read(self, sources: Iterable[OrderSource]) -> OrdersReport:
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
+            files = tuple(self._read_file(source, pool) for source in sources)
+        return OrdersReport(sum(file.rows for file in files), sum(file.rejects for file in files), files)
+
+    def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
+        kind, leaf = SOURCES[source.suffix]
+        rows = rejects = 0
+        with closing(SourceStream(source)) as stream:
+            opened = leaf(source, stream, self._form)
+            tasks = (partial(_finished, batch, opened.columns, self._form, source.name) for batch in opened.batches)
+            for done in _in_order(tasks, pool):
+                if done.table.num_rows:
+                    self._keep(done.table)
+                self._note(source, done.rejects)
+                rows += done.table.num_rows
+                rejects += done.rejected_rows
+            sha256, size = stream.digest()
+        return OrderFile(
+            path=source.name,
+            format=kind,
+            compression=source.compression.removeprefix(".") or None,
+            bytes=size,
+            sha256=sha256,
+            rows=rows,
+            rejects=rejects,
+            encoding=opened.encoding,
+            delimiter=opened.delimiter,
+            quote=opened.quote,
+            columns=opened.columns.as_dict(),
+        )
+
+    def _note(self, source: OrderSource, rejects: Sequence[Reject]) -> None:
+        if self._rejects_file is not None:
+            self._rejects_file.write(source.name, rejects)
+        self.told += [reject.sentence(source.name) for reject in rejects[: _TOLD - len(self.told)]]
+
+
+def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str) -> OrderRows:
+    raw = batch()
+    return OrderRows(raw) if isinstance(raw, pa.Table) else order_rows(raw, columns, form, source_file=source_file)
+
+
+def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor) -> Iterator[OrderRows]:
+    """Yield what `tasks` return, in their order, with a few of them under way at once."""
+    waiting: deque[Future[OrderRows]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(task))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except OrderFileError:
+        for earlier in waiting:  # an error further up in the file is told first, however fast its block was
+            earlier.result()
+        raise
+    finally:
+        for rest in waiting:
+            rest.cancel()
+
+
+def _allow(report: OrdersReport, told: Sequence[str], max_rejects: int, path: Path | None) -> None:
+    if report.rejects <= max_rejects:
+        return
+    count = report.rejects
+    rows = "1 row" if count == 1 else f"{count} rows"
+    message = "\n".join((f"orders: {rows} cannot be read, {max_rejects} allowed", *(f"  {one}" for one in told)))
+    where = f" (all are in {path})" if path is not None else ""
+    raise TooManyRejects(
+        message,
+        rejects=count,
+        rejects_path=path,
+        hint=f"fix the cells{where}, or set the rows aside with --max-rejects {count}",
+    )

@@ -1,0 +1,75 @@
+"""
+Rows that cannot be read: what is wrong with which cell of which line, for people, as `rejects.csv`.
+
+Knows the file's form: the columns of `reconcile.schema.REJECTS`, UTF-8, RFC 4180, one line per unreadable cell, so
+that one row may have several. Does not decide what is wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+from reconcile.schema import REJECTS
+
+_MOST_CHARACTERS = 500  # of a cell: an unclosed quote can make one of megabytes
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One cell (or, without `column`, one row) that cannot be read; `line` as in ORDERS.source_line."""
+
+    line: int
+    column: str | None
+    value: str | None
+    reason: str
+
+    def sentence(self, source_file: str) -> str:
+        """Return where and what in one line: `orders.csv:4812: total "12,3O" is not an amount in EUR`."""
+        if self.column is None:
+            return f"{source_file}:{self.line}: the row {self.reason}"
+        shown = f' "{shortened(self.value, 80)}"' if self.value else ""
+        return f"{source_file}:{self.line}: {self.column}{shown} {self.reason}"
+
+
+class RejectsFile:
+    """Writes `rejects.csv` to an open text file (`newline=""`); the header is there even when nothing follows."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._writer = csv.writer(text, lineterminator="\n")
+        self._writer.writerow(REJECTS.names)
+
+    def write(self, source_file: str, rejects: Iterable[Reject]) -> None:
+        """Append `rejects` of `source_file`, text guarded so that no spreadsheet runs it as a formula."""
+        self._writer.writerows(
+            (
+                guarded(source_file),
+                reject.line,
+                guarded(reject.column or ""),
+                guarded(shortened(reject.value, _MOST_CHARACTERS)),
+                guarded(reject.reason),
+            )
+            for reject in rejects
+        )
+
+
+def guarded(text: str) -> str:
+    """
+    Return `text` with an apostrophe before it where a spreadsheet would run it as a formula; numbers stay.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") and text and not _PLAIN_NUMBER.fullmatch(text):
+        return "'" + text
+    return text
+
+
+def shortened(text: str | None, most: int) -> str:
+    """Return at most `most` characters of `text`, marked where the rest is left out."""
+    if not text:
+        return ""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -92,15 +94,17 @@ def sandbox(
         canary=canary,
         keep_requests=False,
     )
-    try:
-        with server:
-            click.echo(server.api_url)
-            lines = _instructions(server.api_url, server.auth_url, server.client_id, server.client_secret)
-            console.say(lines, quiet=session.quiet)
-            _wait_for_the_end()
-    except OSError as error:
-        hint = "choose another --port, or 0 for a free one"
-        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(server)
+        except OSError as error:
+            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            hint = "choose another --port, or 0 for a free one"
+            raise SettingsError(f"cannot listen on {host}:{port}: {why}", hint=hint) from error
+        click.echo(server.api_url)
+        lines = _instructions(server.api_url, server.auth_url, server.client_id, server.client_secret)
+        console.say(lines, quiet=session.quiet)
+        _wait_for_the_end()
 
 
 def _instructions(api_url: str, auth_url: str, client_id: str, client_secret: str) -> str:

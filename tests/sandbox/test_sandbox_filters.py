@@ -145,14 +145,15 @@ def test_a_filter_finds_what_a_look_at_every_row_finds(parameters, matches) -> N
 
 
 def test_sorts_put_nulls_last_and_first_when_descending() -> None:
-    references = [
-        next(row["reference"] for row in PAYMENTS if row["id"] == id_) for id_ in chosen({"sort": "reference"})
-    ]
-    known = [reference for reference in references if reference is not None]
+    reference_of = {row["id"]: row["reference"] for row in PAYMENTS}
+    rising = [reference_of[id_] for id_ in chosen({"sort": "reference"})]
+    falling = [reference_of[id_] for id_ in chosen({"sort": "-reference"})]
+    known = [reference for reference in rising if reference is not None]
 
     assert known == sorted(known)
-    assert references[-1] is None
-    assert next(row for row in PAYMENTS if row["id"] == chosen({"sort": "-reference"})[0])["reference"] is None
+    assert rising[-1] is None
+    assert falling[0] is None
+    assert falling[-1] == known[0]
 
 
 def test_a_second_criterion_breaks_ties_of_the_first() -> None:

@@ -1,0 +1,193 @@
+"""
+Every answer of the sandbox against the API's own schema.
+
+The schema is not part of this project: it is looked for beside it, in `../shared/commerce-layer/openapi.json`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from openapi_schema_validator import OAS30Validator
+
+from reconcile.sandbox.limits import Limits
+from reconcile.sandbox.resources import KLARNA_GATEWAYS, KLARNA_PAYMENTS, ORDERS, PAYMENT_GATEWAYS, ResourceType
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+
+OPENAPI = Path(__file__).parents[2] / "../shared/commerce-layer/openapi.json"
+pytestmark = pytest.mark.skipif(not OPENAPI.exists(), reason="the API's openapi.json is not beside the project")
+
+JSON_API = "application/vnd.api+json"
+
+
+@pytest.fixture(scope="module")
+def openapi() -> dict[str, Any]:
+    return json.loads(OPENAPI.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(World.generate(120), limits=Limits(read_average=10_000, read_burst=10_000)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(server: SandboxServer) -> str:
+    body = {
+        "grant_type": "client_credentials",
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+    }
+    headers = {"Content-Type": "application/json"}
+    return send(server, "POST", "/oauth/token", headers, json.dumps(body))[2]["access_token"]
+
+
+def send(server: SandboxServer, method: str, target: str, headers: dict[str, str], body: str | None = None):
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    try:
+        connection.request(method, target, body, headers)
+        response = connection.getresponse()
+        return response.status, dict(response.headers), json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def validate(openapi: dict[str, Any], document: Any, schema: dict[str, Any]) -> None:
+    validator = OAS30Validator({"allOf": [schema], "components": openapi["components"]})
+    problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
+
+    assert problems == []
+
+
+def documented(openapi: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
+    """Return the schema the API documents for an answer. Fails when it documents no such answer."""
+    response = openapi["paths"][path][method]["responses"][str(status)]
+    if "$ref" in response:
+        response = openapi["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+    return response["content"][JSON_API]["schema"]
+
+
+LISTS = [
+    {},
+    {"page[size]": "25", "include": "order,payment_gateway"},
+    {"page[size]": "25", "page[number]": "3", "include": "order.payment_source,order.payment_method"},
+    {"include": "order.market,order.captures,order.transactions"},
+    {"page[number]": "99"},
+    {"filter[q][reference_eq]": "nobody"},
+    {"include": "order", "fields[klarna_payments]": "reference,order", "fields[orders]": "number"},
+]
+REFUSED = [
+    {"page[size]": "26"},
+    {"sort": "nothing"},
+    {"include": "nothing"},
+    {"fields[klarna_payments]": "nothing"},
+    {"filter[q][nothing_eq]": "1"},
+]
+
+
+@pytest.mark.parametrize("parameters", LISTS)
+def test_lists_of_payments(openapi, server, token, parameters) -> None:
+    status, headers, document = get(server, token, "/klarna_payments", parameters)
+
+    assert status == 200
+    assert int(headers["X-Ratelimit-Interval"]) == 60
+    validate(openapi, document, documented(openapi, "/klarna_payments", "get", 200))
+    for resource in document.get("included", ()):
+        validate_resource(openapi, resource)
+
+
+@pytest.mark.parametrize("type_", [ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS], ids=lambda type_: type_.name)
+def test_lists_of_what_belongs_to_payments(openapi, server, token, type_) -> None:
+    status, _, document = get(server, token, f"/{type_.name}", {"page[size]": "25"})
+
+    assert status == 200
+    validate(openapi, document, documented(openapi, f"/{type_.name}", "get", 200))
+
+
+@pytest.mark.parametrize("parameters", REFUSED)
+def test_refused_lists(openapi, server, token, parameters) -> None:
+    status, _, document = get(server, token, "/klarna_payments", parameters)
+
+    assert status == 400
+    validate(openapi, document, documented(openapi, "/klarna_payments", "get", 400))
+
+
+def test_lists_without_a_token(openapi, server) -> None:
+    status, _, document = get(server, "nonsense", "/klarna_payments")
+
+    validate(openapi, document, documented(openapi, "/klarna_payments", "get", status))
+    assert status == 401
+
+
+def test_single_resources(openapi, server, token) -> None:
+    for id_ in server.world.payment_ids()[:20]:
+        for path in ("", "/order", "/payment_gateway"):
+            status, _, document = get(server, token, f"/klarna_payments/{id_}{path}")
+            documented_path = f"/klarna_payments/{{klarnaPaymentId}}{path}"
+            assert status == 200
+            if document["data"] is not None and document["data"]["type"] != "klarna_gateways":
+                validate(openapi, document, documented(openapi, documented_path, "get", 200))
+            elif document["data"] is not None:
+                validate_resource(openapi, document["data"])
+
+
+def test_an_unknown_payment(openapi, server, token) -> None:
+    status, _, document = get(server, token, "/klarna_payments/XXXXXXXXXX")
+
+    validate(openapi, document, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "get", status))
+    assert status == 404
+
+
+@pytest.mark.parametrize(("attributes", "status"), [({"_update": True}, 200), ({"reference": 1}, 422), ({"x": 1}, 400)])
+def test_updates(openapi, server, token, attributes, status) -> None:
+    id_ = next(id_ for id_ in server.world.payment_ids() if server.world.payments.find(id_)["order_id"])
+    body = {"data": {"type": "klarna_payments", "id": id_, "attributes": attributes}}
+    headers = {"Accept": JSON_API, "Content-Type": JSON_API, "Authorization": f"Bearer {token}"}
+    answered, _, document = send(server, "PATCH", f"/api/klarna_payments/{id_}", headers, json.dumps(body))
+
+    assert answered == status
+    validate(openapi, document, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "patch", status))
+
+
+@pytest.mark.parametrize(
+    ("type_", "schema"),
+    [
+        (KLARNA_PAYMENTS, "klarnaPaymentResponse"),
+        (ORDERS, "orderResponse"),
+        (KLARNA_GATEWAYS, "klarnaGatewayResponse"),
+        (PAYMENT_GATEWAYS, "paymentGatewayResponse"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_resource_has_every_attribute_and_relationship_and_no_other(
+    openapi, server, token, type_: ResourceType, schema: str
+) -> None:
+    expected = openapi["components"]["schemas"][schema]["properties"]["data"]["properties"]
+    attributes = expected["attributes"]
+    if "$ref" in attributes:
+        owner = attributes["$ref"].split("/")[3]
+        attributes = openapi["components"]["schemas"][owner]["properties"]["data"]["properties"]["attributes"]
+    resource = get(server, token, f"/{type_.name}", {"page[size]": "1"})[2]["data"][0]
+
+    assert list(resource["attributes"]) == list(type_.attributes)
+    assert set(resource["attributes"]) == set(attributes["properties"])
+    assert set(resource["relationships"]) == set(expected["relationships"]["properties"])
+
+
+def get(server: SandboxServer, token: str, path: str, parameters: dict[str, str] | None = None):
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    return send(server, "GET", f"/api{path}{query}", {"Accept": JSON_API, "Authorization": f"Bearer {token}"})
+
+
+def validate_resource(openapi: dict[str, Any], resource: dict[str, Any]) -> None:
+    schemas = {"orders": "order", "klarna_payments": "klarnaPayment", "klarna_gateways": "klarnaGateway"}
+    if resource["type"] in schemas:
+        name = f"{schemas[resource['type']]}Response"
+        validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{name}"})

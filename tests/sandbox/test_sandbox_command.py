@@ -1,0 +1,95 @@
+"""`reconcile sandbox`: one line when ready, a clean end, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+from click.testing import CliRunner
+
+from reconcile.cli.sandbox import sandbox
+
+COMMAND = [sys.executable, "-c", "from reconcile.cli.sandbox import sandbox; sandbox()"]
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_serves_and_ends_when_told(told: signal.Signals) -> None:
+    with serving("--payments", "20", "--canary", "tweet") as process:
+        assert process.stdout is not None
+        api_url = process.stdout.readline().strip()
+        body = {
+            "grant_type": "client_credentials",
+            "client_id": "sandbox-integration-Xk2mT7uQbN4vZp9cRw1eYs6h",
+            "client_secret": "sandbox-secret-not-for-production-5vPq8Lr3",
+        }
+        asked = Request(
+            f"{api_url.removesuffix('/api')}/oauth/token",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(asked) as answer:
+            token = json.load(answer)["access_token"]
+        headers = {"Accept": "application/vnd.api+json", "Authorization": f"Bearer {token}"}
+        with urlopen(Request(f"{api_url}/klarna_payments", headers=headers)) as answer:
+            content = answer.read()
+        process.send_signal(told)
+        rest, talk = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert rest == ""
+    assert f"--api-url {api_url}" in talk
+    assert json.loads(content)["meta"]["record_count"] == 20
+    assert b"tweet-" in content
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(sandbox, ["--port", str(port)])
+
+    assert result.exit_code == 2
+    assert f"error: cannot listen on 127.0.0.1:{port}: address already in use" in result.stderr.lower()
+
+
+def test_a_fault_that_is_none_is_said() -> None:
+    result = CliRunner().invoke(sandbox, ["--fault", "boom"])
+
+    assert result.exit_code == 2
+    assert 'error: fault "boom": there is no kind "boom"' in result.stderr
+
+
+def test_a_folder_without_the_files_is_said(tmp_path: Path) -> None:
+    result = CliRunner().invoke(sandbox, ["--data", str(tmp_path)])
+
+    assert result.exit_code == 3
+    assert "klarna_payments.json: cannot be read" in result.stderr
+
+
+def test_the_kinds_of_faults_are_listed() -> None:
+    result = CliRunner().invoke(sandbox, ["--fault", "help"])
+
+    assert result.exit_code == 0
+    assert "truncate" in result.stdout

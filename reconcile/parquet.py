@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,15 +50,27 @@ class ParquetFile:
 
 
 @contextlib.contextmanager
-def parquet_file(destination: Path, schema: pa.Schema) -> Iterator[ParquetFile]:
+def parquet_file(
+    destination: Path, schema: pa.Schema, *, encodings: Mapping[str, str] | None = None
+) -> Iterator[ParquetFile]:
     """
     Open `destination` for writing; it exists only after the block has ended without an error.
 
-    Raises OSError as the disk does.
+    `encodings` names how columns of mostly different values are stored (`PLAIN`, `DELTA_BINARY_PACKED`): a dictionary
+    of them costs more time than all the rest. Raises OSError as the disk does.
     """
+    plain = dict(encodings or {})
+    dictionary: Any = [name for name in schema.names if name not in plain]  # the stubs know of a bool only
     partial = destination.with_name(f".{destination.name}.partial")
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd", compression_level=COMPRESSION_LEVEL) as writer:
+        with pq.ParquetWriter(
+            partial,
+            schema,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            use_dictionary=dictionary,
+            column_encoding=plain or None,
+        ) as writer:
             file = ParquetFile(writer, schema)
             yield file
             file.flush()

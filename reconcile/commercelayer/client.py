@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from reconcile import __version__
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
 from reconcile.commercelayer.document import (
     ApiError,
@@ -32,9 +31,9 @@ from reconcile.commercelayer.document import (
     Quota,
     decode_document,
     decode_error,
+    http_date,
     quota,
     retry_after_seconds,
-    served_at,
 )
 from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
@@ -116,7 +115,7 @@ class CommerceLayer:
         timeout_seconds: float = 30.0,
         retry_seconds: float = 300.0,
         first_retry_seconds: float = 0.5,
-        user_agent: str = f"reconcile/{__version__}",
+        user_agent: str = "reconcile",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -138,6 +137,7 @@ class CommerceLayer:
         self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
         self._heard_from: set[str] = set()
+        self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
         self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit)
         self.statistics = Statistics()
@@ -307,7 +307,7 @@ class CommerceLayer:
             ) as response:
                 cause = mends_itself(response.status)
                 described = quota(response.headers)
-                after = retry_after_seconds(response.headers)
+                after = retry_after_seconds(response.headers) if cause is not None else None
                 self.limiter.settle(
                     permit,
                     answered=True,
@@ -331,7 +331,11 @@ class CommerceLayer:
         return _Answer(response.status, response.headers, content)
 
     def _note_clock(self, answer: _Answer) -> None:
-        if (server := served_at(answer.headers)) is not None:
+        date = answer.headers.get("Date")
+        if date == self._date:
+            return  # it has whole seconds: once in each is enough
+        self._date = date
+        if (server := http_date(date)) is not None:
             self.clock_offset_seconds = (server - datetime.now(UTC)).total_seconds()
 
     def _refusal(self, answer: _Answer, problem: ApiError, *, what: str) -> CommerceLayerError:

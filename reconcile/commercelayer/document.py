@@ -57,13 +57,13 @@ class Document:
     One answer of the API that is a JSON:API document.
 
     `ids` are the rows' ids in the server's order (one id for a single resource). `record_count` is the number of
-    rows the request selects on all its pages, null for a single resource. `served_at` is the server's clock, in
-    whole seconds. `body` holds every attribute, and is left undecoded: the rows are read in batches.
+    rows the request selects on all its pages, null for a single resource. `date` is the server's clock as it was sent
+    (`http_date` reads it). `body` holds every attribute, and is left undecoded: the rows are read in batches.
     """
 
     ids: Sequence[str]
     record_count: int | None
-    served_at: datetime | None
+    date: str | None
     body: bytes = field(repr=False)
 
 
@@ -96,7 +96,7 @@ def decode_document(body: bytes, headers: Mapping[str, str]) -> Document:
         raise BrokenBody(_what_it_is(body)) from error
     rows = envelope.data
     ids = [row.id for row in rows] if isinstance(rows, list) else [rows.id] if rows is not None else []
-    return Document(ids=ids, record_count=envelope.meta.record_count, served_at=served_at(headers), body=body)
+    return Document(ids=ids, record_count=envelope.meta.record_count, date=headers.get("Date"), body=body)
 
 
 def decode_error(status: int, body: bytes) -> ApiError:
@@ -113,11 +113,6 @@ def decode_error(status: int, body: bytes) -> ApiError:
     code = listed[0].code
     message = " ".join(part for part in (f"status {status}", code, words and f"({words})") if part)
     return ApiError(code=code, message=_one_line(message))
-
-
-def served_at(headers: Mapping[str, str]) -> datetime | None:
-    """Return the server's clock from `Date`, in whole seconds UTC, or null when it is missing or unreadable."""
-    return _http_date(headers.get("Date"))
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
@@ -138,11 +133,12 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)
-    until, now = _http_date(text), served_at(headers)
+    until, now = http_date(text), http_date(headers.get("Date")) if text else None
     return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
-def _http_date(text: str | None) -> datetime | None:
+def http_date(text: str | None) -> datetime | None:
+    """Return the moment in an HTTP date, in whole seconds UTC, or null when it is missing or unreadable."""
     if not text:
         return None
     try:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.document import Document
+from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Window, count_params, page_params
 from reconcile.commercelayer.resources import first_created_at
 from reconcile.errors import IncompletePull
@@ -51,7 +51,7 @@ class Shard:
 async def count_payments(client: CommerceLayer, window: Window) -> Count:
     """Ask how many payments `window` holds: one request. Raises IncompletePull when the answer has no count."""
     document = await client.get(PAYMENTS_PATH, count_params(window), urgency=1_000_000)
-    return Count(_record_count(document), document.served_at, first_created_at(document.body))
+    return Count(_record_count(document), http_date(document.date), first_created_at(document.body))
 
 
 async def pages(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 PAYMENTS_PATH = "klarna_payments"
@@ -46,6 +47,15 @@ ORDER_FIELDS = (
 
 Params = Mapping[str, str]
 
+_PAGE: Params = {
+    "include": "order",
+    "fields[klarna_payments]": ",".join(PAYMENT_FIELDS),
+    "fields[orders]": ",".join(ORDER_FIELDS),
+    "page[number]": "1",
+    "page[size]": str(PAGE_SIZE),
+    "sort": "id",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -67,15 +77,7 @@ def page_params(window: Window, after: str | None) -> dict[str, str]:
 
     Keyset, not offset: rows that come or go elsewhere cannot shift the page.
     """
-    params = {
-        "include": "order",
-        "fields[klarna_payments]": ",".join(PAYMENT_FIELDS),
-        "fields[orders]": ",".join(ORDER_FIELDS),
-        "page[number]": "1",
-        "page[size]": str(PAGE_SIZE),
-        "sort": "id",
-        **_created_in(window),
-    }
+    params = {**_PAGE, **_created_in(window)}
     if after is not None:
         params["filter[q][id_gt]"] = after
     return params
@@ -94,7 +96,13 @@ def count_params(window: Window) -> dict[str, str]:
 
 def query_string(params: Params) -> str:
     """Return `params` percent-encoded, brackets too: the API asks for it."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params.items())
+    return "&".join([_pair(name, value) for name, value in params.items()])
+
+
+# A walk sends the same pairs with every page, but for the bookmark.
+@lru_cache(maxsize=1024)
+def _pair(name: str, value: str) -> str:
+    return f"{quote(name, safe='')}={quote(value, safe='')}"
 
 
 def _created_in(window: Window) -> dict[str, str]:

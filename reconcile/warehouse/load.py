@@ -1,0 +1,55 @@
+"""
+Loading a run folder into a warehouse: the front door, and the list of what can be loaded into.
+
+Knows which scheme goes to which sink. A sink is a module with
+`load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt`, and a line in SINKS.
+
+Loads are idempotent per business date: a load replaces exactly the rows of its date, all of them or none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconcile.errors import SettingsError
+from reconcile.warehouse.folder import open_run_folder
+from reconcile.warehouse.place import scheme_of, without_secrets
+from reconcile.warehouse.tables import LoadReceipt
+
+__all__ = ["SINKS", "LoadReceipt", "load_run"]
+
+SINKS: dict[str, tuple[str, str | None]] = {  # URL scheme: (module with `load`, extra to install)
+    "duckdb": ("reconcile.warehouse.duckdb", None),
+    "file": ("reconcile.warehouse.parquet", None),
+    "parquet": ("reconcile.warehouse.parquet", None),
+}
+
+
+def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> LoadReceipt:
+    """
+    Load the published run folder `folder` into the warehouse `url`, replacing the rows of its business date.
+
+    `url` is `duckdb:FILE` or `parquet:FOLDER` (`duckdb:///…` where absolute); `loaded_at` (aware; default now)
+    is kept in `runs` and nowhere else. Loading the same folder again leaves the same rows.
+    Raises SettingsError when `url` names no warehouse, OutputError when `folder` is not whole, and WarehouseError
+    when the warehouse refuses; nothing of the load is visible then.
+    """
+    scheme = scheme_of(url)
+    if scheme not in SINKS:
+        known = ", ".join(SINKS)
+        raise SettingsError(
+            f'"{without_secrets(url)}": there is no warehouse of the kind "{scheme}"',
+            hint=f"the kinds are: {known}",
+        )
+    module, extra = SINKS[scheme]
+    try:
+        sink = importlib.import_module(module)
+    except ImportError as error:
+        raise SettingsError(
+            f'"{scheme}" needs a package that is not installed: {error.name}',
+            hint=f'pip install "reconcile[{extra}]"' if extra else None,
+        ) from error
+    receipt: LoadReceipt = sink.load(open_run_folder(Path(folder)), url, loaded_at=loaded_at or datetime.now(UTC))
+    return receipt

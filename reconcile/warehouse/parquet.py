@@ -1,0 +1,204 @@
+"""
+A folder of Parquet files, partitioned by business date, as warehouse: one file per table and date.
+
+    FOLDER/items/business_date=2026-11-22/part-0.parquet      and the same of payments/, orders/ and runs/
+
+Knows folders and renames. A reader sees the former file of a partition or the new one, whole. The files of a date
+are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed between
+two renames leaves tables of two runs, which `run_id` tells; loading again mends it.
+
+`business_date` is in the path and not in the files: pyarrow, DuckDB, Spark and pandas give it back as a column, and
+refuse or ignore it when it is in both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reconcile.errors import WarehouseError
+from reconcile.parquet import scan, write_parquet
+from reconcile.warehouse.folder import RunFolder
+from reconcile.warehouse.place import local_path, without_secrets
+from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
+
+PART = "part-0.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class _Swap:
+    """A finished file, the place it goes to, and where the file that stood there is kept meanwhile."""
+
+    finished: Path
+    place: Path
+    former: Path
+
+
+def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
+    """
+    Replace the partitions of the run's business date in the folder of `url`; create what is not there yet.
+
+    Raises WarehouseError when the folder cannot be written, holds files of others in a partition, or when what
+    was written is not what was read; all partitions are then as they were.
+    """
+    root = local_path(url)
+    partition = f"business_date={run.business_date.isoformat()}"
+    with _errors_told(root), _stage(root / f".loading-{run.business_date.isoformat()}") as stage:
+        swaps = [_Swap(stage / name, root / name / partition / PART, stage / f"{name}.former") for name in _FOLDERS]
+        for swap in swaps:
+            _only_ours(swap.place)
+        replaced = {table.name: _rows_of(root / table.folder / partition / PART) for table in TABLES}
+        rows = {table.name: _write(run, table, stage / table.folder) for table in TABLES}
+        _write_run(run, loaded_at, stage / RUNS_NAME)
+        _put_in_place(swaps)
+    return LoadReceipt(without_secrets(url), run.business_date, run.run_id, rows, replaced)
+
+
+_FOLDERS = (*(table.folder for table in TABLES), RUNS_NAME)
+"""In this order they are put in place."""
+
+
+@contextlib.contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    """Give an empty folder for this load alone, on the same disk, hidden from readers; remove it afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.fstat(descriptor).st_ino == folder.stat().st_ino
+        except (BlockingIOError, FileNotFoundError):
+            mine = False
+        if not mine:
+            raise WarehouseError(f"{folder.parent}: another load of this date is under way", hint="wait for it")
+        for left_by_a_killed_load in folder.iterdir():
+            left_by_a_killed_load.unlink()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+def _only_ours(place: Path) -> None:
+    if not place.parent.is_dir():
+        return
+    # Readers skip names that start so: https://arrow.apache.org/docs/python/generated/pyarrow.dataset.dataset.html
+    others = sorted(path.name for path in place.parent.iterdir() if path.name[0] not in "._" and path != place)
+    if others:
+        raise WarehouseError(
+            f"{place.parent}: holds files that no load has written: {', '.join(others[:3])}",
+            hint="they would be counted twice: move them away, and load again",
+        )
+
+
+def _rows_of(place: Path) -> int:
+    if not place.exists():
+        return 0
+    try:
+        return int(pq.read_metadata(place).num_rows)
+    except pa.ArrowException as error:
+        raise WarehouseError(f"{place}: is not a Parquet file: {error}", hint="move it away, and load again") from error
+
+
+def _write(run: RunFolder, table: WarehouseTable, destination: Path) -> int:
+    columns = [field for field in table.schema if field.name != "business_date"]
+    schema = pa.schema(columns)
+    source = pq.ParquetFile(run.path(table))
+    batches = (_with_run_id(batch, run.run_id, schema) for batch in source.iter_batches())
+    rows = write_parquet(batches, schema, destination)
+    common = pa.schema([field for field in schema if field.name in table.source.names])
+    with contextlib.closing(duckdb.connect()) as connection:
+        sent = totals(connection, scan(run.path(table)), common)
+        arrived = totals(connection, scan(destination), common)
+    if sent != arrived:
+        raise WarehouseError(
+            f"{destination}: what was written is not what was read: {arrived[0]} rows of {sent[0]}, or other totals",
+            hint="nothing was loaded; look at the disk, and load again",
+        )
+    return rows
+
+
+def _with_run_id(batch: pa.RecordBatch, run_id: str, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        batch[field.name] if field.name in batch.schema.names else pa.repeat(run_id, batch.num_rows) for field in schema
+    ]
+    return pa.record_batch(columns, schema=schema)
+
+
+def _write_run(run: RunFolder, loaded_at: datetime, destination: Path) -> None:
+    values = {
+        "run_id": run.run_id,
+        "manifest_sha256": run.manifest_sha256,
+        "items": run.rows["items.parquet"],
+        "breaks": run.breaks,
+        "payments": run.rows["payments.parquet"],
+        "orders": run.rows["orders.parquet"],
+        "loaded_at": loaded_at,
+    }
+    schema = pa.schema([field for field in RUNS if field.name != "business_date"])
+    write_parquet(pa.Table.from_pylist([values], schema=schema).to_batches(), schema, destination)
+
+
+def _put_in_place(swaps: list[_Swap]) -> None:
+    for swap in swaps:
+        swap.place.parent.mkdir(parents=True, exist_ok=True)
+        if swap.place.exists():
+            _keep(swap.place, swap.former)
+    done = []
+    try:
+        for swap in swaps:
+            done.append(swap)
+            swap.finished.replace(swap.place)
+        for swap in swaps:
+            _sync(swap.place.parent)
+            _sync(swap.place.parent.parent)
+    except BaseException:
+        for swap in reversed(done):
+            _put_back(swap)
+        raise
+
+
+def _keep(place: Path, former: Path) -> None:
+    try:
+        former.hardlink_to(place)
+    except OSError:  # some network file systems have no hard links
+        shutil.copyfile(place, former)
+
+
+def _put_back(swap: _Swap) -> None:
+    if swap.former.exists():
+        swap.former.replace(swap.place)
+    elif not swap.finished.exists():
+        swap.place.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _errors_told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise WarehouseError(
+            f"{getattr(error, 'filename', None) or root}: cannot be written: {reason}",
+            hint="nothing was loaded; mend the cause (space, permissions, path), and load again",
+        ) from error

@@ -1,0 +1,146 @@
+"""Loading: which URL goes where, and what a run folder must be to be loaded at all."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reconcile.errors import OutputError, SettingsError
+from reconcile.manifest import digest_of
+from reconcile.warehouse import load
+from reconcile.warehouse.load import load_run
+from reconcile.warehouse.place import local_path, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("duckdb:name.duckdb", "name.duckdb"),
+        ("duckdb:folder/name.duckdb", "folder/name.duckdb"),
+        ("duckdb:/data/name.duckdb", "/data/name.duckdb"),
+        ("duckdb:///data/name.duckdb", "/data/name.duckdb"),
+        ("file://localhost/data/ware%20house", "/data/ware house"),
+        ("parquet:ware house", "ware house"),
+        ("parquet:~/warehouse", "HOME/warehouse"),
+    ],
+)
+def test_a_url_names_a_path(url: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/finance")
+
+    assert local_path(url) == Path(path.replace("HOME", "/home/finance"))
+
+
+@pytest.mark.parametrize("url", ["warehouse.duckdb", "duckdb:", "duckdb://", ":x", "C\\:x", ""])
+def test_what_is_no_url_is_refused_with_the_form(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_run(tmp_path, url)
+
+    assert caught.value.message == f'"{url}" does not name a warehouse'
+    assert caught.value.hint == "write duckdb:FILE or parquet:FOLDER"
+
+
+def test_an_unknown_kind_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_run(tmp_path, "oracle://finance:hunter2@db.example/dwh?password=hunter2#hunter2")
+
+    assert caught.value.message == '"oracle://db.example/dwh": there is no warehouse of the kind "oracle"'
+    assert caught.value.hint == "the kinds are: duckdb, file, parquet"
+
+
+def test_a_host_is_refused_where_files_are_local(publish_run: Any) -> None:
+    with pytest.raises(SettingsError, match=r'"duckdb://data/x\.duckdb" names a host') as caught:
+        load_run(publish_run(), "duckdb://data/x.duckdb")
+
+    assert caught.value.hint == "write duckdb:relative/path or duckdb:///absolute/path"
+
+
+def test_a_broken_url_shows_its_kind_only() -> None:
+    assert without_secrets("duckdb://[user:hunter2@x") == "duckdb:…"
+
+
+def test_a_sink_that_is_not_installed_names_its_extra(publish_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(load.SINKS, "delta", ("reconcile.warehouse.not_there", "delta"))
+
+    with pytest.raises(SettingsError, match='"delta" needs a package that is not installed') as caught:
+        load_run(publish_run(), "delta:x")
+
+    assert caught.value.hint == 'pip install "reconcile[delta]"'
+
+
+def test_a_folder_without_manifest_is_not_a_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"is not a run folder, it has no manifest\.json"):
+        load_run(tmp_path, "duckdb:x.duckdb")
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "payments.parquet", "orders.parquet"])
+def test_a_table_that_was_changed_or_removed_is_not_loaded(name: str, publish_run: Any, tmp_path: Path) -> None:
+    folder = publish_run()
+    table = pq.read_table(folder / name)
+    pq.write_table(table.slice(1), folder / name)
+
+    with pytest.raises(OutputError, match=rf"{name}: was changed since it was published") as caught:
+        load_run(folder, f"duckdb:{tmp_path}/x.duckdb")
+    assert "nothing was loaded" in (caught.value.hint or "")
+
+    (folder / name).unlink()
+    with pytest.raises(OutputError, match=rf"{name}: is missing from the run folder"):
+        load_run(folder, f"duckdb:{tmp_path}/x.duckdb")
+    assert not (tmp_path / "x.duckdb").exists()
+
+
+def _edit_manifest(folder: Path, edit: Any) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_manifest_that_says_something_else_is_not_believed(publish_run: Any) -> None:
+    cases: list[tuple[Any, str]] = [
+        (lambda m: m.pop("run_id"), "is not a manifest of this version: Object missing required field `run_id`"),
+        (lambda m: m["outputs"].pop(1), "is not among the outputs of the manifest"),
+        (lambda m: m["outputs"][0].update(rows=9), "has 3 rows, but 9 in the manifest"),
+        (lambda m: m.update(business_date="2026-11-23"), "has rows of another run than its manifest"),
+    ]
+    for edit, message in cases:
+        folder = publish_run()
+        _edit_manifest(folder, edit)
+
+        with pytest.raises(OutputError, match=message):
+            load_run(folder, "duckdb:x.duckdb")
+
+
+def test_items_of_another_run_are_not_loaded(publish_run: Any) -> None:
+    with pytest.raises(OutputError, match=r"items\.parquet: has rows of another run than its manifest"):
+        load_run(publish_run(run_id="run-2", of_run="run-1"), "duckdb:x.duckdb")
+
+
+def test_a_table_of_another_version_is_not_loaded(publish_run: Any) -> None:
+    folder = publish_run()
+    path = folder / "orders.parquet"
+    pq.write_table(pa.table({"reference": ["1"]}), path)
+    _edit_manifest(
+        folder,
+        lambda m: [o.update(sha256=digest_of(path).sha256) for o in m["outputs"] if o["path"] == "orders.parquet"],
+    )
+
+    with pytest.raises(OutputError, match=r"orders\.parquet: has not the columns of this version"):
+        load_run(folder, "duckdb:x.duckdb")
+
+
+def test_the_receipt_says_what_came_and_what_it_replaced(publish_run: Any, tmp_path: Path) -> None:
+    for kind in ("duckdb", "parquet", "file"):
+        url = f"{kind}:{tmp_path}/{kind}"
+        first = load_run(publish_run(items=5), url)
+        second = load_run(publish_run(items=2, run_id="run-2"), url)
+
+        assert (first.url, first.business_date, first.run_id) == (url, date(2026, 11, 22), "run-1")
+        assert first.rows == {"klarna_items": 5, "klarna_payments": 5, "order_totals": 4}
+        assert first.replaced == {"klarna_items": 0, "klarna_payments": 0, "order_totals": 0}
+        assert second.rows == {"klarna_items": 2, "klarna_payments": 2, "order_totals": 1}
+        assert second.replaced == first.rows

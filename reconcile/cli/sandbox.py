@@ -98,7 +98,7 @@ def sandbox(
         try:
             stack.enter_context(server)
         except OSError as error:
-            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             hint = "choose another --port, or 0 for a free one"
             raise SettingsError(f"cannot listen on {host}:{port}: {why}", hint=hint) from error
         click.echo(server.api_url)

@@ -8,7 +8,7 @@ empty is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +19,25 @@ from reconcile.sandbox.seed import World
 
 Row = dict[str, Any]
 
+_PAGE_NUMBER, _PAGE_SIZE = "page%5Bnumber%5D", "page%5Bsize%5D"
 _CREDENTIALS = ("client_token", "auth_token")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The names of one type that a request gets to see."""
+
+    attributes: tuple[str, ...]
+    relationships: tuple[str, ...]
+
+    @classmethod
+    def of(cls, type_: ResourceType, fields: frozenset[str] | None) -> _Shown:
+        if fields is None:
+            return cls(type_.attributes, tuple(type_.relationships))
+        return cls(
+            tuple(name for name in type_.attributes if name in fields),
+            tuple(name for name in type_.relationships if name in fields),
+        )
 
 
 class Renderer:
@@ -31,6 +49,7 @@ class Renderer:
         self._trace_id = trace_id
         self._view = view
         self._included: dict[tuple[str, str], Row] = {}
+        self._shown: dict[str, _Shown] = {}
 
     def one(self, row: Row, type_name: str) -> Row:
         """Return the document of a single resource."""
@@ -53,13 +72,15 @@ class Renderer:
         return document
 
     def _resource(self, row: Row, type_: ResourceType, includes: Includes) -> Row:
-        fields = self._view.fields.get(type_.name)
+        shown = self._shown.get(type_.name)
+        if shown is None:
+            shown = self._shown[type_.name] = _Shown.of(type_, self._view.fields.get(type_.name))
         url = f"{self._base}/{type_.name}/{row['id']}"
         resource: Row = {"id": row["id"], "type": type_.name, "links": {"self": url}}
-        attributes = self._attributes(row, type_, fields)
+        attributes = self._attributes(row, type_, shown)
         if attributes:
             resource["attributes"] = attributes
-        relationships = self._relationships(row, type_, fields, includes, url)
+        relationships = self._relationships(row, type_, shown, includes, url)
         if relationships:
             resource["relationships"] = relationships
         resource["meta"] = {
@@ -69,33 +90,27 @@ class Renderer:
         }
         return resource
 
-    def _attributes(self, row: Row, type_: ResourceType, fields: frozenset[str] | None) -> Row:
-        if type_.name == "orders" and (fields is None or any(name not in row for name in fields)):
-            row = {"id": row["id"], **complete_order(row)}
-        names = type_.attributes if fields is None else [name for name in type_.attributes if name in fields]
-        attributes = {name: row.get(name) for name in names}
+    def _attributes(self, row: Row, type_: ResourceType, shown: _Shown) -> Row:
+        if type_.name == "orders" and any(name not in row for name in shown.attributes):
+            row = complete_order(row)
+        attributes = {name: row.get(name) for name in shown.attributes}
         if self._world.canary is not None:
             for name in _CREDENTIALS:
                 if name in attributes:
                     attributes[name] = f"{self._world.canary}-{attributes[name] or name}"
         return attributes
 
-    def _relationships(
-        self, row: Row, type_: ResourceType, fields: frozenset[str] | None, includes: Includes, url: str
-    ) -> Row:
-        shown: Row = {}
-        for name, relationship in type_.relationships.items():
-            included = name in includes
-            visible = fields is None or name in fields
-            if not visible and not included:
-                continue
+    def _relationships(self, row: Row, type_: ResourceType, shown: _Shown, includes: Includes, url: str) -> Row:
+        relationships: Row = {
+            name: {"links": {"self": f"{url}/relationships/{name}", "related": f"{url}/{name}"}}
+            for name in shown.relationships
+        }
+        for name, further in includes.items():
+            linkage = self._linkage(row, name, type_.relationships[name], further)
             # Not listed in `fields`, an included resource is sent without the linkage that would lead to it.
-            linkage = self._linkage(row, name, relationship, includes[name]) if included else None
-            if visible:
-                shown[name] = {"links": {"self": f"{url}/relationships/{name}", "related": f"{url}/{name}"}}
-                if included:
-                    shown[name]["data"] = linkage
-        return shown
+            if name in relationships:
+                relationships[name]["data"] = linkage
+        return relationships
 
     def _linkage(self, row: Row, name: str, relationship: Relationship, includes: Includes) -> Any:
         target = related(self._world, row, name)
@@ -129,15 +144,13 @@ def related(world: World, row: Row, name: str) -> Any:
 
 def _links(address: str, query: ListQuery, pages: int) -> Row:
     """Return first, prev, next, last: past the end there is no next, and prev is simply one less."""
-    links = {"first": _page_link(address, query, 1)}
+    others = urlencode({name: value for name, value in query.parameters.items() if not name.startswith("page[")})
+    start = f"{address}?{others}{'&' if others else ''}{_PAGE_NUMBER}="
+    end = f"&{_PAGE_SIZE}={query.size}"
+    links = {"first": f"{start}1{end}"}
     if query.number > 1:
-        links["prev"] = _page_link(address, query, query.number - 1)
+        links["prev"] = f"{start}{query.number - 1}{end}"
     if query.number < pages:
-        links["next"] = _page_link(address, query, query.number + 1)
-    links["last"] = _page_link(address, query, max(pages, 1))
+        links["next"] = f"{start}{query.number + 1}{end}"
+    links["last"] = f"{start}{max(pages, 1)}{end}"
     return links
-
-
-def _page_link(address: str, query: ListQuery, number: int) -> str:
-    others: Mapping[str, str] = {k: v for k, v in query.parameters.items() if not k.startswith("page[")}
-    return f"{address}?{urlencode({**others, 'page[number]': number, 'page[size]': query.size})}"

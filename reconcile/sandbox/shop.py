@@ -33,6 +33,10 @@ _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
 _DAY = 24 * _HOUR
 
+_NEW_YEARS = tuple(
+    int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * _SECOND for year in range(OPENED.year + 1, CLOSED.year + 1)
+)
+
 REOPENED_SHARE = 0.07
 IMPORTED_SHARE = 0.015
 DETACHED_SHARE = 0.002
@@ -164,8 +168,9 @@ class Shop:
 
     def reference(self, order: int) -> str:
         """Return the reference the shop writes on order number `order`, and on its payments."""
-        year = times.to_text(int(self.order_created_at[order])) or ""
-        return f"W{year[2:4]}-{1_000_000 + order:07d}"
+        opened_at = self.order_created_at[order]
+        year = OPENED.year + sum(opened_at >= new_year for new_year in _NEW_YEARS)
+        return f"W{year % 100}-{1_000_000 + order:07d}"
 
     def order(self, sequence: int) -> Row:
         """Return order `sequence` as a flat row of the attributes that are not derived from others."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reconcile.sandbox import times
-from reconcile.sandbox.ids import id_of, sequence_of
+from reconcile.sandbox.ids import IdKey, id_of, sequence_of
 
 Row = dict[str, Any]
 Column = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class Table:
         *,
         count: int,
         base_row: Callable[[int], Row],
-        key: tuple[int, ...],
+        key: IdKey,
         columns: Mapping[str, Column],
         ids: Mapping[str, int] | None = None,
     ) -> None:

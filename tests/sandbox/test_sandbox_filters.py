@@ -103,6 +103,18 @@ def test_a_window_walked_by_id_is_what_a_look_at_every_row_finds(since, until, a
     assert found == (expected[::-1] if descending else expected)
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(
+    ("predicate", "expected"),
+    [("gt", range(101, 300)), ("gteq", range(100, 300)), ("lt", range(100)), ("lteq", range(101))],
+)
+def test_bounds_of_ids_compare_the_hidden_sequence(predicate, expected, descending) -> None:
+    found = chosen({"sort": "-id" if descending else "id", f"filter[q][id_{predicate}]": PAYMENTS[100]["id"]})
+    ids = [PAYMENTS[number]["id"] for number in expected if number != 40]
+
+    assert found == (ids[::-1] if descending else ids)
+
+
 @pytest.mark.parametrize(
     ("parameters", "matches"),
     [
@@ -183,6 +195,17 @@ def test_a_change_of_the_world_is_seen_by_the_next_selection() -> None:
 
     assert 2 not in before.tolist()
     assert 2 in after.tolist()
+
+
+def test_a_change_of_a_payment_alone_is_seen_too() -> None:
+    world = World.generate(10)
+    selections = Selections(world)
+    condition = Condition((Path(None, "reference", "text"),), "eq", "R-7")
+    before = selections.select("klarna_payments", (condition,), (("id", False),))
+    world.update(world.payment_ids()[3], reference="R-7")
+    after = selections.select("klarna_payments", (condition,), (("id", False),))
+
+    assert (before.tolist(), after.tolist()) == ([], [4])
 
 
 def test_a_query_string_that_is_no_utf8_is_refused() -> None:

@@ -96,11 +96,12 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     `form.currency` is there, or when several columns have an equal claim; `line` is that of the header.
     """
     positions: dict[str, int] = {}
+    loose = [folded(name) for name in names]
     for role in COLUMN_OPTIONS:
         named = form.column(role)
         if named == "":
             continue
-        candidates = _named(names, named) if named else _candidates(role, names, form)
+        candidates = _named(names, loose, named) if named else _candidates(role, loose, form)
         if len(candidates) > 1:
             raise _ambiguous(role, [names[i] for i in candidates], path=path, line=line)
         if candidates:
@@ -123,15 +124,15 @@ def _groups(role: str, form: OrderFormat) -> tuple[tuple[str, ...], ...]:
     return NAMES[role]
 
 
-def _named(names: Sequence[str], named: str) -> list[int]:
+def _named(names: Sequence[str], loose: Sequence[str], named: str) -> list[int]:
     exact = [i for i, name in enumerate(names) if name == named]
-    return exact or [i for i, name in enumerate(names) if folded(name) == folded(named)]
+    return exact or [i for i, name in enumerate(loose) if name == folded(named)]
 
 
-def _candidates(role: str, names: Sequence[str], form: OrderFormat) -> list[int]:
+def _candidates(role: str, loose: Sequence[str], form: OrderFormat) -> list[int]:
     for group in _groups(role, form):
         meant = {folded(name) for name in group}
-        found = [i for i, name in enumerate(names) if folded(name) in meant]
+        found = [i for i, name in enumerate(loose) if name in meant]
         if found:
             return found
     return []

@@ -60,6 +60,8 @@ def open_json(source: OrderSource, stream: SourceStream, form: OrderFormat) -> O
     names = dict.fromkeys(
         name for line, text in zip(head.lines, head.texts, strict=True) for name in _keys(text, line, source.name)
     )
+    if not names:
+        raise OrderFileError("there is no object with columns in the file", path=source.name, hint=_HINT)
     columns = map_columns(tuple(names), form, path=source.name)
     return OpenedOrders(columns, _batches(chain((head,), groups), columns, source.name), encoding=texts.encoding)
 
@@ -129,10 +131,7 @@ def _text_of(raw: bytes) -> tuple[str | None, str | None]:
     if kind == b'"':
         if b"\\" not in raw:
             return raw[1:-1].decode(), None
-        try:
-            return msgspec.json.decode(raw, type=str), None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None, "is not valid text"
+        return msgspec.json.decode(raw, type=str), None
     if raw == b"null":
         return None, None
     if kind in b"-0123456789":

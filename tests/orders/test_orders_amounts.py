@@ -1,0 +1,76 @@
+"""A column of amounts is read exactly as `reconcile.money` reads one, whatever way a cell takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconcile.money import EXPONENTS, AmountError, parse_amount, parse_cents
+from reconcile.orders.amounts import read_cents, read_decimals
+
+SIGNS = st.sampled_from(["", "", "", "-", "+", "--", "- ", "\u2212"])
+BLANKS = st.sampled_from(["", "", "", " ", "\t", "\u00a0", "\n", "\x1c"])
+DIGITS = st.text("0123456789", max_size=4) | st.text("0123456789", min_size=14, max_size=22)
+MARKS = st.sampled_from(["", ".", ",", "'", " ", "\u202f", "..", "e", "٫"])
+GROUPS = st.text("0123456789", min_size=3, max_size=3)
+ALMOST_AMOUNTS = st.builds("".join, st.tuples(BLANKS, SIGNS, DIGITS, MARKS, GROUPS, MARKS, DIGITS, BLANKS))
+PLAIN_AMOUNTS = st.builds(
+    lambda sign, whole, fraction: f"{sign}{whole}" + (f".{fraction}" if fraction else ""),
+    st.sampled_from(["", "-", "+"]),
+    st.integers(0, 10**17).map(str),
+    st.text("0123456789", max_size=5),
+)
+TEXTS = ALMOST_AMOUNTS | PLAIN_AMOUNTS | PLAIN_AMOUNTS.map(lambda t: t.replace(".", ",")) | st.text(max_size=8)
+CODES = st.sampled_from([*sorted(EXPONENTS)[::20], "EUR", "JPY", "KWD", "CLF"])
+SEPARATORS = st.sampled_from(
+    [(".", None), (",", None), (".", ","), (",", "."), (",", " "), (".", "'"), (",", "\u202f"), (".", "_")]
+)
+
+
+def verdict(parse: Callable[..., int], *args: str, **declared: Any) -> tuple[int | None, str | None]:
+    """Return the amount, or the reason why there is none."""
+    try:
+        return parse(*args, **declared), None
+    except AmountError as error:
+        return None, error.reason
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(TEXTS, CODES), max_size=8), SEPARATORS)
+def test_a_column_of_decimals_is_what_money_reads_one_by_one(
+    cells: list[tuple[str, str]], separators: tuple[str, str | None]
+) -> None:
+    decimal, thousands = separators
+    texts = pa.array([text for text, _ in cells], pa.string())
+    codes = pa.array([code for _, code in cells], pa.string()).dictionary_encode()
+    exponents = pa.array([EXPONENTS[code] for _, code in cells], pa.int8())
+
+    amounts, reasons = read_decimals(texts, codes, exponents, decimal=decimal, thousands=thousands)
+
+    for i, (text, code) in enumerate(cells):
+        expected = verdict(parse_amount, text, code, decimal=decimal, thousands=thousands)
+
+        assert (amounts[i].as_py(), reasons.get(i)) == expected
+
+
+@settings(max_examples=60)
+@given(st.lists(TEXTS, max_size=8))
+def test_a_column_of_cents_is_what_money_reads_one_by_one(cells: list[str]) -> None:
+    amounts, reasons = read_cents(pa.array(cells, pa.string()))
+
+    for i, text in enumerate(cells):
+        assert (amounts[i].as_py(), reasons.get(i)) == verdict(parse_cents, text)
+
+
+def test_a_missing_amount_is_empty_and_a_row_without_currency_is_not_judged() -> None:
+    texts = pa.array([None, "1.00"], pa.string())
+    codes = pa.array(["EUR", None], pa.string()).dictionary_encode()
+
+    amounts, reasons = read_decimals(texts, codes, pa.array([2, None], pa.int8()), decimal=".", thousands=None)
+
+    assert amounts.to_pylist() == [None, None]
+    assert reasons == {0: "is empty"}

@@ -174,18 +174,20 @@ class _History:
         today = _scalar(self.facts.business_date, pa.date32())
         never = pa.nulls(len(item_ids), pa.date32())
         if not self.known.num_rows or not pc.any(is_break).as_py():
-            place = pa.nulls(len(item_ids), pa.int32())
+            place: Any = pa.nulls(len(item_ids), pa.int32())
         else:
-            ids = pc.if_else(is_break, item_ids, _scalar(None, pa.string()))
+            ids: Any = pc.if_else(is_break, item_ids, _scalar(None, pa.string()))
             place = pc.index_in(ids, value_set=self.known.column("item_id"), skip_nulls=True)
-        seen = {name: self.known.column(name).take(place).combine_chunks() for name in HISTORY.names}
-        first_seen_on = pc.if_else(is_break, pc.coalesce(seen["first_seen_on"], today), never)
+        seen: dict[str, Any] = {name: self.known.column(name).take(place).combine_chunks() for name in HISTORY.names}
+        first_seen_on: Any = pc.if_else(is_break, pc.coalesce(seen["first_seen_on"], today), never)
         day = (self.facts.business_date - date(1970, 1, 1)).days
-        days = pc.subtract(_scalar(day, pa.int32()), first_seen_on.cast(pa.int32()))
-        reopened = pc.if_else(
-            pc.fill_null(seen["was_open"], False), _scalar("open", pa.string()), _scalar("reopened", pa.string())
+        days: Any = pc.subtract(_scalar(day, pa.int32()), first_seen_on.cast(pa.int32()))
+        reopened: Any = pc.if_else(
+            pc.fill_null(seen["was_open"], _scalar(False, pa.bool_())),
+            _scalar("open", pa.string()),
+            _scalar("reopened", pa.string()),
         )
-        state = pc.if_else(pc.is_null(place), _scalar("new", pa.string()), reopened)
+        state: Any = pc.if_else(pc.is_null(place), _scalar("new", pa.string()), reopened)
         return {
             "first_seen_on": first_seen_on,
             "last_seen_on": pc.if_else(is_break, today, never),

@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
+import pyarrow as pa
 
 from reconcile.matching.engines import Engine, Frame
+from reconcile.matching.groups import grouped, narrowed, part, with_order_text
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.sides import ORDER_SIDE, PAYMENT_SIDE
 
@@ -47,7 +49,7 @@ class PassCount:
     payment_keys_twice: int
     order_keys_twice: int
     shared_keys: int
-    pairs: int
+    pairs: int = 0
 
     def with_lone(self, pairs: int) -> PassCount:
         """Return the count with the lone rows in it: `pairs` is the number of all pairs of this pass."""
@@ -134,12 +136,8 @@ def _not_lone(payments: Frame, orders: Frame, key: str) -> Frame:
         ]
     )
     # DuckDB's SUM of 64 bits has 128: back to what it was.
-    counts = _narrow(rows.group_by("key").agg(nw.col("n").sum(), nw.col("m").sum()), "n", "m")
+    counts = narrowed(rows.group_by("key").agg(nw.col("n").sum(), nw.col("m").sum()), "n", "m")
     return counts.filter(~((nw.col("n") == 1) & (nw.col("m") == 1)))
-
-
-def _narrow(frame: Frame, *columns: str) -> Frame:
-    return frame.with_columns(*(nw.col(column).cast(nw.Int64()) for column in columns))
 
 
 def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
@@ -160,29 +158,35 @@ def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
     return left.join(older, on="p_row", how="left").with_columns(nw.col("superseded").fill_null(value=False))
 
 
+_PAIRS: dict[str, pa.DataType] = {"p_row": pa.int64(), "o_row": pa.int64(), "matched_on": pa.string()}
+
+
 def _leftovers(
     engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy
 ) -> tuple[Frame, tuple[PassCount, ...]]:
     """Run every pass over the rows that are not lone, and join what came of it."""
     p_free = payments.filter(~nw.col("wrong_mode")).with_columns(is_placed().alias("placed"))
-    o_free = orders.with_columns(_part(policy).alias("part"))
-    pairs, p_met, o_met, passes = [], [], [], []
+    o_free = orders.with_columns(part(policy).alias("part"))
+    pairs = [engine.from_arrow(pa.schema(_PAIRS).empty_table())]
+    p_met, o_met, passes = [pairs[0].select("p_row")], [pairs[0].select("o_row")], []
     for key in policy.on:
         p = p_free.select("p_row", nw.col(f"p_{key}").alias("key"), "superseded", "placed")
         o = o_free.select("o_row", nw.col(f"o_{key}").alias("key"), "part")
-        outcome = _one_pass(engine, p.filter(~nw.col("key").is_null()), o.filter(~nw.col("key").is_null()), key)
-        pairs.append(outcome.pairs)
-        p_met.append(outcome.p_met)
-        o_met.append(outcome.o_met)
-        passes.append(outcome.count)
-        p_free = engine.settle(p_free.join(outcome.pairs, on="p_row", how="anti"))
-        o_free = engine.settle(o_free.join(outcome.pairs, on="o_row", how="anti"))
+        count, outcome = _one_pass(engine, p.filter(~nw.col("key").is_null()), o.filter(~nw.col("key").is_null()), key)
+        passes.append(count)
+        if outcome is not None:
+            p_met.append(outcome.p_met)
+            o_met.append(outcome.o_met)
+        if outcome is not None and count.pairs:
+            pairs.append(outcome.pairs)
+            p_free = engine.settle(p_free.join(outcome.pairs, on="p_row", how="anti"))
+            o_free = engine.settle(o_free.join(outcome.pairs, on="o_row", how="anti"))
     paired = engine.settle(nw.concat(pairs))
     o_side = _flagged(orders, nw.concat(o_met), "o_row", "o_met")
-    o_side, paired = _grouped(engine, o_side, paired, policy)
+    o_side, paired = grouped(engine, o_side, paired, policy)
     p_side = _flagged(payments, nw.concat(p_met), "p_row", "p_met")
     p_side = p_side.join(paired.rename({"o_row": "pair_row"}), on="p_row", how="left")
-    o_side = _with_order_text(engine, o_side, paired)
+    o_side = with_order_text(engine, o_side, paired)
     return p_side.join(o_side, left_on="pair_row", right_on="o_row", how="full"), tuple(passes)
 
 
@@ -191,150 +195,70 @@ class _Outcome:
     pairs: Frame  # p_row, o_row, matched_on; of a group of order rows, one line each
     p_met: Frame  # p_row: the other side has its key
     o_met: Frame  # o_row: the same
-    count: PassCount
 
 
-def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> _Outcome:
+def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> tuple[PassCount, _Outcome | None]:
     """
-    Pair the keys that one payment and one order (row or group of rows) are left with.
+    Pair the keys that one payment and one order (row or group of rows) are left with; None when no key is shared.
 
-    Only where a key has several payments, some are left out: the superseded ones; then, if any placed one remains,
-    those whose order is not placed. Leaving out the last payment would turn "paid, but never placed" into silence.
+    Takes the rows that have the key, as the column `key`. Only where a key has several payments, some are left out: the
+    superseded ones; then, if any placed one remains, those whose order is not placed. Leaving out the last payment
+    would turn "paid, but never placed" into silence.
     """
-    payments, orders = engine.settle(payments), engine.settle(orders)
     current = ~nw.col("superseded")
-    flags = payments.with_columns(
+    payments = payments.with_columns(
         current.cast(nw.Int64()).alias("current"), (current & nw.col("placed")).cast(nw.Int64()).alias("current_placed")
     )
-    n = flags.group_by("key").agg(
+    n = payments.group_by("key").agg(
         nw.len().alias("n"),
         nw.col("current").sum().alias("n_current"),
         nw.col("current_placed").sum().alias("n_placed"),
     )
-    n = _narrow(n, "n", "n_current", "n_placed")
-    m = orders.group_by("key").agg(nw.col("part").n_unique().alias("m"), nw.len().alias("m_rows"))
+    m = orders.group_by("key").agg(nw.len().alias("m"), nw.col("part").n_unique().alias("n_parts"))
+    n, m = engine.settle(narrowed(n, "n", "n_current", "n_placed")), engine.settle(narrowed(m, "m"))
+    count = PassCount(key, *_numbers(engine, n, m))
+    if not count.shared_keys:
+        return count, None
     shared = engine.settle(n.join(m, on="key", how="inner"))
-    met = engine.settle(flags.join(shared, on="key", how="inner"))
+    outcome = _pairs_of(engine, payments, orders, shared, key)
+    (pairs,) = _whole(engine, outcome.pairs.select(nw.col("p_row").n_unique()))
+    return replace(count, pairs=pairs), outcome
+
+
+def _pairs_of(engine: Engine, payments: Frame, orders: Frame, shared: Frame, key: str) -> _Outcome:
+    met = payments.join(shared, on="key", how="inner")
     some_placed = nw.col("n_placed") > 0
     alone = (
         (nw.col("n") == 1)
         | (some_placed & (nw.col("n_placed") == 1) & (nw.col("current_placed") == 1))
-        | (~some_placed & (nw.col("n_current") == 1) & current)
+        | (~some_placed & (nw.col("n_current") == 1) & ~nw.col("superseded"))
     )
-    chosen = met.filter(alone & (nw.col("m") == 1)).select("p_row", "key")
+    chosen = met.filter(alone & (nw.col("n_parts") == 1)).select("p_row", "key")
     pairs = chosen.join(orders.select("o_row", "key"), on="key", how="inner").select("p_row", "o_row")
-    pairs = engine.settle(pairs.with_columns(nw.lit(key).alias("matched_on")))
-    count = PassCount(
-        key=key,
-        payments=_rows(engine, payments),
-        orders=_rows(engine, orders),
-        payment_keys_twice=_rows(engine, n.filter(nw.col("n") > 1)),
-        order_keys_twice=_rows(engine, m.filter(nw.col("m_rows") > 1)),
-        shared_keys=_rows(engine, shared),
-        pairs=_rows(engine, chosen),
+    return _Outcome(
+        pairs=engine.settle(pairs.with_columns(nw.lit(key).alias("matched_on"))),
+        p_met=engine.settle(met.select("p_row")),
+        o_met=engine.settle(orders.join(shared, on="key", how="semi").select("o_row")),
     )
-    o_met = orders.join(shared, on="key", how="semi")
-    return _Outcome(pairs, met.select("p_row"), o_met.select("o_row"), count)
 
 
-def _rows(engine: Engine, frame: Frame) -> int:
-    return int(engine.to_arrow(frame.select(nw.len().alias("rows"))).column("rows")[0].as_py())
+def _numbers(engine: Engine, n: Frame, m: Frame) -> list[int]:
+    """Return payments, orders, keys twice on each side, shared keys: the numbers of a PassCount, in one query."""
+    keys = n.join(m.rename({"key": "o_key"}), left_on="key", right_on="o_key", how="full")
+    claims = {
+        "payment_keys_twice": nw.col("n") > 1,
+        "order_keys_twice": nw.col("m") > 1,
+        "shared_keys": (nw.col("n") > 0) & (nw.col("m") > 0),
+    }
+    keys = keys.with_columns(*(holds.cast(nw.Int64()).alias(name) for name, holds in claims.items()))
+    return _whole(engine, keys.select(nw.col("n", "m", *claims).sum()))
+
+
+def _whole(engine: Engine, frame: Frame) -> list[int]:
+    """Return a frame of one row as Python numbers."""
+    return [int(column[0].as_py() or 0) for column in engine.to_arrow(frame).columns]
 
 
 def _flagged(side: Frame, rows: Frame, row: str, flag: str) -> Frame:
     claim = rows.unique().with_columns(nw.lit(value=True).alias(flag))
     return side.join(claim, on=row, how="left").with_columns(nw.col(flag).fill_null(value=False))
-
-
-def _part(policy: MatchPolicy) -> nw.Expr:
-    """Return what tells the order rows of one key apart: the row, or with group_orders the currency."""
-    row = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
-    if policy.group_orders is None:
-        return row
-    # A row without amount or currency cannot be added to others: it stays a row of its own.
-    summable = ~(nw.col("o_amount").is_null() | nw.col("o_currency").is_null())
-    return nw.when(summable).then(nw.concat_str([nw.lit("currency:"), nw.col("o_currency")])).otherwise(row)
-
-
-def _grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) -> tuple[Frame, Frame]:
-    """
-    Make one line of the order rows that count as one order: those paired with one payment; among the unpaired, those of
-    one currency and one leading key (the first of the passes' keys that they have).
-
-    The line has the summed amount, the number of rows, the earliest date, and all else of its first row by file and
-    line. Returns the order side and the pairs, both with that first row standing for its group.
-    """
-    if policy.group_orders is None:
-        return orders.with_columns(nw.lit(1, dtype=nw.Int64()).alias("order_rows")), pairs
-    keys = [
-        nw.when(~nw.col(f"o_{key}").is_null()).then(nw.concat_str([nw.lit(f"{key}:"), nw.col(f"o_{key}")]))
-        for key in policy.on
-    ]
-    own = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
-    unpaired = nw.coalesce(*(nw.concat_str([_part(policy), nw.lit(":"), key]) for key in keys), own)
-    paired = nw.concat_str([nw.lit("pair:"), nw.col("p_row").cast(nw.String())])
-    rows = orders.join(pairs, on="o_row", how="left").with_columns(_part(policy).alias("part"))
-    rows = rows.with_columns(nw.when(~nw.col("p_row").is_null()).then(paired).otherwise(unpaired).alias("group"))
-    rows = engine.settle(rows.with_columns(nw.col("o_met").cast(nw.Int64()).alias("met")))
-    order = [
-        "o_source_file",
-        "o_source_line",
-        "o_amount",
-        "o_reference",
-        "o_order_number",
-        "o_order_id",
-        "o_reference_raw",
-    ]
-    ranked = engine.settle(rows.with_row_index("rank", order_by=[*order, "o_ordered_on", "o_row"]))
-    groups = ranked.group_by("group").agg(
-        nw.len().alias("order_rows"),
-        nw.col("o_amount").sum().alias("sum"),
-        nw.col("o_ordered_on").min().alias("first_on"),
-        nw.col("met").max().alias("any_met"),
-        nw.col("rank").min().alias("first"),
-    )
-    groups = _narrow(groups, "order_rows", "sum", "first")
-    firsts = engine.settle(ranked.join(groups, left_on=["group", "rank"], right_on=["group", "first"], how="inner"))
-    lines = firsts.with_columns(
-        nw.when(nw.col("order_rows") > 1).then(nw.col("sum")).otherwise(nw.col("o_amount")).alias("o_amount"),
-        nw.col("first_on").alias("o_ordered_on"),
-        (nw.col("any_met") > 0).alias("o_met"),
-    )
-    pairs = firsts.filter(~nw.col("p_row").is_null()).select("p_row", "o_row", "matched_on")
-    return lines.select(*ORDER_SIDE, "o_met", "order_rows"), engine.settle(pairs)
-
-
-def _with_order_text(engine: Engine, orders: Frame, pairs: Frame) -> Frame:
-    """
-    Add `order_text`, which names an order row without payment by its keys, and `order_rank`, its place among such rows.
-
-    The text is "order", then each key after its length, then which of the rows with these keys it is (from 1, by
-    amount, currency, file, line): it stays the same when files are renamed, rows move, or unrelated rows come and go.
-    """
-    keys = [nw.col(f"o_{key}").fill_null("") for key in ("reference", "order_number", "order_id")]
-    lengths = [key.str.len_chars().cast(nw.String()) for key in keys]
-    parts = [part for length, key in zip(lengths, keys, strict=True) for part in (length, key)]
-    alone = orders.join(pairs, on="o_row", how="anti")
-    alone = engine.settle(
-        alone.select(
-            "o_row",
-            "o_amount",
-            "o_currency",
-            "o_source_file",
-            "o_source_line",
-            "o_reference_raw",
-            "o_ordered_on",
-            nw.concat_str([nw.lit("order"), *parts], separator=":").alias("keys"),
-        )
-    )
-    order = ["keys", "o_amount", "o_currency", "o_source_file", "o_source_line", "o_reference_raw", "o_ordered_on"]
-    ranked = engine.settle(alone.with_row_index("order_rank", order_by=order))
-    first = ranked.group_by("keys").agg(nw.col("order_rank").min().alias("first"))
-    named = ranked.join(first, on="keys", how="inner")
-    occurrence = (nw.col("order_rank") - nw.col("first") + 1).cast(nw.String())
-    named = named.select(
-        "o_row",
-        nw.concat_str([nw.col("keys"), occurrence], separator=":").alias("order_text"),
-        nw.col("order_rank").cast(nw.Int64()),
-    )
-    return orders.join(named, on="o_row", how="left")

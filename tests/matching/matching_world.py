@@ -1,0 +1,170 @@
+"""Cases in Markdown, tables of payments and orders with everyday defaults, and the ways to match them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
+from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.schema import ITEMS, ORDERS, PAYMENTS
+
+CASES = Path(__file__).parents[1] / "cases"
+BUSINESS_DATE = date(2026, 4, 1)
+
+Row = dict[str, Any]
+Match = Callable[..., tuple[pa.Table, MatchReport]]
+"""One way to match: tables in, items and report out."""
+
+
+def payments_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return PAYMENTS: what a row does not name is an ordinary, paid, live payment of an order of its own."""
+    return pa.Table.from_pylist([_payment(number, row) for number, row in enumerate(rows, start=1)], schema=PAYMENTS)
+
+
+def orders_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return ORDERS: what a row does not name is 100.00 EUR from the next line of orders.csv."""
+    return pa.Table.from_pylist([_order(number, row) for number, row in enumerate(rows, start=2)], schema=ORDERS)
+
+
+def _payment(number: int, row: Mapping[str, Any]) -> Row:
+    amount = row.get("amount_cents", 10000)
+    created_at = row.get("created_at", datetime(2026, 3, 1, tzinfo=UTC))
+    defaults = {
+        "payment_id": f"P{number}",
+        "order_id": f"O{number}",
+        "total_amount_with_taxes_cents": amount,
+        "currency_code": "EUR",
+        "order_status": "placed",
+        "payment_status": "paid",
+        "mode": "live",
+        "created_at": created_at,
+        "updated_at": created_at,
+    }
+    return {**defaults, **{name: value for name, value in row.items() if name in PAYMENTS.names}}
+
+
+def _order(number: int, row: Mapping[str, Any]) -> Row:
+    defaults = {
+        "amount_cents": 10000,
+        "currency_code": "EUR",
+        "source_file": "orders.csv",
+        "source_line": row.get("line", number),
+        "reference_raw": row.get("reference"),
+    }
+    return {**defaults, **{name: value for name, value in row.items() if name in ORDERS.names}}
+
+
+def match_pandas(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
+    frames = (table.to_pandas(types_mapper=pd.ArrowDtype) for table in (payments, orders))
+    result = match_frames(*frames, **{"run_id": "run", "business_date": BUSINESS_DATE, **settings})
+    assert isinstance(result.items, pd.DataFrame)
+    return pa.Table.from_pandas(result.items, schema=ITEMS, preserve_index=False), result.report
+
+
+def match_arrow(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
+    result = match_frames(payments, orders, **{"run_id": "run", "business_date": BUSINESS_DATE, **settings})
+    return result.items, result.report
+
+
+class MatchFiles:
+    """Match on DuckDB, by way of files in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
+        pq.write_table(payments, self.folder / "payments.parquet")
+        pq.write_table(orders, self.folder / "orders.parquet")
+        report = match_to_parquet(
+            self.folder / "payments.parquet",
+            self.folder / "orders.parquet",
+            self.folder / "items.parquet",
+            **{"run_id": "run", "business_date": BUSINESS_DATE, "threads": 1, **settings},
+        )
+        return pq.read_table(self.folder / "items.parquet"), report
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One `##` section of a file in tests/cases."""
+
+    name: str
+    policy: MatchPolicy
+    business_date: date
+    payments: pa.Table
+    orders: pa.Table
+    expected: list[Row]
+
+
+_INTEGERS = re.compile(r".*(_cents|_line|^line|_days)$")
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read every case of a Markdown file; tests/cases/README.md says what may stand in it."""
+    sections = re.split(r"^## ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    return [_case(path.stem, *section.split("\n", 1)) for section in sections]
+
+
+def _case(topic: str, title: str, text: str) -> Case:
+    tables = {name: _table(text, name) for name in ("payments", "orders", "expected")}
+    settings = _settings(text)
+    day = settings.pop("business_date", None)
+    return Case(
+        name=f"{topic}: {title.strip()}",
+        policy=_policy(settings),
+        business_date=date.fromisoformat(day) if day else BUSINESS_DATE,
+        payments=payments_table(tables["payments"]),
+        orders=orders_table(tables["orders"]),
+        expected=tables["expected"],
+    )
+
+
+def _settings(text: str) -> dict[str, str]:
+    found = re.search(r"^policy: (.*)$", text, flags=re.MULTILINE)
+    pairs = found[1].split(";") if found else []
+    return {name.strip(): value.strip() for name, value in (pair.split("=") for pair in pairs)}
+
+
+def _policy(settings: dict[str, str]) -> MatchPolicy:
+    chosen: dict[str, Any] = {}
+    currencies: dict[str, Tolerance] = {}
+    for name, value in settings.items():
+        if " " in name:
+            code, _, which = name.partition(" ")
+            currencies[code] = Tolerance(cents=int(value)) if which == "tolerance_cents" else Tolerance(percent=value)
+        elif name == "on":
+            chosen[name] = tuple(key.strip() for key in value.split(","))
+        else:
+            chosen[name] = int(value) if _INTEGERS.match(name) else value
+    return MatchPolicy(**chosen, per_currency=currencies)
+
+
+def _table(text: str, name: str) -> list[Row]:
+    found = re.search(rf"^{name}:\n\n((?:\|.*\n?)+)", text, flags=re.MULTILINE)
+    assert found, f"the case has no table of {name}"
+    header, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines())
+    rows = [dict(zip(header, cells, strict=True)) for cells in lines]
+    return [{column: _cell(column, text) for column, text in row.items() if column != "why"} for row in rows]
+
+
+def _cell(column: str, text: str) -> Any:
+    if text == "":
+        return None
+    if text.startswith('"'):
+        return text[1:-1]
+    if _INTEGERS.match(column):
+        return int(text)
+    if text in ("true", "false"):
+        return text == "true"
+    if column.endswith("_at"):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return date.fromisoformat(text) if column.endswith("_on") and column != "matched_on" else text

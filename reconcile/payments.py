@@ -72,7 +72,8 @@ def _typed(source: Path) -> str:
 def _check_columns(source: Path, found: list[str]) -> None:
     missing = [name for name in PAYMENTS.names if name not in found]
     if missing:
-        raise PaymentFileError(f"has no column {', '.join(missing)}", path=source, column=missing[0], hint=_WRITE_IT)
+        more = f" and {len(missing) - 1} more of the table of payments" if missing[1:] else ""
+        raise PaymentFileError(f"has no column {missing[0]}{more}", path=source, column=missing[0], hint=_WRITE_IT)
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:

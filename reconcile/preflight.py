@@ -20,7 +20,7 @@ from reconcile.errors import ReconcileError, SettingsError
 from reconcile.manifest import disk_error
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.settings import Secrets, Settings
-from reconcile.wiring import connect, order_format, policy_of
+from reconcile.wiring import connect, order_keywords, policy_of
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -104,7 +104,7 @@ def _orders(settings: Settings) -> Iterator[Finding]:
             list(settings.orders),
             Path(folder) / "orders.parquet",
             rejects=Path(folder) / "rejects.csv",
-            form=order_format(settings),
+            **order_keywords(settings),
             max_rejects=settings.max_rejects,
         )
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")

@@ -31,7 +31,7 @@ from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import connect, limits_of, order_format, policy_of, pull_window
+from reconcile.wiring import connect, limits_of, order_keywords, policy_of, pull_window
 
 log = logging.getLogger("reconcile.run")
 
@@ -150,6 +150,7 @@ def _finish(
     source: dict[str, Any],
     timings: _Timings,
 ) -> RunResult:
+    warnings = _empty_side("orders", orders.rows, settings.on_empty_orders)
     folder, out, business_date = staging.folder, staging.out, staging.business_date
     ledger.follow(out / ledger.NAME, _published(out))
     history = ledger.history(out / ledger.NAME, business_date)
@@ -166,7 +167,7 @@ def _finish(
             memory_limit=settings.memory_limit,
             temp_directory=folder,
         )
-    warnings = _warnings(settings, report)
+    warnings += _empty_side("payments", report.payments.rows, settings.on_empty_payments) + _warnings(source, report)
     with timings.stage("reports"):
         rows = {
             "items.csv": write_items_csv(folder / "items.parquet", folder / "items.csv"),
@@ -226,10 +227,11 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
         list(settings.orders),
         staging.folder / "orders.parquet",
         rejects=kept,
-        form=order_format(settings),
+        **order_keywords(settings),
         max_rejects=settings.max_rejects,
     )
     kept.rename(staging.folder / "rejects.csv")
+    _empty_side("orders", report.rows, settings.on_empty_orders)
     return report
 
 
@@ -244,21 +246,28 @@ def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
     return figures
 
 
-def _warnings(settings: Settings, report: MatchReport) -> list[str]:
+def _empty_side(side: str, rows: int, on_empty: str) -> list[str]:
+    """Return a warning when a side has no rows, none when it has; raises EmptySide unless that is put up with."""
+    if rows:
+        return []
+    if on_empty == "fail":
+        raise EmptySide(
+            f"there are no {side}: nothing can be agreed",
+            side=side,
+            hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
+        )
+    return [f"there are no {side}"]
+
+
+def _warnings(source: dict[str, Any], report: MatchReport) -> list[str]:
     warnings = []
-    for side, rows, on_empty in (
-        ("payments", report.payments.rows, settings.on_empty_payments),
-        ("orders", report.orders.rows, settings.on_empty_orders),
-    ):
-        if rows:
-            continue
-        if on_empty == "fail":
-            raise EmptySide(
-                f"there are no {side}: nothing can be agreed",
-                side=side,
-                hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
-            )
-        warnings.append(f"there are no {side}")
+    pulled = source.get("pull")
+    if pulled and pulled["resumed"]:
+        warnings.append(
+            f"the pull went on from an earlier one: payments created from {pulled['until']} on are not in it"
+        )
+    if report.payments.rows and report.orders.rows and not any(one.shared_keys for one in report.passes):
+        warnings.append("no key of one side is found on the other: is this the right file, the right column?")
     return warnings
 
 

@@ -13,7 +13,7 @@ from reconcile import limits
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
@@ -53,23 +53,23 @@ def pull_window(settings: Settings) -> dict[str, Any]:
     }
 
 
-def order_format(settings: Settings) -> OrderFormat:
-    """Return how order totals are read by `settings`. Raises SettingsError when that contradicts itself."""
-    return OrderFormat(
-        reference_column=settings.reference_column,
-        amount_column=settings.amount_column,
-        currency_column=settings.currency_column,
-        order_number_column=settings.order_number_column,
-        order_id_column=settings.order_id_column,
-        ordered_on_column=settings.ordered_on_column,
-        currency=settings.currency,
-        amount_basis=settings.amount_basis,
-        decimal=settings.decimal,
-        thousands=settings.thousands,
-        delimiter=settings.delimiter,
-        quote=settings.quote,
-        encoding=settings.encoding,
-    )
+def order_keywords(settings: Settings) -> Declared:
+    """Return how order totals are read by `settings`, as the keywords of `read_orders`."""
+    return {
+        "reference_column": settings.reference_column,
+        "amount_column": settings.amount_column,
+        "currency_column": settings.currency_column,
+        "order_number_column": settings.order_number_column,
+        "order_id_column": settings.order_id_column,
+        "ordered_on_column": settings.ordered_on_column,
+        "currency": settings.currency,
+        "amount_basis": settings.amount_basis,
+        "decimal": settings.decimal,
+        "thousands": settings.thousands,
+        "delimiter": settings.delimiter,
+        "quote": settings.quote,
+        "encoding": settings.encoding,
+    }
 
 
 def policy_of(settings: Settings) -> MatchPolicy:

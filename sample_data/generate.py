@@ -246,6 +246,37 @@ def write(shop: Shop, folder: Path) -> None:
         writer.writerows(shop.exported)
 
 
+def write_pulled(shop: Shop, folder: Path) -> None:
+    """Write the payments as `reconcile pull --to payments.csv` does, and two test payments among them."""
+    orders = {order["id"]: order for order in shop.orders}
+    rows = [pulled_row(payment, orders.get(payment["order_id"], {}), "live") for payment in shop.payments]
+    for n, payment in enumerate(shop.payments[:2]):
+        row = pulled_row(payment, orders.get(payment["order_id"], {}), "test")
+        rows.append(row | {"payment_id": f"{payment['id'][:8]}T{n}", "reference": f"TEST-{n}"})
+    rows.sort(key=lambda row: row["payment_id"])
+    with (folder / "payments.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def pulled_row(payment: Row, order: Row, mode: str) -> Row:
+    """Return a payment and its order as one row of the payments table."""
+    canonical = {
+        name: json.dumps(payment[name], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        for name in ("payment_methods", "payment_instrument", "metadata")
+    }
+    flag = payment["mismatched_amounts"]
+    own = ("reference", "reference_origin", "mismatched_amounts", "created_at", "updated_at", "session_id", *canonical)
+    row = {"payment_id": payment["id"]} | {name: payment[name] for name in own} | canonical
+    row |= {"mismatched_amounts": None if flag is None else str(flag).lower(), "payment_gateway_id": None, "mode": mode}
+    row |= {"order_id": order.get("id"), "order_number": order.get("number"), "order_reference": order.get("reference")}
+    row |= {"order_status": order.get("status"), "payment_status": order.get("payment_status")}
+    amounts = ("total_amount_cents", "total_amount_with_taxes_cents", "place_total_amount_cents")
+    row |= {name: order.get(name) for name in ("currency_code", *amounts, "placed_at")}
+    return row | {"order_updated_at": order.get("updated_at")}
+
+
 def make(folder: Path = HERE) -> None:
     """Write the sample data into `folder`."""
     shop = Shop(seed=20261120)
@@ -253,6 +284,7 @@ def make(folder: Path = HERE) -> None:
         shop.sale()
     plant(shop)
     write(shop, folder)
+    write_pulled(shop, folder)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,32 @@ from typing import Any
 
 import click
 
-from reconcile.cli.options import Session, command, connection_options, orders_options, output_options
+from reconcile.cli.options import (
+    Session,
+    command,
+    connection_options,
+    match_options,
+    orders_options,
+    output_options,
+    pull_options,
+)
 
 
 @click.command()
 @click.argument("orders", nargs=-1, metavar="[ORDERS...]")
 @output_options
 @connection_options
+@pull_options
 @orders_options
+@match_options
 @click.option("--offline", is_flag=True, help="Leave out what needs Commerce Layer.")
 @command
 def check(session: Session, business_date: str | None, offline: bool, **options: Any) -> None:
     """
     Check settings, credentials, scope, mode, clock, quota, order files, folder and disk; change nothing.
 
-    Sends one token request and one count. Exits with the code that a run would stop with.
+    Takes what `reconcile run` takes, sends one token request and one count, and exits with the code that a run
+    would stop with.
     """
     from reconcile import preflight
 

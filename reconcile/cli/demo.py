@@ -18,7 +18,9 @@ BUSINESS_DATE = date(2026, 11, 20)
 
 
 @click.command()
-@click.option("--out", default="runs/demo", show_default=True, metavar="FOLDER", help="Where the run folder is written.")
+@click.option(
+    "--out", default="runs/demo", show_default=True, metavar="FOLDER", help="Where the run folder is written."
+)
 @command
 def demo(session: Session, out: str) -> None:
     """

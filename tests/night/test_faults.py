@@ -1,0 +1,88 @@
+"""Whatever goes wrong on the wire: the same items as without it, or exit 4 and nothing published."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE
+
+from reconcile.errors import CommerceLayerError
+from reconcile.run import run
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+from reconcile.settings import Secrets, Settings
+
+NIGHT = date(2026, 11, 20)
+DROPPED = json.loads((SAMPLE / "commerce_layer" / "klarna_payments.json").read_bytes())[200]["id"]
+# The sample data's pull takes about 20 requests: counts first, then 17 pages.
+MENDED = (
+    "5xx:#3:500", "5xx:#4,5:503", "5xx:0.2", "reset:#2", "reset:0.15", "reset-body:#5", "reset-body:0.15",
+    "truncate:#4", "truncate:0.15", "invalid-json:#6", "invalid-json:0.15", "html:#3", "html:0.15", "stall:#5",
+    "stall-body:#7",    "429:#4", "429:#4:1", "latency:0-5", "revoke:#6", "revoke:#3,9", "token-5xx:#1", "token-reset:#1", "token-html:#1",
+    "drop-row:#5", "wrong-count:#1", "insert:#4",
+)  # fmt: skip
+FATAL = (
+    "5xx:500", "reset", "truncate", "invalid-json", "html", "stall", "token-5xx", "wrong-mode:#4", "wrong-count",
+    f"drop-row:{DROPPED}",
+)  # fmt: skip
+
+
+def night(out: Path, faults: tuple[str, ...]) -> Path:
+    """Run the sample night against a sandbox with `faults` and return the run folder."""
+    world = World.load(SAMPLE / "commerce_layer")
+    with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
+        settings = Settings(
+            api_url=sandbox.api_url,
+            orders=(str(SAMPLE / "orders.csv"),),
+            out=str(out),
+            mirror=str(out / "mirror"),
+            tolerance_cents=2,
+            lag_days=1,
+            timeout_seconds=0.5,
+            retry_seconds=3,
+        )
+        secrets = Secrets(sandbox.client_id, sandbox.client_secret)
+        return run(settings, secrets, business_date=NIGHT).folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return (night(tmp_path_factory.mktemp("undisturbed"), ()) / "items.csv").read_bytes()
+
+
+@pytest.mark.parametrize("fault", MENDED)
+def test_a_fault_that_passes_leaves_no_trace(fault: str, tmp_path: Path, undisturbed: bytes) -> None:
+    try:
+        folder = night(tmp_path, (fault,))
+    except CommerceLayerError:
+        assert not (tmp_path / "2026-11-20").exists()
+        folder = night(tmp_path, ())  # the same command goes on
+
+    assert (folder / "items.csv").read_bytes() == undisturbed
+
+
+@pytest.mark.parametrize("fault", ["update:#4", "update:0.5", "delete:#4"])
+def test_a_payment_that_changes_under_way_changes_nothing_else(fault: str, tmp_path: Path, undisturbed: bytes) -> None:
+    items = (night(tmp_path, (fault,)) / "items.csv").read_text(encoding="utf-8").splitlines()
+
+    others = {line.split(",", 3)[3] for line in undisturbed.decode().splitlines()}
+    changed = [line for line in items if line.split(",", 3)[3] not in others]
+    assert len(changed) <= 12
+    assert len(items) in (409, 408)
+
+
+@pytest.mark.parametrize("fault", FATAL)
+def test_a_fault_that_stays_publishes_nothing_and_the_next_start_goes_on(
+    fault: str, tmp_path: Path, undisturbed: bytes
+) -> None:
+    with pytest.raises(CommerceLayerError) as caught:
+        night(tmp_path, (fault,))
+
+    assert caught.value.exit_code == 4
+    assert caught.value.hint
+    assert not (tmp_path / "2026-11-20").exists()
+    assert (night(tmp_path, ()) / "items.csv").read_bytes() == undisturbed

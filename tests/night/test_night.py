@@ -1,0 +1,241 @@
+"""The main job on the sample data, over HTTP, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from conftest import SAMPLE
+
+from reconcile import manifest, schema
+from reconcile.cli.main import main
+
+FILES = [
+    "breaks.csv", "breaks.parquet", "items.csv", "items.parquet", "manifest.json", "orders.parquet",
+    "payments.parquet", "rejects.csv", "summary.json",
+]  # fmt: skip
+
+
+@pytest.fixture
+def reconcile(values: dict[str, str]) -> Any:
+    """Run a command with the sandbox's credentials; `options` are those of the sample data."""
+    environ = {"RECONCILE_CLIENT_ID": values["client_id"], "RECONCILE_CLIENT_SECRET": values["client_secret"]}
+
+    def call(command: str) -> Result:
+        words = command.format_map(values).split()
+        return CliRunner().invoke(main, words, env=environ, catch_exceptions=False)
+
+    return call
+
+
+def planted() -> dict[str, int]:
+    """Return status → items, as sample_data/README.md promises."""
+    text = (SAMPLE / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([0-9]+) \|", text, re.MULTILINE)
+    return {status: int(count) for status, count in rows}
+
+
+def statuses(folder: str | Path) -> dict[str, int]:
+    summary = json.loads((Path(folder) / "summary.json").read_bytes())
+    return {line["status"]: line["count"] for line in summary["statuses"]}
+
+
+def test_a_night_publishes_a_run_folder_with_every_planted_status(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "runs/2026-11-20\n"
+    assert sorted(path.name for path in Path("runs/2026-11-20").iterdir()) == FILES
+    expected = planted()
+    del expected["wrong_mode"]  # only a file can hold such a payment
+    assert statuses("runs/2026-11-20") == expected
+
+
+def test_the_tables_have_their_schemas_and_the_manifest_their_digests(reconcile: Any) -> None:
+    reconcile("run {options} {sample}/orders.csv")
+    folder = Path("runs/2026-11-20")
+
+    for name, table in (
+        ("payments", schema.PAYMENTS),
+        ("orders", schema.ORDERS),
+        ("items", schema.ITEMS),
+        ("breaks", schema.ITEMS),
+    ):
+        assert pq.read_schema(folder / f"{name}.parquet").equals(table), name
+    assert manifest.altered_files(folder) == []
+    written = manifest.read_manifest(folder)
+    rows = {output["path"]: output["rows"] for output in written["outputs"]}
+    assert (rows["payments.parquet"], rows["items.csv"], rows["breaks.parquet"], rows["rejects.csv"]) == (
+        400,
+        408,
+        33,
+        0,
+    )
+    assert written["pull"]["payments"] == written["pull"]["count_before"] == written["pull"]["count_after"] == 400
+    assert written["previous"] is None
+
+
+def test_the_same_night_again_gives_the_same_items_and_keeps_the_older_folder(reconcile: Any) -> None:
+    reconcile("run {options} {sample}/orders.csv")
+    first = {name: (Path("runs/2026-11-20") / name).read_bytes() for name in FILES}
+    reconcile("run {options} {sample}/orders.csv")
+    again = {name: (Path("runs/2026-11-20") / name).read_bytes() for name in FILES}
+
+    timed = {"manifest.json", "summary.json"}
+    assert {name for name in FILES if first[name] != again[name]} <= timed
+    kept = list(Path("runs/.superseded").iterdir())
+    assert [path.name for path in kept] == [json.loads(first["manifest.json"])["run_id"]]
+    assert (kept[0] / "manifest.json").read_bytes() == first["manifest.json"]
+
+
+def test_matching_the_files_of_a_run_gives_the_same_items(reconcile: Any) -> None:
+    reconcile("run {options} {sample}/orders.csv")
+    replay = "match runs/2026-11-20/payments.parquet runs/2026-11-20/orders.parquet --out replay --date 2026-11-20"
+    result = reconcile(f"{replay} --tolerance-cents 2 --lag-days 1")
+
+    assert result.exit_code == 0, result.stderr
+    for name in ("items.parquet", "items.csv", "breaks.parquet", "payments.parquet", "orders.parquet"):
+        assert (Path("replay/2026-11-20") / name).read_bytes() == (Path("runs/2026-11-20") / name).read_bytes(), name
+
+
+def test_the_next_night_knows_how_old_a_break_is_and_what_rolled_forward(reconcile: Any) -> None:
+    reconcile("run {options} {sample}/orders.csv")
+    result = reconcile("run {options} --date 2026-11-23 {sample}/orders.csv")
+    summary = json.loads(Path("runs/2026-11-23/summary.json").read_bytes())
+    items = pq.read_table("runs/2026-11-23/breaks.parquet").to_pylist()
+
+    assert result.exit_code == 0, result.stderr
+    waited = [item for item in items if item["status"] in ("missing_order", "missing_payment")]
+    assert {(item["state"], item["age_days"]) for item in waited} == {("open", 3), ("new", 0)}
+    assert sum(item["state"] == "new" for item in items) == 6  # what was awaited is late by now
+    for line in summary["roll_forward"]:
+        for figure in ("count", "amount_cents"):
+            opening, new, reopened, changed, cleared, closing = (line[move][figure] for move in list(line)[1:])
+            assert opening + new + reopened + changed - cleared == closing
+    assert summary["counts"]["breaks"] == 39
+    assert manifest.read_manifest(Path("runs/2026-11-23"))["previous"]["business_date"] == "2026-11-20"
+
+
+def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> None:
+    result = reconcile(
+        "run {options} {sample}/orders.csv --fail-on breaks>32 --fail-on amount>1EUR --fail-on breaks>33"
+    )
+
+    assert result.exit_code == 1
+    assert result.stdout == "runs/2026-11-20\n"
+    summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
+    assert summary["verdict"] == "over_limit"
+    assert summary["limits_exceeded"] == ["breaks>32: 33 breaks", "amount>1EUR: 1886.53 EUR at stake in breaks"]
+
+
+def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency\nNW-2610-100408,1701.00,SEK\nR2,1e3,EUR\n")
+    result = reconcile("run {options} orders.csv --max-rejects 1")
+
+    assert result.exit_code == 0, result.stderr
+    summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
+    assert (summary["counts"]["rejects"], summary["counts"]["orders"]) == (1, 1)
+    assert Path("runs/2026-11-20/rejects.csv").read_text().splitlines()[1].startswith("orders.csv,3,total,1e3,")
+    assert not Path("runs/2026-11-20.rejects.csv").exists()
+
+
+def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency\n")
+    Path("reconcile.toml").write_text('[run]\non_empty_orders = "warn"\n')
+    result = reconcile("run {options} orders.csv")
+
+    assert result.exit_code == 0, result.stderr
+    assert "warning: there are no orders" in result.stderr
+    assert json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"] == ["there are no orders"]
+
+
+def test_sides_that_have_no_key_in_common_are_told(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency\nelsewhere,1.00,EUR\n")
+
+    assert "warning: no key of one side is found on the other" in reconcile("run {options} orders.csv").stderr
+
+
+@pytest.mark.parametrize("name", ["payments.parquet", "payments.csv"])
+def test_payments_pulled_into_a_file_match_as_those_of_a_night(reconcile: Any, name: str) -> None:
+    pulled = reconcile(f"pull --api-url {{api}} --to {name}")
+    reconcile(f"match {name} {{sample}}/orders.csv --date 2026-11-20 --tolerance-cents 2 --lag-days 1 --out a")
+    reconcile("run {options} {sample}/orders.csv --out b")
+
+    assert pulled.stdout == f"{name}\n"
+    assert "400 payments" in pulled.stderr
+    assert "complete: the server counted 400 before and 400 after" in pulled.stderr
+    for file in ("payments.parquet", "items.csv"):
+        assert Path(f"a/2026-11-20/{file}").read_bytes() == Path(f"b/2026-11-20/{file}").read_bytes()
+
+
+def test_a_pull_without_a_destination_stays_in_the_mirror(reconcile: Any) -> None:
+    result = reconcile("pull --api-url {api}")
+
+    assert result.stdout == ".reconcile/payments.parquet\n"
+    assert pq.read_metadata(".reconcile/payments.parquet").num_rows == 400
+
+
+def test_a_test_payment_in_a_file_is_set_aside(reconcile: Any) -> None:
+    result = reconcile(
+        "match {sample}/payments.csv {sample}/orders.csv --mode live --date 2026-11-20 --tolerance-cents 2 --lag-days 1"
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert statuses("runs/2026-11-20") == planted()
+
+
+def test_check_finds_everything_well(reconcile: Any) -> None:
+    result = reconcile("check {options} {sample}/orders.csv")
+
+    assert result.exit_code == 0, result.stdout
+    subjects = [line.split()[:2] for line in result.stdout.splitlines()]
+    assert subjects == [
+        ["ok", name] for name in ("settings", "credentials", "mode", "access", "clock", "orders", "output")
+    ]
+
+
+def test_check_exits_as_the_run_would(reconcile: Any) -> None:
+    Path("bad.csv").write_text("reference,total\nR1,1.00\n")
+
+    assert reconcile("check --offline bad.csv").exit_code == 3
+    assert reconcile("check --api-url {api} --mode test {sample}/orders.csv").exit_code == 4
+
+
+def test_quiet_says_nothing_but_the_folder(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --quiet")
+
+    assert (result.stdout, result.stderr) == ("runs/2026-11-20\n", "")
+
+
+def test_log_json_is_json_on_every_line(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --log-json")
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+
+    assert {event["stage"] for event in events if "stage" in event} == {
+        "orders",
+        "pull",
+        "matching",
+        "reports",
+        "summary",
+    }
+    assert events[-1]["message"] == "published runs/2026-11-20"
+
+
+def test_the_demo_needs_nothing(reconcile: Any) -> None:
+    result = CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "runs/demo/2026-11-20\n"
+    assert statuses("runs/demo/2026-11-20")["matched"] == planted()["matched"]
+
+
+def test_loading_while_running_fills_the_warehouse(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --load-to duckdb:warehouse.duckdb")
+
+    assert result.exit_code == 0, result.stderr
+    assert Path("warehouse.duckdb").is_file()

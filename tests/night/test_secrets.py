@@ -1,0 +1,81 @@
+"""A canary in every token and in the client secret appears nowhere, however loud the run is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE
+
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+
+TOKEN_CANARY = "canary-of-klarna-tokens"
+SECRET_CANARY = "canary-of-the-client-secret"
+
+
+def everything_below(folder: Path) -> bytes:
+    return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("faults", "code"),
+    [((), 0), (("5xx:0.2", "html:0.1", "truncate:0.1", "invalid-json:0.1"), None), (("wrong-mode:#4",), 4)],
+    ids=["undisturbed", "disturbed", "fatal"],
+)
+def test_a_canary_is_in_no_file_log_error_or_manifest(
+    workplace: Path, faults: tuple[str, ...], code: int | None
+) -> None:
+    world = World.load(SAMPLE / "commerce_layer")
+    with SandboxServer(
+        world, faults=Faults.parse(faults), limits=None, canary=TOKEN_CANARY, client_secret=SECRET_CANARY
+    ) as sandbox:
+        words = ["run", str(SAMPLE / "orders.csv"), "--api-url", sandbox.api_url, "-vv", "--log-json"]
+        environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": SECRET_CANARY}
+        result = subprocess.run(
+            [sys.executable, "-m", "reconcile", *words, "--date", "2026-11-20"],
+            env=os.environ | environ,
+            capture_output=True,
+            check=False,
+        )
+
+    assert code is None or result.returncode == code, result.stderr.decode()
+    assert b'"level": "debug"' in result.stderr or b'"level":"debug"' in result.stderr
+    seen = result.stdout + result.stderr + everything_below(workplace)
+    assert TOKEN_CANARY.encode() not in seen
+    assert SECRET_CANARY.encode() not in seen
+
+
+def test_a_wrong_secret_is_not_repeated_in_the_error(workplace: Path) -> None:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+        environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": SECRET_CANARY}
+        result = subprocess.run(
+            [sys.executable, "-m", "reconcile", "pull", "--api-url", sandbox.api_url, "-vv"],
+            env=os.environ | environ,
+            capture_output=True,
+            check=False,
+        )
+
+    assert result.returncode == 4
+    assert SECRET_CANARY.encode() not in result.stdout + result.stderr + everything_below(workplace)
+
+
+def test_the_tokens_are_never_asked_for(workplace: Path) -> None:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+        environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": sandbox.client_secret}
+        subprocess.run(
+            [sys.executable, "-m", "reconcile", "pull", "--api-url", sandbox.api_url],
+            env=os.environ | environ,
+            capture_output=True,
+            check=True,
+        )
+        asked = [request for request in sandbox.requests if request.path.endswith("/klarna_payments")]
+
+    assert asked
+    for request in asked:
+        fields = request.query["fields[klarna_payments]"].split(",")
+        assert not {"client_token", "auth_token"} & set(fields)

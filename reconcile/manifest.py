@@ -12,15 +12,18 @@ import errno
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from reconcile import __version__
 from reconcile.errors import FolderBusy, OutputError
 
 NAME = "manifest.json"
@@ -142,6 +145,31 @@ def published(out: str | Path) -> list[Path]:
     if not out.is_dir():
         return []
     return sorted(path for path in out.iterdir() if _is_date(path.name) and (path / NAME).is_file())
+
+
+def latest_before(out: Path, business_date: date) -> Path | None:
+    """Return the published run folder of the latest date before `business_date`, null when there is none."""
+    folders = [path for path in published(out) if path.name < business_date.isoformat()]
+    return folders[-1] if folders else None
+
+
+def link_to_previous(out: Path, business_date: date) -> dict[str, str] | None:
+    """Return date, run id and manifest digest of the run before, which chains the runs; null for the first."""
+    folder = latest_before(out, business_date)
+    if folder is None:
+        return None
+    digest = digest_of(folder / NAME).sha256
+    return {"business_date": folder.name, "run_id": read_manifest(folder)["run_id"], "manifest_sha256": digest}
+
+
+def software() -> dict[str, str]:
+    """Return the versions of everything that can change a result."""
+    packages = ("aiohttp", "duckdb", "narwhals", "pandas", "pyarrow")
+    return {
+        "reconcile": __version__,
+        "python": platform.python_version(),
+        **{package: version_of(package) for package in packages},
+    }
 
 
 def write_json(path: Path, document: Any) -> None:

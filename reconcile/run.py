@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 from reconcile import __version__, ledger, limits, manifest, summary
-from reconcile.errors import EmptySide, SettingsError
+from reconcile.errors import EmptySide, InputError, OutputError, SettingsError, TooManyRejects
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
@@ -81,7 +80,13 @@ def pull(
                 **pull_window(settings),
             )
 
-    return asyncio.run(pulled())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(pulled())
+    # A notebook runs a loop already, and a loop cannot be entered twice.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, pulled()).result()
 
 
 def pull_to_file(
@@ -197,10 +202,10 @@ def _finish(
             **head,
             **source,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "software": _software(),
+            "software": manifest.software(),
             "settings": settings.public(),
             "inputs": orders.as_dict(),
-            "previous": _previous(staging),
+            "previous": manifest.link_to_previous(out, business_date),
             "control": figures["control"],
         },
         rows={
@@ -223,13 +228,18 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
         raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
-    report = read_orders_to_parquet(
-        list(settings.orders),
-        staging.folder / "orders.parquet",
-        rejects=kept,
-        **order_keywords(settings),
-        max_rejects=settings.max_rejects,
-    )
+    try:
+        report = read_orders_to_parquet(
+            list(settings.orders),
+            staging.folder / "orders.parquet",
+            rejects=kept,
+            **order_keywords(settings),
+            max_rejects=settings.max_rejects,
+        )
+    except (InputError, OutputError) as error:
+        if not isinstance(error, TooManyRejects):
+            kept.unlink(missing_ok=True)
+        raise
     kept.rename(staging.folder / "rejects.csv")
     _empty_side("orders", report.rows, settings.on_empty_orders)
     return report
@@ -238,7 +248,7 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
 def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
     details = report.as_dict()
     figures = summary.summarize(staging.folder / "items.parquet", details["control_totals"])
-    earlier = _earlier(staging)
+    earlier = manifest.latest_before(staging.out, staging.business_date)
     figures["roll_forward"] = ledger.roll_forward(
         earlier / "breaks.parquet" if earlier else None, staging.folder / "breaks.parquet"
     )
@@ -293,36 +303,10 @@ def _published(out: Path) -> list[ledger.PublishedRun]:
     ]
 
 
-def _earlier(staging: manifest.Staging) -> Path | None:
-    """Return the published folder of the latest earlier date."""
-    folders = [path for path in manifest.published(staging.out) if path.name < staging.business_date.isoformat()]
-    return folders[-1] if folders else None
-
-
-def _previous(staging: manifest.Staging) -> dict[str, Any] | None:
-    earlier = _earlier(staging)
-    if earlier is None:
-        return None
-    return {
-        "business_date": earlier.name,
-        "run_id": manifest.read_manifest(earlier)["run_id"],
-        "manifest_sha256": manifest.digest_of(earlier / manifest.NAME).sha256,
-    }
-
-
 def _verdict(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
     if exceeded:
         return "over_limit"
     return "clean_with_exceptions" if figures["counts"]["breaks"] else "clean"
-
-
-def _software() -> dict[str, str]:
-    packages = ("aiohttp", "duckdb", "narwhals", "pandas", "pyarrow")
-    return {
-        "reconcile": __version__,
-        "python": platform.python_version(),
-        **{package: version_of(package) for package in packages},
-    }
 
 
 def _plain(digest: manifest.FileDigest) -> dict[str, Any]:

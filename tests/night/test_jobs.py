@@ -1,0 +1,112 @@
+"""The jobs, as a scheduler starts them: their own settings, public names only, the exit codes of the command."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import ROOT, SAMPLE
+
+import reconcile
+
+JOBS = ROOT / "jobs"
+Job = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def job(values: dict[str, str], workplace: Path) -> Job:
+    """Run a job in an empty folder with the settings that it ships with; the environment names the sandbox."""
+    (workplace / "exports").mkdir()
+    (workplace / "exports" / "orders-2026-11-20.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
+    environ = {
+        "RECONCILE_API_URL": values["api"],
+        "RECONCILE_CLIENT_ID": values["client_id"],
+        "RECONCILE_CLIENT_SECRET": values["client_secret"],
+    }
+
+    def start(name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(JOBS / name), *words]
+        return subprocess.run(command, env=os.environ | environ | more, capture_output=True, text=True, check=False)
+
+    return start
+
+
+def test_nightly_publishes_and_tells_the_limits_that_are_exceeded(job: Job) -> None:
+    result = job("nightly.py", "--date", "2026-11-20")
+
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == "runs/2026-11-20\n"
+    assert result.stderr.splitlines() == [
+        "2026-11-20: over_limit, 400 payments, 362 order rows, 33 breaks",
+        "over limit: breaks>25: 33 breaks",
+        "over limit: amount>500.00EUR: 1886.53 EUR at stake in breaks",
+        "over limit: currency_mismatch>0: 2 items are currency_mismatch",
+    ]
+
+
+def test_nightly_within_its_limits_ends_with_0(job: Job) -> None:
+    assert job("nightly.py", "--date", "2026-11-20", RECONCILE_FAIL_ON="breaks>33").returncode == 0
+
+
+def test_nightly_ends_as_the_command_does(job: Job) -> None:
+    result = job("nightly.py", "--date", "2026-11-20", RECONCILE_CLIENT_SECRET="wrong")
+
+    assert result.returncode == 4
+    assert "invalid_client" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_adhoc_prints_the_breaks(job: Job) -> None:
+    result = job("adhoc.py", "exports/orders-2026-11-20.csv", "--since", "2026-11-01")
+
+    assert result.returncode == 0, result.stderr
+    assert "amount_mismatch      break" in result.stdout
+    assert "NW-2611-" in result.stdout
+
+
+def test_warehouse_loads_each_date_once_however_often_it_runs(job: Job) -> None:
+    for day in ("2026-11-20", "2026-11-21"):
+        job("nightly.py", "--date", day)
+    first = job("warehouse.py", "--to", "duckdb:warehouse.duckdb", "--to", "parquet:warehouse")
+    again = job("warehouse.py", "--to", "duckdb:warehouse.duckdb", "--to", "parquet:warehouse")
+
+    assert first.returncode == again.returncode == 0, first.stderr + again.stderr
+    for source in ("klarna_items", "read_parquet('warehouse/items/*/*.parquet', hive_partitioning = true)"):
+        with duckdb.connect("warehouse.duckdb", read_only=True) as connection:
+            counts = connection.execute(
+                f"SELECT business_date::TEXT, count(*) FROM {source} GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+        assert [day for day, _ in counts] == ["2026-11-20", "2026-11-21"], source
+        assert all(count == 408 for _, count in counts), source
+
+
+def test_warehouse_takes_the_target_of_its_settings(job: Job) -> None:
+    job("nightly.py", "--date", "2026-11-20")
+    result = job("warehouse.py", "--date", "2026-11-20")
+
+    assert result.returncode == 0, result.stderr
+    assert Path("warehouse.duckdb").is_file()
+
+
+@pytest.mark.parametrize("path", sorted(JOBS.glob("*.py")), ids=lambda path: path.name)
+def test_a_job_is_short_and_uses_public_names_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "reconcile"
+    }
+    imported = {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names
+    }
+
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    assert used <= set(reconcile.__all__)
+    assert not any(name.startswith("reconcile.") for name in imported)
+    assert path.with_suffix(".toml").is_file()

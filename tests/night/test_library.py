@@ -1,0 +1,86 @@
+"""The library in a notebook: the README's example runs, and frames keep their types."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import ROOT, SAMPLE
+
+import reconcile
+from reconcile import manifest
+from reconcile.schema import ITEMS, ORDERS, PAYMENTS
+
+
+@pytest.fixture
+def access(values: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the environment at the sandbox, as a notebook's would be at the API."""
+    monkeypatch.setenv("RECONCILE_CLIENT_ID", values["client_id"])
+    monkeypatch.setenv("RECONCILE_CLIENT_SECRET", values["client_secret"])
+    monkeypatch.setenv("RECONCILE_API_URL", values["api"])
+
+
+@pytest.mark.usefixtures("access")
+async def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->", text, re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    code = compile(example, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    await eval(code, names)
+
+    assert len(names["payments"]) == 400
+    assert names["result"].summary["counts"]["items"] == 408
+    assert names["payments"]["total_amount_with_taxes_cents"].dtype == "int64[pyarrow]"
+
+
+@pytest.mark.usefixtures("access")
+async def test_the_library_finds_the_items_of_the_command(values: dict[str, str], workplace: Path) -> None:
+    payments = await reconcile.pull_payments()
+    orders = reconcile.read_orders(SAMPLE / "orders.csv")
+    night = date(2026, 11, 20)
+    result = reconcile.match_payments(
+        payments, orders, business_date=night, tolerance_cents=2, payment_lag_days=1, order_lag_days=1
+    )
+    settings = reconcile.load_settings(
+        environ={"RECONCILE_API_URL": values["api"], "RECONCILE_ORDERS": str(SAMPLE / "orders.csv")},
+        options={"tolerance_cents": 2, "lag_days": 1},
+    )
+    secrets = reconcile.Secrets(values["client_id"], values["client_secret"])
+    published = reconcile.run_reconciliation(settings, secrets, business_date=night)
+
+    theirs = pd.read_parquet(published.folder / "items.parquet", dtype_backend="pyarrow")
+    pd.testing.assert_frame_equal(result.items.drop(columns="run_id"), theirs.drop(columns="run_id"))
+    breaks = pd.read_parquet(published.folder / "breaks.parquet", dtype_backend="pyarrow")
+    pd.testing.assert_frame_equal(result.breaks.drop(columns="run_id"), breaks.drop(columns="run_id"))
+    for part in ("statuses", "control", "flag_agreement", "aging", "key_profile"):
+        assert result.summary[part] == published.summary[part], part
+    assert [path.name for path in reconcile.published_runs(settings.out)] == ["2026-11-20"]
+    assert manifest.altered_files(published.folder) == []
+
+
+@pytest.mark.usefixtures("access")
+async def test_no_column_of_a_frame_is_a_float_or_an_object() -> None:
+    payments = await reconcile.pull_payments()
+    orders = reconcile.read_orders(SAMPLE / "orders.csv")
+    items = reconcile.match_payments(payments, orders).items
+
+    for frame, schema in ((payments, PAYMENTS), (orders, ORDERS), (items, ITEMS)):
+        assert list(frame.columns) == schema.names
+        assert all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
+        assert [dtype.pyarrow_dtype for dtype in frame.dtypes] == schema.types
+
+
+def test_public_names_can_all_be_had() -> None:
+    for name in reconcile.__all__:
+        assert getattr(reconcile, name) is not None, name
+
+
+def test_a_name_that_is_not_public_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = reconcile.nonsense

@@ -1,0 +1,109 @@
+"""reconcile as a process: start-up, signals, a full disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE
+
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+
+COMMAND = [sys.executable, "-m", "reconcile"]
+
+
+def environ(sandbox: SandboxServer) -> dict[str, str]:
+    return os.environ | {
+        "RECONCILE_CLIENT_ID": sandbox.client_id,
+        "RECONCILE_CLIENT_SECRET": sandbox.client_secret,
+        "RECONCILE_API_URL": sandbox.api_url,
+    }
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from reconcile.cli.main import main
+heavy = {"pandas", "pyarrow", "aiohttp", "duckdb", "numpy", "narwhals", "asyncio", "msgspec"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "[]\n"
+
+
+def test_a_usage_error_exits_with_2() -> None:
+    result = subprocess.run([*COMMAND, "run", "--no-such-option"], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 2
+    assert "No such option" in result.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Signals, workplace: Path) -> None:
+    world = World.load(SAMPLE / "commerce_layer")
+    words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
+    with SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox:
+        process = subprocess.Popen([*COMMAND, *words], env=environ(sandbox), stderr=subprocess.PIPE, text=True)
+        while len(sandbox.requests) < 9 and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(sign)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
+    assert not Path("runs/2026-11-20").exists()
+
+    with SandboxServer(world, limits=None) as sandbox:
+        result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
+    assert "warning: the pull went on from an earlier one" in result.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that holds less than a run folder."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("filled", [0, 40, 80, 110, 120])
+def test_a_full_disk_is_one_clear_error_and_nothing_is_published(
+    sandbox: SandboxServer, workplace: Path, small_disk: Path, filled: int
+) -> None:
+    (small_disk / "filler").write_bytes(os.urandom(filled * 1024))
+    words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20", "--out", str(small_disk / "runs")]
+    result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+
+    assert result.returncode == 5, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert "hint: " in result.stderr
+    assert result.stdout == ""
+    assert [path.name for path in (small_disk / "runs").glob("2*")] == []
+
+
+def test_an_output_folder_that_cannot_be_written_is_told_before_anything_is_sent(workplace: Path) -> None:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+        words = ["run", str(SAMPLE / "orders.csv"), "--out", "/proc/runs"]
+        result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+
+        assert sandbox.requests == []
+    assert result.returncode == 5
+    assert result.stderr.startswith("error: /proc/runs: cannot be ")
+    assert "Traceback" not in result.stderr

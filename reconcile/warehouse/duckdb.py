@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,8 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
             rows[table.name] = _insert(connection, path, run, table)
         _ensure(connection, path, RUNS_NAME, RUNS, RUNS_DESCRIPTION)
         _delete(connection, RUNS_NAME, run.business_date)
-        counts = [run.rows["items.parquet"], run.breaks, run.rows["payments.parquet"], run.rows["orders.parquet"]]
-        values = [run.business_date, run.run_id, run.manifest_sha256, *counts, loaded_at]
-        connection.execute(f"INSERT INTO {RUNS_NAME} VALUES ({', '.join('?' * len(values))})", values)
+        row = run.as_row(loaded_at)
+        connection.execute(f"INSERT INTO {RUNS_NAME} BY NAME SELECT {_named_parameters(row)}", list(row.values()))
         connection.execute("COMMIT")
     return LoadReceipt(without_secrets(url), run.business_date, run.run_id, rows, replaced)
 
@@ -145,19 +144,16 @@ def _delete(connection: duckdb.DuckDBPyConnection, name: str, business_date: dat
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, path: Path, run: RunFolder, table: WarehouseTable) -> int:
-    relation = scan(run.path(table))
-    of_the_run = {"business_date": _literal(run.business_date.isoformat()) + "::DATE", "run_id": _literal(run.run_id)}
-    columns = ", ".join(
-        f'"{field.name}"' if field.name in table.source.names else f"{of_the_run[field.name]} AS {field.name}"
-        for field in table.schema
-    )
-    connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {columns} FROM {relation}")
-    sent = totals(connection, relation, table.source)
-    arrived = totals(
-        connection, f"(FROM {table.name} WHERE business_date = {of_the_run['business_date']})", table.source
-    )
+    connection.execute(f"INSERT INTO {table.name} BY NAME {run.select(table, table.schema)}")
+    of_the_date = f"(FROM {table.name} WHERE business_date = DATE '{run.business_date.isoformat()}')"
+    sent = totals(connection, scan(run.path(table)), table.source)
+    arrived = totals(connection, of_the_date, table.source)
     _compare(path, table.name, sent, arrived)
     return int(arrived[0])
+
+
+def _named_parameters(names: Iterable[str]) -> str:
+    return ", ".join(f"? AS {name}" for name in names)
 
 
 def _compare(path: Path, name: str, sent: Sequence[Any], arrived: Sequence[Any]) -> None:

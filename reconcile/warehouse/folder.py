@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
@@ -38,6 +39,30 @@ class RunFolder:
 
     def path(self, table: WarehouseTable) -> Path:
         return self.folder / table.file
+
+    def select(self, table: WarehouseTable, schema: pa.Schema) -> str:
+        """Return the SQL by which DuckDB reads the columns of `schema`, of the file or of the run, in order."""
+        of_the_run = {
+            "business_date": f"DATE '{self.business_date.isoformat()}'",
+            "run_id": "'" + self.run_id.replace("'", "''") + "'",
+        }
+        columns = (
+            f'"{name}"' if name in table.source.names else f"{of_the_run[name]} AS {name}" for name in schema.names
+        )
+        return f"SELECT {', '.join(columns)} FROM {scan(self.path(table))}"
+
+    def as_row(self, loaded_at: datetime) -> dict[str, Any]:
+        """Return this run as a row of RUNS."""
+        return {
+            "business_date": self.business_date,
+            "run_id": self.run_id,
+            "manifest_sha256": self.manifest_sha256,
+            "items": self.rows["items.parquet"],
+            "breaks": self.breaks,
+            "payments": self.rows["payments.parquet"],
+            "orders": self.rows["orders.parquet"],
+            "loaded_at": loaded_at,
+        }
 
 
 class _Output(msgspec.Struct):

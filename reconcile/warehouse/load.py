@@ -51,5 +51,8 @@ def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> Lo
             f'"{scheme}" needs a package that is not installed: {error.name}',
             hint=f'pip install "reconcile[{extra}]"' if extra else None,
         ) from error
-    receipt: LoadReceipt = sink.load(open_run_folder(Path(folder)), url, loaded_at=loaded_at or datetime.now(UTC))
+    moment = loaded_at or datetime.now(UTC)
+    milliseconds = moment.microsecond // 1000 * 1000  # as precise as every other instant
+    run = open_run_folder(Path(folder))
+    receipt: LoadReceipt = sink.load(run, url, loaded_at=moment.replace(microsecond=milliseconds))
     return receipt

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import WarehouseError
-from reconcile.parquet import scan, write_parquet
+from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
@@ -58,8 +58,10 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
         for swap in swaps:
             _only_ours(swap.place)
         replaced = {table.name: _rows_of(root / table.folder / partition / PART) for table in TABLES}
-        rows = {table.name: _write(run, table, stage / table.folder) for table in TABLES}
-        _write_run(run, loaded_at, stage / RUNS_NAME)
+        with contextlib.closing(duckdb.connect()) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            rows = {table.name: _write(connection, run, table, stage / table.folder) for table in TABLES}
+            _write_run(connection, run, loaded_at, stage / RUNS_NAME)
         _put_in_place(swaps)
     return LoadReceipt(without_secrets(url), run.business_date, run.run_id, rows, replaced)
 
@@ -112,16 +114,12 @@ def _rows_of(place: Path) -> int:
         raise WarehouseError(f"{place}: is not a Parquet file: {error}", hint="move it away, and load again") from error
 
 
-def _write(run: RunFolder, table: WarehouseTable, destination: Path) -> int:
-    columns = [field for field in table.schema if field.name != "business_date"]
-    schema = pa.schema(columns)
-    source = pq.ParquetFile(run.path(table))
-    batches = (_with_run_id(batch, run.run_id, schema) for batch in source.iter_batches())
-    rows = write_parquet(batches, schema, destination)
+def _write(connection: duckdb.DuckDBPyConnection, run: RunFolder, table: WarehouseTable, destination: Path) -> int:
+    schema = _without_date(table.schema)
+    rows = _copy(connection.sql(run.select(table, schema)), schema, destination)
     common = pa.schema([field for field in schema if field.name in table.source.names])
-    with contextlib.closing(duckdb.connect()) as connection:
-        sent = totals(connection, scan(run.path(table)), common)
-        arrived = totals(connection, scan(destination), common)
+    sent = totals(connection, scan(run.path(table)), common)
+    arrived = totals(connection, scan(destination), common)
     if sent != arrived:
         raise WarehouseError(
             f"{destination}: what was written is not what was read: {arrived[0]} rows of {sent[0]}, or other totals",
@@ -130,25 +128,20 @@ def _write(run: RunFolder, table: WarehouseTable, destination: Path) -> int:
     return rows
 
 
-def _with_run_id(batch: pa.RecordBatch, run_id: str, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        batch[field.name] if field.name in batch.schema.names else pa.repeat(run_id, batch.num_rows) for field in schema
-    ]
-    return pa.record_batch(columns, schema=schema)
+def _write_run(connection: duckdb.DuckDBPyConnection, run: RunFolder, loaded_at: datetime, destination: Path) -> None:
+    schema, row = _without_date(RUNS), run.as_row(loaded_at)
+    columns = ", ".join(f"? AS {name}" for name in schema.names)
+    values = [row[name] for name in schema.names]
+    _copy(connection.sql(f"SELECT {columns}", params=values), schema, destination)
 
 
-def _write_run(run: RunFolder, loaded_at: datetime, destination: Path) -> None:
-    values = {
-        "run_id": run.run_id,
-        "manifest_sha256": run.manifest_sha256,
-        "items": run.rows["items.parquet"],
-        "breaks": run.breaks,
-        "payments": run.rows["payments.parquet"],
-        "orders": run.rows["orders.parquet"],
-        "loaded_at": loaded_at,
-    }
-    schema = pa.schema([field for field in RUNS if field.name != "business_date"])
-    write_parquet(pa.Table.from_pylist([values], schema=schema).to_batches(), schema, destination)
+def _copy(relation: duckdb.DuckDBPyRelation, schema: pa.Schema, destination: Path) -> int:
+    batches = relation.to_arrow_reader(ROWS_PER_GROUP)
+    return write_parquet((batch.cast(schema) for batch in batches), schema, destination)
+
+
+def _without_date(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name != "business_date"])
 
 
 def _put_in_place(swaps: list[_Swap]) -> None:
@@ -156,18 +149,29 @@ def _put_in_place(swaps: list[_Swap]) -> None:
         swap.place.parent.mkdir(parents=True, exist_ok=True)
         if swap.place.exists():
             _keep(swap.place, swap.former)
-    done = []
     try:
         for swap in swaps:
-            done.append(swap)
             swap.finished.replace(swap.place)
         for swap in swaps:
             _sync(swap.place.parent)
             _sync(swap.place.parent.parent)
-    except BaseException:
-        for swap in reversed(done):
-            _put_back(swap)
+    except BaseException as error:
+        _put_back(swaps, error)
         raise
+
+
+def _put_back(swaps: list[_Swap], cause: BaseException) -> None:
+    try:
+        for swap in reversed(swaps):
+            if swap.former.exists():
+                swap.former.replace(swap.place)
+            elif not swap.finished.exists():
+                swap.place.unlink(missing_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"{swap.place}: the load failed ({cause}) and could not be taken back ({error.strerror})",
+            hint="tables of this date may be of two runs, see their run_id: load again, it mends this",
+        ) from cause
 
 
 def _keep(place: Path, former: Path) -> None:
@@ -175,13 +179,6 @@ def _keep(place: Path, former: Path) -> None:
         former.hardlink_to(place)
     except OSError:  # some network file systems have no hard links
         shutil.copyfile(place, former)
-
-
-def _put_back(swap: _Swap) -> None:
-    if swap.former.exists():
-        swap.former.replace(swap.place)
-    elif not swap.finished.exists():
-        swap.place.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

@@ -169,6 +169,21 @@ def test_a_copy_that_is_not_its_source_is_taken_back(
     assert _rows(database, "FROM order_totals") == before
 
 
+def test_a_load_that_fails_at_its_last_statement_has_not_happened(
+    publish_run: Any, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_run(publish_run(), f"duckdb:{database}", loaded_at=LOADED_AT)
+    before = [_rows(database, f"FROM {name}") for name in (*_TABLES, "runs")]
+    statements = _statements_of_a_load(monkeypatch)
+    statements.replace = ("COMMIT", " IF THE DISK ALLOWS")
+
+    with pytest.raises(WarehouseError, match="DuckDB refuses the load: Parser Error"):
+        load_run(publish_run(items=2, run_id="run-2"), f"duckdb:{database}")
+
+    assert [_rows(database, f"FROM {name}") for name in (*_TABLES, "runs")] == before
+
+
+@pytest.mark.slow
 def test_nothing_of_a_load_that_fails_at_any_statement_is_visible(
     publish_run: Any, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

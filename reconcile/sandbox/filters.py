@@ -59,11 +59,6 @@ PREDICATES = sorted(
 )
 """Every predicate, longest first, so that `created_at_not_eq` is not read as `created_at_not` and `eq`."""
 
-_KINDS = {
-    "json": {*_NULLS, "jcont"},
-    "boolean": {*_NULLS, *_EQUALS, "true", "false"},
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -76,11 +71,11 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One filter: any of `paths` must satisfy `predicate` with `wanted` (read for the first path's kind)."""
+    """One filter: any of `paths` must satisfy `predicate` with its own entry of `wanted`."""
 
     paths: tuple[Path, ...]
     predicate: str
-    wanted: Any
+    wanted: tuple[Any, ...]
 
 
 def split_predicate(name: str) -> tuple[str, str]:
@@ -94,19 +89,25 @@ def split_predicate(name: str) -> tuple[str, str]:
 def condition(name: str, paths: tuple[Path, ...], predicate: str, text: str) -> Condition:
     """Return the condition with `text` read as what the attributes hold. Refuses a value that is none."""
     for path in paths:
-        allowed = _KINDS.get(path.kind)
-        textual = predicate.removesuffix("_any").removesuffix("_all") in _TEXTUAL
-        if (allowed is not None and predicate not in allowed) or (textual and path.kind != "text"):
-            raise filter_not_allowed(name, why=f"does not apply to a {path.kind}")
-        if predicate in {"true", "false"} and path.kind != "boolean":
+        if not _applies(predicate, path.kind):
             raise filter_not_allowed(name, why=f"does not apply to a {path.kind}")
     if text == "":
         # The engine drops a condition without a value and answers with everything; not documented, so refused here.
         raise filter_not_allowed(name, why="has no value")
     try:
-        return Condition(paths, predicate, _wanted(predicate, paths[0].kind, text))
-    except ValueError as error:
-        raise filter_not_allowed(name, why=f'has the value "{text}", which is not a {paths[0].kind}') from error
+        return Condition(paths, predicate, tuple(_wanted(predicate, path.kind, text) for path in paths))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise filter_not_allowed(name, why=f'has the value "{text}", which it cannot have') from error
+
+
+def _applies(predicate: str, kind: str) -> bool:
+    if predicate in _NULLS:
+        return True
+    if predicate == "jcont" or kind == "json":
+        return predicate == "jcont" and kind == "json"
+    if predicate in {"true", "false"} or kind == "boolean":
+        return kind == "boolean" and predicate in {*_EQUALS, "true", "false"}
+    return kind == "text" or predicate.removesuffix("_any").removesuffix("_all") not in _TEXTUAL
 
 
 def holds(predicate: str, value: Any, wanted: Any) -> bool:
@@ -142,7 +143,7 @@ def _wanted(predicate: str, kind: str, text: str) -> Any:
             raise ValueError(text)
         return text in {"true", "1"}
     if predicate == "jcont":
-        return msgspec.json.decode(text)  # DecodeError is a ValueError
+        return msgspec.json.decode(text)
     if predicate in _LISTS or predicate.endswith(("_any", "_all")):
         return tuple(_one(kind, part) for part in text.split(","))
     return _one(kind, text)

@@ -24,7 +24,7 @@ INSTANTS = ("created_at", "updated_at", "placed_at")
 EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
 
 
-def read_rows(path: Path, defaults: Row) -> list[Row]:
+def read_rows(path: Path) -> list[Row]:
     """Return the flat objects of a JSON array in a file. Raises InputError when it is none."""
     try:
         rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
@@ -42,7 +42,7 @@ def read_rows(path: Path, defaults: Row) -> list[Row]:
             _check_instant(row.get(name), f"{path}: row {number}: {name}")
     if len({row["id"] for row in rows}) != len(rows):
         raise InputError(f"{path}: two rows have the same id")
-    return [{**defaults, "created_at": EPOCH_TEXT, "updated_at": EPOCH_TEXT, **row} for row in rows]
+    return rows
 
 
 def _check_instant(value: object, where: str) -> None:

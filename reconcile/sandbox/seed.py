@@ -21,13 +21,14 @@ from reconcile.errors import InputError
 from reconcile.money import format_amount
 from reconcile.sandbox import times
 from reconcile.sandbox.ids import id_key, id_of
-from reconcile.sandbox.loading import INSTANTS, gateway_rows, loaded, method_rows, read_rows
+from reconcile.sandbox.loading import EPOCH_TEXT, INSTANTS, gateway_rows, loaded, method_rows, read_rows
 from reconcile.sandbox.shop import Shop
 from reconcile.sandbox.table import Table
 
 Row = dict[str, Any]
 
 ORGANIZATION_SLUG = "sandbox"
+_TIMES: Row = {"created_at": EPOCH_TEXT, "updated_at": EPOCH_TEXT}
 _PAYMENT_DEFAULTS: Row = {"payment_methods": [], "metadata": {}, "mismatched_amounts": None}
 _ORDER_DEFAULTS: Row = {"status": "draft", "payment_status": "unpaid", "fulfillment_status": "unfulfilled"}
 
@@ -115,8 +116,8 @@ class World:
 
         Raises InputError when a file is missing or not of that shape.
         """
-        payments = read_rows(Path(folder) / "klarna_payments.json", _PAYMENT_DEFAULTS)
-        orders = read_rows(Path(folder) / "orders.json", _ORDER_DEFAULTS)
+        payments = read_rows(Path(folder) / "klarna_payments.json")
+        orders = read_rows(Path(folder) / "orders.json")
         known = {row["id"] for row in orders}
         for row in payments:
             if row.get("order_id") is not None and row["order_id"] not in known:
@@ -142,13 +143,13 @@ class World:
             dict.fromkeys(row["payment_gateway_id"] for row in payments if row.get("payment_gateway_id"))
         )
         gateway_ids = gateway_ids or [id_of(id_key(seed, "klarna_gateways"), 1)]
-        payments = [{"payment_gateway_id": gateway_ids[0], **_PAYMENT_DEFAULTS, **row} for row in payments]
+        payments = [{"payment_gateway_id": gateway_ids[0], **_PAYMENT_DEFAULTS, **_TIMES, **row} for row in payments]
         payment_table = loaded(payments, "klarna_payments", seed, ("created_at", "updated_at"))
         of_payment = [0, *(order_sequences.get(row.get("order_id"), 0) for row in payments)]
         payment_table.columns["order"] = np.array(of_payment, np.int64)
         return cls(
             payments=payment_table,
-            orders=loaded([{**_ORDER_DEFAULTS, **row} for row in orders], "orders", seed, INSTANTS),
+            orders=loaded([{**_ORDER_DEFAULTS, **_TIMES, **row} for row in orders], "orders", seed, INSTANTS),
             gateways=gateway_rows(gateway_ids, seed),
             methods=method_rows(gateway_ids[0], seed),
             mode=mode,

@@ -99,9 +99,9 @@ class Selections:
         values = self._column(type_, chosen, path)
         if values is None:
             return None
-        wanted = one.wanted
+        wanted = one.wanted[0]
         if path.kind == "id" and one.predicate not in _ABSENCE:
-            wanted = self._sequences(type_, path, one)
+            wanted = self._sequences(type_, path, one.predicate, wanted)
         null = values == (0 if path.kind == "id" else times.NULL)
         if one.predicate in _ABSENCE:
             return np.asarray(null == (wanted is _ABSENCE[one.predicate]))
@@ -125,20 +125,21 @@ class Selections:
             return None if column is None else column[orders]
         return None
 
-    def _sequences(self, type_: str, path: Path, one: Condition) -> Any:
+    def _sequences(self, type_: str, path: Path, predicate: str, wanted: Any) -> Any:
+        """Return the sequences behind the ids in `wanted`; refuses an id that hides none, unless it is sought."""
         table = self.table(TYPES[type_].crossings[path.crossing] if path.crossing else type_)
-        texts = one.wanted if isinstance(one.wanted, tuple) else (one.wanted,)
+        texts = wanted if isinstance(wanted, tuple) else (wanted,)
         found = [table.sequence(text) for text in texts]
-        if one.predicate in {"eq", "in"}:
+        if predicate in {"eq", "in"}:
             sequences = [sequence for sequence in found if sequence is not None]
-            return tuple(sequences) if one.predicate == "in" else (sequences[0] if sequences else -1)
+            return tuple(sequences) if predicate == "in" else (sequences[0] if sequences else -1)
         if None in found:
             # What a real server does with an id that hides nothing is not documented; it cannot be compared.
-            raise filter_not_allowed(f"{path.attribute}_{one.predicate}", why=f'has the value "{texts[0]}", no id')
-        return found[0] if len(found) == 1 else tuple(found)
+            raise filter_not_allowed(f"{path.attribute}_{predicate}", why=f'has the value "{texts[0]}", no id')
+        return tuple(found) if isinstance(wanted, tuple) else found[0]
 
     def _cut(self, type_: str, chosen: Sequences, bound: Condition, *, descending: bool) -> Sequences:
-        sequence = self._sequences(type_, bound.paths[0], bound)
+        sequence = self._sequences(type_, bound.paths[0], bound.predicate, bound.wanted[0])
         after, before = _BOUNDS[bound.predicate]
         rising = chosen[::-1] if descending else chosen
         if after is not None:
@@ -148,16 +149,20 @@ class Selections:
         return rising[::-1] if descending else rising
 
     def _satisfies(self, type_: str, sequence: int, one: Condition) -> bool:
-        return any(holds(one.predicate, *self._operands(type_, sequence, path, one)) for path in one.paths)
+        return any(
+            holds(one.predicate, *self._operands(type_, sequence, path, one.predicate, wanted))
+            for path, wanted in zip(one.paths, one.wanted, strict=True)
+        )
 
-    def _operands(self, type_: str, sequence: int, path: Path, one: Condition) -> tuple[Any, Any]:
+    def _operands(self, type_: str, sequence: int, path: Path, predicate: str, wanted: Any) -> tuple[Any, Any]:
+        """Return a row's value and what is wanted of it, both comparable: ids and instants as numbers."""
         if path.kind in {"id", "time"}:
             column = self._column(type_, np.array([sequence]), path)
             if column is not None:
                 nobody = 0 if path.kind == "id" else times.NULL
                 number = int(column[0])
-                compares = path.kind == "id" and one.predicate not in _ABSENCE
-                wanted = self._sequences(type_, path, one) if compares else one.wanted
+                if path.kind == "id" and predicate not in _ABSENCE:
+                    wanted = self._sequences(type_, path, predicate, wanted)
                 return (None if number == nobody else number), wanted
         row: dict[str, Any] | None = self.table(type_).row(sequence)
         if path.crossing is not None and row is not None:
@@ -165,7 +170,7 @@ class Selections:
         value = None if row is None else row.get(path.attribute)
         if path.kind == "time" and value is not None:
             value = times.from_text(value)
-        return value, one.wanted
+        return value, wanted
 
     def _across(self, row: dict[str, Any], crossing: str) -> dict[str, Any] | None:
         if crossing == "order":

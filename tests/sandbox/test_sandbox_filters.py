@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from reconcile.sandbox.answers import Refusal
-from reconcile.sandbox.filters import Condition, Path, holds, split_predicate
+from reconcile.sandbox.filters import PREDICATES, Condition, Path, holds, split_predicate
 from reconcile.sandbox.query import read_list_query, read_parameters
 from reconcile.sandbox.resources import KLARNA_PAYMENTS, ORDERS
 from reconcile.sandbox.seed import World
@@ -186,7 +186,7 @@ def test_orders_can_be_asked_for_by_their_payment_method() -> None:
 def test_a_change_of_the_world_is_seen_by_the_next_selection() -> None:
     world = World.generate(10)
     selections = Selections(world)
-    condition = Condition((Path("order", "status", "text"),), "eq", "cancelled")
+    condition = Condition((Path("order", "status", "text"),), "eq", ("cancelled",))
     before = selections.select("klarna_payments", (condition,), (("id", False),))
     order = world.order_of(world.payments.row(2))
     assert order is not None
@@ -200,12 +200,44 @@ def test_a_change_of_the_world_is_seen_by_the_next_selection() -> None:
 def test_a_change_of_a_payment_alone_is_seen_too() -> None:
     world = World.generate(10)
     selections = Selections(world)
-    condition = Condition((Path(None, "reference", "text"),), "eq", "R-7")
+    condition = Condition((Path(None, "reference", "text"),), "eq", ("R-7",))
     before = selections.select("klarna_payments", (condition,), (("id", False),))
     world.update(world.payment_ids()[3], reference="R-7")
     after = selections.select("klarna_payments", (condition,), (("id", False),))
 
     assert (before.tolist(), after.tolist()) == ([], [4])
+
+
+NAMES = st.sampled_from(
+    [
+        *("id", "created_at", "reference", "metadata", "order_id", "order_number", "order_placed_at"),
+        *("order_status", "order_metadata", "order_total_amount_cents", "order_customer_email", "nothing"),
+    ]
+)
+VALUES = st.one_of(
+    st.sampled_from([PAYMENTS[7]["id"], PAYMENTS[7]["order_id"], "2025-01-01", "2025-01-01T00:00:00Z,2026-01-01", "7"]),
+    st.sampled_from(["true", "false", "{}", '{"channel": "se"}', "a,b", ",", "-1", "%", "9999-12-31T23:59:59Z"]),
+    st.text(max_size=8),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    names=st.lists(NAMES, min_size=1, max_size=2),
+    predicate=st.sampled_from(PREDICATES),
+    value=VALUES,
+    sort=st.sampled_from(["", "id", "-created_at", "reference", "reference,-id", "x", ","]),
+)
+def test_a_filter_finds_rows_or_is_refused_and_never_breaks(names, predicate, value, sort) -> None:
+    parameters = {"sort": sort, f"filter[q][{'_or_'.join(names)}_{predicate}]": value}
+    try:
+        found = chosen(parameters)
+    except Refusal as refusal:
+        event(refusal.code)
+        return
+    event("answered")
+
+    assert len(found) == len(set(found)) <= 299
 
 
 def test_a_query_string_that_is_no_utf8_is_refused() -> None:

@@ -196,8 +196,9 @@ def test_a_walk_by_id_gt_sees_every_payment_and_counts_down(ask, payment_ids) ->
     assert counts == [60, 35, 10]
 
 
-def test_id_gt_works_with_the_id_of_a_deleted_row(serve) -> None:
-    world = World.generate(20)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_id_gt_works_with_the_id_of_a_deleted_row(serve, loaded) -> None:
+    world = World.of_rows([{"id": f"row{number}"} for number in range(20)], []) if loaded else World.generate(20)
     asker = serve(world)
     ids = world.payment_ids()
     world.delete(ids[4])

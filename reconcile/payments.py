@@ -9,38 +9,47 @@ from __future__ import annotations
 import contextlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.errors import PaymentFileError
 from reconcile.parquet import write_parquet
-from reconcile.schema import PAYMENTS
+from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
-_REQUIRED = [field.name for field in PAYMENTS if not field.nullable]
+_TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
+_NEVER_EMPTY = [field.name for field in PAYMENTS if not field.nullable]
+# Without one of these every verdict would be a guess; any other column that lacks is empty.
+_REQUIRED = [*_NEVER_EMPTY, "reference", "order_id", "order_status", "currency_code"]
 
 
-def copy_payments(source: Path, destination: Path) -> int:
+def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB") -> int:
     """
     Copy the payments of `source` (Parquet or CSV, columns of PAYMENTS) to `destination` and return their number.
 
-    The copy is Parquet, sorted by `payment_id`; a file that is so already is copied byte for byte.
+    The copy is Parquet, sorted by `payment_id`; a file that is so already is copied byte for byte. Columns that the
+    matching can do without may lack and are then empty; columns that PAYMENTS does not have are left behind. Sorting
+    beyond `memory_limit` goes to disk, beside `destination`.
     Raises PaymentFileError when the file is missing, is no such table, or has a payment twice.
     """
     if not source.is_file():
         raise PaymentFileError("there is no such file", path=source, hint=_WRITE_IT)
     try:
+        if source.suffix.lower() != ".csv" and _is_canonical(source):
+            shutil.copyfile(source, destination)
+            return int(pq.read_metadata(destination).num_rows)
         with contextlib.closing(duckdb.connect()) as connection:
-            connection.execute("SET preserve_insertion_order = true")
-            relation = _relation(connection, source)
-            _check_columns(source, relation.columns)
-            connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source)}", {"path": str(source)})
+            connection.execute("SET TimeZone = 'UTC'")  # times without a zone are in UTC
+            connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
+            connection.execute("SET temp_directory = $folder", {"folder": str(destination.parent)})
+            columns = _columns(connection, source)
+            _check_columns(source, columns)
+            connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source, columns)}", {"path": str(source)})
             _check_rows(connection, source)
-            if _is_canonical(connection, source):
-                shutil.copyfile(source, destination)
-                return int(pq.read_metadata(destination).num_rows)
             reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(100_000)
             return write_parquet((_cast(batch) for batch in reader), PAYMENTS, destination)
     except (duckdb.Error, pa.ArrowInvalid) as error:
@@ -48,8 +57,22 @@ def copy_payments(source: Path, destination: Path) -> int:
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
 
 
-def _relation(connection: duckdb.DuckDBPyConnection, source: Path) -> duckdb.DuckDBPyRelation:
-    return connection.sql(f"SELECT * FROM {_scan(source)} LIMIT 0", params={"path": str(source)})
+def _is_canonical(source: Path) -> bool:
+    """Return whether `source` is as a pull writes it: the columns of PAYMENTS, ids strictly ascending."""
+    with pq.ParquetFile(source) as file:
+        if not file.schema_arrow.equals(PAYMENTS):
+            return False
+        last = ""
+        for batch in file.iter_batches(columns=["payment_id"]):
+            ids = batch.column(0)
+            if len(ids) and (ids[0].as_py() <= last or not pc.all(pc.less(ids[:-1], ids[1:])).as_py()):
+                return False
+            last = ids[-1].as_py() if len(ids) else last
+    return True
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, source: Path) -> list[str]:
+    return connection.sql(f"SELECT * FROM {_scan(source)} LIMIT 0", params={"path": str(source)}).columns
 
 
 def _scan(source: Path) -> str:
@@ -58,26 +81,33 @@ def _scan(source: Path) -> str:
     return "read_parquet($path)"
 
 
-def _typed(source: Path) -> str:
-    types = {
-        pa.string(): "TEXT",
-        pa.bool_(): "BOOLEAN",
-        pa.int64(): "BIGINT",
-        PAYMENTS.field("created_at").type: "TIMESTAMPTZ",
-    }
-    columns = ", ".join(f"{field.name}::{types[field.type]} AS {field.name}" for field in PAYMENTS)
-    return f"SELECT {columns} FROM {_scan(source)}"
+def _typed(source: Path, found: list[str]) -> str:
+    return f"SELECT {', '.join(_column(field, field.name in found) for field in PAYMENTS)} FROM {_scan(source)}"
+
+
+def _column(field: pa.Field[Any], there: bool) -> str:
+    name, text = field.name, f"{field.name}::TEXT"
+    if not there:
+        return f"NULL::{_TYPES[field.type]} AS {name}"
+    if field.type == pa.int64():
+        # A cast alone would round: "12.5" is 13 to DuckDB.
+        refuse = f"error('{name} holds ' || {text} || ', which is no whole number of minor units')"
+        return f"""CASE WHEN {name} IS NULL THEN NULL
+            WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN {text}::BIGINT ELSE {refuse} END AS {name}"""
+    return f"{name}::{_TYPES[field.type]} AS {name}"
 
 
 def _check_columns(source: Path, found: list[str]) -> None:
-    missing = [name for name in PAYMENTS.names if name not in found]
+    missing = [name for name in _REQUIRED if name not in found]
+    if not missing and not set(AMOUNT_BASES) & set(found):
+        missing = [AMOUNT_BASES[0]]
     if missing:
         more = f" and {len(missing) - 1} more of the table of payments" if missing[1:] else ""
         raise PaymentFileError(f"has no column {missing[0]}{more}", path=source, column=missing[0], hint=_WRITE_IT)
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
-    for column in _REQUIRED:
+    for column in _NEVER_EMPTY:
         if connection.execute(f"SELECT 1 FROM payments WHERE {column} IS NULL LIMIT 1").fetchall():
             raise PaymentFileError(f"{column} is empty in a row", path=source, column=column, hint=_WRITE_IT)
     twice = connection.execute(
@@ -90,16 +120,6 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
             column="payment_id",
             hint="a payment counts once: join the exports without overlap, or pull again",
         )
-
-
-def _is_canonical(connection: duckdb.DuckDBPyConnection, source: Path) -> bool:
-    if source.suffix.lower() == ".csv" or not pq.read_schema(source).equals(PAYMENTS):
-        return False
-    unsorted = connection.execute(
-        "SELECT 1 FROM (SELECT payment_id, lag(payment_id) OVER (ORDER BY rowid) AS before FROM payments) "
-        "WHERE before > payment_id LIMIT 1"
-    )
-    return not unsorted.fetchall()
 
 
 def _cast(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -195,7 +195,7 @@ def test_check_finds_everything_well(reconcile: Any) -> None:
     assert result.exit_code == 0, result.stdout
     subjects = [line.split()[:2] for line in result.stdout.splitlines()]
     assert subjects == [
-        ["ok", name] for name in ("settings", "credentials", "mode", "access", "clock", "orders", "output")
+        ["ok", name] for name in ("settings", "credentials", "mode", "access", "clock", "orders", "disk")
     ]
 
 

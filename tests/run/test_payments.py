@@ -1,0 +1,99 @@
+"""Payments from a file: what a pull wrote, in Parquet and CSV, and what is no table of payments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from reconcile.errors import PaymentFileError
+from reconcile.payments import copy_payments
+from reconcile.schema import PAYMENTS
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def table(*ids: str, **changes: Any) -> pa.Table:
+    row = dict.fromkeys(PAYMENTS.names) | {"created_at": NOON, "updated_at": NOON, "total_amount_cents": 2**53 + 1}
+    return pa.Table.from_pylist([row | {"payment_id": one} | changes for one in ids], PAYMENTS)
+
+
+def copied(tmp_path: Path, source: pa.Table, name: str = "given.parquet") -> pa.Table:
+    pq.write_table(source, tmp_path / name)
+    copy_payments(tmp_path / name, tmp_path / "payments.parquet")
+    return pq.read_table(tmp_path / "payments.parquet")
+
+
+def test_a_file_as_a_pull_writes_it_is_copied_byte_for_byte(tmp_path: Path) -> None:
+    pq.write_table(table("A", "B", "a"), tmp_path / "given.parquet", compression="gzip")
+    rows = copy_payments(tmp_path / "given.parquet", tmp_path / "payments.parquet")
+
+    assert rows == 3
+    assert (tmp_path / "payments.parquet").read_bytes() == (tmp_path / "given.parquet").read_bytes()
+
+
+def test_rows_in_another_order_are_sorted(tmp_path: Path) -> None:
+    assert copied(tmp_path, table("b", "B", "a")).column("payment_id").to_pylist() == ["B", "a", "b"]
+
+
+def test_other_types_of_the_same_values_are_read_exactly(tmp_path: Path) -> None:
+    given = table("A")
+    loose = pa.table(
+        {
+            name: given[name].cast(pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(field.type) else field.type)
+            for name, field in zip(given.column_names, PAYMENTS, strict=True)
+        }
+    ).append_column("client_token", pa.array(["secret"]))
+    found = copied(tmp_path, loose)
+
+    assert found.schema.equals(PAYMENTS)
+    assert found.equals(given)
+
+
+def test_columns_the_matching_can_do_without_may_lack(tmp_path: Path) -> None:
+    found = copied(tmp_path, table("A").drop_columns(["session_id", "metadata", "order_number", "mode"]))
+
+    assert found.schema.equals(PAYMENTS)
+    assert found.column("mode").to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    "column", ["payment_id", "created_at", "reference", "order_id", "order_status", "currency_code"]
+)
+def test_columns_the_matching_needs_must_be_there(tmp_path: Path, column: str) -> None:
+    with pytest.raises(PaymentFileError, match=f"given.parquet: has no column {column}$"):
+        copied(tmp_path, table("A").drop_columns([column]))
+
+
+def test_one_amount_at_least_must_be_there(tmp_path: Path) -> None:
+    amounts = ["total_amount_cents", "total_amount_with_taxes_cents", "place_total_amount_cents"]
+
+    with pytest.raises(PaymentFileError, match="has no column total_amount_with_taxes_cents"):
+        copied(tmp_path, table("A").drop_columns(amounts))
+
+
+def test_a_payment_counts_once(tmp_path: Path) -> None:
+    with pytest.raises(PaymentFileError, match="payment A is in it more than once"):
+        copied(tmp_path, table("A", "B", "A"))
+
+
+def test_a_payment_without_an_id_is_refused(tmp_path: Path) -> None:
+    loose = table("A").set_column(0, "payment_id", pa.array([None], pa.string()))
+
+    with pytest.raises(PaymentFileError, match="payment_id is empty in a row"):
+        copied(tmp_path, loose)
+
+
+def test_an_amount_that_is_a_fraction_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "given.csv").write_text(
+        "payment_id,created_at,updated_at,reference,order_id,order_status,currency_code,total_amount_cents\n"
+        "A,2026-11-20T12:00:00Z,2026-11-20T12:00:00Z,R1,O1,placed,EUR,12.5\n"
+    )
+
+    with pytest.raises(PaymentFileError, match="cannot be read as payments"):
+        copy_payments(tmp_path / "given.csv", tmp_path / "payments.parquet")

@@ -1,1 +1,18 @@
-"""The API's stand-in: strict, seeded, with faults on demand. Shares no code with the client."""
+"""
+The API's stand-in: strict, seeded, with faults on demand. Shares no code with the client.
+
+Where the vendor's documents are silent, the answer that is harder on a client was chosen:
+
+- `Accept` must name the JSON:API media type; `*/*` is not acceptable. Brackets must be percent-encoded.
+- A filter on `mismatched_amounts`, without a value, with a value of the wrong kind or with an id that never was, is a
+  400; the id of a deleted row can be compared.
+- Instants have microseconds that answers do not show: `created_at_lteq` with a shown time can miss its own row.
+- `page_count` of an empty list is 0. `record_count` shrinks under `id_gt`. Past the last page is an empty page.
+- An included resource whose relationship is not among the sparse fields comes without linkage.
+- `payment_gateway` links to the concrete type, `klarna_gateways`.
+- All requests of one resource are one endpoint to the burst limit. Refused requests count, as do those without a
+  token. A 429 is plain text without `Retry-After`, its headers describe the average even when the burst was hit.
+- A sales channel may do nothing here. Names that are no parameter are ignored without a word.
+
+Not served: creating and deleting payments, exports, event stores, versions.
+"""

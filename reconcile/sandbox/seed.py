@@ -74,13 +74,18 @@ class World:
         *,
         seed: int = 1,
         mode: str = "live",
+        busiest_day_share: float = 0.0,
         canary: str | None = None,
         now: Callable[[], int] | None = None,
     ) -> World:
-        """Return a world of `payments` generated payments; a million take less than a second."""
+        """
+        Return a world of `payments` generated payments; a million take less than a second.
+
+        `busiest_day_share` (below 1) puts at least that share of them on one day.
+        """
         if payments < 1:
             raise ValueError("a generated world has at least one payment")
-        shop = Shop(payments, seed)
+        shop = Shop(payments, seed, busiest_day_share=busiest_day_share)
         payment_columns = {"created_at": shop.created_at, "updated_at": shop.updated_at, "order": shop.order_of}
         order_columns = {
             "created_at": shop.order_created_at,

@@ -5,12 +5,13 @@ A sandbox that runs: own thread, own event loop, a port of its own. For tests, t
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from reconcile.sandbox.app import make_app
 from reconcile.sandbox.faults import Faults
@@ -120,6 +121,7 @@ class SandboxServer:
         runner = web.AppRunner(
             self._app,
             access_log=None,
+            logger=_logger(),
             handler_cancellation=True,  # a stalled answer ends when its client goes
             shutdown_timeout=0.1,
         )
@@ -132,3 +134,15 @@ class SandboxServer:
             await self._stop.wait()
         finally:
             await runner.cleanup()
+
+
+def _logger() -> logging.Logger:
+    """Return a log of our own mistakes: a request that is no HTTP is the sender's, and answered with 400."""
+    logger = logging.getLogger("reconcile.sandbox")
+    if not logger.filters:
+        logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], http_exceptions.HttpProcessingError))

@@ -37,6 +37,9 @@ _NEW_YEARS = tuple(
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * _SECOND for year in range(OPENED.year + 1, CLOSED.year + 1)
 )
 
+_BUSIEST_DAY = 515
+"""Black Friday of 2025, counted in days from OPENED."""
+
 REOPENED_SHARE = 0.07
 IMPORTED_SHARE = 0.015
 DETACHED_SHARE = 0.002
@@ -86,11 +89,12 @@ class Shop:
     """
     `payments` payments and their orders.
 
+    `busiest_day_share` is the least share of payments created on one day, below 1: a sale, an import.
     Arrays are indexed by sequence, from 1 (index 0 is nobody): `order_of` holds order sequences (0 is none),
     instants are microseconds since 1970.
     """
 
-    def __init__(self, payments: int, seed: int) -> None:
+    def __init__(self, payments: int, seed: int, *, busiest_day_share: float = 0.0) -> None:
         self.payment_count = payments
         self.payment_key = id_key(seed, "klarna_payments")
         self.order_key = id_key(seed, "orders")
@@ -106,12 +110,12 @@ class Shop:
         detached = _shares(seed, "detached", payments) < DETACHED_SHARE
         self.order_of: Sequences = np.where(detached, 0, order_of)
 
-        self._lay_out_time(seed, order_of)
+        self._lay_out_time(seed, order_of, busiest_day_share)
 
-    def _lay_out_time(self, seed: int, order_of: Sequences) -> None:
+    def _lay_out_time(self, seed: int, order_of: Sequences, busiest_day_share: float) -> None:
         payments, orders = self.payment_count, self.order_count
         closed = int(CLOSED.timestamp()) * _SECOND
-        created = _rhythm(seed, payments)
+        created = _rhythm(seed, payments, busiest_day_share)
         imported = _shares(seed, "imported", orders) < IMPORTED_SHARE
         moved = (imported * _shares(seed, "moved", orders) * 60 * _DAY).astype(np.int64)
         opened = int(OPENED.timestamp()) * _SECOND
@@ -258,7 +262,7 @@ def _shares(seed: int, stream: str, count: int) -> npt.NDArray[np.float64]:
     return (state >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
-def _rhythm(seed: int, payments: int) -> Instants:
+def _rhythm(seed: int, payments: int, busiest_day_share: float) -> Instants:
     """Return when each payment was created, by sequence: spread over the span as a shop's days and years go."""
     opened, closed = int(OPENED.timestamp()) * _SECOND, int(CLOSED.timestamp()) * _SECOND
     hours = np.arange((closed - opened) // _HOUR)
@@ -269,6 +273,9 @@ def _rhythm(seed: int, payments: int) -> Instants:
     weight *= 1 + 0.5 * hours / hours[-1]
     weight *= np.where((year_day > 325) & (year_day < 358), 1.8, 1.0)
     weight *= np.where((year_day > 329) & (year_day < 334), 2.5, 1.0)
+    busiest = days == _BUSIEST_DAY
+    share = max(busiest_day_share, float(weight[busiest].sum() / weight.sum()))
+    weight[busiest] *= share / (1 - share) * weight[~busiest].sum() / weight[busiest].sum()
     cumulated = np.concatenate([[0.0], np.cumsum(weight)])
     place = (np.arange(payments + 1) - _shares(seed, "created", payments)) / max(payments, 1)
     instants = np.interp(np.clip(place, 0, 1) * cumulated[-1], cumulated, np.arange(len(cumulated)) * float(_HOUR))

@@ -46,6 +46,16 @@ def test_a_generated_world_has_what_reconciling_must_cope_with() -> None:
 ORDER_STATUSES_BEFORE_PLACING = {"pending", "draft", "placing", "editing"}
 
 
+def test_half_of_all_payments_can_fall_on_one_day() -> None:
+    world = World.generate(2000, busiest_day_share=0.5)
+    days = Counter(str(world.payments.row(sequence)["created_at"])[:10] for sequence in range(1, 2001))
+    ordinary = Counter(row["created_at"][:10] for row in rows_of(World.generate(2000))[0])
+
+    assert days.most_common(1)[0][0] == "2025-11-28"
+    assert 900 < days["2025-11-28"] < 1050
+    assert ordinary.most_common(1)[0][1] < 100
+
+
 def test_an_orders_amounts_add_up() -> None:
     for row in rows_of(World.generate(500))[1]:
         total = row["subtotal_amount_cents"] + row["shipping_amount_cents"] + row["discount_amount_cents"]

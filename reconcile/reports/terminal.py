@@ -20,7 +20,11 @@ from reconcile.money import format_amount
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
-_VERDICTS = {"clean": ("Clean: ", _GREEN), "breaks": ("", _YELLOW), "over_limit": ("Over limit: ", _RED)}
+_VERDICTS = {
+    "clean": ("Clean: ", _GREEN),
+    "clean_with_exceptions": ("Clean with exceptions: ", _YELLOW),
+    "over_limit": ("Over limit: ", _RED),
+}
 _KEEP = "\u00a0"  # a blank at which no line is broken; written as a plain one
 
 

@@ -49,7 +49,7 @@ def summary() -> dict[str, Any]:
         "organization": "the-shop",
         "mode": "live",
         "amount_basis": "total_amount_with_taxes_cents",
-        "verdict": "breaks",
+        "verdict": "clean_with_exceptions",
         "counts": {"payments": 1401, "orders": 1393, "rejects": 2, "items": 1402, "breaks": 13},
         "statuses": [
             _status(
@@ -89,7 +89,7 @@ def summary() -> dict[str, Any]:
 
 
 WIDE = """\
-13 breaks in 1,402 items, at stake EUR 0.04, SEK 456.00
+Clean with exceptions: 13 breaks in 1,402 items, at stake EUR 0.04, SEK 456.00
 2026-11-22 · the-shop · live · total_amount_with_taxes_cents · run 20261122-ab12cd
 
 Status           Kind   Currency  Items      Payments        Orders  Difference
@@ -141,7 +141,7 @@ def test_what_is_too_wide_is_written_one_below_the_other(summary: dict[str, Any]
     written = summary_table(summary, width=40, colour=False)
 
     assert NARROW in written
-    assert "13 breaks in 1,402 items, at stake\nEUR 0.04, SEK 456.00\n" in written
+    assert "13 breaks in\n1,402 items, at stake EUR 0.04,\nSEK 456.00\n" in written
     assert "The API says    We find: differs  agrees\n" in written
 
 
@@ -171,7 +171,7 @@ def test_colour_only_adds_to_the_words(summary: dict[str, Any], width: int) -> N
     ("verdict", "breaks", "items", "expected"),
     [
         ("clean", 0, 1, "Clean: no breaks in 1 item"),
-        ("breaks", 1, 2, "1 break in 2 items"),
+        ("clean_with_exceptions", 1, 2, "Clean with exceptions: 1 break in 2 items"),
         ("over_limit", 1500, 20000, "Over limit: 1,500 breaks in 20,000 items"),
         ("unheard_of", 0, 0, "unheard_of: no breaks in 0 items"),
     ],
@@ -187,12 +187,13 @@ def test_the_first_line_is_the_verdict(
 
 def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) -> None:
     summary |= {"statuses": [], "control": {"payments": [], "orders": []}, "organization": None, "mode": None}
+    summary["verdict"] = "clean"
     summary["counts"] = dict.fromkeys(summary["counts"], 0)
     summary["flag_agreement"] = dict.fromkeys(summary["flag_agreement"], 0)
     del summary["aging"]
 
     assert summary_table(summary, width=80, colour=False) == (
-        "no breaks in 0 items\n"
+        "Clean: no breaks in 0 items\n"
         "2026-11-22 · total_amount_with_taxes_cents · run 20261122-ab12cd\n\n"
         "Status  Kind  Currency  Items  Payments  Orders  Difference\n\n"
         "Side         Currency  Rows  Amount\n"

@@ -1,9 +1,11 @@
 """
-Kills loads at every step, for `test_load_killed.py`: `python killed_loads.py FORMER NEXT URL` prints what was found.
+Kills loads at every step, for `test_load_killed.py`: `python killed_loads.py kill FORMER NEXT URL` prints what was met.
 
 Each load runs in a child of its own, forked before this process has a thread, and ends with SIGKILL: no handler, no
 `finally`, no rollback runs. After each kill another child reads the warehouse, loads NEXT again, reads it again, and
 brings FORMER back. One JSON line per kill: `{"met": [...], "mended": [...]}`, the runs met in each table.
+
+`fill` instead of `kill` lets no file grow beyond a size, as a full disk does, and adds the `error`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -20,12 +23,13 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from reconcile.errors import WarehouseError
 from reconcile.warehouse.load import load_run
 
 CHANGES = ((Path, "mkdir"), (Path, "replace"), (Path, "rename"), (Path, "hardlink_to"), (os, "fsync"))
 
 
-def main(former: Path, following: Path, url: str) -> None:
+def main(way: str, former: Path, following: Path, url: str) -> None:
     kind, _, path = url.partition(":")
     read = _read_duckdb if kind == "duckdb" else _read_parquet
 
@@ -37,6 +41,13 @@ def main(former: Path, following: Path, url: str) -> None:
         return {"met": met, "mended": mended}
 
     _in_child(lambda: load_run(former, url) and None)
+    if way == "fill":
+        for size in (0, 1, 1000):
+            error = _in_child(lambda size=size: _error_within(size, lambda: load_run(following, url)))
+            _in_child(lambda size=size: _error_within(size, lambda: load_run(following, f"{url}.{size}")))
+            made_anew = _in_child(lambda size=size: load_run(following, f"{url}.{size}") and read(f"{path}.{size}"))
+            print(json.dumps({"error": error, "made_anew": made_anew, **_in_child(look_and_mend)}), flush=True)
+        return
     step = 0
     while _killed_at(step, lambda: load_run(following, url)):
         print(json.dumps(_in_child(look_and_mend)), flush=True)
@@ -59,6 +70,16 @@ def _killed_at(step: int, load: Callable[[], object]) -> bool:
     if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
         sys.exit("the load failed by itself")
     return os.WIFSIGNALED(status)
+
+
+def _error_within(size: int, load: Callable[[], object]) -> str | None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        load()
+    except WarehouseError as error:
+        return error.message
+    return None
 
 
 def _count_changes(counted: Callable[[], None]) -> None:
@@ -127,4 +148,4 @@ def _read_parquet(path: str) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

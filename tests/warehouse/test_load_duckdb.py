@@ -47,7 +47,8 @@ def test_every_column_arrives_exactly(publish_run: Any, database: Path) -> None:
 
 
 def test_a_load_replaces_the_rows_of_its_date_and_of_no_other(publish_run: Any, database: Path) -> None:
-    load_run(publish_run(business_date=date(2026, 11, 21), run_id="run-0", items=4), f"duckdb:{database}")
+    for day in (21, 23):
+        load_run(publish_run(business_date=date(2026, 11, day), run_id="run-0", items=4), f"duckdb:{database}")
     load_run(publish_run(items=5), f"duckdb:{database}")
     load_run(publish_run(items=2, run_id="run-2"), f"duckdb:{database}")
 
@@ -56,6 +57,7 @@ def test_a_load_replaces_the_rows_of_its_date_and_of_no_other(publish_run: Any, 
         assert _rows(database, query) == [
             (date(2026, 11, 21), "run-0", rows[0]),
             (date(2026, 11, 22), "run-2", rows[1]),
+            (date(2026, 11, 23), "run-0", rows[0]),
         ]
 
 

@@ -8,7 +8,7 @@ Knows what every column of ORDERS means. Does not know where the cells come from
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -49,6 +49,7 @@ def order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, *, source_fi
     nothing = pa.nulls(count, pa.string())
     codes, exponents, found_currency = _currencies(raw.cells.get("currency"), count, form.currency)
     amounts, found_amount = _amounts(raw, codes, exponents, columns, form)
+    found_amount |= _empty(raw.cells["amount"], found_currency)
     days, found_date = _dates(raw.cells.get("ordered_on", nothing))
     found = {
         "amount": (raw.cells["amount"], found_amount),
@@ -132,6 +133,11 @@ def _amounts(
     )
     as_number, more = read_decimals(texts, codes, pc.if_else(raw.literal, exponents, None), decimal=".", thousands=None)
     return pc.coalesce(as_number, as_text), reasons | more
+
+
+def _empty(texts: Column, rows: Iterable[int]) -> dict[int, str]:
+    """Return the reason for those of `rows` that have no amount: that much is known without a currency."""
+    return {row: "is empty" for row in rows if not (texts[row].as_py() or "").strip()}
 
 
 def _dates(texts: Column) -> tuple[Column, dict[int, str]]:

@@ -28,19 +28,20 @@ class TextBlocks:
     """
     Iterates the blocks of `stream`: bytes, each of them whole UTF-8 characters, no byte-order mark.
 
+    A block is `block_bytes` of the stream (at least 4: a byte-order mark), by default BLOCK_BYTES.
     `encoding` is the one declared (None: by byte-order mark, else UTF-8), and the one found once iteration has begun.
     Raises OrderFileError naming byte and line at the first byte that is not text in that encoding, and at a NUL.
     """
 
     def __init__(
-        self, stream: Readable, *, path: str, encoding: str | None = None, block_bytes: int = BLOCK_BYTES
+        self, stream: Readable, *, path: str, encoding: str | None = None, block_bytes: int | None = None
     ) -> None:
         self._stream = stream
         self._path = path
-        self._block_bytes = block_bytes
+        self._block_bytes = block_bytes or BLOCK_BYTES
         self._lines_before = 0
         self._bytes_before = 0
-        first = stream.read(block_bytes)
+        first = stream.read(self._block_bytes)
         self._first: bytes | None = first
         self._declared = encoding is not None
         self.encoding = encoding or next((name for mark, name in _MARKS if first.startswith(mark)), "utf-8")

@@ -1,0 +1,220 @@
+"""A row that cannot be read is told by file, line, column, value and reason; never lost, never half-read."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import reconcile
+from reconcile.errors import OutputError, TooManyRejects
+from reconcile.orders.read import read_orders_to_parquet
+from reconcile.orders.rejects import guarded
+from reconcile.schema import ORDERS, REJECTS
+
+HEADER = "Ref;Betrag;Currency;Order Date\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "reason"),
+    [
+        ("R1;;EUR;", "Betrag", "", "is empty"),
+        ("R1;NaN;EUR;", "Betrag", "NaN", "is not an amount in EUR"),
+        ("R1;1e3;EUR;", "Betrag", "1e3", "is not an amount in EUR"),
+        ("R1;12,3O;EUR;", "Betrag", "12,3O", "is not an amount in EUR"),
+        ("R1;1.000;EUR;", "Betrag", "1.000", "has more decimals than EUR, which has 2"),
+        ("R1;1.5;JPY;", "Betrag", "1.5", "has more decimals than JPY, which has 0"),
+        ("R1;1;EURO;", "Currency", "EURO", "is not an ISO 4217 currency code"),
+        ("R1;1;;", "Currency", "", "is empty"),
+        ("R1;1;EUR;31.12.2026", "Order Date", "31.12.2026", "is not an ISO date (YYYY-MM-DD)"),
+        ("R1;1;EUR;2026-02-30", "Order Date", "2026-02-30", "is not an ISO date (YYYY-MM-DD)"),
+        ("R1;1;EUR;2026-01-02x", "Order Date", "2026-01-02x", "is not an ISO date (YYYY-MM-DD)"),
+        ("R1;1;EUR", "", "R1;1;EUR", "has 3 cells, the header has 4"),
+        ("R1;1;EUR;;", "", "R1;1;EUR;;", "has 5 cells, the header has 4"),
+        ("R1", "", "R1", "has 1 cell, the header has 4"),
+        ('"R1"x;1;EUR;', "", "R1x;1;EUR;", "has text after a closing quote"),
+        (' "R1";1;EUR;', "", ' "R1";1;EUR;', "has a blank before an opening quote"),
+        ("R1; ;EUR;", "Betrag", " ", "is empty"),
+    ],
+)
+def test_one_bad_cell_is_one_line_of_rejects(read: Any, row: str, column: str, value: str, reason: str) -> None:
+    outcome = read(f"{HEADER}A;1;EUR;\n{row}\nB;2;EUR;\n", amount_column="Betrag")
+
+    assert outcome.reasons == [("3", column, value, reason)]
+    assert outcome.columns("reference", "source_line") == [("A", 2), ("B", 4)]
+    assert outcome.report.rejects == 1
+
+
+def test_every_bad_cell_of_a_row_is_told_and_the_row_counted_once(read: Any) -> None:
+    outcome = read(f"{HEADER}R1;x;EUR;y\nR2;;ZZZ;z\n", amount_column="Betrag")
+
+    assert [reason[:2] for reason in outcome.reasons] == [
+        ("2", "Betrag"),
+        ("2", "Order Date"),
+        ("3", "Betrag"),
+        ("3", "Currency"),
+        ("3", "Order Date"),
+    ]
+    assert outcome.report.rejects == 2
+
+
+def test_rejects_of_a_row_over_several_lines_name_its_first(read: Any) -> None:
+    outcome = read('reference,amount,currency\n"a\n\nb",1,EUR\n"c\nd",x,EUR\n')
+
+    assert outcome.reasons == [("5", "amount", "x", "is not an amount in EUR")]
+
+
+def test_a_footer_without_an_amount_is_a_reject_and_a_blank_row_is_none(read: Any) -> None:
+    outcome = read(f"{HEADER}A;1;EUR;\n;;;\n; ; ;\nTotal;;;\n;;;\n", amount_column="Betrag")
+
+    assert outcome.reasons == [("5", "Betrag", "", "is empty"), ("5", "Currency", "", "is empty")]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-01-02", date(2026, 1, 2)),
+        (" 2026-01-02 ", date(2026, 1, 2)),
+        ("2026-01-02T23:59:59.999Z", date(2026, 1, 2)),
+        ("2026-01-02 23:59", date(2026, 1, 2)),
+        ("2026-01-02T00:00:00+09:00", date(2026, 1, 2)),
+        ("", None),
+        ("  ", None),
+    ],
+)
+def test_dates_are_iso_dates_or_the_date_of_an_iso_time(read: Any, text: str, day: date | None) -> None:
+    assert read(f"{HEADER}R1;1;EUR;{text}\n", amount_column="Betrag").columns("ordered_on") == [(day,)]
+
+
+def test_keys_are_clean_and_what_was_read_is_kept(read: Any) -> None:
+    content = "reference,amount,currency,order_number,id\n\u2003e\u0301\u00a0, 1 ,EUR, 007 ,\n"
+
+    names = ("reference", "reference_raw", "amount_raw", "order_number", "order_id")
+    assert read(content).columns(*names) == [("é", "\u2003e\u0301\u00a0", " 1 ", "007", None)]
+
+
+def test_rejects_file_has_its_columns_also_without_rejects(tmp_path: Path) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_text("reference,amount,currency\nR1,1,EUR\n")
+
+    read_orders_to_parquet(source, tmp_path / "o.parquet", rejects=tmp_path / "r.csv")
+
+    assert (tmp_path / "r.csv").read_bytes() == b"source_file,source_line,column,value,reason\n"
+    assert REJECTS.names == ["source_file", "source_line", "column", "value", "reason"]
+
+
+def test_too_many_rejects_are_all_written_before_the_run_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("reference,amount,currency\n" + "R,x,EUR\n" * 3)
+    Path("b.csv").write_text("reference,amount,currency\nR,,EUR\nR,1,EUR\n")
+
+    with pytest.raises(TooManyRejects) as caught:
+        read_orders_to_parquet(["a.csv", "b.csv"], Path("o.parquet"), rejects=Path("r.csv"), max_rejects=3)
+
+    assert str(caught.value) == (
+        "orders: 4 rows cannot be read, 3 allowed\n"
+        '  a.csv:2: amount "x" is not an amount in EUR\n'
+        '  a.csv:3: amount "x" is not an amount in EUR\n'
+        '  a.csv:4: amount "x" is not an amount in EUR'
+    )
+    assert caught.value.hint == "fix the cells (all are in r.csv), or set the rows aside with --max-rejects 4"
+    assert (caught.value.rejects, caught.value.rejects_path) == (4, Path("r.csv"))
+    with Path("r.csv").open(newline="") as text:
+        assert [(row["source_file"], row["source_line"]) for row in csv.DictReader(text)] == [
+            ("a.csv", "2"),
+            ("a.csv", "3"),
+            ("a.csv", "4"),
+            ("b.csv", "2"),
+        ]
+    assert not Path("o.parquet").exists()
+
+
+def test_as_many_rejects_as_allowed_are_set_aside(tmp_path: Path) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_text("reference,amount,currency\nR1,x,EUR\nR2,1,EUR\n")
+
+    report = read_orders_to_parquet(source, tmp_path / "o.parquet", rejects=tmp_path / "r.csv", max_rejects=1)
+
+    assert (report.rows, report.rejects) == (1, 1)
+    assert pq.read_table(tmp_path / "o.parquet")["reference"].to_pylist() == ["R2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+cmd", "'+cmd"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("-", "'-"),
+        ("-12.30", "-12.30"),
+        ("+1,5", "+1,5"),
+        ("R1", "R1"),
+        ("", ""),
+    ],
+)
+def test_no_cell_of_rejects_is_run_as_a_formula(text: str, written: str) -> None:
+    assert guarded(text) == written
+
+
+def test_a_giant_cell_is_shortened_in_rejects(read: Any) -> None:
+    (reject,) = read("reference,amount,currency\nR1," + "x" * 100_000 + ",EUR\n").rejects
+
+    assert len(reject["value"]) == 500
+    assert reject["value"].endswith("…")
+
+
+@pytest.mark.parametrize("place", ["missing/o.parquet", "file/o.parquet"])
+def test_an_output_that_cannot_be_written_is_an_output_error(tmp_path: Path, place: str) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_text("reference,amount,currency\nR1,1,EUR\n")
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        read_orders_to_parquet(source, tmp_path / place, rejects=tmp_path / "r.csv")
+
+    assert caught.value.hint
+    assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_frame_has_the_columns_of_orders_with_arrow_types(tmp_path: Path) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_text("reference,amount,currency\n007,1.5,EUR\n")
+
+    frame = reconcile.read_orders(str(source))
+    empty = reconcile.read_orders(source, max_rejects=1, amount_column="reference", currency="JPY").iloc[:0]
+
+    assert list(frame.columns) == ORDERS.names
+    assert [kind.pyarrow_dtype for kind in frame.dtypes] == ORDERS.types
+    assert frame["amount_cents"].tolist() == [150]
+    assert list(empty.dtypes) == list(frame.dtypes)
+
+
+def test_a_frames_rejects_are_written_where_asked(tmp_path: Path) -> None:
+    source, rejects = tmp_path / "orders.csv", tmp_path / "r.csv"
+    source.write_text("reference,amount,currency\nR1,x,EUR\n")
+
+    with pytest.raises(TooManyRejects) as caught:
+        reconcile.read_orders(source, rejects=rejects)
+    with pytest.raises(TooManyRejects) as without:
+        reconcile.read_orders(source)
+
+    assert "is not an amount in EUR" in rejects.read_text()
+    assert caught.value.rejects_path == rejects
+    assert without.value.hint == "fix the cells, or set the rows aside with --max-rejects 1"
+
+
+def test_rows_come_in_file_order_whatever_block_is_done_first(
+    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.orders.text.BLOCK_BYTES", 64)
+    rows = [f"R{n},{n},EUR" if n % 7 else f'"R{n}",x,EUR' for n in range(500)]
+
+    outcome = read("reference,amount,currency\n" + "\n".join(rows))
+
+    assert outcome.columns("reference", "source_line") == [(f"R{n}", n + 2) for n in range(500) if n % 7]
+    assert [int(reason[0]) for reason in outcome.reasons] == [n + 2 for n in range(500) if n % 7 == 0]

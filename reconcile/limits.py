@@ -94,7 +94,9 @@ def _in_words(limit: Limit, found: Decimal) -> str:
         return f"{format_amount(int(found), limit.currency_code)} {limit.currency_code} at stake in {what}"
     if limit.measure == "percent":
         return f"{found:.3f} % of the items are {what}"
-    return f"{found} {what}" if limit.status is None else f"{found} items are {what}"
+    if limit.status is None:
+        return f"{found} break{'' if found == 1 else 's'}"
+    return f"{found} item{' is' if found == 1 else 's are'} {what}"
 
 
 def _unreadable(text: str) -> SettingsError:

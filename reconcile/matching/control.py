@@ -75,23 +75,33 @@ _IDENTITY = {
 }
 
 
-def side_facts(raw: duckdb.DuckDBPyRelation, clean: duckdb.DuckDBPyRelation, side: str, path: str) -> SideFacts:
+def side_facts(
+    raw: duckdb.DuckDBPyRelation,
+    clean: duckdb.DuckDBPyRelation,
+    side: str,
+    path: str,
+    *,
+    are_summed: bool = False,
+) -> SideFacts:
     """
     Measure one side before matching: `raw` as it was opened, `clean` with its keys cleaned.
 
     Raises PaymentFileError or OrderFileError for what no proof is possible with: a payment without id or creation date,
-    a payment id that comes twice, an amount of 2**62 minor units or more.
+    a payment id that comes twice, an amount of 2**62 minor units or more (where rows `are_summed`: all together).
     """
     x = side[0]
     nulls = ", ".join(f"count(*) FILTER ({_raw_key(x, key)} IS NULL) AS null_{key}" for key in KEYS)
     usable = ", ".join(f"count({x}_{key}) AS usable_{key}" for key in KEYS)
     no_identity = "p_id IS NULL OR p_created_at IS NULL" if x == "p" else "false"
     query = f"""{x}_currency AS currency_code, count(*) AS n_rows, coalesce(sum({x}_amount), 0) AS amount_cents,
-        max({x}_amount) AS most, min({x}_amount) AS least, sum({_IDENTITY[side]}) AS identity,
+        max({x}_amount) AS most, min({x}_amount) AS least, sum(abs({x}_amount::HUGEINT)) AS magnitude,
+        sum({_IDENTITY[side]}) AS identity,
         count(*) FILTER ({no_identity}) AS unknown, {usable}"""
     found = _dicts(clean.aggregate(query, "currency_code"))
     (key_nulls,) = _dicts(raw.aggregate(nulls))
     _refuse(found, clean, side, path)
+    if are_summed and sum(int(line["magnitude"] or 0) for line in found) >= AMOUNT_LIMIT:
+        raise OrderFileError("the amounts are too large to be summed: 2**62 minor units or more together", path=path)
     rows = sum(line["n_rows"] for line in found)
     keys = []
     for key in KEYS:

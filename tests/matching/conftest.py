@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matching_world import Match, MatchFiles, match_arrow, match_pandas
+from matching_world import Match, MatchFiles, match_arrow, match_large, match_pandas
 
 
 @pytest.fixture(params=["pandas", "duckdb"])
@@ -15,6 +15,6 @@ def match(request: pytest.FixtureRequest, tmp_path: Path) -> Match:
 
 
 @pytest.fixture(scope="session")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Match, Match]:
-    """Frames in memory, and DuckDB on files."""
-    return match_arrow, MatchFiles(tmp_path_factory.mktemp("duckdb"))
+def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[Match, ...]:
+    """Frames in memory, the same on DuckDB, and DuckDB on files."""
+    return match_arrow, match_large, MatchFiles(tmp_path_factory.mktemp("duckdb"))

@@ -75,6 +75,10 @@ def match_arrow(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[
     return result.items, result.report
 
 
+def match_large(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
+    return match_arrow(payments, orders, engine="duckdb", **settings)
+
+
 class MatchFiles:
     """Match on DuckDB, by way of files in one folder."""
 

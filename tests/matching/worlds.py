@@ -14,7 +14,7 @@ from reconcile.matching.policy import MatchPolicy, Tolerance
 keys = st.sampled_from([None, "", " ", "A", "A ", "B", "C", "é", "e\u0301", "\u00a0D"])
 ids = st.sampled_from([None, "x", "y", "z"])
 currencies = st.sampled_from(["EUR", "EUR", "EUR", "JPY", None])
-cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**60, 2**60 + 1])
+cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**58, 2**58 + 1])
 days = st.integers(0, 3).map(lambda day: date(2026, 3, 30) + timedelta(days=day))
 moments = days.map(lambda day: datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
 

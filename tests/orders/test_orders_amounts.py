@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconcile.money import EXPONENTS, AmountError, parse_amount, parse_cents
@@ -41,6 +41,11 @@ def verdict(parse: Callable[..., int], *args: str, **declared: Any) -> tuple[int
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(TEXTS, CODES), max_size=8), SEPARATORS)
+@example([(text, "EUR") for text in (".5", "5.", ".", "-.5", "+5.", "", "-", "5.5.5", "0x1", "9" * 19)], (".", None))
+@example([(text, "EUR") for text in ("1,234", "1,23", ",123", "1,234.", "-1,234.5", "1234,567", "1,234,5")], (".", ","))
+@example(
+    [(text, "KWD") for text in (".500", "1.500", "1.5001", "9223372036854775.807", "9223372036854775.808")], (".", None)
+)
 def test_a_column_of_decimals_is_what_money_reads_one_by_one(
     cells: list[tuple[str, str]], separators: tuple[str, str | None]
 ) -> None:

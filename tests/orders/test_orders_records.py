@@ -62,6 +62,7 @@ def cut_up(text: bytes, pieces: Iterable[bytes], dialect: Dialect = COMMA) -> li
 @given(TEXTS, st.lists(st.integers(0, 60), max_size=4))
 @example('a,"b\r\n\r\nc",d\r\ne\r\n', [7])
 @example("a\r\nb\rc\n\rd", [2, 5])
+@example('"a",b\r\n"c",d\r\n', [6])
 @example('5" x,b,c\n"a","b\n",c\n', [3])
 def test_where_the_text_is_cut_does_not_matter(text: str, cuts: list[int]) -> None:
     raw = text.encode()

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import reconcile
 from reconcile.errors import OutputError, TooManyRejects
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import guarded
+from reconcile.orders.rows import clean_key, clean_keys
 from reconcile.schema import ORDERS, REJECTS
 
+BLANKS = "".join(sign for sign in map(chr, range(sys.maxunicode)) if sign.isspace())
 HEADER = "Ref;Betrag;Currency;Order Date\n"
 
 
@@ -95,6 +101,14 @@ def test_keys_are_clean_and_what_was_read_is_kept(read: Any) -> None:
 
     names = ("reference", "reference_raw", "amount_raw", "order_number", "order_id")
     assert read(content).columns(*names) == [("é", "\u2003e\u0301\u00a0", " 1 ", "007", None)]
+
+
+@given(st.lists(st.none() | st.text(BLANKS + "ae\u0301é1", max_size=5), max_size=6))
+@example([blank + "a" + blank for blank in BLANKS])
+def test_a_column_of_keys_is_cleaned_as_one_key_is(texts: list[str | None]) -> None:
+    expected = [None if text is None else clean_key(text) for text in texts]
+
+    assert clean_keys(pa.array(texts, pa.string())).to_pylist() == expected
 
 
 def test_rejects_file_has_its_columns_also_without_rejects(tmp_path: Path) -> None:

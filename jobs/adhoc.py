@@ -39,7 +39,7 @@ def adhoc(orders: Path, config: Path, since: str | None, until: str | None) -> N
     try:
         result = reconciled(orders, config, since, until)
     except reconcile.ReconcileError as error:
-        click.echo(f"{error.message}\nhint: {error.hint}", err=True)
+        click.echo(error.explained(), err=True)
         sys.exit(error.exit_code)
     for line in result.summary["statuses"]:
         click.echo(f"{line['status']:<20} {line['kind']:<7} {line['count']:>6}")

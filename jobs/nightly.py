@@ -31,7 +31,7 @@ def nightly(config: Path, business_date: date | None) -> None:
         secrets = reconcile.read_secrets(os.environ)
         result = reconcile.run_reconciliation(settings, secrets, business_date=business_date)
     except reconcile.ReconcileError as error:
-        click.echo(f"{business_date}: {error.message}\nhint: {error.hint}", err=True)
+        click.echo(f"{business_date}: {error.explained()}", err=True)
         sys.exit(error.exit_code)
     counts = result.summary["counts"]
     click.echo(

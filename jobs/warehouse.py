@@ -36,7 +36,7 @@ def warehouse(config: Path, business_date: date | None, urls: tuple[str, ...]) -
                 receipt = reconcile.load_run(folder, url)
                 click.echo(f"{folder.name}: {sum(receipt.rows.values())} rows into {receipt.url}")
     except reconcile.ReconcileError as error:
-        click.echo(f"{error.message}\nhint: {error.hint}", err=True)
+        click.echo(error.explained(), err=True)
         sys.exit(error.exit_code)
 
 

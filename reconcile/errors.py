@@ -42,6 +42,10 @@ class ReconcileError(Exception):
         self.message = message
         self.hint = hint
 
+    def explained(self) -> str:
+        """Return the message and, on a line of its own, the hint."""
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
 
 class SettingsError(ReconcileError):
     """The command line, the environment or `reconcile.toml` cannot be used. Fix it and start again."""

@@ -93,8 +93,12 @@ def write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, destinat
 
 
 def scan(path: Path) -> str:
-    """Return the SQL by which DuckDB reads exactly this file, whatever signs its name holds."""
-    # A folder's own name may hold what DuckDB takes for a pattern, or for a partition.
+    """Return the SQL by which DuckDB reads exactly this Parquet file, whatever signs its name holds."""
+    return f"read_parquet({path_literal(path)}, hive_partitioning = false)"
+
+
+def path_literal(path: Path) -> str:
+    """Return `path` as an SQL text that DuckDB takes for this one file, not for a pattern."""
     plain = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.absolute()))
     quoted = plain.replace("'", "''")
-    return f"read_parquet('{quoted}', hive_partitioning = false)"
+    return f"'{quoted}'"

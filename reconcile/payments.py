@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.errors import PaymentFileError
-from reconcile.parquet import write_parquet
+from reconcile.parquet import path_literal, scan, write_parquet
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
@@ -48,7 +48,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
             connection.execute("SET temp_directory = $folder", {"folder": str(destination.parent)})
             columns = _columns(connection, source)
             _check_columns(source, columns)
-            connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source, columns)}", {"path": str(source)})
+            connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source, columns)}")
             _check_rows(connection, source)
             reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(100_000)
             return write_parquet((_cast(batch) for batch in reader), PAYMENTS, destination)
@@ -72,13 +72,14 @@ def _is_canonical(source: Path) -> bool:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, source: Path) -> list[str]:
-    return connection.sql(f"SELECT * FROM {_scan(source)} LIMIT 0", params={"path": str(source)}).columns
+    return connection.sql(f"SELECT * FROM {_scan(source)} LIMIT 0").columns
 
 
 def _scan(source: Path) -> str:
     if source.suffix.lower() == ".csv":
-        return "read_csv($path, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
-    return "read_parquet($path)"
+        options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
+        return f"read_csv({path_literal(source)}, {options})"
+    return scan(source)
 
 
 def _typed(source: Path, found: list[str]) -> str:

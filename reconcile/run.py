@@ -174,9 +174,10 @@ def _finish(
         )
     warnings += _empty_side("payments", report.payments.rows, settings.on_empty_payments) + _warnings(source, report)
     with timings.stage("reports"):
+        items, limit = folder / "items.parquet", settings.memory_limit
         rows = {
-            "items.csv": write_items_csv(folder / "items.parquet", folder / "items.csv"),
-            "breaks.csv": write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv"),
+            "items.csv": write_items_csv(items, folder / "items.csv", memory_limit=limit),
+            "breaks.csv": write_breaks(items, folder / "breaks.parquet", folder / "breaks.csv", memory_limit=limit),
         }
     with timings.stage("summary"):
         figures = _figures(staging, report)

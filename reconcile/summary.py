@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import ProofFailed
+from reconcile.parquet import path_literal, scan
 from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS
 
 VERSION = 1
@@ -174,12 +175,10 @@ def _views(**tables: Path | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
             if isinstance(table, pa.Table):
                 connection.register(name, table)
                 continue
-            quoted = str(table).replace("'", "''")
-            reader = (
-                f"read_csv('{quoted}', header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
-                if table.suffix == ".csv"
-                else f"read_parquet('{quoted}')"
-            )
-            columns = _CSV_COLUMNS if table.suffix == ".csv" else "*"
-            connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM {reader}")
+            if table.suffix == ".csv":
+                options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
+                source = f"SELECT {_CSV_COLUMNS} FROM read_csv({path_literal(table)}, {options})"
+            else:
+                source = f"FROM {scan(table)}"
+            connection.execute(f"CREATE VIEW {name} AS {source}")
         yield connection

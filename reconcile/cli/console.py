@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from reconcile.errors import ReconcileError
+
 
 def say(message: str, *, quiet: bool = False) -> None:
     """Write one line of talk."""
@@ -21,11 +23,9 @@ def say(message: str, *, quiet: bool = False) -> None:
         click.echo(message, err=True)
 
 
-def complain(message: str, hint: str | None = None) -> None:
+def complain(error: ReconcileError) -> None:
     """Write an error and its remedy."""
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
+    click.echo(f"error: {error.explained()}", err=True)
 
 
 def width() -> int:

@@ -62,8 +62,9 @@ def command(function: Command) -> Command:
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
         from reconcile.telemetry import logging_to
 
-        # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept. Raised again as
+        # SIGINT, for asyncio knows how to end its tasks on that one only.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         session = Session(config, verbosity, quiet, log_json)
         secrets = [os.environ.get("RECONCILE_CLIENT_SECRET", "")]
         try:
@@ -71,10 +72,10 @@ def command(function: Command) -> Command:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
                 function(session, **arguments)
         except ReconcileError as error:
-            console.complain(error.message, error.hint)
+            console.complain(error)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            console.complain("interrupted", "the same command goes on from where it stopped")
+            console.complain(ReconcileError("interrupted", hint="the same command goes on from where it stopped"))
             sys.exit(INTERRUPTED)
 
     return _apply(run, _COMMON)

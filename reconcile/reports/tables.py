@@ -34,13 +34,13 @@ BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
 
 
-def write_items_csv(items: Path, destination: Path) -> int:
+def write_items_csv(items: Path, destination: Path, *, memory_limit: str = "1GB") -> int:
     """
     Write the Parquet table `items` (ITEMS) as CSV to `destination`; return the number of rows.
 
     Raises OutputError when `items` is not such a table or `destination` cannot be written.
     """
-    return write_csv(items, ITEMS, destination)
+    return write_csv(items, ITEMS, destination, memory_limit=memory_limit)
 
 
 def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "1GB") -> int:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import SAMPLE
 
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "sample_data"
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE
+from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.run import run

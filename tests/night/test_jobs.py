@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, SAMPLE
+from places import ROOT, SAMPLE
 
 import reconcile
 

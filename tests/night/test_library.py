@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ROOT, SAMPLE
+from places import ROOT, SAMPLE
 
 import reconcile
 from reconcile import manifest

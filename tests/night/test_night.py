@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from conftest import SAMPLE
+from places import SAMPLE
 
 from reconcile import manifest, schema
 from reconcile.cli.main import main

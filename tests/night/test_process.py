@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE
+from places import SAMPLE
 
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World

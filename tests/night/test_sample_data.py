@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
-from conftest import SAMPLE
+from places import SAMPLE
 
 from reconcile.cli.main import main
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE
+from places import SAMPLE
 
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from places import SAMPLE
+from places import ROOT, SAMPLE
 
 from reconcile import manifest, schema
 from reconcile.cli.main import main
@@ -232,6 +232,22 @@ def test_the_demo_needs_nothing(reconcile: Any) -> None:
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "runs/demo/2026-11-20\n"
     assert statuses("runs/demo/2026-11-20")["matched"] == planted()["matched"]
+
+
+def test_the_readme_shows_the_real_output_of_the_demo(reconcile: Any) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(
+        r"<!-- demo:begin -->\n```console\n\$ make demo\n(.*?)```\n<!-- demo:end -->", text, re.DOTALL
+    )
+    result = CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+
+    def plain(output: str) -> str:
+        return re.sub(r"127.0.0.1:\d+|20261120-[0-9a-f]{12}", "…", output)
+
+    rest = plain(result.stderr + result.stdout)
+    for part in shown.split("…\n"):  # a line of its own where the README leaves lines out
+        _, found, rest = rest.partition(plain(part))
+        assert found, part
 
 
 def test_loading_while_running_fills_the_warehouse(reconcile: Any) -> None:

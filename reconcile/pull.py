@@ -121,13 +121,14 @@ async def pull_to_parquet(
     """
     if since is not None and until is not None and since >= until:
         raise SettingsError(f"since {timestamp(since)} is not before until {timestamp(until)}")
+    at_start = _spent(client)
     with _new_file(destination) as beside:
         await client.authenticate()
         agreed = _agreed_mode(client, mode)
         with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
             unfinished = store.unfinished(f"{since and timestamp(since)}|{until and timestamp(until)}")
             resumed = unfinished.bookmarks is not None
-            pull = _Pull(client, unfinished, since=since, mode=agreed, on_progress=on_progress)
+            pull = _Pull(client, unfinished, since=since, mode=agreed, at_start=at_start, on_progress=on_progress)
             await pull.plan(until)
             await pull.walk_until_proved(beside, commit_seconds=commit_seconds, commit_pages=commit_pages)
             await asyncio.to_thread(_publish, beside, destination)
@@ -164,6 +165,7 @@ class _Pull:
         *,
         since: datetime | None,
         mode: str,
+        at_start: Spent,
         on_progress: Callable[[PullProgress], None] | None,
     ) -> None:
         self._client = client
@@ -173,7 +175,7 @@ class _Pull:
         self._on_progress = on_progress
         self._marks: Bookmarks
         self._earlier = Spent()
-        self._at_start = _spent(client)
+        self._at_start = at_start
         self._count_after = 0
         self._pages = 0
         self._told_at = float("-inf")

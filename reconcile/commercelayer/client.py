@@ -218,8 +218,12 @@ class CommerceLayer:
 
         async def attempt() -> Document:
             nonlocal refused
-            token = await self._tokens.token(refused=refused)
             permit = await self.limiter.acquire(traffic, endpoint, urgency=urgency)
+            try:  # after the wait, which a short-lived token might not outlast
+                token = await self._tokens.token(refused=refused)
+            except BaseException:
+                self.limiter.settle(permit, answered=False)
+                raise
             answer = await self._send(
                 method, url, permit, headers=headers | {"Authorization": f"Bearer {token.value}"}, body=body
             )

@@ -1,0 +1,175 @@
+"""What a pull writes: every payment of the world, as PAYMENTS says, the same bytes each time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from reconcile.commercelayer.query import timestamp
+from reconcile.errors import SettingsError
+from reconcile.pull import PullProgress, pull_to_table
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+from reconcile.schema import PAYMENTS
+
+UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def expected_rows(world: World) -> list[dict[str, Any]]:
+    """The rows of `world` by its own tables, without the client."""
+    rows = []
+    for payment_id in world.payment_ids():
+        payment = world.payments.find(payment_id)
+        assert payment is not None
+        order = world.order_of(payment) or {}
+        canonical = {
+            name: None if payment[name] is None else msgspec.json.encode(payment[name], order="sorted").decode()
+            for name in ("payment_methods", "payment_instrument", "metadata")
+        }
+        rows.append(
+            {name: payment.get(name) for name in ("reference", "reference_origin", "mismatched_amounts", "session_id")}
+            | {name: order.get(name) for name in PAYMENTS.names if name.endswith("_cents")}
+            | {name: order.get(name) for name in ("payment_status", "currency_code")}
+            | canonical
+            | {
+                "payment_id": payment_id,
+                "created_at": payment["created_at"],
+                "updated_at": payment["updated_at"],
+                "payment_gateway_id": None,
+                "mode": payment.get("mode") or world.mode,
+                "order_id": order.get("id"),
+                "order_number": order.get("number"),
+                "order_reference": order.get("reference"),
+                "order_status": order.get("status"),
+                "placed_at": order.get("placed_at"),
+                "order_updated_at": order.get("updated_at"),
+            }
+        )
+    return sorted(rows, key=lambda row: row["payment_id"].encode())
+
+
+def as_read(path: Path) -> list[dict[str, Any]]:
+    rows = pq.read_table(path).to_pylist()
+    return [
+        {name: timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}
+        for row in rows
+    ]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+async def test_the_file_holds_every_payment_of_the_world(serve, pull, tmp_path: Path) -> None:
+    server = serve(World.generate(180, seed=3))
+
+    report = await pull(server)
+
+    assert as_read(tmp_path / "payments.parquet") == expected_rows(server.world)
+    assert pq.read_schema(tmp_path / "payments.parquet").equals(PAYMENTS)
+    assert (report.payments, report.count_before, report.count_after) == (180, 180, 180)
+
+
+async def test_shards_give_the_same_bytes_as_one_walk(serve, pull, tmp_path: Path, request) -> None:
+    server = serve(World.generate(180, seed=3))
+    one = await pull(server, destination=tmp_path / "one.parquet")
+    request.getfixturevalue("many_shards")
+    several = await pull(server, destination=tmp_path / "several.parquet", commit_pages=2)
+
+    assert one.shards == 1
+    assert several.shards > 2
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "several.parquet").read_bytes()
+
+
+async def test_half_of_all_payments_at_one_time_are_cut_as_finely_as_needed(serve, pull, many_shards) -> None:
+    world = World.generate(160, seed=5)
+    ids = world.payment_ids()
+    day = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for index, payment_id in enumerate(ids[:80]):
+        world.update(payment_id, touch=False, created_at=timestamp(day + timedelta(minutes=index)))
+
+    report = await pull(serve(world))
+
+    assert report.payments == 160
+    assert report.shards >= 4
+
+
+async def test_since_and_until_narrow_the_window_half_open(serve, pull, tmp_path: Path) -> None:
+    server = serve()
+    rows = sorted(expected_rows(server.world), key=lambda row: row["created_at"])
+    since, until = (datetime.fromisoformat(rows[index]["created_at"]) for index in (10, 40))
+
+    report = await pull(server, since=since, until=until)
+
+    inside = {row["payment_id"] for row in rows if rows[10]["created_at"] <= row["created_at"] < rows[40]["created_at"]}
+    assert {row["payment_id"] for row in as_read(tmp_path / "payments.parquet")} == inside
+    assert (report.since, report.until) == (since, until)
+
+
+async def test_a_window_that_ends_before_it_starts_is_refused(serve, pull) -> None:
+    with pytest.raises(SettingsError, match="is not before"):
+        await pull(serve(), since=UNTIL, until=UNTIL)
+
+
+async def test_an_until_in_the_future_is_cut_to_the_servers_now(serve, pull) -> None:
+    report = await pull(serve(), until=datetime(2099, 1, 1, tzinfo=UTC))
+
+    assert report.payments == 60
+    assert report.until <= report.finished_at
+    assert report.until.microsecond == 0
+
+
+async def test_an_empty_window_gives_an_empty_table(serve, pull, tmp_path: Path) -> None:
+    report = await pull(serve(), until=datetime(2001, 1, 1, tzinfo=UTC))
+
+    assert report.payments == 0
+    assert pq.read_table(tmp_path / "payments.parquet").schema.equals(PAYMENTS)
+
+
+async def test_no_request_asks_for_a_credential_or_for_page_two(serve, pull) -> None:
+    server = serve()
+    await pull(server)
+
+    lists = [request for request in server.requests if request.path.endswith("/klarna_payments")]
+    assert all("token" not in request.query["fields[klarna_payments]"] for request in lists)
+    assert {request.query["page[number]"] for request in lists} == {"1"}
+    assert len(lists) == 6  # two counts, three pages, one count
+
+
+async def test_the_table_is_the_file(serve, pull, client_of, tmp_path: Path) -> None:
+    server = serve()
+    await pull(server)
+    async with client_of(server) as client:
+        table = await pull_to_table(client)
+
+    assert table.equals(pq.read_table(tmp_path / "payments.parquet"))
+
+
+async def test_progress_ends_at_the_whole(serve, pull) -> None:
+    told: list[PullProgress] = []
+
+    await pull(serve(), on_progress=told.append)
+
+    assert (told[-1].payments, told[-1].expected_payments, told[-1].pages) == (60, 60, 3)
+
+
+async def test_the_report_is_plain_json_without_secrets(serve, pull) -> None:
+    server: SandboxServer = serve()
+
+    report = await pull(server)
+
+    text = msgspec.json.encode(report.as_dict()).decode()
+    assert server.client_secret not in text
+    assert report.as_dict()["transport"] == "pages"
+    assert report.organization == "sandbox"
+
+
+async def test_nothing_is_left_beside_the_file(serve, pull, tmp_path: Path) -> None:
+    await pull(serve())
+
+    assert names_in(tmp_path) == ["payments.parquet"]

@@ -31,7 +31,6 @@ from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.rows import OrderRows, order_rows
 from reconcile.orders.sink import orders_parquet, text_file
 from reconcile.orders.sources import OrderSource, SourceStream, find_sources
-from reconcile.parquet import ParquetFile
 from reconcile.schema import ORDERS
 
 if TYPE_CHECKING:
@@ -141,16 +140,11 @@ def read_orders_to_parquet(
     with ExitStack() as stack:
         rejects_file = _rejects_file(stack, rejects)
         with orders_parquet(destination) as sink:
-            reader = _Reader(form, partial(_write, sink), rejects_file)
+            reader = _Reader(form, sink.write, rejects_file)
             report = reader.read(find_sources(paths, list(SOURCES)))
             stack.close()  # the rejects stay, whatever is decided about the rows
             _allow(report, reader.told, max_rejects, rejects)
     return report
-
-
-def _write(sink: ParquetFile, table: pa.Table) -> None:
-    for batch in table.to_batches():
-        sink.write(batch)
 
 
 def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:

@@ -6,10 +6,14 @@ Knows how the columns of ORDERS are best stored. Does not know where the rows co
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+import pyarrow as pa
 
 from reconcile.errors import OutputError
 from reconcile.parquet import ParquetFile, parquet_file
@@ -21,11 +25,46 @@ _ENCODINGS = {  # all but currency, date and file: their values are mostly diffe
 }
 
 
+_MOST_WAITING = 4  # tables between the reading and the writing
+
+
+class OrdersSink:
+    """Writes tables of ORDERS in their order, behind the back of whoever reads the next ones."""
+
+    def __init__(self, file: ParquetFile, writer: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._writer = writer  # of one thread, so that the order is kept
+        self._waiting: deque[Future[None]] = deque()
+
+    def write(self, table: pa.Table) -> None:
+        """Append `table`; raises OSError when the disk has refused an earlier one."""
+        self._waiting.append(self._writer.submit(self._write_now, table))
+        self._wait(_MOST_WAITING)
+
+    def finish(self) -> None:
+        """Wait until everything is written; raises as `write` does."""
+        self._wait(0)
+
+    def _wait(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
+    def _write_now(self, table: pa.Table) -> None:
+        for batch in table.to_batches():
+            self._file.write(batch)
+
+
 @contextmanager
-def orders_parquet(path: Path) -> Iterator[ParquetFile]:
+def orders_parquet(path: Path) -> Iterator[OrdersSink]:
     """Open a file of ORDERS that becomes `path` when the block ends well; raises OutputError when the disk refuses."""
-    with _refusals(path), parquet_file(path, ORDERS, encodings=_ENCODINGS) as file:
-        yield file
+    with (
+        _refusals(path),
+        parquet_file(path, ORDERS, encodings=_ENCODINGS) as file,
+        ThreadPoolExecutor(1, thread_name_prefix="orders-parquet") as writer,
+    ):
+        sink = OrdersSink(file, writer)
+        yield sink
+        sink.finish()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import sys
 from datetime import date
 from pathlib import Path
@@ -193,6 +194,22 @@ def test_an_output_that_cannot_be_written_is_an_output_error(tmp_path: Path, pla
 
     assert caught.value.hint
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, out = tmp_path / "orders.csv", tmp_path / "out"
+    source.write_text("reference,amount,currency\nR1,1,EUR\n")
+    out.mkdir()
+    monkeypatch.setattr("reconcile.parquet.ParquetFile.write", refuse)
+
+    with pytest.raises(OutputError) as caught:
+        read_orders_to_parquet(source, out / "o.parquet", rejects=out / "r.csv")
+
+    assert str(caught.value) == f"{out}/o.parquet: cannot be written: No space left on device"
+    assert list(out.iterdir()) == []
 
 
 def test_a_frame_has_the_columns_of_orders_with_arrow_types(tmp_path: Path) -> None:

@@ -133,8 +133,8 @@ def read_orders_to_parquet(
 
     `declared` is as in `read_orders`. `rejects` becomes a CSV file of all unreadable cells, a header alone when there
     are none. Raises TooManyRejects after everything is read and every reject written: `destination` is then not
-    there. Raises OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither
-    file is there.
+    written. Raises OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither
+    file is written.
     """
     form = OrderFormat(**declared)
     with ExitStack() as stack:
@@ -142,7 +142,8 @@ def read_orders_to_parquet(
         with orders_parquet(destination) as sink:
             reader = _Reader(form, sink.write, rejects_file)
             report = reader.read(find_sources(paths, list(SOURCES)))
-            stack.close()  # the rejects stay, whatever is decided about the rows
+            if report.rejects > max_rejects:
+                stack.close()  # the rejects stay, the rows do not
             _allow(report, reader.told, max_rejects, rejects)
     return report
 

@@ -46,13 +46,13 @@ else
 endif
 	@touch $@
 
+# run.lock: the product with all its extras, for installations. dev.lock: the product and what tests and lint need.
 # Needs uv. `--universal` writes one file for every system and Python; no index or host is recorded.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml --all-extras -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --upgrade --custom-compile-command "make lock" --no-emit-package reconcile \
-	  -c requirements/run.lock --group dev pyproject.toml --all-extras -o requirements/dev.lock
+	  --no-annotate --upgrade --custom-compile-command "make lock" -c requirements/run.lock --group dev pyproject.toml -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

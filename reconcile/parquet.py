@@ -22,21 +22,22 @@ COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these 
 class ParquetFile:
     """A Parquet file in the making: `write` batches in order; it appears at its path when the block ends well."""
 
-    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, rows_per_group: int) -> None:
         self.rows = 0
         self._writer = writer
         self._schema = schema
+        self._rows_per_group = rows_per_group
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add the rows of `batch`, whose columns are those of the schema, in order."""
         while batch.num_rows:
-            room = ROWS_PER_GROUP - self._waiting_rows
+            room = self._rows_per_group - self._waiting_rows
             self._waiting.append(batch.slice(0, room))
             self._waiting_rows += min(room, batch.num_rows)
             batch = batch.slice(room)
-            if self._waiting_rows == ROWS_PER_GROUP:
+            if self._waiting_rows == self._rows_per_group:
                 self.flush()
 
     def flush(self) -> None:
@@ -44,20 +45,25 @@ class ParquetFile:
         if self._waiting:
             # One chunk per column: where batches began and ended must not show in the file.
             table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
-            self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+            self._writer.write_table(table, row_group_size=self._rows_per_group)
             self.rows += table.num_rows
         self._waiting, self._waiting_rows = [], 0
 
 
 @contextlib.contextmanager
 def parquet_file(
-    destination: Path, schema: pa.Schema, *, encodings: Mapping[str, str] | None = None
+    destination: Path,
+    schema: pa.Schema,
+    *,
+    encodings: Mapping[str, str] | None = None,
+    rows_per_group: int = ROWS_PER_GROUP,
 ) -> Iterator[ParquetFile]:
     """
     Open `destination` for writing; it exists only after the block has ended without an error.
 
     `encodings` names how columns of mostly different values are stored (`PLAIN`, `DELTA_BINARY_PACKED`): a dictionary
-    of them costs more time than all the rest. Raises OSError as the disk does.
+    of them costs more time than all the rest. `rows_per_group` is the unit of memory of whoever streams over the file.
+    Raises OSError as the disk does.
     """
     plain = dict(encodings or {})
     dictionary: Any = [name for name in schema.names if name not in plain]  # the stubs know of a bool only
@@ -71,7 +77,7 @@ def parquet_file(
             use_dictionary=dictionary,
             column_encoding=plain or None,
         ) as writer:
-            file = ParquetFile(writer, schema)
+            file = ParquetFile(writer, schema, rows_per_group)
             yield file
             file.flush()
         descriptor = os.open(partial, os.O_RDONLY)
@@ -84,9 +90,16 @@ def parquet_file(
         partial.unlink(missing_ok=True)
 
 
-def write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, destination: Path) -> int:
-    """Write all `batches` to `destination` and return the number of rows."""
-    with parquet_file(destination, schema) as file:
+def write_parquet(
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    destination: Path,
+    *,
+    encodings: Mapping[str, str] | None = None,
+    rows_per_group: int = ROWS_PER_GROUP,
+) -> int:
+    """Write all `batches` to `destination` and return the number of rows; keywords as for `parquet_file`."""
+    with parquet_file(destination, schema, encodings=encodings, rows_per_group=rows_per_group) as file:
         for batch in batches:
             file.write(batch)
     return file.rows

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.errors import PaymentFileError
-from reconcile.parquet import path_literal, scan, write_parquet
+from reconcile.parquet import path_literal, scan
+from reconcile.rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
+from reconcile.spreadsheet import unguarded_sql
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
@@ -39,7 +41,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
     if not source.is_file():
         raise PaymentFileError("there is no such file", path=source, hint=_WRITE_IT)
     try:
-        if source.suffix.lower() != ".csv" and _is_canonical(source):
+        if not _is_csv(source) and _is_canonical(source):
             shutil.copyfile(source, destination)
             return int(pq.read_metadata(destination).num_rows)
         with contextlib.closing(duckdb.connect()) as connection:
@@ -50,8 +52,8 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
             _check_columns(source, columns)
             connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source, columns)}")
             _check_rows(connection, source)
-            reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(100_000)
-            return write_parquet((_cast(batch) for batch in reader), PAYMENTS, destination)
+            reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(ROW_GROUP_ROWS)
+            return write_payments((pa.Table.from_batches([batch]) for batch in reader), destination)
     except (duckdb.Error, pa.ArrowInvalid) as error:
         problem = str(error).splitlines()[0]
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
@@ -75,18 +77,24 @@ def _columns(connection: duckdb.DuckDBPyConnection, source: Path) -> list[str]:
     return connection.sql(f"SELECT * FROM {_scan(source)} LIMIT 0").columns
 
 
+def _is_csv(source: Path) -> bool:
+    return source.suffix.lower() == ".csv"
+
+
 def _scan(source: Path) -> str:
-    if source.suffix.lower() == ".csv":
-        options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
-        return f"read_csv({path_literal(source)}, {options})"
-    return scan(source)
+    if not _is_csv(source):
+        return scan(source)
+    # An empty field is null, an empty text is `""`: as `reconcile pull --to` writes them.
+    dialect = "header = true, delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false"
+    return f"read_csv({path_literal(source)}, all_varchar = true, {dialect})"
 
 
 def _typed(source: Path, found: list[str]) -> str:
-    return f"SELECT {', '.join(_column(field, field.name in found) for field in PAYMENTS)} FROM {_scan(source)}"
+    columns = [_column(field, field.name in found, guarded=_is_csv(source)) for field in PAYMENTS]
+    return f"SELECT {', '.join(columns)} FROM {_scan(source)}"
 
 
-def _column(field: pa.Field[Any], there: bool) -> str:
+def _column(field: pa.Field[Any], there: bool, *, guarded: bool) -> str:
     name, text = field.name, f"{field.name}::TEXT"
     if not there:
         return f"NULL::{_TYPES[field.type]} AS {name}"
@@ -95,6 +103,8 @@ def _column(field: pa.Field[Any], there: bool) -> str:
         refuse = f"error('{name} holds ' || {text} || ', which is no whole number of minor units')"
         return f"""CASE WHEN {name} IS NULL THEN NULL
             WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN {text}::BIGINT ELSE {refuse} END AS {name}"""
+    if guarded and field.type == pa.string():
+        return f"{unguarded_sql(name)} AS {name}"
     return f"{name}::{_TYPES[field.type]} AS {name}"
 
 
@@ -121,9 +131,3 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
             column="payment_id",
             hint="a payment counts once: join the exports without overlap, or pull again",
         )
-
-
-def _cast(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [batch.column(field.name).cast(field.type) for field in PAYMENTS], schema=PAYMENTS
-    )

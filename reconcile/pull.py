@@ -16,10 +16,8 @@ import asyncio
 import contextlib
 import os
 import tempfile
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,67 +31,15 @@ from reconcile.commercelayer.paging import Count, count_payments, cut, shard_cou
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.errors import IncompletePull, OutputError, SettingsError, WrongMode
 from reconcile.mirror import WALK, Mirror, UnfinishedPull, open_mirror, scratch_mirror
-from reconcile.rows import write_parquet
+from reconcile.pull_report import PullProgress, PullReport, Teller, spent_by
+from reconcile.rows import write_payments
 from reconcile.schema import PAYMENTS
 from reconcile.walkers import Walkers
 
-_PROGRESS_SECONDS = 0.1
-_RATE_SPAN_SECONDS = 60.0
+__all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
 _MOST_ROUNDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class PullProgress:
-    """Where a pull stands, for a display. `rate_per_minute` is that of the last minute, or since the start."""
-
-    pages: int
-    payments: int
-    expected_payments: int
-    requests: int
-    retries: int
-    waiting_seconds: float
-    rate_per_minute: float
-    quota_limit: int | None
-    quota_remaining: int | None
-    rewalks: int
-
-
-@dataclass(frozen=True, slots=True)
-class PullReport:
-    """
-    What was pulled, what it cost, and what proves it complete. All counts are those of the server's own lists.
-
-    `count_before` adds the counts with which the walks began, `count_after` is the count of the whole window after
-    the last one; `payments` lies between. `until` is the cut-off: payments created before it were seen. `requests`,
-    `bytes_received`, `retries` and `rate_limited` include interrupted attempts, as far as they were committed.
-    """
-
-    payments: int
-    requests: int
-    bytes_received: int
-    retries: int
-    rate_limited: int
-    shards: int
-    rewalks: int
-    count_before: int
-    count_after: int
-    since: datetime | None
-    until: datetime
-    started_at: datetime
-    finished_at: datetime
-    organization: str
-    mode: str
-    resumed: bool
-    clock_offset_seconds: float | None
-    transport: str = "pages"
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the report as plain JSON values; nothing in it is secret."""
-        return {
-            name: timestamp(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
-        }
 
 
 async def pull_to_parquet(
@@ -121,7 +67,7 @@ async def pull_to_parquet(
     """
     if since is not None and until is not None and since >= until:
         raise SettingsError(f"since {timestamp(since)} is not before until {timestamp(until)}")
-    at_start = _spent(client)
+    at_start = spent_by(client)
     with _new_file(destination) as beside:
         await client.authenticate()
         agreed = _agreed_mode(client, mode)
@@ -177,9 +123,6 @@ class _Pull:
         self._earlier = Spent()
         self._at_start = at_start
         self._count_after = 0
-        self._pages = 0
-        self._told_at = float("-inf")
-        self._rates: deque[tuple[float, int]] = deque()
 
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
@@ -220,6 +163,7 @@ class _Pull:
 
         Raises IncompletePull when it never holds. What was committed stays.
         """
+        teller = Teller(self._client, self._marks, self._on_progress)
         walkers = Walkers(
             self._client,
             self._store,
@@ -227,7 +171,7 @@ class _Pull:
             mode=self._mode,
             commit_seconds=commit_seconds,
             commit_pages=commit_pages,
-            on_page=self._on_page,
+            on_page=teller.page,
             before_commit=self._note_spent,
         )
         for _ in range(_MOST_ROUNDS):
@@ -238,7 +182,7 @@ class _Pull:
                 suspects = [walk for walk in self._marks.walks if distinct[walk.number] != walk.seen]
                 why = "a payment was listed twice"
             if not suspects:
-                self._tell(time.monotonic())
+                teller.tell()
                 return
             try:
                 self._marks.walk_again(suspects, why=why)
@@ -280,7 +224,7 @@ class _Pull:
                 yield rows
 
         with _writing(beside):
-            write_parquet(counted(), beside, schema=PAYMENTS)
+            write_payments(counted(), beside)
         return distinct
 
     def report(self, *, resumed: bool) -> PullReport:
@@ -309,54 +253,13 @@ class _Pull:
 
     def _note_spent(self) -> None:
         """Bring the bookmarks' costs up to date: those of earlier attempts and of this one."""
-        now, then, earlier = _spent(self._client), self._at_start, self._earlier
+        now, then, earlier = spent_by(self._client), self._at_start, self._earlier
         self._marks.spent = Spent(
             requests=earlier.requests + now.requests - then.requests,
             bytes_received=earlier.bytes_received + now.bytes_received - then.bytes_received,
             retries=earlier.retries + now.retries - then.retries,
             rate_limited=earlier.rate_limited + now.rate_limited - then.rate_limited,
         )
-
-    def _on_page(self) -> None:
-        self._pages += 1
-        now = time.monotonic()
-        if now - self._told_at >= _PROGRESS_SECONDS:
-            self._tell(now)
-
-    def _tell(self, now: float) -> None:
-        if self._on_progress is None:
-            return
-        self._told_at = now
-        statistics, quota = self._client.statistics, self._client.quota
-        requests = statistics.requests.total()
-        self._rates.append((now, requests))
-        while now - self._rates[0][0] > _RATE_SPAN_SECONDS:
-            self._rates.popleft()
-        then, requests_then = self._rates[0]
-        self._on_progress(
-            PullProgress(
-                pages=self._pages,
-                payments=self._marks.seen,
-                expected_payments=self._marks.planned,
-                requests=requests,
-                retries=statistics.retries.total(),
-                waiting_seconds=self._client.limiter.waited_seconds,
-                rate_per_minute=60 * (requests - requests_then) / (now - then) if now > then else 0.0,
-                quota_limit=quota.limit if quota is not None else None,
-                quota_remaining=quota.remaining if quota is not None else None,
-                rewalks=self._marks.rewalks,
-            )
-        )
-
-
-def _spent(client: CommerceLayer) -> Spent:
-    statistics = client.statistics
-    return Spent(
-        requests=statistics.requests.total(),
-        bytes_received=statistics.bytes_received,
-        retries=statistics.retries.total(),
-        rate_limited=statistics.rate_limited,
-    )
 
 
 def _agreed_mode(client: CommerceLayer, mode: str | None) -> str:

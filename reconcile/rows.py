@@ -7,14 +7,15 @@ Ids are sorted by their UTF-8 bytes, only to give a file an order of its own; th
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+
+from reconcile.parquet import write_parquet
+from reconcile.schema import PAYMENTS
 
 KEY = "payment_id"
 
@@ -78,38 +79,11 @@ class _Head:
         return pa.Table.from_batches([rows.slice(0, length)]) if length else None
 
 
-def write_parquet(tables: Iterable[pa.Table], destination: Path, *, schema: pa.Schema) -> int:
+def write_payments(tables: Iterable[pa.Table], destination: Path) -> int:
     """
-    Write `tables` (columns of `schema`) to `destination` and return the number of rows.
+    Write `tables` (PAYMENTS, and perhaps more columns) to `destination` and return the number of rows.
 
-    The bytes depend on the rows only, not on how they are cut into tables. The file is synced; write it under a
-    temporary name and rename it.
+    The bytes depend on the rows only, not on how they are cut into tables.
     """
-    rows = 0
-    with (
-        destination.open("wb") as file,
-        pq.ParquetWriter(file, schema, version="2.6", compression="zstd", compression_level=3) as writer,
-    ):
-        for group in _regrouped(tables, schema):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-            rows += group.num_rows
-        writer.close()
-        file.flush()
-        os.fsync(file.fileno())
-    return rows
-
-
-def _regrouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Cut the rows of `tables` into row groups of one size, each in one piece."""
-    waiting: list[pa.Table] = []
-    rows = 0
-    for table in tables:
-        waiting.append(table.select(schema.names).cast(schema))
-        rows += table.num_rows
-        while rows >= ROW_GROUP_ROWS:
-            together = pa.concat_tables(waiting)
-            yield together.slice(0, ROW_GROUP_ROWS).combine_chunks()
-            waiting = [together.slice(ROW_GROUP_ROWS)]
-            rows -= ROW_GROUP_ROWS
-    if rows:
-        yield pa.concat_tables(waiting).combine_chunks()
+    batches = (batch for table in tables for batch in table.select(PAYMENTS.names).cast(PAYMENTS).to_batches())
+    return write_parquet(batches, PAYMENTS, destination, rows_per_group=ROW_GROUP_ROWS)

@@ -8,7 +8,6 @@ payments. Nothing here logs a header, a body or a query.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
 import time
@@ -36,9 +35,10 @@ from reconcile.commercelayer.document import (
     retry_after_seconds,
 )
 from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
+from reconcile.commercelayer.origin import usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
-from reconcile.commercelayer.retry import CAUSES_IN_WORDS, Cause, RetryPolicy, may_repeat, mends_itself
-from reconcile.errors import AuthError, CommerceLayerError, Refused, SettingsError, Unreachable, WrongMode
+from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
+from reconcile.errors import AuthError, CommerceLayerError, SettingsError, Unreachable, WrongMode
 
 __all__ = ["CommerceLayer", "Credentials", "Statistics"]
 
@@ -50,12 +50,7 @@ Answered = TypeVar("Answered")
 # A host that never answered is more likely misspelt than down: say so soon.
 _FIRST_CONTACT_SECONDS = 30.0
 
-_RESUMES = "nothing is lost: the same command goes on from here"
 _CREDENTIALS_HINT = "check the client id and secret; they must be those of an integration of this organization"
-_LISTING_HINT = (
-    "listing payments needs the credentials of an integration with read permission on "
-    "klarna_payments and orders; sales channels cannot list them"
-)
 
 
 @dataclass(slots=True)
@@ -73,16 +68,6 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-@dataclass(eq=False)
-class _Failure(Exception):
-    """One attempt came to nothing. `final`: no other attempt will fare better."""
-
-    cause: Cause
-    what: str
-    retry_after_seconds: float | None = None
-    final: bool = False
 
 
 class _Broken(Exception):
@@ -123,10 +108,10 @@ class CommerceLayer:
             raise SettingsError(f"rate_share: {rate_share} is not a share", hint="give a number above 0, at most 1")
         if expected_mode not in (None, "live", "test"):
             raise SettingsError(f'mode: "{expected_mode}" is neither live nor test')
-        self._api_url = _usable_url(api_url, "api_url")
+        self._api_url = usable_url(api_url, "api_url")
         if not urlsplit(self._api_url).path:
             self._api_url += "/api"
-        self._token_url = _usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
+        self._token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
         self._credentials = credentials
         self._expected_mode = expected_mode
         self._scope = scope
@@ -233,10 +218,10 @@ class CommerceLayer:
             problem = decode_error(answer.status, answer.body)
             if answer.status == 401 and problem.code == "INVALID_TOKEN" and refused is None:
                 refused = token
-                raise _Failure("token_renewed", "the token expired")
+                raise Failure("token_renewed", "the token expired")
             raise self._refusal(answer, problem, what=f"{method} {path}")
 
-        return await self._until_answered(attempt, method=method, what=f"{method} {path}")
+        return await self._until_answered(attempt, method=method, url=url, what=f"{method} {path}")
 
     async def _ask_token(self) -> Token:
         body = token_request(self._credentials, scope=self._scope)
@@ -253,7 +238,7 @@ class CommerceLayer:
             raise self._refusal(answer, problem, what="POST oauth/token")
 
         # Asking for a token changes nothing on the other side: it may be repeated like a read.
-        token = await self._until_answered(attempt, method="GET", what="POST oauth/token")
+        token = await self._until_answered(attempt, method="GET", url=self._token_url, what="POST oauth/token")
         if self._expected_mode is not None and token.claims.mode not in (None, self._expected_mode):
             raise WrongMode(
                 f"{self._token_url}: the credentials are of mode {token.claims.mode}, expected {self._expected_mode}",
@@ -265,7 +250,7 @@ class CommerceLayer:
         return token
 
     async def _until_answered(
-        self, attempt: Callable[[], Awaitable[Answered]], *, method: Method, what: str
+        self, attempt: Callable[[], Awaitable[Answered]], *, method: Method, url: str, what: str
     ) -> Answered:
         """Attempt until it succeeds, the budget is spent, or an error comes that no repetition mends."""
         started = self._clock()
@@ -275,8 +260,8 @@ class CommerceLayer:
             try:
                 return await attempt()
             except BrokenBody as error:
-                failure = _Failure("broken_body", str(error))
-            except _Failure as error:
+                failure = Failure("broken_body", str(error))
+            except Failure as error:
                 failure = error
             if failure.cause == "rate_limited":
                 self.statistics.rate_limited += 1
@@ -292,7 +277,7 @@ class CommerceLayer:
                 chance=random.random,
             )
             if failure.final or wait is None or not may_repeat(method, failure.cause):
-                raise self._gave_up(failure, what=what, attempts=number, seconds=elapsed) from None
+                raise self._gave_up(failure, url=url, what=what, attempts=number, seconds=elapsed) from None
             self.statistics.retries[failure.cause] += 1
             log.debug("retry", extra={"request": what, "cause": failure.cause, "attempt": number, "wait": wait})
             if wait > 0 and failure.cause != "token_renewed":
@@ -301,7 +286,7 @@ class CommerceLayer:
     async def _send(
         self, method: Method, url: str, permit: Permit, *, headers: Mapping[str, str], body: bytes | None
     ) -> _Answer:
-        """Send one request under `permit` and return the answer. Raises _Failure when there is none to be used."""
+        """Send one request under `permit` and return the answer. Raises Failure when there is none to be used."""
         assert self._session is not None, "use the client as `async with CommerceLayer(...) as client`"
         self.statistics.requests[permit.traffic] += 1
         settled = False
@@ -330,8 +315,11 @@ class CommerceLayer:
             if not settled:
                 self.limiter.settle(permit, answered=False)
         self.statistics.bytes_received += len(content)
+        if response.status >= 400:
+            # A server may quote the request. Taken out here, no shortened text can hold a part of it.
+            content = content.replace(self._credentials.client_secret.encode(), b"***")
         if cause is not None:
-            raise _Failure(cause, decode_error(response.status, content).message, after)
+            raise Failure(cause, decode_error(response.status, content).message, after)
         return _Answer(response.status, response.headers, content)
 
     def _note_clock(self, answer: _Answer) -> None:
@@ -344,27 +332,13 @@ class CommerceLayer:
 
     def _refusal(self, answer: _Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
         message = self._plain(f"{what}: {problem.message}")
-        if answer.status in (401, 403):
-            return AuthError(message, hint=_LISTING_HINT)
-        hint = None
-        if 300 <= answer.status < 400:
-            hint = f"{self._api_url} redirects elsewhere, which is not followed; check the API's address"
-        elif answer.status == 404:
-            hint = f"check the organization and the API's address: {self._api_url}"
-        return Refused(message, status=answer.status, code=problem.code, hint=hint)
+        return refusal(message, status=answer.status, code=problem.code, api_url=self._api_url)
 
-    def _gave_up(self, failure: _Failure, *, what: str, attempts: int, seconds: float) -> Unreachable:
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts in {seconds:.0f} s"
-        host = urlsplit(self._token_url if "oauth" in what else self._api_url).netloc
-        hint = _RESUMES
-        if not self._heard_from:
-            hint = f"check the address {host} and the network; then start the same command again"
-        elif failure.cause == "rate_limited":
-            hint = f"something else behind this IP address may spend the rate limit; {_RESUMES}"
-        return Unreachable(
-            self._plain(f"{host}: {what}: {times}; last seen: {CAUSES_IN_WORDS[failure.cause]} ({failure.what})"),
-            attempts=attempts,
-            hint=hint,
+    def _gave_up(self, failure: Failure, *, url: str, what: str, attempts: int, seconds: float) -> Unreachable:
+        host = urlsplit(url).netloc
+        named = Failure(failure.cause, self._plain(failure.what))
+        return gave_up(
+            named, host=host, what=what, attempts=attempts, seconds=seconds, heard_before=bool(self._heard_from)
         )
 
     def _plain(self, text: str) -> str:
@@ -386,47 +360,16 @@ async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise _Broken(type(error).__name__) from error
 
 
-def _failure(error: Exception) -> _Failure:
+def _failure(error: Exception) -> Failure:
     name = type(error).__name__
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return _Failure("connect", "the server's certificate or TLS is not accepted", final=True)
+            return Failure("connect", "the server's certificate or TLS is not accepted", final=True)
         case aiohttp.ClientConnectorError():
-            return _Failure("connect", str(error.os_error.strerror or error.os_error))
+            return Failure("connect", str(error.os_error.strerror or error.os_error))
         case TimeoutError():
-            return _Failure("timeout", name)
+            return Failure("timeout", name)
         case aiohttp.ClientResponseError():
-            return _Failure("broken_body", "an answer that is not HTTP")
+            return Failure("broken_body", "an answer that is not HTTP")
         case _:
-            return _Failure("reset", name)
-
-
-def _usable_url(url: str, setting: str) -> str:
-    """Return `url` without a slash at its end. Raises SettingsError unless it is https, or http to this machine."""
-    try:
-        parts = urlsplit(url.strip())
-        host = parts.hostname
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("https", "http") or not host:
-        raise SettingsError(
-            f'{setting}: "{url}" is not a URL',
-            hint=f"give it like https://your-organization.commercelayer.io ({setting})",
-        )
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError(f"{setting}: only scheme, host, port and path may stand in it")
-    if parts.scheme == "http" and not _is_this_machine(host):
-        raise SettingsError(
-            f"{setting}: http://{host} would send the credentials unencrypted",
-            hint=f"use https://{host}; plain http is for the sandbox on this machine only",
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+            return Failure("reset", name)

@@ -1,7 +1,8 @@
 """
-Failures: this cause, this attempt: wait how long, or give up.
+Failures: this cause, this attempt: wait how long, or give up, and in which words.
 
-Knows which failures mend themselves. Does not send, sleep or count permits; chance is passed in.
+Knows which failures mend themselves and what the reader does about the others. Does not send, sleep or count
+permits; chance is passed in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from reconcile.errors import AuthError, CommerceLayerError, Refused, Unreachable
 
 Cause = Literal["connect", "timeout", "reset", "broken_body", "server_error", "rate_limited", "token_renewed"]
 
@@ -21,6 +24,23 @@ CAUSES_IN_WORDS: dict[str, str] = {
     "rate_limited": "the rate limit",
     "token_renewed": "an expired token",
 }
+
+
+_RESUMES = "nothing is lost: the same command goes on from here"
+_LISTING_HINT = (
+    "listing payments needs the credentials of an integration with read permission on "
+    "klarna_payments and orders; sales channels cannot list them"
+)
+
+
+@dataclass(eq=False)
+class Failure(Exception):
+    """One attempt came to nothing; `what` says how. `final`: no other attempt will fare better."""
+
+    cause: Cause
+    what: str
+    retry_after_seconds: float | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +94,36 @@ def mends_itself(status: int) -> Cause | None:
 def may_repeat(method: str, cause: Cause) -> bool:
     """Return whether a request may be sent again: a write only where it surely had no effect."""
     return method == "GET" or cause in ("connect", "rate_limited", "token_renewed")
+
+
+def refusal(message: str, *, status: int, code: str | None, api_url: str) -> CommerceLayerError:
+    """Return the error for an answer that no repetition mends; `message` holds the API's own words."""
+    if status in (401, 403):
+        return AuthError(message, hint=_LISTING_HINT)
+    hint = None
+    if 300 <= status < 400:
+        hint = f"{api_url} redirects elsewhere, which is not followed; check the API's address"
+    elif status == 404:
+        hint = f"check the organization and the API's address: {api_url}"
+    return Refused(message, status=status, code=code, hint=hint)
+
+
+def gave_up(
+    failure: Failure, *, host: str, what: str, attempts: int, seconds: float, heard_before: bool
+) -> Unreachable:
+    """
+    Return the error for a request that failed to the end of its budget; `failure` is what was seen last.
+
+    `heard_before` tells a server in trouble from an address that never answered.
+    """
+    times = "1 attempt" if attempts == 1 else f"{attempts} attempts in {seconds:.0f} s"
+    hint = _RESUMES
+    if not heard_before:
+        hint = f"check the address {host} and the network; then start the same command again"
+    elif failure.cause == "rate_limited":
+        hint = f"something else behind this IP address may spend the rate limit; {_RESUMES}"
+    return Unreachable(
+        f"{host}: {what}: {times}; last seen: {CAUSES_IN_WORDS[failure.cause]} ({failure.what})",
+        attempts=attempts,
+        hint=hint,
+    )

@@ -16,14 +16,12 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reconcile.matching.engines import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind
+from reconcile.parquet import write_parquet
 from reconcile.schema import HISTORY, ITEMS
-
-ROW_GROUP_ROWS = 131_072
 
 # ITEMS column: column of the judged rows.
 _PLAIN = {
@@ -204,40 +202,16 @@ def _scalar(value: object, type_: pa.DataType) -> Any:
 
 
 def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
-    """
-    Write ITEMS to `path` and return how many.
-
-    Row groups, compression and encodings are fixed, and do not follow the batches: equal items are equal bytes.
-    After an error `path` may hold a part of them: the caller writes beside the final name.
-    """
-    few_values: Any = [
-        field.name
-        for field in ITEMS
-        if field.name not in _MANY_VALUES and (pa.types.is_string(field.type) or pa.types.is_date(field.type))
-    ]
-    rows = 0
-    with pq.ParquetWriter(path, ITEMS, compression="zstd", compression_level=1, use_dictionary=few_values) as writer:
-        for group in _row_groups(batches):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-            rows += group.num_rows
-    return rows
+    """Write ITEMS to `path` and return how many. Equal items are equal bytes, however they were batched."""
+    return write_parquet(batches, ITEMS, path, encodings=_ENCODINGS)
 
 
 _MANY_VALUES = frozenset(
     ("item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference")
 )
-
-
-def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        while rows >= ROW_GROUP_ROWS:
-            table = pa.Table.from_batches(waiting, ITEMS)
-            yield table.slice(0, ROW_GROUP_ROWS).combine_chunks()
-            waiting = table.slice(ROW_GROUP_ROWS).to_batches()
-            rows -= ROW_GROUP_ROWS
-    if rows:
-        yield pa.Table.from_batches(waiting, ITEMS).combine_chunks()
+# A dictionary pays for texts and dates of few values only.
+_ENCODINGS = {
+    field.name: "PLAIN"
+    for field in ITEMS
+    if field.name in _MANY_VALUES or not (pa.types.is_string(field.type) or pa.types.is_date(field.type))
+}

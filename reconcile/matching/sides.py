@@ -7,7 +7,6 @@ Knows what may stand in for a column that lacks, and what a usable key is. Does 
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.keys import clean_key
 from reconcile.matching.engines import DuckDBEngine, Engine, Frame, one_file
 from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.schema import ORDERS, PAYMENTS
@@ -54,11 +54,6 @@ _REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents"
 # Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
 # printable ASCII without outer blanks, which both NFC and strip leave as it is.
 _MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
-
-
-def clean_key(text: str) -> str | None:
-    """Return a key as it is compared: Unicode NFC without outer white space; None when nothing is left."""
-    return unicodedata.normalize("NFC", text).strip() or None
 
 
 def payments_from_parquet(engine: DuckDBEngine, path: Path, policy: MatchPolicy) -> Frame:

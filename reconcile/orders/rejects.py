@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from reconcile.schema import REJECTS
+from reconcile.spreadsheet import guarded
 
 _MOST_CHARACTERS = 500  # of a cell: an unclosed quote can make one of megabytes
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
@@ -50,22 +51,11 @@ class RejectsFile:
                 guarded(source_file),
                 reject.line,
                 guarded(reject.column or ""),
-                guarded(shortened(reject.value, _MOST_CHARACTERS)),
+                cell_text(shortened(reject.value, _MOST_CHARACTERS)),
                 guarded(reject.reason),
             )
             for reject in rejects
         )
-
-
-def guarded(text: str) -> str:
-    """
-    Return `text` with an apostrophe before it where a spreadsheet would run it as a formula; numbers stay.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") and text and not _PLAIN_NUMBER.fullmatch(text):
-        return "'" + text
-    return text
 
 
 def shortened(text: str | None, most: int) -> str:
@@ -73,3 +63,8 @@ def shortened(text: str | None, most: int) -> str:
     if not text:
         return ""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def cell_text(text: str) -> str:
+    """Return a cell's text as `rejects.csv` holds it: guarded against spreadsheets, unless it is a plain number."""
+    return text if _PLAIN_NUMBER.fullmatch(text) else guarded(text)

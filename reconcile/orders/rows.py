@@ -7,13 +7,13 @@ Knows what every column of ORDERS means. Does not know where the cells come from
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
+from reconcile.keys import clean_key
 from reconcile.money import EXPONENTS
 from reconcile.orders.amounts import read_cents, read_decimals
 from reconcile.orders.column import Column
@@ -77,11 +77,6 @@ def order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, *, source_fi
     bad = pa.array(sorted({reject.line for reject in rejects}), pa.int64())
     kept = table.filter(pc.invert(pc.is_in(table["source_line"], value_set=bad)))
     return OrderRows(kept, tuple(sorted(rejects, key=lambda reject: reject.line)))
-
-
-def clean_key(text: str) -> str | None:
-    """Return the key that `text` stands for: Unicode NFC, outer white space stripped; None when nothing is left."""
-    return unicodedata.normalize("NFC", text).strip() or None
 
 
 def clean_keys(texts: Column) -> Column:

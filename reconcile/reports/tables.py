@@ -29,6 +29,7 @@ from reconcile.errors import OutputError
 from reconcile.manifest import disk_error
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
+from reconcile.spreadsheet import guarded_sql
 
 BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
@@ -71,8 +72,8 @@ def write_csv(
     Write the columns of `schema` as CSV to `destination`; return the number of rows.
 
     `source` is a Parquet file, an Arrow table or a reader of Arrow batches; rows keep their order. Text cells that
-    a spreadsheet would run are guarded (see `guarded`), all other types are written as they are. The file is
-    complete when it appears under its name.
+    a spreadsheet would run are guarded (see `reconcile.spreadsheet`), all other types are written as they are. The
+    file is complete when it appears under its name.
     Raises OutputError when `source` lacks a column or `destination` cannot be written.
     """
     columns = _columns_of(source, schema, guard=True)
@@ -93,33 +94,6 @@ _DIALECT = """
     COMPRESSION none, USE_TMP_FILE false
 """
 
-# What starts a formula in Excel, LibreOffice and Google Sheets, with look-alikes that input methods and imports fold
-# to the ASCII sign: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = r"[-=+@\x{2212}\x{fe62}\x{fe63}\x{fe66}\x{fe6b}\x{ff0b}\x{ff0d}\x{ff1d}\x{ff20}]"
-# Blanks, controls and invisible signs, which imports skip; and the guard itself, so that it can be taken off again.
-_SKIPPED = r"[' \pZ\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\p{Cf}\p{Co}]*"
-_FIRST_IN_CELL = rf"^({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
-# Where the list separator is `;` the quotes of a comma-separated file mean nothing, and a text that holds `;` or a
-# line break goes on in a new cell.
-_AFTER_SEPARATOR = rf"([;\t\r\n])({_SKIPPED}{_FORMULA})"
-
-
-def guarded(column: str) -> str:
-    """
-    Return SQL for the text `column` in which nothing is run when a spreadsheet opens it.
-
-    An apostrophe goes before `= + - @` at the start of the cell and after a `;`, tab or line break in it, also
-    where blanks or apostrophes stand between; and before a tab or line break at the start of the cell. Taking
-    these apostrophes away gives the text back.
-    """
-    name = _identifier(column)
-    # Nearly every cell starts with an ASCII letter or digit and has no separator: comparing is far cheaper than RE2.
-    starts_well = f"(({name} >= 'A' AND {name} < chr(127)) OR ({name} >= '0' AND {name} < ':'))"
-    has_separator = " OR ".join(f"contains({name}, {sign})" for sign in ("';'", "chr(9)", "chr(10)", "chr(13)"))
-    inside = rf"regexp_replace({name}, {_literal(_AFTER_SEPARATOR)}, '\1''\2', 'g')"
-    both = rf"regexp_replace({inside}, {_literal(_FIRST_IN_CELL)}, '''\1')"
-    return f"CASE WHEN {starts_well} AND NOT ({has_separator}) THEN {name} ELSE {both} END"
-
 
 def _columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
     found = _read_schema(source) if isinstance(source, Path) else source.schema
@@ -131,7 +105,7 @@ def _columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schem
                 hint="it was written by another version: run `reconcile match` again",
             )
     return ", ".join(
-        f"{guarded(field.name)} AS {_identifier(field.name)}"
+        f"{guarded_sql(_identifier(field.name))} AS {_identifier(field.name)}"
         if guard and field.type == pa.string()
         else _identifier(field.name)
         for field in schema

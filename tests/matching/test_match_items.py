@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders_table, payments_table
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
+from reconcile.keys import clean_key
 from reconcile.matching.control import AMOUNT_LIMIT, prove, side_facts
 from reconcile.matching.items import GROUPED
 from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
-from reconcile.matching.sides import clean_key
 from reconcile.schema import HISTORY, ITEMS
 
 POLICY = MatchPolicy()
@@ -114,7 +114,8 @@ def test_an_item_carries_what_both_sides_say(match: Match) -> None:
 def test_equal_inputs_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:
     files = MatchFiles(tmp_path)
     payments = payments_table([{"reference": f"R{number % 40}", "order_number": f"{number}"} for number in range(60)])
-    orders = orders_table([{"reference": f"R{number}", "order_number": f"{number + 20}"} for number in range(60)])
+    rows = [{"reference": f"R{number % 50}", "order_number": f"{number + 20}"} for number in range(60)]
+    orders = orders_table([*rows, *({"reference": "twice", "line": line} for line in (9, 8, None, None))])
     files(payments, orders, policy=POLICY)
     first = (tmp_path / "items.parquet").read_bytes()
     backwards = [table.take(pa.array(range(table.num_rows - 1, -1, -1))) for table in (payments, orders)]

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import reconcile
 from reconcile.errors import OutputError, TooManyRejects
+from reconcile.keys import clean_key
 from reconcile.orders.read import read_orders_to_parquet
-from reconcile.orders.rejects import guarded
-from reconcile.orders.rows import clean_key, clean_keys
+from reconcile.orders.rejects import cell_text
+from reconcile.orders.rows import clean_keys
 from reconcile.schema import ORDERS, REJECTS
 
 BLANKS = "".join(sign for sign in map(chr, range(sys.maxunicode)) if sign.isspace())
@@ -173,7 +174,7 @@ def test_as_many_rejects_as_allowed_are_set_aside(tmp_path: Path) -> None:
     ],
 )
 def test_no_cell_of_rejects_is_run_as_a_formula(text: str, written: str) -> None:
-    assert guarded(text) == written
+    assert cell_text(text) == written
 
 
 def test_a_giant_cell_is_shortened_in_rejects(read: Any) -> None:

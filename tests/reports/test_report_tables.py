@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reconcile.errors import OutputError
 from reconcile.reports import tables
-from reconcile.reports.tables import guarded, write_breaks, write_csv, write_items_csv
+from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
 from reconcile.schema import ITEMS, PAYMENTS, REJECTS, UTC_MS
 
 EVERY_TYPE = pa.schema(
@@ -131,30 +128,6 @@ def test_numbers_are_never_guarded(tmp_path: Path, write_items: Any) -> None:
 
     (row,) = csv.DictReader((tmp_path / "items.csv").read_text().splitlines())
     assert (row["difference_cents"], row["reference"]) == ("-70", "'-70")
-
-
-_FORMULA = "[-=+@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
-_SKIPPED = "[' \u00a0\u2003\u200b\ufeff\x00]*"
-
-
-def _unguarded(text: str) -> str:
-    first_off = re.sub(rf"^'({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))", r"\1", text)
-    return re.sub(rf"([;\t\r\n])'({_SKIPPED}{_FORMULA})", r"\1\2", first_off)
-
-
-_hostile_texts = st.text(alphabet="=+-@＝'; \t\r\n\u00a0\u200b\ufeff\x00\"aZ09,é", max_size=8)
-
-
-@given(texts=st.lists(_hostile_texts, min_size=1, max_size=60))
-@settings(max_examples=40, deadline=None)
-def test_taking_the_apostrophe_away_gives_the_text_back(texts: list[str]) -> None:
-    with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE t AS SELECT unnest(?::VARCHAR[]) AS x", [texts])
-        written = [row[0] for row in connection.execute(f"SELECT {guarded('x')} FROM t").fetchall()]
-
-    assert [_unguarded(text) for text in written] == texts
-    runs = re.compile(rf"^[\t\r\n]|(?:^|[;\t\r\n])[^\S\t\r\n]*{_FORMULA}")
-    assert [text for text in written if runs.search(text)] == []
 
 
 def test_every_figure_can_be_read_back_by_others(tmp_path: Path, write_items: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from reconcile.errors import PaymentFileError
 from reconcile.payments import copy_payments
+from reconcile.reports.tables import write_csv
 from reconcile.schema import PAYMENTS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -53,6 +54,15 @@ def test_other_types_of_the_same_values_are_read_exactly(tmp_path: Path) -> None
 
     assert found.schema.equals(PAYMENTS)
     assert found.equals(given)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "-70", "'=1", "a;=b", "", "007", "\t\n", 'say "hi", twice', "é\u200b"])
+def test_a_csv_file_holds_every_text_exactly(tmp_path: Path, text: str) -> None:
+    given = table("A", reference=text)
+    write_csv(given, PAYMENTS, tmp_path / "given.csv")
+    copy_payments(tmp_path / "given.csv", tmp_path / "payments.parquet")
+
+    assert pq.read_table(tmp_path / "payments.parquet").equals(given)
 
 
 def test_columns_the_matching_can_do_without_may_lack(tmp_path: Path) -> None:

@@ -202,16 +202,20 @@ def canonical_json(raw: bytes) -> str | None:
 
 
 def _array(values: list[Any], type_: pa.DataType) -> pa.Array[Any]:
-    if type_ != UTC_MS:
-        return pa.array(values, type=type_)
-    texts = pa.array(values, type=pa.string())
+    try:
+        if type_ != UTC_MS:
+            return pa.array(values, type=type_)
+        return _instants(pa.array(values, type=pa.string()))
+    except (pa.ArrowInvalid, OverflowError) as error:
+        what = "a date-time" if type_ == UTC_MS else "a number"
+        raise IncompletePull(f"klarna_payments: {what} cannot be read: {error}") from error
+
+
+def _instants(texts: pa.StringArray) -> pa.Array[Any]:
     try:
         return texts.cast(UTC_MS)
     except pa.ArrowInvalid:  # more digits than milliseconds: cut them
-        try:
-            return texts.cast(pa.timestamp("ns", tz="UTC")).cast(UTC_MS, safe=False)
-        except pa.ArrowInvalid as error:
-            raise IncompletePull(f"klarna_payments: a date-time cannot be read: {error}") from error
+        return texts.cast(pa.timestamp("ns", tz="UTC")).cast(UTC_MS, safe=False)
 
 
 def _wrong_mode(payment: _Payment, expected_mode: str) -> WrongMode:

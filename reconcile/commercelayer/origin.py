@@ -1,0 +1,43 @@
+"""
+Addresses: which base URLs credentials may be sent to.
+
+Knows that they go over https, or over http to this machine. Resolves no name and opens nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from reconcile.errors import SettingsError
+
+
+def usable_url(url: str, setting: str) -> str:
+    """Return `url` without a slash at its end. Raises SettingsError unless it is https, or http to this machine."""
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SettingsError(
+            f'{setting}: "{url}" is not a URL',
+            hint=f"give it like https://your-organization.commercelayer.io ({setting})",
+        )
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError(f"{setting}: only scheme, host, port and path may stand in it")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise SettingsError(
+            f"{setting}: http://{host} would send the credentials unencrypted",
+            hint=f"use https://{host}; plain http is for the sandbox on this machine only",
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

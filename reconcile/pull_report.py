@@ -1,0 +1,129 @@
+"""
+What a pull tells: while it goes on, and when it is done.
+
+Knows the figures and where they come from. Decides nothing, prints nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from reconcile.bookmarks import Bookmarks, Spent
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.query import timestamp
+
+_PROGRESS_SECONDS = 0.1
+_RATE_SPAN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """Where a pull stands, for a display. `rate_per_minute` is that of the last minute, or since the start."""
+
+    pages: int
+    payments: int
+    expected_payments: int
+    requests: int
+    retries: int
+    waiting_seconds: float
+    rate_per_minute: float
+    quota_limit: int | None
+    quota_remaining: int | None
+    rewalks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """
+    What was pulled, what it cost, and what proves it complete. All counts are those of the server's own lists.
+
+    `count_before` adds the counts with which the walks began, `count_after` is the count of the whole window after
+    the last one; `payments` lies between. `until` is the cut-off: payments created before it were seen. `requests`,
+    `bytes_received`, `retries` and `rate_limited` include interrupted attempts, as far as they were committed.
+    """
+
+    payments: int
+    requests: int
+    bytes_received: int
+    retries: int
+    rate_limited: int
+    shards: int
+    rewalks: int
+    count_before: int
+    count_after: int
+    since: datetime | None
+    until: datetime
+    started_at: datetime
+    finished_at: datetime
+    organization: str
+    mode: str
+    resumed: bool
+    clock_offset_seconds: float | None
+    transport: str = "pages"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the report as plain JSON values; nothing in it is secret."""
+        return {
+            name: timestamp(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
+        }
+
+
+class Teller:
+    """Calls `on_progress` (null: nobody listens) with the figures as they stand, ten times a second at most."""
+
+    def __init__(
+        self, client: CommerceLayer, marks: Bookmarks, on_progress: Callable[[PullProgress], None] | None
+    ) -> None:
+        self._client = client
+        self._marks = marks
+        self._on_progress = on_progress
+        self._pages = 0
+        self._told_at = float("-inf")
+        self._rates: deque[tuple[float, int]] = deque()
+
+    def page(self) -> None:
+        """A page has come."""
+        self._pages += 1
+        if time.monotonic() - self._told_at >= _PROGRESS_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell how things stand, now."""
+        if self._on_progress is None:
+            return
+        now = self._told_at = time.monotonic()
+        statistics, quota = self._client.statistics, self._client.quota
+        requests = statistics.requests.total()
+        self._rates.append((now, requests))
+        while now - self._rates[0][0] > _RATE_SPAN_SECONDS:
+            self._rates.popleft()
+        then, requests_then = self._rates[0]
+        self._on_progress(
+            PullProgress(
+                pages=self._pages,
+                payments=self._marks.seen,
+                expected_payments=self._marks.planned,
+                requests=requests,
+                retries=statistics.retries.total(),
+                waiting_seconds=self._client.limiter.waited_seconds,
+                rate_per_minute=60 * (requests - requests_then) / (now - then) if now > then else 0.0,
+                quota_limit=quota.limit if quota is not None else None,
+                quota_remaining=quota.remaining if quota is not None else None,
+                rewalks=self._marks.rewalks,
+            )
+        )
+
+
+def spent_by(client: CommerceLayer) -> Spent:
+    """Return what `client` has spent since it was made."""
+    statistics = client.statistics
+    return Spent(
+        requests=statistics.requests.total(),
+        bytes_received=statistics.bytes_received,
+        retries=statistics.retries.total(),
+        rate_limited=statistics.rate_limited,
+    )

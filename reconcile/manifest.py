@@ -8,10 +8,8 @@ manifest is not a run folder: the manifest is the last file written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
-import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from typing import Any
 import msgspec
 
 from reconcile import __version__
+from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import FolderBusy, OutputError
 
 NAME = "manifest.json"
@@ -81,13 +80,13 @@ class Staging:
             if path.is_file()
         ]
         for path in self.folder.iterdir():
-            _sync(path)
+            sync(path)
         write_json(self.folder / NAME, {**manifest, "outputs": outputs})
-        _sync(self.folder)
+        sync(self.folder)
         if self.place.exists():
             _set_aside(self.place, self.out / SUPERSEDED)
         self.folder.rename(self.place)
-        _sync(self.out)
+        sync(self.out)
         return self.place
 
 
@@ -99,7 +98,7 @@ def staged(out: Path, business_date: date) -> Iterator[Staging]:
     Raises FolderBusy when another process works on the same date, OutputError when `out` cannot be written.
     """
     name = business_date.isoformat()
-    with _locked(out, name), _disk_errors(out):
+    with _locked(out, name), disk_errors(out):
         # Whatever a killed run left under this name is worthless: it has no manifest.
         folder = out / f".{name}.staging"
         shutil.rmtree(folder, ignore_errors=True)
@@ -174,15 +173,13 @@ def software() -> dict[str, str]:
 
 def write_json(path: Path, document: Any) -> None:
     """Write `document` as indented UTF-8 JSON, durably, under a temporary name first."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    _sync(partial)
-    partial.rename(path)
+    with replacing(path) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 @contextlib.contextmanager
 def _locked(out: Path, name: str) -> Iterator[None]:
-    with _disk_errors(out):
+    with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         lock = (out / f".{name}.lock").open("a")
     with lock:
@@ -196,30 +193,6 @@ def _locked(out: Path, name: str) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, out) from error
-
-
-def disk_error(error: OSError, out: Path) -> OutputError:
-    """Return the OutputError for an OSError met while writing below `out`, with the remedy."""
-    hints = {
-        errno.ENOSPC: "free some space, or choose another --out; nothing was published",
-        errno.EDQUOT: "free some space, or choose another --out; nothing was published",
-        errno.EACCES: "choose another --out, or change the folder's permissions",
-        errno.EPERM: "choose another --out, or change the folder's permissions",
-        errno.EROFS: "choose another --out: this file system is read-only",
-        errno.ENOTDIR: "choose another --out: a file is in the way",
-        errno.EEXIST: "choose another --out: a file is in the way",
-    }
-    where, hint = error.filename or out, hints.get(error.errno or 0)
-    what = "cannot be written" if hint else "cannot be used"
-    return OutputError(f"{where}: {what}: {error.strerror or error}", hint=hint)
-
-
 def _set_aside(place: Path, superseded: Path) -> None:
     run_id = str(read_manifest(place).get("run_id", "unknown")) if (place / NAME).is_file() else "incomplete"
     superseded.mkdir(exist_ok=True)
@@ -227,14 +200,6 @@ def _set_aside(place: Path, superseded: Path) -> None:
     # The same run id means the same inputs and settings: the earlier copy says nothing that this one does not.
     shutil.rmtree(kept, ignore_errors=True)
     place.rename(kept)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_date(name: str) -> bool:

@@ -36,6 +36,7 @@ from typing import IO, Self
 import msgspec
 import pyarrow as pa
 
+from reconcile.disk import sync
 from reconcile.errors import MirrorError, OutputError
 from reconcile.rows import merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS
@@ -132,9 +133,9 @@ class Mirror:
             with _writing(self.folder):
                 beside = self.payments.with_suffix(".parquet.new")
                 shutil.copyfile(merged, beside)
-                _sync(beside)
+                sync(beside)
                 beside.replace(self.payments)
-                _sync(self.folder)
+                sync(self.folder)
         pull.forget()
 
 
@@ -192,7 +193,7 @@ class UnfinishedPull:
                 os.fsync(file.fileno())
         beside.replace(path)
         if self._durable:
-            _sync(self._folder)
+            sync(self._folder)
         return _RowsFile(first, last, rows, path)
 
     def _merge_files(self, bookmarks: bytes) -> None:
@@ -267,9 +268,9 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
         with _writing(folder):
             beside = path.with_suffix(".new")
             beside.write_bytes(msgspec.json.format(msgspec.json.encode(wanted), indent=2))
-            _sync(beside)
+            sync(beside)
             beside.replace(path)
-            _sync(folder)
+            sync(folder)
         return
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Identity)
@@ -311,11 +312,3 @@ def _writing(folder: Path) -> Iterator[None]:
             f"{folder}: the mirror cannot be written: {reason}",
             hint="make room or name another mirror folder; what was pulled before is kept",
         ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,13 +7,14 @@ The same rows in the same order give the same bytes, however they were batched o
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from reconcile.disk import replacing
 
 ROWS_PER_GROUP = 122_880
 COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these tables
@@ -67,27 +68,20 @@ def parquet_file(
     """
     plain = dict(encodings or {})
     dictionary: Any = [name for name in schema.names if name not in plain]  # the stubs know of a bool only
-    partial = destination.with_name(f".{destination.name}.partial")
-    try:
-        with pq.ParquetWriter(
+    with (
+        replacing(destination) as partial,
+        pq.ParquetWriter(
             partial,
             schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             use_dictionary=dictionary,
             column_encoding=plain or None,
-        ) as writer:
-            file = ParquetFile(writer, schema, rows_per_group)
-            yield file
-            file.flush()
-        descriptor = os.open(partial, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        partial.rename(destination)
-    finally:
-        partial.unlink(missing_ok=True)
+        ) as writer,
+    ):
+        file = ParquetFile(writer, schema, rows_per_group)
+        yield file
+        file.flush()
 
 
 def write_parquet(

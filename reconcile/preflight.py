@@ -16,8 +16,8 @@ from pathlib import Path
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import Window
+from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError, SettingsError
-from reconcile.manifest import disk_error
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import connect, order_keywords, policy_of
@@ -111,13 +111,11 @@ def _orders(settings: Settings) -> Iterator[Finding]:
 
 
 def _output(out: Path, payments: int) -> Iterator[Finding]:
-    try:
+    with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=out, prefix=".check"):
             pass
         free = shutil.disk_usage(out).free
-    except OSError as error:
-        raise disk_error(error, out) from error
     needed = max(LEAST_FREE_BYTES, payments * BYTES_PER_PAYMENT)
     if free < needed:
         yield Finding("disk", "warn", f"{free:,} bytes free, {needed:,} wanted", "free some space")

@@ -29,7 +29,8 @@ from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_boo
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
 from reconcile.commercelayer.query import Window, timestamp
-from reconcile.errors import IncompletePull, OutputError, SettingsError, WrongMode
+from reconcile.disk import disk_errors, sync
+from reconcile.errors import IncompletePull, SettingsError, WrongMode
 from reconcile.mirror import WALK, Mirror, UnfinishedPull, open_mirror, scratch_mirror
 from reconcile.pull_report import PullProgress, PullReport, Teller, spent_by
 from reconcile.rows import write_payments
@@ -223,7 +224,7 @@ class _Pull:
                 distinct.update(Counter[int](rows.column(WALK).to_numpy().tolist()))
                 yield rows
 
-        with _writing(beside):
+        with disk_errors(beside):
             write_payments(counted(), beside)
         return distinct
 
@@ -288,7 +289,7 @@ def _mirror_at(
 def _new_file(destination: Path) -> Iterator[Path]:
     """Give the path of a file beside `destination`, known to be writable before hours are spent; it never stays."""
     beside = destination.with_name(f".{destination.name}.{os.getpid()}.new")
-    with _writing(destination):
+    with disk_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         beside.touch()
     try:
@@ -298,21 +299,6 @@ def _new_file(destination: Path) -> Iterator[Path]:
 
 
 def _publish(beside: Path, destination: Path) -> None:
-    with _writing(destination):
+    with disk_errors(destination):
         beside.replace(destination)
-        folder = os.open(destination.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="check the folder, its rights and the room on the disk; what was pulled into the mirror is kept",
-        ) from error
+        sync(destination.parent)

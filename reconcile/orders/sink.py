@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
 
-from reconcile.errors import OutputError
+from reconcile.disk import disk_errors, replacing
 from reconcile.parquet import ParquetFile, parquet_file
 from reconcile.schema import ORDERS
 
@@ -58,7 +58,7 @@ class OrdersSink:
 def orders_parquet(path: Path) -> Iterator[OrdersSink]:
     """Open a file of ORDERS that becomes `path` when the block ends well; raises OutputError when the disk refuses."""
     with (
-        _refusals(path),
+        disk_errors(path),
         parquet_file(path, ORDERS, encodings=_ENCODINGS) as file,
         ThreadPoolExecutor(1, thread_name_prefix="orders-parquet") as writer,
     ):
@@ -70,23 +70,6 @@ def orders_parquet(path: Path) -> Iterator[OrdersSink]:
 @contextmanager
 def text_file(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 text file that becomes `path` when the block ends well; raises OutputError as above."""
-    partial = path.with_name(f".{path.name}.partial")
-    with _refusals(path):
-        try:
-            with partial.open("w", encoding="utf-8", newline="") as text:
-                yield text
-            partial.replace(path)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="check the folder, its permissions and the space on its disk",
-        ) from error
+    with disk_errors(path), replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as text:
+        yield text
+        text.flush()

@@ -16,7 +16,6 @@ The same table gives the same bytes, however many threads write it and however i
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +24,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.disk import disk_error, replacing
 from reconcile.errors import OutputError
-from reconcile.manifest import disk_error
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
 from reconcile.spreadsheet import guarded_sql
@@ -77,7 +76,11 @@ def write_csv(
     Raises OutputError when `source` lacks a column or `destination` cannot be written.
     """
     columns = _columns_of(source, schema, guard=True)
-    with _replacing(destination) as partial, _connected(destination.parent, memory_limit) as connection:
+    with (
+        _errors_told(destination),
+        replacing(destination) as partial,
+        _connected(destination.parent, memory_limit) as connection,
+    ):
         if isinstance(source, Path):
             relation = scan(source)
         else:
@@ -126,20 +129,6 @@ def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> No
         return
     expected = pq.read_metadata(source).num_rows if isinstance(source, Path) else source.num_rows
     assert rows == expected, "a CSV has one row per row of its table"
-
-
-@contextlib.contextmanager
-def _replacing(destination: Path) -> Iterator[Path]:
-    """Give a name beside `destination` to write to; put the file in its place, durably, once all went well."""
-    partial = destination.with_name(f".{destination.name}.partial")
-    with _errors_told(destination):
-        try:
-            yield partial
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(destination)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

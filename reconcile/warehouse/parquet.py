@@ -26,6 +26,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.disk import sync
 from reconcile.errors import WarehouseError
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.warehouse.folder import RunFolder
@@ -153,8 +154,8 @@ def _put_in_place(swaps: list[_Swap]) -> None:
         for swap in swaps:
             swap.finished.replace(swap.place)
         for swap in swaps:
-            _sync(swap.place.parent)
-            _sync(swap.place.parent.parent)
+            sync(swap.place.parent)
+            sync(swap.place.parent.parent)
     except BaseException as error:
         _put_back(swaps, error)
         raise
@@ -179,14 +180,6 @@ def _keep(place: Path, former: Path) -> None:
         former.hardlink_to(place)
     except OSError:  # some network file systems have no hard links
         shutil.copyfile(place, former)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

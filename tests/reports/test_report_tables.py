@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import OutputError
-from reconcile.reports import tables
 from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
 from reconcile.schema import ITEMS, PAYMENTS, REJECTS, UTC_MS
 
@@ -297,7 +297,7 @@ def test_a_failed_write_leaves_the_former_file_and_nothing_else(
 ) -> None:
     items = write_items({})
     (tmp_path / "items.csv").write_text("former")
-    monkeypatch.setattr(tables.os, "fsync", _no_space)
+    monkeypatch.setattr(os, "fsync", _no_space)
 
     with pytest.raises(OutputError, match="No space left on device") as caught:
         write_items_csv(items, tmp_path / "items.csv")

@@ -113,7 +113,7 @@ def test_a_file_in_the_way_of_the_output_folder_is_told(tmp_path: Path) -> None:
         publish(tmp_path / "runs", "r1")
 
     assert caught.value.exit_code == 5
-    assert caught.value.hint == "choose another --out: a file is in the way"
+    assert caught.value.hint == "choose another folder: a file is in the way"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -232,7 +232,7 @@ def test_what_was_put_in_place_is_put_back_when_the_next_cannot_be(
     before = _state(root)
     folder = publish_run(items=2, run_id="run-2")
     faults = _Faults(monkeypatch, "replace")
-    for step in range(4):
+    for step in range(8):  # four files are written, then put in place
         faults.calls, faults.at = 0, step
 
         with pytest.raises(WarehouseError, match="cannot be written: No space left on device"):
@@ -275,7 +275,7 @@ def test_a_load_that_can_neither_go_on_nor_back_says_so_and_is_mended_by_the_nex
     load_run(publish_run(), f"parquet:{root}")
     folder = publish_run(items=2, run_id="run-2")
     faults = _Faults(monkeypatch, "replace")
-    faults.at, faults.lasting = 2, True
+    faults.at, faults.lasting = 6, True  # four files are written, then the third is put in its place
 
     with pytest.raises(WarehouseError, match="could not be taken back") as caught:
         load_run(folder, f"parquet:{root}")

@@ -1,0 +1,67 @@
+"""
+A file is whole under its name or not there at all; and what a disk's refusal means to the reader.
+
+Knows temporary names, syncing and error numbers. Does not know what a file is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconcile.errors import OutputError
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space there, or write to another disk; nothing was published",
+    errno.EDQUOT: "free some space there, or write to another disk; nothing was published",
+    errno.EACCES: "choose another folder, or change its permissions",
+    errno.EPERM: "choose another folder, or change its permissions",
+    errno.EROFS: "choose another folder: this file system is read-only",
+    errno.ENOTDIR: "choose another folder: a file is in the way",
+    errno.EEXIST: "choose another folder: a file is in the way",
+}
+_OTHERWISE = "check the folder, its permissions and the space on its disk"
+
+
+@contextlib.contextmanager
+def replacing(destination: Path) -> Iterator[Path]:
+    """
+    Give a name beside `destination` to write to; when the block ends well the file is synced and put in its place.
+
+    Raises OSError as the disk does; `destination` is then as it was.
+    """
+    partial = destination.with_name(f".{destination.name}.partial")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(destination)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def disk_error(error: OSError, where: Path) -> OutputError:
+    """Return the OutputError for an OSError met while writing `where`, with the remedy."""
+    hint = _REMEDIES.get(error.errno or 0, _OTHERWISE)
+    return OutputError(f"{error.filename or where}: cannot be written: {error.strerror or error}", hint=hint)
+
+
+@contextlib.contextmanager
+def disk_errors(where: Path) -> Iterator[None]:
+    """Turn an OSError of the block into an OutputError about `where`."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, where) from error

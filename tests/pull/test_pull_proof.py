@@ -182,9 +182,13 @@ async def test_a_list_that_does_not_move_is_an_incomplete_pull(serve, pull, monk
         await pull(serve())
 
 
-async def test_a_secret_that_a_server_echoes_is_taken_out_of_the_message(serve, pull) -> None:
+@pytest.mark.parametrize(("secret", "before"), [("hush-" * 20, 240), ('hush-"quoted"', 1)], ids=["cut", "escaped"])
+async def test_a_secret_that_a_server_echoes_is_taken_out_of_the_message(serve, pull, secret: str, before: int) -> None:
+    """Also where the message is cut in the middle of it, and where the body writes it in another way."""
+
     async def echo(request: web.Request) -> web.Response:
-        body = {"errors": [{"title": "x" * 280, "detail": await request.text(), "code": "UNAUTHORIZED"}]}
+        sent = (await request.json())["client_secret"]
+        body = {"errors": [{"title": "x" * before, "detail": sent, "code": "UNAUTHORIZED"}]}
         return web.json_response(body, status=401)
 
     app = web.Application()
@@ -193,7 +197,6 @@ async def test_a_secret_that_a_server_echoes_is_taken_out_of_the_message(serve, 
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     auth_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    secret = "hush-" * 20
     try:
         with pytest.raises(AuthError) as caught:
             await pull(serve(), client={"auth_url": auth_url, "credentials": Credentials("id", secret)})

@@ -41,7 +41,7 @@ def test_frames_give_what_a_plain_reading_of_the_rules_gives(world: World, polic
 
 
 @pytest.mark.slow
-@settings(few, max_examples=600, derandomize=False)
+@settings(few, max_examples=250, derandomize=False)
 @given(world=worlds, policy=policies)
 def test_frames_give_it_for_many_more_worlds(world: World, policy: MatchPolicy) -> None:
     assert_plain_reading(world, policy)
@@ -55,7 +55,7 @@ def assert_plain_reading(world: World, policy: MatchPolicy) -> None:
 
 
 @pytest.mark.slow
-@settings(few, max_examples=40)
+@settings(few, max_examples=20)
 @given(world=worlds, policy=policies)
 def test_all_engines_give_the_same_items_and_report(
     every: tuple[Match, ...], world: World, policy: MatchPolicy

@@ -25,8 +25,8 @@ def reconciled(orders: Path, config: Path, since: str | None, until: str | None)
     """Return the match of the payments of a window with the rows of one file."""
     settings = reconcile.load_settings(config, environ=os.environ, options={"since": since, "until": until})
     payments = asyncio.run(reconcile.pull_payments(settings=settings))
-    totals = reconcile.read_orders(orders, currency=settings.currency)
-    return reconcile.match_payments(payments, totals, tolerance_cents=settings.tolerance_cents)
+    totals = reconcile.read_orders(orders, settings=settings)
+    return reconcile.match_payments(payments, totals, settings=settings)
 
 
 @click.command()
@@ -41,6 +41,8 @@ def adhoc(orders: Path, config: Path, since: str | None, until: str | None) -> N
     except reconcile.ReconcileError as error:
         click.echo(error.explained(), err=True)
         sys.exit(error.exit_code)
+    if since or until:
+        click.echo("only payments of this window: order totals from outside it are told as missing_payment", err=True)
     for line in result.summary["statuses"]:
         click.echo(f"{line['status']:<20} {line['kind']:<7} {line['count']:>6}")
     click.echo(result.breaks[COLUMNS].to_string(index=False))

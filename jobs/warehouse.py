@@ -29,9 +29,11 @@ def warehouse(config: Path, business_date: date | None, urls: tuple[str, ...]) -
     try:
         settings = reconcile.load_settings(config, environ=os.environ)
         targets = urls or ((settings.load_to,) if settings.load_to else ())
-        for folder in reconcile.published_runs(settings.out):
-            if business_date is not None and folder.name != business_date.isoformat():
-                continue
+        wanted = business_date and business_date.isoformat()
+        folders = [run for run in reconcile.published_runs(settings.out) if wanted in (None, run.name)]
+        if not folders:
+            click.echo(f"no run{f' of {wanted}' if wanted else ''} is published in {settings.out}", err=True)
+        for folder in folders:
             for url in targets:
                 receipt = reconcile.load_run(folder, url)
                 click.echo(f"{folder.name}: {sum(receipt.rows.values())} rows into {receipt.url}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from reconcile.library import MatchResult as MatchResult
     from reconcile.library import match_payments as match_payments
     from reconcile.library import pull_payments as pull_payments
+    from reconcile.library import read_orders as read_orders
     from reconcile.manifest import published as published_runs
-    from reconcile.orders.read import read_orders as read_orders
     from reconcile.run import RunResult as RunResult
     from reconcile.run import match as match_files
     from reconcile.run import run as run_reconciliation
@@ -43,7 +43,7 @@ _PUBLIC = {
     "match_payments": ("reconcile.library", "match_payments"),
     "published_runs": ("reconcile.manifest", "published"),
     "pull_payments": ("reconcile.library", "pull_payments"),
-    "read_orders": ("reconcile.orders.read", "read_orders"),
+    "read_orders": ("reconcile.library", "read_orders"),
     "read_secrets": ("reconcile.settings", "read_secrets"),
     "run_reconciliation": ("reconcile.run", "run"),
 }

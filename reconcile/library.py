@@ -8,24 +8,29 @@ the command's, without a run folder, a ledger or a mirror.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
 from reconcile import summary
+from reconcile.errors import SettingsError
 from reconcile.matching.match import match_frames
-from reconcile.matching.policy import MatchPolicy
+from reconcile.orders import read
+from reconcile.orders.options import Declared
 from reconcile.pull import PullProgress, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
-from reconcile.settings import Secrets, Settings, load_settings, read_secrets
-from reconcile.wiring import connect, pull_window
+from reconcile.settings import Secrets, Settings, load_settings, parse_moment, read_secrets
+from reconcile.wiring import connect, order_keywords, policy_of, pull_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,12 @@ class MatchResult:
     figures of `summary.json`: counts, statuses, control totals, flag agreement, aging.
     """
 
-    items: pd.DataFrame
-    breaks: pd.DataFrame
-    summary: dict[str, Any]
+    items: pd.DataFrame = field(repr=False)
+    breaks: pd.DataFrame = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"MatchResult({len(self.items):,} items, {len(self.breaks):,} breaks)"
 
 
 async def pull_payments(
@@ -61,25 +69,54 @@ async def pull_payments(
     Raises SettingsError, and CommerceLayerError when the pull cannot be completed or proved complete.
     Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/list
     """
-    chosen = settings or load_settings(environ=os.environ, options=options)
+    chosen = settings or load_settings(environ=os.environ, options=_known(options, set(Settings.__struct_fields__)))
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
         table = await pull_to_table(client, on_progress=on_progress, **pull_window(chosen))
     return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
+def read_orders(
+    paths: str | Path | Sequence[str | Path], *, settings: Settings | None = None, **declared: Any
+) -> pd.DataFrame:
+    """
+    Read order totals from files or patterns; return one row per order row, columns of ORDERS, in file order.
+
+    `declared` says what the files do not: `currency="EUR"`, `decimal=","`, `thousands="."`, `delimiter`, `quote`,
+    `encoding`, `reference_column`, `amount_column`, `currency_column`, `order_number_column`, `order_id_column`,
+    `ordered_on_column`, and `max_rejects` and `rejects` (a CSV file for unreadable rows). What is not declared comes
+    from `settings`, where given.
+
+    Raises TooManyRejects when more rows than `max_rejects` (0) cannot be read, OrderFileError when a file cannot,
+    SettingsError when a declaration is impossible.
+    """
+    given: dict[str, Any] = {**order_keywords(settings), "max_rejects": settings.max_rejects} if settings else {}
+    known = {*inspect.signature(read.read_orders).parameters, *Declared.__annotations__} - {"paths", "declared"}
+    return read.read_orders(paths, **given | _known(declared, known))
+
+
 def match_payments(
-    payments: pd.DataFrame, orders: pd.DataFrame, *, business_date: date | None = None, **policy: Any
+    payments: pd.DataFrame,
+    orders: pd.DataFrame,
+    *,
+    business_date: date | str | None = None,
+    settings: Settings | None = None,
+    **policy: Any,
 ) -> MatchResult:
     """
     Match payments with order totals; neither frame is changed.
 
-    `payments` has the columns of PAYMENTS, `orders` those of ORDERS, in any order of rows. `business_date` is today
-    in UTC unless given. `policy` takes the fields of `reconcile.matching.policy.MatchPolicy`, such as
-    `tolerance_cents=5` or `amount_basis="total_amount_cents"`.
+    `payments` has the columns of PAYMENTS, `orders` those of ORDERS, in any order of rows. `business_date` (a date,
+    or "2026-11-20") is today in UTC unless given. `policy` takes settings by name: `on`, `amount_basis`,
+    `tolerance_cents`, `tolerance_percent` (text), `lag_days`, `group_orders`, `mode`; what is not given comes from
+    `settings`, where given.
 
-    Raises SettingsError for a policy that contradicts itself, ProofFailed when totals do not add up.
+    Raises SettingsError for a policy that contradicts itself, PaymentFileError and OrderFileError for a frame that
+    cannot be used, ProofFailed when totals do not add up.
     """
-    chosen = MatchPolicy(**policy)
+    known = {"on", "amount_basis", "tolerance_cents", "tolerance_percent", "lag_days", "group_orders", "mode"}
+    chosen = policy_of(msgspec.structs.replace(settings or Settings(), **_known(policy, known)))
+    if isinstance(business_date, str):
+        business_date = parse_moment(business_date, "business_date").date()
     matched = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     report = matched.report.as_dict()
@@ -88,3 +125,9 @@ def match_payments(
     with contextlib.closing(duckdb.connect()) as connection:
         breaks = connection.from_arrow(items).filter("is_break").order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)
+
+
+def _known(given: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    if unknown := sorted(set(given) - names):
+        raise SettingsError(f"there is no {', '.join(unknown)} here", hint=f"there are {', '.join(sorted(names))}")
+    return given

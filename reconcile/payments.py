@@ -55,7 +55,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
             reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(ROW_GROUP_ROWS)
             return write_payments((pa.Table.from_batches([batch]) for batch in reader), destination)
     except (duckdb.Error, pa.ArrowInvalid) as error:
-        problem = str(error).splitlines()[0]
+        problem = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
 
 
@@ -100,7 +100,9 @@ def _column(field: pa.Field[Any], there: bool, *, guarded: bool) -> str:
         return f"NULL::{_TYPES[field.type]} AS {name}"
     if field.type == pa.int64():
         # A cast alone would round: "12.5" is 13 to DuckDB.
-        refuse = f"error('{name} holds ' || {text} || ', which is no whole number of minor units')"
+        refuse = (
+            f"error('{name} holds ' || {text} || ', not plain digits: amounts are whole minor units, never floats')"
+        )
         return f"""CASE WHEN {name} IS NULL THEN NULL
             WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN {text}::BIGINT ELSE {refuse} END AS {name}"""
     if guarded and field.type == pa.string():

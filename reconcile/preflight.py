@@ -1,7 +1,7 @@
 """
 Everything that can stop a night, looked at before it: settings, credentials, mode, clock, quota, files, disk.
 
-Looks and tells; changes nothing but a file it makes and removes in the output folder.
+Looks and tells; changes nothing, but for a file that it makes and removes where run folders go.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError, SettingsError
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.settings import Secrets, Settings
-from reconcile.wiring import connect, order_keywords, policy_of
+from reconcile.wiring import checked, connect, order_keywords
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -64,7 +64,7 @@ def _failure(subject: str, error: ReconcileError) -> Finding:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
-    policy_of(settings)
+    checked(settings)
     yield Finding("settings", "ok", f"amount basis {settings.amount_basis}, run folders in {settings.out}")
     if not settings.orders:
         error = SettingsError("no order totals are named", hint="name files, or set [orders] files")
@@ -111,11 +111,11 @@ def _orders(settings: Settings) -> Iterator[Finding]:
 
 
 def _output(out: Path, payments: int) -> Iterator[Finding]:
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out, prefix=".check"):
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".check"):
             pass
-        free = shutil.disk_usage(out).free
+        free = shutil.disk_usage(there).free
     needed = max(LEAST_FREE_BYTES, payments * BYTES_PER_PAYMENT)
     if free < needed:
         yield Finding("disk", "warn", f"{free:,} bytes free, {needed:,} wanted", "free some space")

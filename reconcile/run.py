@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import __version__, ledger, limits, manifest, summary
-from reconcile.errors import EmptySide, InputError, OutputError, SettingsError, TooManyRejects
+from reconcile.cautions import cautions, empty_side
+from reconcile.disk import disk_errors
+from reconcile.errors import InputError, OutputError, ReconcileError, SettingsError, TooManyRejects
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
@@ -30,7 +32,7 @@ from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import connect, limits_of, order_keywords, policy_of, pull_window
+from reconcile.wiring import checked, connect, narrowed_to, order_keywords, pull_window
 
 log = logging.getLogger("reconcile.run")
 
@@ -83,10 +85,12 @@ def pull(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(pulled())
-    # A notebook runs a loop already, and a loop cannot be entered twice.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, pulled()).result()
+        report = asyncio.run(pulled())
+    else:  # a notebook runs a loop already, and a loop cannot be entered twice
+        with ThreadPoolExecutor(1) as pool:
+            report = pool.submit(asyncio.run, pulled()).result()
+    log.info("pulled %d payments, complete", report.payments, extra=report.as_dict())
+    return report
 
 
 def pull_to_file(
@@ -99,6 +103,9 @@ def pull_to_file(
     """
     if destination is not None and destination.suffix not in (".parquet", ".csv"):
         raise SettingsError(f"--to {destination}: is neither .parquet nor .csv", hint="the ending decides the format")
+    if destination is not None:
+        with disk_errors(destination):
+            destination.parent.mkdir(parents=True, exist_ok=True)
     if destination is not None and destination.suffix == ".parquet":
         return destination, pull(settings, secrets, destination, on_progress=on_progress)
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
@@ -117,14 +124,19 @@ def run(
 
     Raises a ReconcileError of any kind, and then publishes nothing; a limit that is exceeded is no error here.
     """
-    policy, checks = policy_of(settings), limits_of(settings)
+    policy, checks = checked(settings)
     with manifest.staged(Path(settings.out), business_date) as staging:
         timings = _Timings()
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
         with timings.stage("pull"):
             pulled = pull(settings, secrets, staging.folder / "payments.parquet", on_progress=on_progress)
-        source = {"pull": pulled.as_dict(), "mode": pulled.mode, "organization": pulled.organization}
+        source = {
+            "pull": pulled.as_dict(),
+            "narrowed": narrowed_to(settings),
+            "mode": pulled.mode,
+            "organization": pulled.organization,
+        }
         return _finish(settings, policy, checks, staging, orders, source, timings)
 
 
@@ -134,7 +146,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
 
     As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it.
     """
-    policy, checks = policy_of(settings), limits_of(settings)
+    policy, checks = checked(settings)
     with manifest.staged(Path(settings.out), business_date) as staging:
         timings = _Timings()
         with timings.stage("orders"):
@@ -155,7 +167,7 @@ def _finish(
     source: dict[str, Any],
     timings: _Timings,
 ) -> RunResult:
-    warnings = _empty_side("orders", orders.rows, settings.on_empty_orders)
+    warnings = empty_side("orders", orders.rows, settings.on_empty_orders)
     folder, out, business_date = staging.folder, staging.out, staging.business_date
     ledger.follow(out / ledger.NAME, _published(out))
     history = ledger.history(out / ledger.NAME, business_date)
@@ -172,7 +184,8 @@ def _finish(
             memory_limit=settings.memory_limit,
             temp_directory=folder,
         )
-    warnings += _empty_side("payments", report.payments.rows, settings.on_empty_payments) + _warnings(source, report)
+    warnings += empty_side("payments", report.payments.rows, settings.on_empty_payments)
+    warnings += cautions(staging, source, orders, report)
     with timings.stage("reports"):
         items, limit = folder / "items.parquet", settings.memory_limit
         rows = {
@@ -220,8 +233,16 @@ def _finish(
     )
     ledger.follow(out / ledger.NAME, _published(out))
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
-    receipt = load_run(place, settings.load_to) if settings.load_to else None
-    return RunResult(place, document, tuple(exceeded), receipt)
+    return RunResult(place, document, tuple(exceeded), _load(place, settings.load_to) if settings.load_to else None)
+
+
+def _load(place: Path, url: str) -> LoadReceipt:
+    try:
+        return load_run(place, url)
+    except ReconcileError as error:
+        published = f"the run is published; when this is mended: reconcile load {place} --to {url}"
+        error.hint = f"{error.hint}; {published}" if error.hint else published
+        raise
 
 
 def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
@@ -242,7 +263,7 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
             kept.unlink(missing_ok=True)
         raise
     kept.rename(staging.folder / "rejects.csv")
-    _empty_side("orders", report.rows, settings.on_empty_orders)
+    empty_side("orders", report.rows, settings.on_empty_orders)
     return report
 
 
@@ -255,31 +276,6 @@ def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
     )
     figures["key_profile"] = details["key_profile"]
     return figures
-
-
-def _empty_side(side: str, rows: int, on_empty: str) -> list[str]:
-    """Return a warning when a side has no rows, none when it has; raises EmptySide unless that is put up with."""
-    if rows:
-        return []
-    if on_empty == "fail":
-        raise EmptySide(
-            f"there are no {side}: nothing can be agreed",
-            side=side,
-            hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
-        )
-    return [f"there are no {side}"]
-
-
-def _warnings(source: dict[str, Any], report: MatchReport) -> list[str]:
-    warnings = []
-    pulled = source.get("pull")
-    if pulled and pulled["resumed"]:
-        warnings.append(
-            f"the pull went on from an earlier one: payments created from {pulled['until']} on are not in it"
-        )
-    if report.payments.rows and report.orders.rows and not any(one.shared_keys for one in report.passes):
-        warnings.append("no key of one side is found on the other: is this the right file, the right column?")
-    return warnings
 
 
 def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any) -> str:

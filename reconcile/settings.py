@@ -8,6 +8,7 @@ Secrets are no settings: they are read here from the environment or a file and t
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping
@@ -148,6 +149,18 @@ def load_settings(
     return _checked(Settings(**values | given))
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that looks like a setting of reconcile and is none."""
+    names = [*_declared(), *(f"{name}{ending}" for name in ("client_id", "client_secret") for ending in ("", "_file"))]
+    known = [PREFIX + name.upper() for name in names]
+    sentences = []
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            near = difflib.get_close_matches(variable, known, n=1, cutoff=0.7)
+            sentences.append(f"{variable} is no setting" + (f" (did you mean {near[0]}?)" if near else ""))
+    return sentences
+
+
 def read_secrets(environ: Mapping[str, str]) -> Secrets:
     """
     Return the credentials of `RECONCILE_CLIENT_ID` and `RECONCILE_CLIENT_SECRET`, or of the files that
@@ -254,12 +267,30 @@ def _from_toml(path: Path) -> dict[str, Any]:
         try:
             values[name] = msgspec.convert(value, types[name])
         except msgspec.ValidationError as error:
-            problems.append(f"{where}: {str(error)[0].lower()}{str(error)[1:]}")
+            problems.append(f"{where}: {_in_words(error)}")
     if problems:
         raise SettingsError(
             f"{path}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
         )
     return values
+
+
+_WORDS = {
+    "`int | null`": "a whole number",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str | null`": "text in quotes",
+    "`str`": "text in quotes",
+    "`array`": "a list",
+}
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    text = str(error).replace("Expected", "expected").replace("Invalid", "invalid")
+    expected, got, _ = text.partition(", got ")
+    for type_, word in _WORDS.items():
+        expected = expected.replace(type_, word)
+    return expected if got else text
 
 
 def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -272,8 +303,6 @@ def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") ->
 
 
 def _nearest(table: str, key: str, fields: Mapping[tuple[str, str], str]) -> str:
-    import difflib
-
     known = {f"[{known_table}] {known_key}" for known_table, known_key in fields}
     near = difflib.get_close_matches(f"[{table}] {key}", known, n=1, cutoff=0.7)
     return f" (did you mean {near[0]}?)" if near else ""
@@ -295,7 +324,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             else:
                 values[name] = msgspec.convert(text, type_, strict=False)
         except msgspec.ValidationError as error:
-            problems.append(f"{variable}: {str(error)[0].lower()}{str(error)[1:]}")
+            problems.append(f"{variable}: {_in_words(error)}")
         except msgspec.DecodeError:
             problems.append(f"{variable}: is not JSON")
     if problems:

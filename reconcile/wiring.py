@@ -15,6 +15,7 @@ from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
+from reconcile.warehouse.load import sink_of
 
 AUTH_URL = "https://auth.commercelayer.io"
 
@@ -70,6 +71,23 @@ def order_keywords(settings: Settings) -> Declared:
         "quote": settings.quote,
         "encoding": settings.encoding,
     }
+
+
+def narrowed_to(settings: Settings) -> str | None:
+    """Return in words which payments a pull by `settings` leaves out, null when it leaves out none."""
+    parts = [f"from {settings.since} on"] if settings.since else []
+    return " and ".join([*parts, f"before {settings.until}"] if settings.until else parts) or None
+
+
+def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
+    """
+    Return the policy and the limits of `settings`, and find out before any work whether the rest can be used.
+
+    Raises SettingsError.
+    """
+    if settings.load_to:
+        sink_of(settings.load_to)
+    return policy_of(settings), limits_of(settings)
 
 
 def policy_of(settings: Settings) -> MatchPolicy:

@@ -40,6 +40,8 @@ def check(session: Session, business_date: str | None, offline: bool, **options:
     secrets = None if offline else session.secrets()
     findings = preflight.check(settings, secrets)
     for finding in findings:
+        if session.quiet and finding.verdict == "ok":
+            continue
         click.echo(f"{finding.verdict:<5} {finding.subject:<12} {finding.message}")
         if finding.hint:
             click.echo(f"{'':<18} hint: {finding.hint}")

@@ -29,8 +29,10 @@ def complain(error: ReconcileError) -> None:
 
 
 def width() -> int:
-    """Return the columns of the terminal, 100 where there is none."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stderr.isatty() else 100
+    """Return the columns of the terminal, or what COLUMNS says, or 100 where there is neither."""
+    if os.environ.get("COLUMNS") or sys.stderr.isatty():
+        return max(40, shutil.get_terminal_size((100, 24)).columns)
+    return 100
 
 
 def colour() -> bool:

@@ -40,8 +40,10 @@ class Session:
 
     def settings(self, **options: Any) -> Settings:
         """Return the settings of file, environment and `options`."""
-        from reconcile.settings import load_settings
+        from reconcile.settings import load_settings, unknown_variables
 
+        for sentence in unknown_variables(os.environ):
+            console.say(f"warning: {sentence}", quiet=self.quiet)
         return load_settings(self.config, environ=os.environ, options=options)
 
     def secrets(self) -> Secrets:
@@ -74,6 +76,10 @@ def command(function: Command) -> Command:
         except ReconcileError as error:
             console.complain(error)
             sys.exit(error.exit_code)
+        except BrokenPipeError:
+            # Whoever read our output has gone, as in `| head`; there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
             console.complain(ReconcileError("interrupted", hint="the same command goes on from where it stopped"))
             sys.exit(INTERRUPTED)

@@ -213,6 +213,7 @@ class CommerceLayer:
                 method, url, permit, headers=headers | {"Authorization": f"Bearer {token.value}"}, body=body
             )
             self._note_clock(answer)
+            log.debug("%s %s: %d", method, path, answer.status, extra={"bytes": len(answer.body)})
             if answer.status in (200, 201):
                 return decode_document(answer.body, answer.headers)
             problem = decode_error(answer.status, answer.body)

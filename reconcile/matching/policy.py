@@ -79,7 +79,7 @@ class Tolerance:
     percent: str | None = None
 
     def __post_init__(self) -> None:
-        if self.cents is not None and (isinstance(self.cents, bool) or not 0 <= self.cents < 2**62):
+        if self.cents is not None and (type(self.cents) is not int or not 0 <= self.cents < 2**62):
             raise SettingsError(f"tolerance_cents {self.cents} is not a number of minor units from 0 on")
         if self.percent is not None:
             object.__setattr__(self, "percent", _percent_text(self.percent))
@@ -169,6 +169,7 @@ def _percent_text(percent: object) -> str:
         f'tolerance_percent "{percent}" is not a decimal number from 0 to 100 with at most {PERCENT_DECIMALS} decimals'
     )
     if isinstance(percent, float | bool):  # a float is not the number that was written: 0.1 is 0.1000000000000000055…
+        problem = f"tolerance_percent {percent} is a float, which is not exactly the number that was written"
         raise SettingsError(problem, hint=f'write it as text: tolerance_percent = "{percent}"')
     try:
         decimal = Decimal(str(percent))

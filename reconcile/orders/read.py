@@ -115,7 +115,7 @@ def read_orders(
     with ExitStack() as stack:
         reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
         report = reader.read(find_sources(paths, list(SOURCES)))
-    _allow(report, reader.told, max_rejects, rejects_path)
+    _allow(report, reader.told, max_rejects, rejects_path, form)
     frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -144,7 +144,7 @@ def read_orders_to_parquet(
             report = reader.read(find_sources(paths, list(SOURCES)))
             if report.rejects > max_rejects:
                 stack.close()  # the rejects stay, the rows do not
-            _allow(report, reader.told, max_rejects, rejects)
+            _allow(report, reader.told, max_rejects, rejects, form)
     return report
 
 
@@ -223,7 +223,7 @@ def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor
             rest.cancel()
 
 
-def _allow(report: OrdersReport, told: Sequence[str], max_rejects: int, path: Path | None) -> None:
+def _allow(report: OrdersReport, told: Sequence[str], max_rejects: int, path: Path | None, form: OrderFormat) -> None:
     if report.rejects <= max_rejects:
         return
     count = report.rejects
@@ -234,5 +234,13 @@ def _allow(report: OrdersReport, told: Sequence[str], max_rejects: int, path: Pa
         message,
         rejects=count,
         rejects_path=path,
-        hint=f"fix the cells{where}, or set the rows aside with --max-rejects {count}",
+        hint=_remedy(told, form) or f"fix the cells{where}, or set the rows aside with --max-rejects {count}",
     )
+
+
+def _remedy(told: Sequence[str], form: OrderFormat) -> str | None:
+    """Return what to declare when the first cells told are amounts that are written in another way than declared."""
+    if not told or not all("could be read two ways" in one for one in told):
+        return None
+    other = "," if form.decimal == "." else "."
+    return f"if that is how amounts are written here, declare it: --decimal {other}, or --thousands with its sign"

@@ -12,19 +12,43 @@ from __future__ import annotations
 import importlib
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from reconcile.errors import SettingsError
 from reconcile.warehouse.folder import open_run_folder
 from reconcile.warehouse.place import scheme_of, without_secrets
 from reconcile.warehouse.tables import LoadReceipt
 
-__all__ = ["SINKS", "LoadReceipt", "load_run"]
+__all__ = ["SINKS", "LoadReceipt", "load_run", "sink_of"]
 
 SINKS: dict[str, tuple[str, str | None]] = {  # URL scheme: (module with `load`, extra to install)
     "duckdb": ("reconcile.warehouse.duckdb", None),
     "file": ("reconcile.warehouse.parquet", None),
     "parquet": ("reconcile.warehouse.parquet", None),
 }
+
+
+def sink_of(url: str) -> ModuleType:
+    """
+    Return the module that loads into `url`; nothing is opened yet.
+
+    Raises SettingsError when `url` names no warehouse, or one whose package is not installed.
+    """
+    scheme = scheme_of(url)
+    if scheme not in SINKS:
+        known = ", ".join(SINKS)
+        raise SettingsError(
+            f'"{without_secrets(url)}": there is no warehouse of the kind "{scheme}"',
+            hint=f"the kinds are: {known}",
+        )
+    module, extra = SINKS[scheme]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise SettingsError(
+            f'"{scheme}" needs a package that is not installed: {error.name}',
+            hint=f'pip install "reconcile[{extra}]"' if extra else None,
+        ) from error
 
 
 def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> LoadReceipt:
@@ -36,21 +60,7 @@ def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> Lo
     Raises SettingsError when `url` names no warehouse, OutputError when `folder` is not whole, and WarehouseError
     when the warehouse refuses; nothing of the load is visible then.
     """
-    scheme = scheme_of(url)
-    if scheme not in SINKS:
-        known = ", ".join(SINKS)
-        raise SettingsError(
-            f'"{without_secrets(url)}": there is no warehouse of the kind "{scheme}"',
-            hint=f"the kinds are: {known}",
-        )
-    module, extra = SINKS[scheme]
-    try:
-        sink = importlib.import_module(module)
-    except ImportError as error:
-        raise SettingsError(
-            f'"{scheme}" needs a package that is not installed: {error.name}',
-            hint=f'pip install "reconcile[{extra}]"' if extra else None,
-        ) from error
+    sink = sink_of(url)
     moment = loaded_at or datetime.now(UTC)
     milliseconds = moment.microsecond // 1000 * 1000  # as precise as every other instant
     run = open_run_folder(Path(folder))

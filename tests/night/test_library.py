@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import os
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -44,9 +47,7 @@ async def test_the_library_finds_the_items_of_the_command(values: dict[str, str]
     payments = await reconcile.pull_payments()
     orders = reconcile.read_orders(SAMPLE / "orders.csv")
     night = date(2026, 11, 20)
-    result = reconcile.match_payments(
-        payments, orders, business_date=night, tolerance_cents=2, payment_lag_days=1, order_lag_days=1
-    )
+    result = reconcile.match_payments(payments, orders, business_date=night, tolerance_cents=2, lag_days=1)
     settings = reconcile.load_settings(
         environ={"RECONCILE_API_URL": values["api"], "RECONCILE_ORDERS": str(SAMPLE / "orders.csv")},
         options={"tolerance_cents": 2, "lag_days": 1},
@@ -74,6 +75,55 @@ async def test_no_column_of_a_frame_is_a_float_or_an_object() -> None:
         assert list(frame.columns) == schema.names
         assert all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
         assert [dtype.pyarrow_dtype for dtype in frame.dtypes] == schema.types
+
+
+@pytest.mark.usefixtures("access")
+async def test_settings_serve_all_three_calls(workplace: Path) -> None:
+    Path("orders.csv").write_text("Referenz;Betrag\nNW-2610-100408;1.701,50\n", encoding="utf-8")
+    toml = """
+    [orders]
+    decimal = ","
+    thousands = "."
+    currency = "SEK"
+    [orders.columns]
+    reference = "Referenz"
+    amount = "Betrag"
+    [match]
+    tolerance_cents = 50
+    """
+    Path("reconcile.toml").write_text(toml, encoding="utf-8")
+    settings = reconcile.load_settings(environ=os.environ)
+    payments = await reconcile.pull_payments(settings=settings)
+    orders = reconcile.read_orders("orders.csv", settings=settings)
+    result = reconcile.match_payments(payments, orders, settings=settings, business_date="2026-11-20")
+
+    counts = {line["status"]: line["count"] for line in result.summary["statuses"]}
+    assert counts["within_tolerance"] == 1
+    assert repr(result) == f"MatchResult(400 items, {len(result.breaks)} breaks)"
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: reconcile.read_orders("orders.csv", amount="x"), "there is no amount here"),
+        (lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), lag=1), "there is no lag here"),
+        (lambda: asyncio.run(reconcile.pull_payments(organisation="x")), "there is no organisation here"),
+        (
+            lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_percent=0.5),
+            "tolerance_percent 0.5 is a float, which is not exactly the number that was written",
+        ),
+        (
+            lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_cents=2.5),
+            "tolerance_cents 2.5 is not a number of minor units from 0 on",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_words(call: Callable[[], Any], problem: str) -> None:
+    with pytest.raises(reconcile.ReconcileError) as caught:
+        call()
+
+    assert caught.value.message == problem
+    assert caught.value.exit_code == 2
 
 
 def test_public_names_can_all_be_had() -> None:

@@ -140,8 +140,51 @@ def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
     assert result.exit_code == 0, result.stderr
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
     assert (summary["counts"]["rejects"], summary["counts"]["orders"]) == (1, 1)
+    assert summary["warnings"] == [
+        "1 order row was rejected, see rejects.csv: a payment that belongs to one is told as missing_order"
+    ]
     assert Path("runs/2026-11-20/rejects.csv").read_text().splitlines()[1].startswith("orders.csv,3,total,1e3,")
     assert not Path("runs/2026-11-20.rejects.csv").exists()
+
+
+def test_a_narrowed_pull_says_what_it_does_to_the_figures(reconcile: Any) -> None:
+    reconcile("run {options} --since 2026-11-15 {sample}/orders.csv")
+    (warning,) = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"]
+
+    assert warning.startswith("only payments created from 2026-11-15 on are in this run: order totals from outside")
+
+
+def test_a_date_that_runs_again_names_the_later_runs_to_repeat(reconcile: Any) -> None:
+    reconcile("run {options} --date 2026-11-21 {sample}/orders.csv")
+    result = reconcile("run {options} {sample}/orders.csv")
+
+    assert "warning: later runs were made without this one: run 2026-11-21 again, oldest first" in result.stderr
+
+
+def test_a_warehouse_that_cannot_be_is_told_before_anything_is_pulled(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --load-to foo:x")
+
+    assert result.exit_code == 2
+    assert not Path("runs").exists()
+
+
+def test_a_load_that_fails_says_that_the_run_is_published(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --load-to duckdb:nowhere/x.duckdb")
+
+    assert result.exit_code == 5
+    assert (
+        "the run is published; when this is mended: reconcile load runs/2026-11-20 --to duckdb:nowhere" in result.stderr
+    )
+    assert manifest.altered_files(Path("runs/2026-11-20")) == []
+
+
+def test_a_variable_that_is_no_setting_is_told(reconcile: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECONCILE_LAGDAYS", "3")
+    result = reconcile("check --offline {sample}/orders.csv")
+
+    assert result.stderr == "warning: RECONCILE_LAGDAYS is no setting (did you mean RECONCILE_LAG_DAYS?)\n"
+    assert result.exit_code == 0
+    assert not Path("runs").exists()
 
 
 def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:

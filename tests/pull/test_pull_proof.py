@@ -153,7 +153,7 @@ async def test_payments_that_are_always_listed_twice_are_an_incomplete_pull(
     with pytest.raises(IncompletePull, match="a payment was listed twice"):
         await pull(serve(), mirror=tmp_path / "mirror")
 
-    assert [path.name for path in sorted(tmp_path.glob("*"))] == ["mirror"]  # noqa: ASYNC240
+    assert [path.name for path in sorted(tmp_path.glob("*"))] == ["mirror"]
 
 
 async def test_a_loss_is_not_hidden_by_a_deletion_elsewhere(serve, pull, many_shards) -> None:

@@ -1,0 +1,51 @@
+"""
+What a reader of a run must know besides its figures: an empty side, a narrowed pull, rejects, runs out of order.
+
+Knows when figures mislead by themselves, and says so in words; changes none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconcile import manifest
+from reconcile.errors import EmptySide
+from reconcile.matching.match import MatchReport
+from reconcile.orders.read import OrdersReport
+
+
+def empty_side(side: str, rows: int, on_empty: str) -> list[str]:
+    """Return a warning when a side has no rows, none when it has; raises EmptySide unless that is put up with."""
+    if rows:
+        return []
+    if on_empty == "fail":
+        raise EmptySide(
+            f"there are no {side}: nothing can be agreed",
+            side=side,
+            hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
+        )
+    return [f"there are no {side}"]
+
+
+def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
+    """Return what a reader of the figures must know besides them."""
+    warnings = []
+    pulled = source.get("pull")
+    if pulled and pulled["resumed"]:
+        warnings.append(
+            f"the pull went on from an earlier one: payments created from {pulled['until']} on are not in it"
+        )
+    if source.get("narrowed"):
+        warnings.append(
+            f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "
+            "payment, and breaks from outside it are told as cleared"
+        )
+    if orders.rejects:
+        what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
+        warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")
+    if report.payments.rows and report.orders.rows and not any(one.shared_keys for one in report.passes):
+        warnings.append("no key of one side is found on the other: is this the right file, the right column?")
+    today = staging.business_date.isoformat()
+    if later := [path.name for path in manifest.published(staging.out) if path.name > today]:
+        warnings.append(f"later runs were made without this one: run {', '.join(later[:3])} again, oldest first")
+    return warnings

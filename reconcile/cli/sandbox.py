@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconcile.cli import console
 from reconcile.cli.options import Session, command
+
+if TYPE_CHECKING:
+    from reconcile.sandbox.server import SandboxServer
 
 
 @click.command()
@@ -42,6 +46,18 @@ from reconcile.cli.options import Session, command
     metavar="SECONDS",
     help="How long a token is good, and says it is.",
 )
+@click.option(
+    "--client-id",
+    envvar="RECONCILE_CLIENT_ID",
+    metavar="ID",
+    help="Client id to accept [RECONCILE_CLIENT_ID, else one of its own].",
+)
+@click.option(
+    "--client-secret",
+    envvar="RECONCILE_CLIENT_SECRET",
+    metavar="SECRET",
+    help="Client secret to accept [RECONCILE_CLIENT_SECRET, else one of its own].",
+)
 @click.option("--canary", metavar="TEXT", help="Put this text into every client_token and auth_token.")
 @click.option(
     "--fault",
@@ -64,6 +80,8 @@ def sandbox(
     no_rate_limit: bool,
     retry_after: bool,
     token_lifetime: int,
+    client_id: str | None,
+    client_secret: str | None,
     canary: str | None,
     faults: tuple[str, ...],
 ) -> None:
@@ -78,6 +96,7 @@ def sandbox(
     from reconcile.sandbox.limits import Limits
     from reconcile.sandbox.seed import World
     from reconcile.sandbox.server import SandboxServer
+    from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET
 
     if "help" in faults:
         click.echo("\n".join(f"{kind:13} {text}" for kind, text in KINDS.items()))
@@ -91,6 +110,8 @@ def sandbox(
         host=host,
         port=port,
         token_lifetime_seconds=token_lifetime,
+        client_id=client_id or CLIENT_ID,
+        client_secret=client_secret or CLIENT_SECRET,
         canary=canary,
         keep_requests=False,
     )
@@ -102,19 +123,20 @@ def sandbox(
             hint = "choose another --port, or 0 for a free one"
             raise SettingsError(f"cannot listen on {host}:{port}: {why}", hint=hint) from error
         click.echo(server.api_url)
-        lines = _instructions(server.api_url, server.auth_url, server.client_id, server.client_secret)
-        console.say(lines, quiet=session.quiet)
+        given = bool(client_id or client_secret)  # a secret of somebody's own is not shown
+        console.say(_instructions(server, None if given else server.client_secret), quiet=session.quiet)
         _wait_for_the_end()
 
 
-def _instructions(api_url: str, auth_url: str, client_id: str, client_secret: str) -> str:
-    return (
-        "Serving a stand-in of the API; nothing here is real. In another shell:\n"
-        f"  export RECONCILE_CLIENT_ID={client_id}\n"
-        f"  export RECONCILE_CLIENT_SECRET={client_secret}\n"
-        f"  reconcile check --api-url {api_url} --auth-url {auth_url}\n"
-        "Ctrl-C ends it."
-    )
+def _instructions(server: SandboxServer, client_secret: str | None) -> str:
+    lines = ["Serving a stand-in of the API; nothing here is real. In another shell:"]
+    if client_secret is None:
+        lines.append("  (with the client id and secret that were given to it)")
+    else:
+        lines.append(f"  export RECONCILE_CLIENT_ID={server.client_id}")
+        lines.append(f"  export RECONCILE_CLIENT_SECRET={client_secret}")
+    lines += [f"  reconcile check --api-url {server.api_url} --auth-url {server.auth_url}", "Ctrl-C ends it."]
+    return "\n".join(lines)
 
 
 def _wait_for_the_end() -> None:

@@ -93,3 +93,24 @@ def test_the_kinds_of_faults_are_listed() -> None:
 
     assert result.exit_code == 0
     assert "truncate" in result.stdout
+
+
+def test_it_accepts_the_credentials_of_the_environment_and_does_not_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECONCILE_CLIENT_ID", "our-own-id")
+    monkeypatch.setenv("RECONCILE_CLIENT_SECRET", "our-own-secret")
+    with serving("--payments", "20") as process:
+        assert process.stdout is not None
+        api_url = process.stdout.readline().strip()
+        body = {"grant_type": "client_credentials", "client_id": "our-own-id", "client_secret": "our-own-secret"}
+        asked = Request(
+            f"{api_url.removesuffix('/api')}/oauth/token",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(asked) as answer:
+            token = json.load(answer)["access_token"]
+        process.send_signal(signal.SIGTERM)
+        _, talk = process.communicate(timeout=20)
+
+    assert token
+    assert "our-own-secret" not in talk

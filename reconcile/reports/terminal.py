@@ -54,6 +54,9 @@ def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool) -> st
     not_comparable = summary["flag_agreement"]["not_comparable"]
     if not_comparable:
         blocks[-1] += f"\nnot comparable: {_count(not_comparable)}"
+    keys = _keys(summary.get("key_profile"))
+    if keys.rows:
+        blocks.append(_render(keys, width, colour))
     aging = _aging(summary.get("aging", ()))
     if aging.rows:
         blocks.append(_render(aging, width, colour))
@@ -129,6 +132,22 @@ def _flag_agreement(counts: Mapping[str, int]) -> _Table:
         ("not mismatched", _count(counts["differs_not_flagged"]), _count(counts["agree"])),
     ]
     return _Table(("The API says", "We find: differs", "agrees"), frozenset({"The API says"}), rows, ["", ""])
+
+
+def _keys(profile: Mapping[str, Any] | None) -> _Table:
+    """How usable the keys are: rows with and without one, keys on both sides, keys that are not unique, pairs made."""
+    rows: list[tuple[str, ...]] = []
+    sides = {(side, use["key"]): use for side in ("payments", "orders") for use in (profile or {}).get(side, ())}
+    for one in (profile or {}).get("passes", ()):
+        counts = []
+        for side in ("payments", "orders"):
+            use = sides[side, one["key"]]
+            without = use["null"] + use["blank"]
+            counts += [use["rows"] - without, without]
+        twice = one["payment_keys_twice"] + one["order_keys_twice"]
+        rows.append((one["key"], *map(_count, (*counts, one["shared_keys"], twice, one["pairs"]))))
+    header = ("Key", "Payments", "without", "Orders", "without", "On both", "Twice", "Pairs")
+    return _Table(header, frozenset({"Key"}), rows, [""] * len(rows))
 
 
 def _aging(aging: Sequence[Mapping[str, Any]]) -> _Table:

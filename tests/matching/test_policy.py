@@ -26,7 +26,7 @@ from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status, Tolera
         ({"tolerance_percent": "0.00001"}, "with at most 4 decimals"),
         ({"tolerance_percent": "half"}, 'tolerance_percent "half"'),
         ({"tolerance_percent": "NaN"}, 'tolerance_percent "NaN"'),
-        ({"tolerance_percent": 0.1}, 'tolerance_percent 0.1 is a float'),
+        ({"tolerance_percent": 0.1}, "tolerance_percent 0.1 is a float"),
     ],
 )
 def test_settings_that_cannot_hold_are_named(settings: dict[str, Any], message: str) -> None:

@@ -185,6 +185,24 @@ def test_the_first_line_is_the_verdict(
     assert summary_table(summary, width=80, colour=False).splitlines()[0] == expected
 
 
+def test_the_keys_show_how_usable_they_are(summary: dict[str, Any]) -> None:
+    summary["key_profile"] = {
+        "payments": [{"key": "reference", "rows": 1401, "null": 16, "blank": 1}],
+        "orders": [{"key": "reference", "rows": 1393, "null": 0, "blank": 4}],
+        "passes": [
+            {
+                "key": "reference", "payments": 1384, "orders": 1389, "payment_keys_twice": 9, "order_keys_twice": 2,
+                "shared_keys": 1380, "pairs": 1378,
+            }
+        ],
+    }  # fmt: skip
+
+    assert (
+        "Key        Payments  without  Orders  without  On both  Twice  Pairs\n"
+        "reference     1,384       17   1,389         4    1,380     11  1,378\n"
+    ) in summary_table(summary, width=80, colour=False) + "\n"
+
+
 def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) -> None:
     summary |= {"statuses": [], "control": {"payments": [], "orders": []}, "organization": None, "mode": None}
     summary["verdict"] = "clean"

@@ -199,7 +199,7 @@ def test_the_keys_show_how_usable_they_are(summary: dict[str, Any]) -> None:
 
     assert (
         "Key        Payments  without  Orders  without  On both  Twice  Pairs\n"
-        "reference     1,384       17   1,389         4    1,380     11  1,378\n"
+        "reference     1,384       17   1,389        4    1,380     11  1,378\n"
     ) in summary_table(summary, width=80, colour=False) + "\n"
 
 

@@ -3,12 +3,14 @@ The nightly finance run: last night's payments against the totals that the ERP e
 
     python jobs/nightly.py [--config jobs/nightly.toml] [--date 2026-11-20]
 
-Exits as `reconcile run` does: 0 clean, 1 over a limit, 2 settings, 3 input, 4 Commerce Layer, 5 disk or warehouse.
+Exits as `reconcile run` does: 0 clean, 1 over a limit, 2 settings, 3 input, 4 Commerce Layer, 5 disk or warehouse,
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,8 @@ CONFIG = Path(__file__).with_suffix(".toml")
 @click.option("--date", "business_date", type=date.fromisoformat, help="Business date [yesterday, UTC].")
 def nightly(config: Path, business_date: date | None) -> None:
     """Reconcile one business date and say in one line how it went."""
+    # A scheduler ends a job with SIGTERM: let it end as on Ctrl-C, with what was pulled kept.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     business_date = business_date or datetime.now(UTC).date() - timedelta(days=1)
     try:
         settings = reconcile.load_settings(config, environ=os.environ)
@@ -33,14 +37,17 @@ def nightly(config: Path, business_date: date | None) -> None:
     except reconcile.ReconcileError as error:
         click.echo(f"{business_date}: {error.explained()}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo(f"{business_date}: interrupted; the same command goes on from where it stopped", err=True)
+        sys.exit(130)
     counts = result.summary["counts"]
     click.echo(
         f"{business_date}: {result.summary['verdict']}, {counts['payments']} payments, {counts['orders']} order rows, "
         f"{counts['breaks']} breaks",
         err=True,
     )
-    for sentence in result.exceeded:
-        click.echo(f"over limit: {sentence}", err=True)
+    for sentence in (*result.summary["warnings"], *(f"over limit: {one}" for one in result.exceeded)):
+        click.echo(sentence, err=True)
     click.echo(result.folder)
     sys.exit(1 if result.exceeded else 0)
 

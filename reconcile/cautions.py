@@ -27,14 +27,17 @@ def empty_side(side: str, rows: int, on_empty: str) -> list[str]:
     return [f"there are no {side}"]
 
 
+def resumed_pull(until: str) -> str:
+    """Return what to know of a pull that keeps the cut-off of an earlier start."""
+    return f"the pull went on from an earlier one: payments created from {until} on are not in it"
+
+
 def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
     """Return what a reader of the figures must know besides them."""
     warnings = []
     pulled = source.get("pull")
     if pulled and pulled["resumed"]:
-        warnings.append(
-            f"the pull went on from an earlier one: payments created from {pulled['until']} on are not in it"
-        )
+        warnings.append(resumed_pull(pulled["until"]))
     if source.get("narrowed"):
         warnings.append(
             f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "

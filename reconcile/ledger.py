@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import OutputError
+from reconcile.errors import OutputError, ProofFailed
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
 
 NAME = "ledger.duckdb"
@@ -95,7 +95,10 @@ def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, A
     Return per currency: opening + new + reopened + changed − cleared = closing, in count and amount at stake.
 
     `previous_breaks` is the `breaks.parquet` of the latest earlier run, None when there is none. `changed` is
-    what open breaks gained or lost since then; it has no count. Amounts are minor units.
+    what open breaks gained or lost since then, and counts those that came from or went to another currency. Amounts
+    are minor units.
+
+    Raises ProofFailed when the equation does not hold: a bug in reconcile.
     """
     with contextlib.closing(duckdb.connect()) as connection:
         for name, path in (("before", previous_breaks), ("after", breaks)):
@@ -111,12 +114,16 @@ def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, A
             WITH moves AS (
                 SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM before
                 UNION ALL SELECT currency_code, state, 1, cents FROM after WHERE state <> 'open'
-                UNION ALL SELECT b.currency_code, 'changed', 0, -b.cents FROM before b JOIN after a USING (item_id)
-                UNION ALL SELECT a.currency_code, 'changed', 0, a.cents FROM after a JOIN before b USING (item_id)
+                UNION ALL SELECT b.currency_code, 'changed',
+                    -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
+                    FROM before b JOIN after a USING (item_id)
+                UNION ALL SELECT a.currency_code, 'changed',
+                    (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
+                    FROM after a JOIN before b USING (item_id)
                 UNION ALL SELECT currency_code, 'cleared', 1, cents FROM before ANTI JOIN after USING (item_id)
                 UNION ALL SELECT currency_code, 'closing', 1, cents FROM after
             )
-            SELECT currency_code, move, sum(n)::BIGINT, sum(cents)::BIGINT FROM moves GROUP BY ALL ORDER BY ALL
+            SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves GROUP BY ALL ORDER BY ALL
             """
         ).fetchall()
     currencies: dict[str | None, dict[str, Any]] = {}
@@ -125,10 +132,16 @@ def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, A
         line[move] = {"count": count, "amount_cents": cents}
     moves = ("opening", "new", "reopened", "changed", "cleared", "closing")
     nothing = {"count": 0, "amount_cents": 0}
-    return [
+    lines = [
         {"currency_code": currency, **{move: line.get(move, dict(nothing)) for move in moves}}
-        for currency, line in sorted(currencies.items(), key=lambda entry: (entry[0] is None, entry[0]))
+        for currency, line in sorted(currencies.items(), key=lambda entry: (entry[0] is None, entry[0] or ""))
     ]
+    for line in lines:
+        for figure in ("count", "amount_cents"):
+            opening, new, reopened, changed, cleared, closing = (line[move][figure] for move in moves)
+            if opening + new + reopened + changed - cleared != closing:
+                raise ProofFailed(f"roll-forward in {line['currency_code']}: {figure} does not add up: {line}")
+    return lines
 
 
 def _record(connection: duckdb.DuckDBPyConnection, run: PublishedRun) -> None:
@@ -172,8 +185,14 @@ def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 hint="remove it: it is built again from the run folders beside it",
             ) from error
         with contextlib.closing(connection):
-            connection.execute(_TABLES)
-            yield connection
+            try:
+                connection.execute(_TABLES)
+                yield connection
+            except duckdb.Error as error:
+                raise OutputError(
+                    f"{ledger}: cannot be read or written: {_first_line(error)}",
+                    hint="free some space there, or remove it: it is built again from the run folders beside it",
+                ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -83,9 +83,13 @@ class Staging:
             sync(path)
         write_json(self.folder / NAME, {**manifest, "outputs": outputs})
         sync(self.folder)
-        if self.place.exists():
-            _set_aside(self.place, self.out / SUPERSEDED)
-        self.folder.rename(self.place)
+        kept = _set_aside(self.place, self.out / SUPERSEDED) if self.place.exists() else None
+        try:
+            self.folder.rename(self.place)
+        except OSError:
+            if kept is not None:
+                kept.rename(self.place)
+            raise
         sync(self.out)
         return self.place
 
@@ -193,13 +197,14 @@ def _locked(out: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _set_aside(place: Path, superseded: Path) -> None:
+def _set_aside(place: Path, superseded: Path) -> Path:
     run_id = str(read_manifest(place).get("run_id", "unknown")) if (place / NAME).is_file() else "incomplete"
     superseded.mkdir(exist_ok=True)
     kept = superseded / run_id
     # The same run id means the same inputs and settings: the earlier copy says nothing that this one does not.
     shutil.rmtree(kept, ignore_errors=True)
     place.rename(kept)
+    return kept
 
 
 def _is_date(name: str) -> bool:

@@ -128,7 +128,9 @@ class Mirror:
         return UnfinishedPull(self.folder / "unfinished" / name, durable=self._durable)
 
     def finish(self, pull: UnfinishedPull, merged: Path) -> None:
-        """Take over the rows in `merged` (a Parquet file, copied) and forget the commits of `pull`."""
+        """Forget the commits of `pull`, whose rows are in `merged` (a Parquet file), and take over a copy of it."""
+        # First of all: a pull that is done must not be taken for one under way, whatever happens from here on.
+        pull.forget()
         if self._durable:
             with _writing(self.folder):
                 beside = self.payments.with_suffix(".parquet.new")
@@ -136,7 +138,6 @@ class Mirror:
                 sync(beside)
                 beside.replace(self.payments)
                 sync(self.folder)
-        pull.forget()
 
 
 class UnfinishedPull:
@@ -172,9 +173,14 @@ class UnfinishedPull:
         return _merge_of(self._files)
 
     def forget(self) -> None:
-        """Drop all commits."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Drop all commits, all of them at once."""
+        with _writing(self._folder):
+            forgotten = self._folder.with_name(f"{self._folder.name}.forgotten")
+            shutil.rmtree(forgotten, ignore_errors=True)  # of a crash
+            self._folder.rename(forgotten)
+            sync(self._folder.parent)
+            shutil.rmtree(forgotten, ignore_errors=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._files = []
         self.bookmarks = None
 

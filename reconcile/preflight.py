@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconcile.cautions import empty_side
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError, SettingsError
 from reconcile.orders.read import read_orders_to_parquet
+from reconcile.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import checked, connect, order_keywords
 
@@ -42,14 +44,11 @@ class Finding:
 def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
     """Return the findings in the order of a night; without `secrets`, Commerce Layer is left out."""
     findings = [*_looked("settings", lambda: _settings(settings))]
-    payments = 0
-    if secrets is not None:
-        asked, payments = asyncio.run(_commerce_layer(settings, secrets))
-        findings += asked
+    asked, payments = asyncio.run(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
+    findings += _looked("disk", lambda: _output(Path(settings.out), payments))
     if settings.orders:
         findings += _looked("orders", lambda: _orders(settings))
-    findings += _looked("output", lambda: _output(Path(settings.out), payments))
-    return findings
+    return findings + asked
 
 
 def _looked(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -67,8 +66,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     checked(settings)
     yield Finding("settings", "ok", f"amount basis {settings.amount_basis}, run folders in {settings.out}")
     if not settings.orders:
-        error = SettingsError("no order totals are named", hint="name files, or set [orders] files")
-        yield Finding("orders", "warn", error.message, error.hint)
+        raise SettingsError("no order totals: no file is named", hint="name files, or set [orders] files")
 
 
 async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
@@ -84,7 +82,7 @@ def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
     claims, quota, offset = client.claims, client.quota, client.clock_offset_seconds
     kind, scope = claims.application_kind or "an application", claims.scope or "not told"
     yield Finding("credentials", "ok", f"{kind} of {client.organization}, scope {scope}")
-    yield Finding("mode", "ok", client.mode or "not told by the token")
+    yield Finding("mode", "ok", agreed_mode(client, client.mode))
     yield Finding("access", "ok", f"{count:,} klarna payments can be listed")
     if quota is not None:
         yield Finding(
@@ -107,6 +105,7 @@ def _orders(settings: Settings) -> Iterator[Finding]:
             **order_keywords(settings),
             max_rejects=settings.max_rejects,
         )
+    empty_side("orders", report.rows, settings.on_empty_orders)
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 
 

@@ -71,7 +71,7 @@ async def pull_to_parquet(
     at_start = spent_by(client)
     with _new_file(destination) as beside:
         await client.authenticate()
-        agreed = _agreed_mode(client, mode)
+        agreed = agreed_mode(client, mode)
         with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
             unfinished = store.unfinished(f"{since and timestamp(since)}|{until and timestamp(until)}")
             resumed = unfinished.bookmarks is not None
@@ -263,7 +263,8 @@ class _Pull:
         )
 
 
-def _agreed_mode(client: CommerceLayer, mode: str | None) -> str:
+def agreed_mode(client: CommerceLayer, mode: str | None) -> str:
+    """Return the mode of a pull: as wanted and as the token says. Raises WrongMode when they differ or neither says."""
     if mode is not None and client.mode not in (None, mode):
         raise WrongMode(
             f"{client.api_url}: the credentials are of mode {client.mode}, this pull is of mode {mode}",

@@ -186,6 +186,8 @@ def _finish(
         )
     warnings += empty_side("payments", report.payments.rows, settings.on_empty_payments)
     warnings += cautions(staging, source, orders, report)
+    for warning in warnings:
+        log.info("warning: %s", warning)
     with timings.stage("reports"):
         items, limit = folder / "items.parquet", settings.memory_limit
         rows = {
@@ -231,7 +233,11 @@ def _finish(
             "rejects.csv": orders.rejects,
         },
     )
-    ledger.follow(out / ledger.NAME, _published(out))
+    try:
+        ledger.follow(out / ledger.NAME, _published(out))
+    except OutputError as error:
+        error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
+        raise
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
     return RunResult(place, document, tuple(exceeded), _load(place, settings.load_to) if settings.load_to else None)
 
@@ -262,8 +268,8 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    kept.rename(staging.folder / "rejects.csv")
     empty_side("orders", report.rows, settings.on_empty_orders)
+    kept.rename(staging.folder / "rejects.csv")
     return report
 
 

@@ -171,6 +171,14 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
     return Secrets(_secret("CLIENT_ID", environ), _secret("CLIENT_SECRET", environ))
 
 
+def secret_texts(environ: Mapping[str, str]) -> list[str]:
+    """Return what must appear in no log: the client secret, wherever it comes from; nothing when there is none."""
+    try:
+        return [_secret("CLIENT_SECRET", environ)]
+    except SettingsError:
+        return [text for text in (environ.get(f"{PREFIX}CLIENT_SECRET"),) if text]
+
+
 def parse_moment(text: str, name: str) -> datetime:
     """
     Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).

@@ -62,7 +62,7 @@ def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) 
         lines = figures["control"][side]
         with _views(side=folder / f"{side}.parquet") as connection:
             found = connection.execute(
-                f"""SELECT currency_code, count(*), coalesce(sum({cents}), 0)::BIGINT FROM side
+                f"""SELECT currency_code, count(*), coalesce(sum({cents}), 0) FROM side
                     GROUP BY currency_code ORDER BY currency_code NULLS LAST"""
             ).fetchall()
         expected = [(line["currency_code"], line["rows_in"], line["amount_in_cents"]) for line in lines]
@@ -87,8 +87,8 @@ def _statuses(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     rows = connection.execute(
         f"""
         SELECT status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
-               sum(payment_amount_cents::BIGINT)::BIGINT, sum(order_amount_cents::BIGINT)::BIGINT,
-               sum(difference_cents::BIGINT)::BIGINT, sum({AT_STAKE_CENTS})::BIGINT
+               sum(payment_amount_cents), sum(order_amount_cents),
+               sum(difference_cents), sum({AT_STAKE_CENTS})
         FROM items GROUP BY ALL ORDER BY status, currency_code NULLS LAST
         """
     ).fetchall()
@@ -140,7 +140,7 @@ def _flag_agreement(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _aging(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     rows = connection.execute(
-        f"""SELECT age_days, {AT_STAKE_CURRENCY} AS currency_code, count(*), sum({AT_STAKE_CENTS})::BIGINT
+        f"""SELECT age_days, {AT_STAKE_CURRENCY} AS currency_code, count(*), sum({AT_STAKE_CENTS})
             FROM items WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age_days"""
     ).fetchall()
     aging = []

@@ -45,4 +45,4 @@ def check(session: Session, business_date: str | None, offline: bool, **options:
         click.echo(f"{finding.verdict:<5} {finding.subject:<12} {finding.message}")
         if finding.hint:
             click.echo(f"{'':<18} hint: {finding.hint}")
-    sys.exit(max((finding.exit_code for finding in findings), default=0))
+    sys.exit(next((finding.exit_code for finding in findings if finding.exit_code), 0))

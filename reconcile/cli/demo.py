@@ -31,12 +31,13 @@ def demo(session: Session, out: str) -> None:
     from reconcile import run as night
     from reconcile.sandbox.seed import World
     from reconcile.sandbox.server import SandboxServer
-    from reconcile.settings import Secrets
+    from reconcile.settings import Secrets, Settings
 
     sample = sample_folder()
     with tempfile.TemporaryDirectory() as mirror, SandboxServer(World.load(sample / "commerce_layer")) as sandbox:
         console.say(f"sandbox: {sandbox.api_url}", quiet=session.quiet)
-        settings = session.settings(
+        # Nothing of the user's own settings: a demo must not reach their warehouse.
+        settings = Settings(
             organization="nordwand",
             api_url=sandbox.api_url,
             auth_url=sandbox.auth_url,

@@ -62,13 +62,14 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
+        from reconcile.settings import secret_texts
         from reconcile.telemetry import logging_to
 
         # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept. Raised again as
         # SIGINT, for asyncio knows how to end its tasks on that one only.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         session = Session(config, verbosity, quiet, log_json)
-        secrets = [os.environ.get("RECONCILE_CLIENT_SECRET", "")]
+        secrets = secret_texts(os.environ)
         try:
             with ExitStack() as stack:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))

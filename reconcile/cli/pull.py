@@ -26,6 +26,7 @@ def pull(session: Session, destination: Path | None, **options: Any) -> None:
     secrets = session.secrets()
 
     from reconcile import run as night
+    from reconcile.cautions import resumed_pull
 
     with console.PullDisplay(enabled=not session.quiet and not session.log_json) as display:
         path, report = night.pull_to_file(settings, secrets, destination, on_progress=display)
@@ -34,4 +35,6 @@ def pull(session: Session, destination: Path | None, **options: Any) -> None:
         f"complete: the server counted {report.count_before:,} before and {report.count_after:,} after",
         quiet=session.quiet or session.log_json,
     )
+    if report.resumed:
+        console.say(f"warning: {resumed_pull(report.until.isoformat())}", quiet=session.log_json)
     click.echo(path)

@@ -80,14 +80,12 @@ def side_facts(
     clean: duckdb.DuckDBPyRelation,
     side: str,
     path: str,
-    *,
-    are_summed: bool = False,
 ) -> SideFacts:
     """
     Measure one side before matching: `raw` as it was opened, `clean` with its keys cleaned.
 
     Raises PaymentFileError or OrderFileError for what no proof is possible with: a payment without id or creation date,
-    a payment id that comes twice, an amount of 2**62 minor units or more (where rows `are_summed`: all together).
+    a payment id that comes twice, amounts of 2**62 minor units or more together.
     """
     x = side[0]
     nulls = ", ".join(f"count(*) FILTER ({_raw_key(x, key)} IS NULL) AS null_{key}" for key in KEYS)
@@ -100,8 +98,9 @@ def side_facts(
     found = _dicts(clean.aggregate(query, "currency_code"))
     (key_nulls,) = _dicts(raw.aggregate(nulls))
     _refuse(found, clean, side, path)
-    if are_summed and sum(int(line["magnitude"] or 0) for line in found) >= AMOUNT_LIMIT:
-        raise OrderFileError("the amounts are too large to be summed: 2**62 minor units or more together", path=path)
+    if sum(int(line["magnitude"] or 0) for line in found) >= AMOUNT_LIMIT:
+        error = PaymentFileError if side == "payments" else OrderFileError
+        raise error("the amounts are too large to be summed: 2**62 minor units or more together", path=path)
     rows = sum(line["n_rows"] for line in found)
     keys = []
     for key in KEYS:

@@ -117,7 +117,6 @@ def match_to_parquet(
             (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders)),
             (str(payments), str(orders)),
             duck.relation,
-            are_summed=policy.group_orders is not None,
         )
         work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history))
         rows = write_items(work.items(), partial)
@@ -169,8 +168,7 @@ def match_frames(
         def relation(side: Frame) -> duckdb.DuckDBPyRelation:
             return duck.relation(side if engine == "duckdb" else duck.from_arrow(arrow.to_arrow(side)))
 
-        are_summed = policy.group_orders is not None
-        sides = _Sides.of(chosen, frames, ("payments", "orders"), relation, are_summed=are_summed)
+        sides = _Sides.of(chosen, frames, ("payments", "orders"), relation)
         work = _Work(chosen, sides, policy, RunFacts(business_date, run_id, history))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
@@ -195,15 +193,13 @@ class _Sides:
         raw: tuple[Frame, Frame],
         paths: tuple[str, str],
         relation: Callable[[Frame], duckdb.DuckDBPyRelation],
-        *,
-        are_summed: bool,
     ) -> _Sides:
         payments, orders = with_clean_keys(engine, raw[0], "p_"), with_clean_keys(engine, raw[1], "o_")
         return cls(
             payments,
             orders,
             side_facts(relation(raw[0]), relation(payments), "payments", paths[0]),
-            side_facts(relation(raw[1]), relation(orders), "orders", paths[1], are_summed=are_summed),
+            side_facts(relation(raw[1]), relation(orders), "orders", paths[1]),
         )
 
 

@@ -238,7 +238,7 @@ def test_check_finds_everything_well(reconcile: Any) -> None:
     assert result.exit_code == 0, result.stdout
     subjects = [line.split()[:2] for line in result.stdout.splitlines()]
     assert subjects == [
-        ["ok", name] for name in ("settings", "credentials", "mode", "access", "clock", "orders", "disk")
+        ["ok", name] for name in ("settings", "disk", "orders", "credentials", "mode", "access", "clock")
     ]
 
 
@@ -247,6 +247,42 @@ def test_check_exits_as_the_run_would(reconcile: Any) -> None:
 
     assert reconcile("check --offline bad.csv").exit_code == 3
     assert reconcile("check --api-url {api} --mode test {sample}/orders.csv").exit_code == 4
+
+
+def test_check_without_order_files_fails_as_the_run_does(reconcile: Any) -> None:
+    assert reconcile("check --offline").exit_code == reconcile("run --api-url {api}").exit_code == 2
+
+
+def test_check_of_an_empty_order_file_fails_as_the_run_does(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency\n")
+
+    assert reconcile("check --offline orders.csv").exit_code == reconcile("run {options} orders.csv").exit_code == 3
+
+
+def test_the_demo_leaves_the_users_own_settings_alone(reconcile: Any) -> None:
+    Path("reconcile.toml").write_text('[run]\nload_to = "duckdb:production.duckdb"\n[match]\ntolerance_cents = 5000\n')
+    result = reconcile("demo")
+
+    assert result.exit_code == 0
+    assert not Path("production.duckdb").exists()
+    assert statuses("runs/demo/2026-11-20")["within_tolerance"] == planted()["within_tolerance"]
+
+
+def test_rejects_are_kept_when_nothing_else_is_left_of_a_file(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency\nR1,1e3,EUR\nR2,x,EUR\n")
+    result = reconcile("run {options} orders.csv --max-rejects 10")
+
+    assert result.exit_code == 3
+    assert len(Path("runs/2026-11-20.rejects.csv").read_text().splitlines()) == 3
+
+
+def test_amounts_that_cannot_be_added_up_are_refused(reconcile: Any) -> None:
+    rows = "".join(f"R{n},4000000000000000000,EUR\n" for n in range(3))
+    Path("orders.csv").write_text("reference,amount_cents,currency\n" + rows)
+    result = reconcile("run {options} orders.csv")
+
+    assert result.exit_code == 3
+    assert "the amounts are too large to be summed" in result.stderr
 
 
 def test_quiet_says_nothing_but_the_folder(reconcile: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import SAMPLE
+from places import ROOT, SAMPLE
 
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
@@ -66,6 +66,36 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Si
 
     assert (result.returncode, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
     assert "warning: the pull went on from an earlier one" in result.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(sign: signal.Signals, workplace: Path) -> None:
+    (workplace / "exports").mkdir()
+    (workplace / "exports" / "orders-1.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
+    command = [sys.executable, str(ROOT / "jobs" / "nightly.py"), "--date", "2026-11-20"]
+    world = World.load(SAMPLE / "commerce_layer")
+    with SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox:
+        process = subprocess.Popen(command, env=environ(sandbox), stderr=subprocess.PIPE, text=True)
+        while len(sandbox.requests) < 9 and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(sign)
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130, said
+    assert said == "2026-11-20: interrupted; the same command goes on from where it stopped\n"
+
+
+def test_a_pull_that_goes_on_says_what_it_leaves_out(workplace: Path) -> None:
+    world = World.load(SAMPLE / "commerce_layer")
+    with SandboxServer(world, faults=Faults.parse("5xx:#9+"), limits=None) as sandbox:
+        more = {"RECONCILE_RETRY_SECONDS": "0.5"}
+        command = [*COMMAND, "pull", "--to", "payments.parquet"]
+        broken = subprocess.run(command, env=environ(sandbox) | more, capture_output=True, text=True, check=False)
+    with SandboxServer(world, limits=None) as sandbox:
+        whole = subprocess.run(command, env=environ(sandbox), capture_output=True, text=True, check=False)
+
+    assert (broken.returncode, whole.returncode) == (4, 0), broken.stderr + whole.stderr
+    assert "warning: the pull went on from an earlier one: payments created from 20" in whole.stderr
 
 
 @pytest.fixture

@@ -205,3 +205,42 @@ def test_the_bytes_of_a_file_do_not_show_how_its_rows_came(tmp_path: Path) -> No
     assert len({file.read_bytes() for file in files}) == 1
     assert pq.read_schema(files[0]).equals(PAYMENTS)
     assert pq.ParquetFile(files[0]).metadata.num_row_groups == 2
+
+
+def test_a_crash_while_commits_are_forgotten_leaves_none_of_them(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull = mirror.unfinished("w")
+    pull.commit([rows("a")], b"1")
+    pull.commit([rows("b")], b"2")
+
+    def killed(folder: Path, **_: object) -> None:
+        if folder.exists():
+            next(iter(folder.glob("*.arrow"))).unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
+        crash.setattr("reconcile.mirror.shutil.rmtree", killed)
+        pull.forget()
+
+    anew = mirror.unfinished("w")
+    assert (anew.bookmarks, kept(anew)) == (None, [])
+    anew.commit([rows("c")], b"3")
+    anew.forget()
+    assert mirror.unfinished("w").bookmarks is None
+
+
+def test_a_crash_after_a_pull_is_done_does_not_make_it_unfinished_again(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull = mirror.unfinished("w")
+    pull.commit([rows("a")], b"1")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
+        crash.setattr("reconcile.mirror.shutil.copyfile", killed)
+        mirror.finish(pull, tmp_path / "payments.parquet")
+
+    assert mirror.unfinished("w").bookmarks is None

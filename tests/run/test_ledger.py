@@ -119,6 +119,24 @@ def test_the_roll_forward_adds_up(tmp_path: Path, nights: list[ledger.PublishedR
         assert opening + sum(moves) - cleared == closing
 
 
+def test_a_break_that_changes_its_currency_moves_from_one_line_to_the_other(tmp_path: Path) -> None:
+    before, after = night(tmp_path, 1, ("a", "new", 5)), night(tmp_path, 2, ("a", "open", 7))
+    table = pq.read_table(after.breaks)
+    column = table.schema.get_field_index("payment_currency_code")
+    pq.write_table(table.set_column(column, ITEMS.field(column), pa.array(["SEK"])), after.breaks)
+    euro, krona = ledger.roll_forward(before.breaks, after.breaks)
+
+    assert (euro["opening"]["count"], euro["changed"]["count"], euro["closing"]["count"]) == (1, -1, 0)
+    assert (krona["opening"]["count"], krona["changed"]["count"], krona["closing"]["count"]) == (0, 1, 1)
+
+
+def test_a_ledger_that_cannot_be_written_is_one_error(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
+    nights[1].breaks.write_bytes(b"not a table")
+
+    with pytest.raises(OutputError, match="cannot be read or written"):
+        ledger.follow(tmp_path / "ledger.duckdb", nights)
+
+
 def test_the_first_night_opens_with_nothing(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
     (line,) = ledger.roll_forward(None, nights[0].breaks)
 

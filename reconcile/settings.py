@@ -104,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         In("match", 'tolerance of a currency, such as { SEK = { cents = 50 }, EUR = { percent = "0.1" } }'),
     ] = {}
     lag_days: Annotated[
-        int, In("match", "days a payment or an order row may wait for its counterpart before it is a break")
+        int, In("match", "days a payment or an order row may wait for its counterpart before it is a break", "lag")
     ] = 0
     group_orders: Annotated[Literal["sum"] | None, In("match", '"sum" adds up order rows of one key first')] = None
 
@@ -254,7 +254,8 @@ def _declared() -> dict[str, tuple[In, Any]]:
 
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        # A fraction stays the text it was written as: 0.1 percent is not the float 0.1.
+        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file", hint="`reconcile init` writes one") from None
     except OSError as error:
@@ -263,6 +264,7 @@ def _from_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
     types = {name: type_ for name, (_, type_) in _declared().items()}
     fields = {(place.table, place.key or name): name for name, (place, _) in _declared().items()}
+    fields |= {(place.table, name): name for name, (place, _) in _declared().items()}  # as the option is called
     tables = {table for table, _ in fields}
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -273,7 +275,9 @@ def _from_toml(path: Path) -> dict[str, Any]:
             problems.append(f"{where}: there is no such setting{_nearest(table, key, fields)}")
             continue
         try:
-            values[name] = msgspec.convert(value, types[name])
+            if name == "tolerance_percent" and type(value) is int:
+                value = str(value)
+            values[name] = msgspec.convert(value, types[name], strict=types[name] is not float)
         except msgspec.ValidationError as error:
             problems.append(f"{where}: {_in_words(error)}")
     if problems:

@@ -149,7 +149,14 @@ match_options = _group(
     ),
     click.option("--tolerance-cents", type=click.IntRange(min=0), metavar="N", help="Largest difference that is ok."),
     click.option("--tolerance-percent", metavar="P", help="The same in percent of the order total."),
-    click.option("--lag-days", type=click.IntRange(min=0), metavar="N", help="Days a row may wait for the other side."),
+    click.option(
+        "--lag-days",
+        "--lag",
+        "lag_days",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Days a row may wait for the other side.",
+    ),
     click.option("--group-orders", type=click.Choice(["sum"]), help="Add up order rows of one key first."),
 )
 

@@ -80,6 +80,30 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_fractions_are_read_as_they_are_written() -> None:
+    write(
+        "[commercelayer]\nrate_share = 0.5\n[match]\ntolerance_percent = 0.1\ntolerances = { SEK = { percent = 0.30 } }"
+    )
+    settings = load_settings(environ={})
+
+    assert settings.rate_share == 0.5
+    assert settings.tolerance_percent == "0.1"
+    assert settings.tolerances["SEK"].percent == "0.30"
+
+
+@pytest.mark.parametrize("key", ["lag", "lag_days"])
+def test_a_setting_may_be_written_as_its_option_is_called(key: str) -> None:
+    write(f"[match]\n{key} = 2\n")
+
+    assert load_settings(environ={}).lag_days == 2
+
+
+def test_a_whole_percentage_needs_no_quotes() -> None:
+    write("[match]\ntolerance_percent = 1\n")
+
+    assert load_settings(environ={}).tolerance_percent == "1"
+
+
 def test_a_file_that_is_named_must_be_there() -> None:
     with pytest.raises(SettingsError, match=r"^missing.toml: there is no such file$"):
         load_settings(Path("missing.toml"), environ={})

@@ -23,7 +23,8 @@ MENDED = (
     "5xx:#3:500", "5xx:#4,5:503", "5xx:0.2", "reset:#2", "reset:0.15", "reset-body:#5", "reset-body:0.15",
     "truncate:#4", "truncate:0.15", "invalid-json:#6", "invalid-json:0.15", "html:#3", "html:0.15",
     "stall:#5", "stall-body:#7", "429:#4", "429:#4:1", "latency:0-5", "revoke:#6", "revoke:#3,9",
-    "token-5xx:#1", "token-reset:#1", "token-html:#1", "drop-row:#5", "wrong-count:#1", "insert:#4",
+    "token-5xx:#1", "token-reset:#1", "token-html:#1", "short-token:#1+:0.02",
+    "drop-row:#5", "wrong-count:#1", "insert:#4",
 )  # fmt: skip
 FATAL = (
     "5xx:500", "reset", "truncate", "invalid-json", "html", "stall", "token-5xx", "wrong-mode:#4", "wrong-count",

@@ -14,17 +14,14 @@ from reconcile.matching.match import MatchReport
 from reconcile.orders.read import OrdersReport
 
 
-def empty_side(side: str, rows: int, on_empty: str) -> list[str]:
-    """Return a warning when a side has no rows, none when it has; raises EmptySide unless that is put up with."""
-    if rows:
-        return []
-    if on_empty == "fail":
+def refuse_empty(side: str, rows: int, on_empty: str) -> None:
+    """Raise EmptySide when a side has no rows, unless that is put up with: then it is among the `cautions`."""
+    if not rows and on_empty == "fail":
         raise EmptySide(
             f"there are no {side}: nothing can be agreed",
             side=side,
             hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
         )
-    return [f"there are no {side}"]
 
 
 def resumed_pull(until: str) -> str:
@@ -34,7 +31,8 @@ def resumed_pull(until: str) -> str:
 
 def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
     """Return what a reader of the figures must know besides them."""
-    warnings = []
+    sides = {"orders": report.orders.rows, "payments": report.payments.rows}
+    warnings = [f"there are no {side}" for side, rows in sides.items() if not rows]
     pulled = source.get("pull")
     if pulled and pulled["resumed"]:
         warnings.append(resumed_pull(pulled["until"]))
@@ -46,7 +44,7 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")
-    if report.payments.rows and report.orders.rows and not any(one.shared_keys for one in report.passes):
+    if all(sides.values()) and not any(one.shared_keys for one in report.passes):
         warnings.append("no key of one side is found on the other: is this the right file, the right column?")
     today = staging.business_date.isoformat()
     if later := [path.name for path in manifest.published(staging.out) if path.name > today]:

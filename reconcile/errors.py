@@ -166,3 +166,9 @@ class LimitExceeded(Stopped):
 
 class ProofFailed(Stopped):
     """Totals do not add up: a bug in reconcile. No report is published."""
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library says, its class where it says nothing: the rest is for its authors."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import OutputError, ProofFailed
+from reconcile.errors import OutputError, ProofFailed, first_line
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
 
 NAME = "ledger.duckdb"
@@ -181,7 +181,7 @@ def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection = duckdb.connect(str(ledger))
         except duckdb.Error as error:
             raise OutputError(
-                f"{ledger}: cannot be opened: {_first_line(error)}",
+                f"{ledger}: cannot be opened: {first_line(error)}",
                 hint="remove it: it is built again from the run folders beside it",
             ) from error
         with contextlib.closing(connection):
@@ -190,10 +190,6 @@ def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 yield connection
             except duckdb.Error as error:
                 raise OutputError(
-                    f"{ledger}: cannot be read or written: {_first_line(error)}",
+                    f"{ledger}: cannot be read or written: {first_line(error)}",
                     hint="free some space there, or remove it: it is built again from the run folders beside it",
                 ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -36,7 +36,7 @@ from typing import IO, Self
 import msgspec
 import pyarrow as pa
 
-from reconcile.disk import sync
+from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError, OutputError
 from reconcile.rows import merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS
@@ -133,10 +133,8 @@ class Mirror:
         pull.forget()
         if self._durable:
             with _writing(self.folder):
-                beside = self.payments.with_suffix(".parquet.new")
-                shutil.copyfile(merged, beside)
-                sync(beside)
-                beside.replace(self.payments)
+                with replacing(self.payments) as partial:
+                    shutil.copyfile(merged, partial)
                 sync(self.folder)
 
 
@@ -272,10 +270,8 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
     path = folder / "mirror.json"
     if not path.exists():
         with _writing(folder):
-            beside = path.with_suffix(".new")
-            beside.write_bytes(msgspec.json.format(msgspec.json.encode(wanted), indent=2))
-            sync(beside)
-            beside.replace(path)
+            with replacing(path) as partial:
+                partial.write_bytes(msgspec.json.format(msgspec.json.encode(wanted), indent=2))
             sync(folder)
         return
     try:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.disk import replacing
+from reconcile.sql import path_literal
 
 ROWS_PER_GROUP = 122_880
 COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these tables
@@ -102,10 +103,3 @@ def write_parquet(
 def scan(path: Path) -> str:
     """Return the SQL by which DuckDB reads exactly this Parquet file, whatever signs its name holds."""
     return f"read_parquet({path_literal(path)}, hive_partitioning = false)"
-
-
-def path_literal(path: Path) -> str:
-    """Return `path` as an SQL text that DuckDB takes for this one file, not for a pattern."""
-    plain = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.absolute()))
-    quoted = plain.replace("'", "''")
-    return f"'{quoted}'"

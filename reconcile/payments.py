@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.errors import PaymentFileError
-from reconcile.parquet import path_literal, scan
+from reconcile.errors import PaymentFileError, first_line
+from reconcile.parquet import scan
 from reconcile.rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 from reconcile.spreadsheet import unguarded_sql
+from reconcile.sql import path_literal
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
@@ -55,7 +56,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
             reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(ROW_GROUP_ROWS)
             return write_payments((pa.Table.from_batches([batch]) for batch in reader), destination)
     except (duckdb.Error, pa.ArrowInvalid) as error:
-        problem = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+        problem = first_line(error).removeprefix("Invalid Input Error: ")
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
 
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.cautions import empty_side
+from reconcile.cautions import refuse_empty
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
-from reconcile.errors import ReconcileError, SettingsError
+from reconcile.errors import ReconcileError
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
@@ -65,8 +65,6 @@ def _failure(subject: str, error: ReconcileError) -> Finding:
 def _settings(settings: Settings) -> Iterator[Finding]:
     checked(settings)
     yield Finding("settings", "ok", f"amount basis {settings.amount_basis}, run folders in {settings.out}")
-    if not settings.orders:
-        raise SettingsError("no order totals: no file is named", hint="name files, or set [orders] files")
 
 
 async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
@@ -105,7 +103,7 @@ def _orders(settings: Settings) -> Iterator[Finding]:
             **order_keywords(settings),
             max_rejects=settings.max_rejects,
         )
-    empty_side("orders", report.rows, settings.on_empty_orders)
+    refuse_empty("orders", report.rows, settings.on_empty_orders)
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 
 

@@ -1,7 +1,7 @@
 """
 The night, left to right: orders → pull → matching → ledger → summary → run folder → warehouse.
 
-The only place, with the commands, that knows settings; every stage below takes plain values and files. Order
+Settings stop here, and at the wiring that turns them into keywords; every stage takes plain values and files. Order
 totals are read first, though the pull comes first in the story: a bad file is told before an hour of pulling.
 """
 
@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from reconcile import __version__, ledger, limits, manifest, summary
-from reconcile.cautions import cautions, empty_side
+from reconcile.cautions import cautions, refuse_empty
 from reconcile.disk import disk_errors
 from reconcile.errors import InputError, OutputError, ReconcileError, SettingsError, TooManyRejects
 from reconcile.matching.match import MatchReport, match_to_parquet
@@ -122,7 +122,8 @@ def run(
     """
     Pull, read the order totals of `settings.orders`, match, and publish `OUT/<business_date>/`.
 
-    Raises a ReconcileError of any kind, and then publishes nothing; a limit that is exceeded is no error here.
+    Raises a ReconcileError of any kind, and then publishes nothing, unless its hint says that the run is published;
+    a limit that is exceeded is no error here.
     """
     policy, checks = checked(settings)
     with manifest.staged(Path(settings.out), business_date) as staging:
@@ -154,7 +155,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
         with timings.stage("payments"):
             rows = copy_payments(payments, staging.folder / "payments.parquet")
             digest = manifest.digest_of(payments, rows=rows)
-        source = {"payments_file": _plain(digest), "mode": settings.mode, "organization": settings.organization}
+        source = {"payments_file": asdict(digest), "mode": settings.mode, "organization": settings.organization}
         return _finish(settings, policy, checks, staging, orders, source, timings)
 
 
@@ -167,7 +168,6 @@ def _finish(
     source: dict[str, Any],
     timings: _Timings,
 ) -> RunResult:
-    warnings = empty_side("orders", orders.rows, settings.on_empty_orders)
     folder, out, business_date = staging.folder, staging.out, staging.business_date
     ledger.follow(out / ledger.NAME, _published(out))
     history = ledger.history(out / ledger.NAME, business_date)
@@ -184,8 +184,8 @@ def _finish(
             memory_limit=settings.memory_limit,
             temp_directory=folder,
         )
-    warnings += empty_side("payments", report.payments.rows, settings.on_empty_payments)
-    warnings += cautions(staging, source, orders, report)
+    refuse_empty("payments", report.payments.rows, settings.on_empty_payments)
+    warnings = cautions(staging, source, orders, report)
     for warning in warnings:
         log.info("warning: %s", warning)
     with timings.stage("reports"):
@@ -252,8 +252,6 @@ def _load(place: Path, url: str) -> LoadReceipt:
 
 
 def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
-    if not settings.orders:
-        raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
     try:
@@ -268,7 +266,7 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    empty_side("orders", report.rows, settings.on_empty_orders)
+    refuse_empty("orders", report.rows, settings.on_empty_orders)
     kept.rename(staging.folder / "rejects.csv")
     return report
 
@@ -310,7 +308,3 @@ def _verdict(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
     if exceeded:
         return "over_limit"
     return "clean_with_exceptions" if figures["counts"]["breaks"] else "clean"
-
-
-def _plain(digest: manifest.FileDigest) -> dict[str, Any]:
-    return {"path": digest.path, "sha256": digest.sha256, "bytes": digest.bytes, "rows": digest.rows}

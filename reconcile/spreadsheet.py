@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from reconcile.sql import text_literal
+
 # What starts a formula in Excel, LibreOffice and Google Sheets, with look-alikes that input methods and imports fold
 # to the ASCII sign.
 _SIGNS = "-=+@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
@@ -47,14 +49,14 @@ def guarded_sql(column: str) -> str:
     # Nearly every cell starts with an ASCII letter or digit and has no separator: comparing is far cheaper than RE2.
     starts_well = f"(({column} >= 'A' AND {column} < chr(127)) OR ({column} >= '0' AND {column} < ':'))"
     has_separator = " OR ".join(f"contains({column}, {sign})" for sign in ("';'", "chr(9)", "chr(10)", "chr(13)"))
-    inside = rf"regexp_replace({column}, {_literal(_SEPARATOR + _STARTS_PART)}, '\1''\2', 'g')"
-    both = rf"regexp_replace({inside}, {_literal('^' + _STARTS_CELL)}, '''\1')"
+    inside = rf"regexp_replace({column}, {text_literal(_SEPARATOR + _STARTS_PART)}, '\1''\2', 'g')"
+    both = rf"regexp_replace({inside}, {text_literal('^' + _STARTS_CELL)}, '''\1')"
     return f"CASE WHEN {starts_well} AND NOT ({has_separator}) THEN {column} ELSE {both} END"
 
 
 def unguarded_sql(column: str) -> str:
     """Return SQL for the text `column` without the guard: the inverse of `guarded_sql`."""
-    at_start, inside = _literal("^'" + _STARTS_CELL), _literal(_SEPARATOR + "'" + _STARTS_PART)
+    at_start, inside = text_literal("^'" + _STARTS_CELL), text_literal(_SEPARATOR + "'" + _STARTS_PART)
     first_off = rf"regexp_replace({column}, {at_start}, '\1')"
     inside_off = rf"regexp_replace({first_off}, {inside}, '\1\2', 'g')"
     return f"CASE WHEN contains({column}, chr(39)) THEN {inside_off} ELSE {column} END"
@@ -69,8 +71,3 @@ def _after_skipped(text: str, place: int) -> int:
 def _is_skipped(sign: str) -> bool:
     kind = unicodedata.category(sign)
     return sign in "' " or kind[0] == "Z" or kind in ("Cf", "Co") or (kind == "Cc" and sign not in "\t\r\n")
-
-
-def _literal(text: str) -> str:
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'"

@@ -16,8 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import ProofFailed
-from reconcile.parquet import path_literal, scan
+from reconcile.parquet import scan
 from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS
+from reconcile.sql import path_literal
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))

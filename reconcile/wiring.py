@@ -85,6 +85,8 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
 
     Raises SettingsError.
     """
+    if not settings.orders:
+        raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
     if settings.load_to:
         sink_of(settings.load_to)
     return policy_of(settings), limits_of(settings)

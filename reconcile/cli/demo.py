@@ -48,7 +48,7 @@ def demo(session: Session, out: str) -> None:
             mirror=mirror,
         )
         secrets = Secrets(sandbox.client_id, sandbox.client_secret)
-        with console.PullDisplay(enabled=not session.quiet and not session.log_json) as display:
+        with console.PullDisplay(enabled=session.talks) as display:
             result = night.run(settings, secrets, business_date=BUSINESS_DATE, on_progress=display)
     code = tell_run(result, session)
     console.say("what is planted in the sample data: sample_data/README.md", quiet=session.quiet)

@@ -38,6 +38,11 @@ class Session:
     quiet: bool
     log_json: bool
 
+    @property
+    def talks(self) -> bool:
+        """Whether there is talk for people: neither silence nor JSON lines were asked for."""
+        return not self.quiet and not self.log_json
+
     def settings(self, **options: Any) -> Settings:
         """Return the settings of file, environment and `options`."""
         from reconcile.settings import load_settings, unknown_variables

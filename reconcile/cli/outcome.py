@@ -17,7 +17,7 @@ def tell_run(result: RunResult, session: Session) -> int:
     """Show the result of a run and return the exit code: 1 when a limit is exceeded, else 0."""
     from reconcile.reports.terminal import summary_table
 
-    if not session.quiet and not session.log_json:
+    if session.talks:
         console.say(summary_table(result.summary, width=console.width(), colour=console.colour()))
     if not session.log_json:
         for warning in result.summary["warnings"]:

@@ -28,12 +28,12 @@ def pull(session: Session, destination: Path | None, **options: Any) -> None:
     from reconcile import run as night
     from reconcile.cautions import resumed_pull
 
-    with console.PullDisplay(enabled=not session.quiet and not session.log_json) as display:
+    with console.PullDisplay(enabled=session.talks) as display:
         path, report = night.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(
         f"{report.payments:,} payments, {report.requests:,} requests, {report.retries:,} retried; "
         f"complete: the server counted {report.count_before:,} before and {report.count_after:,} after",
-        quiet=session.quiet or session.log_json,
+        quiet=not session.talks,
     )
     if report.resumed:
         console.say(f"warning: {resumed_pull(report.until.isoformat())}", quiet=session.log_json)

@@ -44,6 +44,6 @@ def run(session: Session, business_date: str | None, **options: Any) -> None:
 
     from reconcile import run as night
 
-    with console.PullDisplay(enabled=not session.quiet and not session.log_json) as display:
+    with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)
     sys.exit(tell_run(result, session))

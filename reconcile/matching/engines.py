@@ -17,6 +17,8 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
+from reconcile.sql import path_literal
+
 Frame: TypeAlias = nw.LazyFrame[Any]
 
 
@@ -80,7 +82,7 @@ class DuckDBEngine:
 
     def scan(self, path: Path) -> duckdb.DuckDBPyRelation:
         """Open one Parquet file."""
-        return self.connection.sql(f"SELECT * FROM read_parquet({one_file(path)})")
+        return self.connection.sql(f"SELECT * FROM read_parquet({path_literal(path)})")
 
     def settle(self, frame: Frame) -> Frame:
         self._settled += 1
@@ -141,9 +143,3 @@ def ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         while (batch := coming.result()) is not None:
             coming = executor.submit(next, batches, None)
             yield batch
-
-
-def one_file(path: Path) -> str:
-    """Return `path` as an SQL text that names exactly this file: DuckDB reads *, ? and [ as a pattern."""
-    escaped = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path))
-    return "'" + escaped.replace("'", "''") + "'"

@@ -17,7 +17,7 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
-from reconcile.errors import OutputError, SettingsError
+from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove, side_facts
 from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
@@ -124,7 +124,7 @@ def match_to_parquet(
         partial.replace(items)
     except duckdb.OutOfMemoryException as error:
         raise OutputError(
-            f"the matching does not fit the memory limit ({_first_line(error)})",
+            f"the matching does not fit the memory limit ({first_line(error)})",
             hint="give a larger memory limit, or a temporary directory with room",
         ) from error
     finally:
@@ -241,11 +241,7 @@ def _open(memory_limit: str | None, temp_directory: Path | None, threads: int | 
     try:
         return DuckDBEngine(memory_limit=memory_limit, temp_directory=temp_directory, threads=threads)
     except duckdb.Error as error:
-        raise SettingsError(f"the engine refuses its settings: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+        raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
 
 
 def _table_of(frame: object) -> pa.Table:

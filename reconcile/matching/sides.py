@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
 from reconcile.keys import clean_key
-from reconcile.matching.engines import DuckDBEngine, Engine, Frame, one_file
+from reconcile.matching.engines import DuckDBEngine, Engine, Frame
 from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.schema import ORDERS, PAYMENTS
+from reconcile.sql import path_literal
 
 _PAYMENT_NAMES = {
     "p_id": "payment_id",
@@ -130,7 +131,7 @@ def _scan(engine: DuckDBEngine, path: Path, columns: dict[str, pa.Field[Any]], s
     row = "p_row" if side == "payments" else "o_row"
     # The number of a row in its file is the same in every scan, in any order of threads.
     return engine.from_sql(
-        f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({one_file(path)}, file_row_number = true)'
+        f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({path_literal(path)}, file_row_number = true)'
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.errors import OrderFileError
+from reconcile.errors import OrderFileError, first_line
 from reconcile.money import EXPONENTS
 from reconcile.orders.column import Column, whole_column
 from reconcile.orders.column import compute as pc
@@ -184,9 +184,8 @@ def _is_whole_decimal(found: pa.DataType) -> bool:
 
 
 def _damaged(path: str, error: Exception, column: str | None = None) -> OrderFileError:
-    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return OrderFileError(
-        f"this is not a readable Parquet file ({said})", path=path, column=column, hint="export it again"
+        f"this is not a readable Parquet file ({first_line(error)})", path=path, column=column, hint="export it again"
     )
 
 

@@ -25,10 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.disk import disk_error, replacing
-from reconcile.errors import OutputError
+from reconcile.errors import OutputError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
 from reconcile.spreadsheet import guarded_sql
+from reconcile.sql import text_literal
 
 BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
@@ -86,7 +87,7 @@ def write_csv(
         else:
             connection.register("source", source)
             relation = "source"
-        copy = f"COPY (SELECT {columns} FROM {relation}) TO {_literal(str(partial.absolute()))} ({_DIALECT})"
+        copy = f"COPY (SELECT {columns} FROM {relation}) TO {text_literal(str(partial.absolute()))} ({_DIALECT})"
         rows = int(connection.execute(copy).fetchall()[0][0])
         _check_rows(source, rows)
     return rows
@@ -120,7 +121,7 @@ def _read_schema(path: Path) -> pa.Schema:
         return pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
         raise OutputError(
-            f"{path}: cannot be read as Parquet: {_first_line(error)}", hint="run `reconcile match` again"
+            f"{path}: cannot be read as Parquet: {first_line(error)}", hint="run `reconcile match` again"
         ) from error
 
 
@@ -147,7 +148,7 @@ def _refused(error: Exception, destination: Path) -> OutputError:
         hint = "allow more with --memory-limit"
     elif "o space left" in str(error):
         hint = "free some space there, or choose another --out"
-    return OutputError(f"{destination}: cannot be written: {_first_line(error)}", hint=hint)
+    return OutputError(f"{destination}: cannot be written: {first_line(error)}", hint=hint)
 
 
 @contextlib.contextmanager
@@ -167,11 +168,3 @@ def _connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConne
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -17,9 +17,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import WarehouseError
+from reconcile.errors import WarehouseError, first_line
 from reconcile.parquet import scan
 from reconcile.schema import UTC_MS
+from reconcile.sql import text_literal
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import (
@@ -108,9 +109,9 @@ def _ensure(connection: duckdb.DuckDBPyConnection, path: Path, name: str, schema
     expected = {field.name: _TYPES[field.type] for field in schema}
     if not found:
         connection.execute(_create_statement(name, schema))
-        connection.execute(f"COMMENT ON TABLE {name} IS {_literal(description)}")
+        connection.execute(f"COMMENT ON TABLE {name} IS {text_literal(description)}")
         for field in schema:
-            connection.execute(f'COMMENT ON COLUMN {name}."{field.name}" IS {_literal(meaning_of(field))}')
+            connection.execute(f'COMMENT ON COLUMN {name}."{field.name}" IS {text_literal(meaning_of(field))}')
     elif found != expected:
         raise WarehouseError(
             f"{path}: table `{name}` is not as this version writes it: {_differences(found, expected)}",
@@ -171,7 +172,7 @@ def _errors_told(path: Path) -> Iterator[None]:
     except OSError as error:
         raise WarehouseError(f"{path}: cannot be written: {error.strerror or error}", hint=_hint(str(error))) from error
     except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise WarehouseError(f"{path}: DuckDB refuses the load: {reason}", hint=_hint(reason)) from error
 
 
@@ -185,7 +186,3 @@ def _hint(reason: str) -> str:
     }
     found = (remedy for sign, remedy in remedies.items() if sign in reason)
     return next(found, "nothing was loaded; mend the cause, and load again")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

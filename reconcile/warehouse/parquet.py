@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.disk import sync
-from reconcile.errors import WarehouseError
+from reconcile.errors import WarehouseError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
@@ -187,7 +187,7 @@ def _errors_told(root: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise WarehouseError(
             f"{getattr(error, 'filename', None) or root}: cannot be written: {reason}",
             hint="nothing was loaded; mend the cause (space, permissions, path), and load again",

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     scope: Annotated[str | None, In("commercelayer", 'scope of the token, such as "market:code:eu"')] = None
     rate_share: Annotated[float, In("commercelayer", "share of the rate limit to spend, above 0 and up to 1")] = 1.0
+    rate_limit: Annotated[bool, In("commercelayer", "false for a server without limits, on this machine only")] = True
     timeout_seconds: Annotated[float, In("commercelayer", "longest wait for one answer")] = 30.0
     retry_seconds: Annotated[float, In("commercelayer", "longest time to go on retrying without any progress")] = 300.0
 

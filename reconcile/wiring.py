@@ -38,6 +38,7 @@ def connect(settings: Settings, secrets: Secrets) -> CommerceLayer:
         auth_url=auth_url,
         credentials=Credentials(secrets.client_id, secrets.client_secret),
         rate_share=settings.rate_share,
+        rate_limit=settings.rate_limit,
         expected_mode=settings.mode,
         scope=settings.scope,
         timeout_seconds=settings.timeout_seconds,

@@ -35,7 +35,7 @@ from reconcile.commercelayer.document import (
     retry_after_seconds,
 )
 from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
-from reconcile.commercelayer.origin import usable_url
+from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
 from reconcile.errors import AuthError, CommerceLayerError, SettingsError, Unreachable, WrongMode
@@ -81,7 +81,7 @@ class CommerceLayer:
     `api_url` is the base of the resources (`/api` is added when it has no path), `auth_url` the base of
     `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
     `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
-    failing. `rate_limit=False` is for servers without limits.
+    failing. `rate_limit=False` is for servers on this machine that have no limits.
 
     Raises SettingsError for a URL or figure that cannot be used, before anything is sent.
     """
@@ -111,6 +111,11 @@ class CommerceLayer:
         self._api_url = usable_url(api_url, "api_url")
         if not urlsplit(self._api_url).path:
             self._api_url += "/api"
+        if not rate_limit and not is_this_machine(urlsplit(self._api_url).hostname or ""):
+            raise SettingsError(
+                f"rate_limit: {self._api_url} has limits; only a server on this machine may be asked without",
+                hint="leave rate_limit out, and set rate_share to leave room for others",
+            )
         self._token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
         self._credentials = credentials
         self._expected_mode = expected_mode

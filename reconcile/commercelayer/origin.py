@@ -26,7 +26,7 @@ def usable_url(url: str, setting: str) -> str:
         )
     if parts.username is not None or parts.query or parts.fragment:
         raise SettingsError(f"{setting}: only scheme, host, port and path may stand in it")
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise SettingsError(
             f"{setting}: http://{host} would send the credentials unencrypted",
             hint=f"use https://{host}; plain http is for the sandbox on this machine only",
@@ -34,7 +34,8 @@ def usable_url(url: str, setting: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return whether `host` is a name or address of the machine this runs on."""
     if host == "localhost":
         return True
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -22,8 +23,9 @@ class Walk(msgspec.Struct):
     One walk through one shard.
 
     `number` marks its rows: a shard that is walked again gets a new number, and rows of the old one count no more.
-    `planned` is the count when the shard was cut, `before` the server's count at the walk's first page, `after` its
-    count after the walk (asked only where it can matter). `last_id` is the last row seen, `seen` how many there were.
+    `planned` is what was supposed to be in the shard when it was cut, `before` the server's count at the walk's first
+    page, `after` its count after the walk (asked only where it can matter). `last_id` is the last row seen, `seen` how
+    many there were.
     """
 
     number: int
@@ -86,6 +88,22 @@ class Bookmarks(msgspec.Struct):
     @property
     def planned(self) -> int:
         return sum(walk.planned if walk.before is None else walk.before for walk in self.walks)
+
+    def split(self, walk: Walk, edges: Sequence[datetime], payments: int) -> list[Walk]:
+        """
+        Cut `walk`, of which no page is kept yet, at `edges` and return its parts, the first of which is itself.
+
+        `payments` is what it holds; each part is supposed to have an even share.
+        """
+        number = max(other.number for other in self.walks)
+        until, even = walk.until, payments // (len(edges) + 1)
+        parts = [
+            Walk(number + place, since, end, even)
+            for place, (since, end) in enumerate(pairwise([*edges, until]), start=1)
+        ]
+        walk.until, walk.planned = edges[0], payments - even * len(edges)
+        self.walks.extend(parts)
+        return [walk, *parts]
 
     def walk_again(self, suspects: Iterable[Walk], *, why: str) -> None:
         """

@@ -133,8 +133,7 @@ class _Pull:
             return
         started_at = datetime.now(UTC)
         cut_off, counted = await self._cut_off(until)
-        shards = await cut(
-            lambda window: count_payments(self._client, window),
+        shards = cut(
             Window(self._since, cut_off),
             first=counted.first_created_at,
             payments=counted.payments,
@@ -148,15 +147,13 @@ class _Pull:
 
     async def _cut_off(self, until: datetime | None) -> tuple[datetime, Count]:
         """
-        The end of the window and the count of what is in it.
+        The end of the window and the count of what is in it, and perhaps of what was created in the second after it.
 
         Without `until`, or with one in the future, it ends now by the server's clock, in whole seconds.
         """
         counted = await count_payments(self._client, Window(self._since, until))
         now = counted.served_at or datetime.now(UTC).replace(microsecond=0)
-        if until is not None and until <= now:
-            return until.astimezone(UTC), counted
-        return now, await count_payments(self._client, Window(self._since, now))
+        return (until.astimezone(UTC) if until is not None and until <= now else now), counted
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
         """
@@ -170,6 +167,7 @@ class _Pull:
             self._store,
             self._marks,
             mode=self._mode,
+            most_payments=self._marks.planned // parts if (parts := shard_count(self._marks.planned)) > 1 else None,
             commit_seconds=commit_seconds,
             commit_pages=commit_pages,
             on_page=teller.page,

@@ -17,7 +17,7 @@ import pyarrow as pa
 from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.paging import pages, walker_count
+from reconcile.commercelayer.paging import cut_finer, pages, walker_count
 from reconcile.commercelayer.query import Window
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.mirror import ROWS, UnfinishedPull
@@ -32,6 +32,7 @@ class Walkers:
     """
     The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
 
+    A shard that turns out to hold far more than `most_payments` (null: any number is fine) is cut into several walks.
     A commit happens every `commit_seconds` or `commit_pages`, whichever is first. `on_page` is called after each page.
     """
 
@@ -42,6 +43,7 @@ class Walkers:
         marks: Bookmarks,
         *,
         mode: str,
+        most_payments: int | None,
         commit_seconds: float,
         commit_pages: int,
         on_page: Callable[[], None],
@@ -51,6 +53,7 @@ class Walkers:
         self._store = store
         self._marks = marks
         self._mode = mode
+        self._most_payments = most_payments
         self._commit_seconds = commit_seconds
         self._commit_pages = commit_pages
         self._on_page = on_page
@@ -84,21 +87,35 @@ class Walkers:
             await self._save()
             raise
 
-    async def walk(self, walk: Walk, on_page: Callable[[], None]) -> None:
-        """Go through one shard to its end."""
+    async def walk(self, walk: Walk, on_page: Callable[[], None]) -> list[Walk]:
+        """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
         window = Window(walk.since, walk.until)
-        async for document in pages(self._client, window, after=walk.last_id, expected=lambda: walk.left):
-            walk.advance(document.ids, document.record_count)
-            self._pending.append((walk.number, document))
-            self._pending_bytes += len(document.body)
-            self._on_page()
-            on_page()
-            if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
-                # The committer takes them before anything else comes: what waits in memory is bounded.
-                self._room.clear()
-                self._due.set()
-                await self._room.wait()
+        documents = pages(self._client, window, after=walk.last_id, expected=lambda: walk.left)
+        async with contextlib.aclosing(documents):
+            async for document in documents:
+                if parts := self._cut_finer(walk, document):
+                    return parts
+                walk.advance(document.ids, document.record_count)
+                self._pending.append((walk.number, document))
+                self._pending_bytes += len(document.body)
+                self._on_page()
+                on_page()
+                if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
+                    # The committer takes them before anything else comes: what waits in memory is bounded.
+                    self._room.clear()
+                    self._due.set()
+                    await self._room.wait()
         walk.done = True
+        return []
+
+    def _cut_finer(self, walk: Walk, document: Document) -> list[Walk]:
+        """Cut `walk` when `document`, its first page, tells that it is too large; that page is then not kept."""
+        payments, most = document.record_count, self._most_payments
+        if walk.before is not None or walk.attempts > 1 or payments is None or most is None:
+            return []
+        parts = cut_finer(Window(walk.since, walk.until), payments=payments, most=most)
+        edges = [part.since for part in parts[1:] if part.since is not None]
+        return self._marks.split(walk, edges, payments) if edges else []
 
     def wanted(self) -> int:
         """Number of walks to keep going at the rate and the round trip as measured by now."""
@@ -166,7 +183,8 @@ class _Crew:
 
     async def _work(self, walk: Walk | None) -> None:
         while walk is not None:
-            await self._walkers.walk(walk, self.hire)
+            self._todo.extend(await self._walkers.walk(walk, self.hire))
+            self.hire()
             walk = self._todo.popleft() if self._todo else None
         self._busy -= 1
 

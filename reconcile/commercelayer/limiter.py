@@ -135,6 +135,7 @@ class _Lane:
         self.paused_until = -math.inf
         self.rejections = 0  # in a row, counted once per pause
         self.changed = asyncio.Event()
+        self.shortest_round_trip_seconds = math.inf  # of this traffic: tokens come from another host
 
     def windows(self, endpoint: str) -> list[SlidingWindow]:
         if not self.has_bursts:
@@ -194,8 +195,8 @@ class Limiter:
             for traffic, allowance in DOCUMENTED["live"].items()
         }
         self._turns: dict[tuple[Traffic, str], _Turns] = {}
-        self.shortest_round_trip_seconds = math.inf
         self.round_trip_seconds = 0.0
+        """Of reads, a mean in which the latest weigh most; 0 before the first answer."""
         self.waited_seconds = 0.0
 
     def assume_mode(self, mode: str) -> None:
@@ -253,8 +254,8 @@ class Limiter:
         now = self._clock()
         lane = self._lanes[permit.traffic]
         if answered and not rejected:
-            self._measure(now - permit.sent)
-        shortest = 0.0 if math.isinf(self.shortest_round_trip_seconds) else self.shortest_round_trip_seconds
+            self._measure(lane, permit.traffic, now - permit.sent)
+        shortest = 0.0 if math.isinf(lane.shortest_round_trip_seconds) else lane.shortest_round_trip_seconds
         for window in lane.windows(permit.endpoint):
             window.settle(now, shortest)
         if rejected:
@@ -265,8 +266,10 @@ class Limiter:
             self._learn(lane, permit, quota, now)
         lane.changed.set()
 
-    def _measure(self, round_trip: float) -> None:
-        self.shortest_round_trip_seconds = min(self.shortest_round_trip_seconds, round_trip)
+    def _measure(self, lane: _Lane, traffic: Traffic, round_trip: float) -> None:
+        lane.shortest_round_trip_seconds = min(lane.shortest_round_trip_seconds, round_trip)
+        if traffic != "read":
+            return
         weight = 0.1 if self.round_trip_seconds else 1.0
         self.round_trip_seconds += (round_trip - self.round_trip_seconds) * weight
 

@@ -1,7 +1,8 @@
 """
 Keyset walks: every payment of a window, page after page, in shards of `created_at` that are walked side by side.
 
-Knows how a walk goes on, when it is over, and how to cut a window into shards of about equal size with few requests.
+Knows how a walk goes on, when it is over, and how to cut a window into shards without asking: the first page of a
+walk tells how many payments its shard holds, and is the first page of the walk unless there are too many.
 Does not keep rows, does not know where they go, and does not judge whether all were seen.
 
 A walk sorts by `id` and asks for what follows the last row *as given*: ids are opaque, the server compares the
@@ -10,10 +11,10 @@ sequence hidden behind them (https://docs.commercelayer.io/core/pagination, sdk-
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document, http_date
@@ -21,11 +22,10 @@ from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Window, coun
 from reconcile.commercelayer.resources import first_created_at
 from reconcile.errors import IncompletePull
 
-# Below this, one walk is soon done and cutting it up costs more requests than it saves time.
-_PAGES_PER_SHARD = 40
-_FEW_SHARDS = 8
-_PAGES_PER_SHARD_OF_MANY = 160
+# Each shard ends with a page that is not full: half a page more on average, 1 % of so many.
+_PAGES_PER_SHARD = 20
 _MOST_SHARDS = 64
+_PARTS_AT_ONCE = 4
 
 # `created_at` has milliseconds: a shorter window cannot be cut.
 _SHORTEST = timedelta(milliseconds=2)
@@ -42,7 +42,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A part of a window that one walk goes through, with the payments counted in it when it was cut."""
+    """A part of a window that one walk goes through, with the payments supposed to be in it."""
 
     window: Window
     payments: int
@@ -56,7 +56,7 @@ async def count_payments(client: CommerceLayer, window: Window) -> Count:
 
 async def pages(
     client: CommerceLayer, window: Window, *, after: str | None, expected: Callable[[], int]
-) -> AsyncIterator[Document]:
+) -> AsyncGenerator[Document]:
     """
     Yield the pages of `window` behind the row `after` (null: from its start), until nothing is left.
 
@@ -87,68 +87,67 @@ async def pages(
 
 
 def shard_count(payments: int) -> int:
-    """Return into how many shards to cut a pull of `payments`: so many that planning costs about 2 % of its pages."""
-    size = payments // PAGE_SIZE
-    few = min(_FEW_SHARDS, size // _PAGES_PER_SHARD)
-    return max(1, few, min(_MOST_SHARDS, size // _PAGES_PER_SHARD_OF_MANY))
+    """Return into how many shards to cut a pull of `payments`: more than are walked at once, none of them tiny."""
+    return max(1, min(_MOST_SHARDS, payments // PAGE_SIZE // _PAGES_PER_SHARD))
 
 
 def walker_count(requests_per_second: float | None, round_trip_seconds: float) -> int:
     """
     Return how many walks to keep going: enough that the rate limit, not the round trip, is what they wait for.
 
-    A walk sends one request per round trip. Twice the necessary number leaves room for slow answers. Without a
-    limit (null) it is what one connection pool and one core can feed.
+    A walk sends one request per round trip. Four times the necessary number leaves room for slow answers, and somebody
+    always waits for the limiter, which then sees to it that all walks end together. Without a limit (null) it is what
+    one connection pool and one core can feed.
     """
     if requests_per_second is None:
         return 16
-    return max(2, min(32, round(2 * requests_per_second * round_trip_seconds) + 1))
+    return max(2, min(32, round(4 * requests_per_second * round_trip_seconds) + 1))
 
 
-async def cut(
-    count: Callable[[Window], Awaitable[Count]], window: Window, *, first: datetime | None, payments: int, parts: int
-) -> list[Shard]:
+def cut(window: Window, *, first: datetime | None, payments: int, parts: int) -> list[Shard]:
     """
-    Cut `window` into about `parts` shards that tile it, halving the time span wherever too many payments lie.
+    Cut `window` into about `parts` shards of equal time that tile it, without a request.
 
-    A day that holds half of all payments is cut as finely as it needs. `first` is when the first payment was
-    created; `payments` is the window's count. Payments created in one and the same millisecond stay together.
+    `first` is when the first payment was created; `payments` is the window's count, of which each shard is supposed to
+    have its share. A walk that meets more on its first page is cut again: see `cut_finer`.
     """
-    start = window.since or first
-    if parts <= 1 or start is None or window.until is None:
+    if parts <= 1 or first is None or window.until is None or first >= window.until:
         return [Shard(window, payments)]
-    most = -(-payments * 5 // (parts * 4))  # a quarter more than the even share
-    leaves = await _halve(count, Window(start, window.until), payments, most)
-    shards = _joined(leaves, most)
-    # The first shard keeps the open start: a payment entered before `first` meanwhile is still inside.
-    return [Shard(Window(window.since, shards[0].window.until), shards[0].payments), *shards[1:]]
+    windows = _divided(replace(window, since=first), parts)
+    steps = [payments * index // len(windows) for index in range(len(windows) + 1)]
+    shards = [Shard(part, end - start) for part, (start, end) in zip(windows, pairwise(steps), strict=True)]
+    if window.since is None or window.since < first:
+        # Nothing lies before `first`, unless it is entered there meanwhile: one request tells.
+        shards.insert(0, Shard(replace(window, until=first), 0))
+    return shards
 
 
-async def _halve(count: Callable[[Window], Awaitable[Count]], window: Window, payments: int, most: int) -> list[Shard]:
+def cut_finer(window: Window, *, payments: int, most: int) -> list[Window]:
+    """
+    Return the parts into which to cut a shard that holds `payments`; itself, when that is not too much.
+
+    Too much is half as much again as `most`. Cutting costs the page that told it, and a page for each part that turns
+    out empty: into four at a time finds the day that holds half of all payments with few requests, and cuts it as
+    finely as it needs. Payments created in one and the same millisecond stay together.
+    """
+    if (
+        2 * payments <= 3 * most
+        or window.since is None
+        or window.until is None
+        or window.until - window.since < _SHORTEST
+    ):
+        return [window]
+    return _divided(window, min(_PARTS_AT_ONCE, -(-payments // most)))
+
+
+def _divided(window: Window, parts: int) -> list[Window]:
+    """Parts of equal time, in whole milliseconds; fewer of them where the time is too short."""
     assert window.since is not None
     assert window.until is not None
-    span = window.until - window.since
-    if payments <= most or span < _SHORTEST:
-        return [Shard(window, payments)]
-    middle = _whole_milliseconds(window.since + span / 2)
-    earlier, later = Window(window.since, middle), Window(middle, window.until)
-    counted = (await count(earlier)).payments
-    halves = await asyncio.gather(
-        _halve(count, earlier, counted, most), _halve(count, later, max(0, payments - counted), most)
-    )
-    return [shard for half in halves for shard in half]
-
-
-def _joined(shards: list[Shard], most: int) -> list[Shard]:
-    """Join neighbours that together are not too large."""
-    joined = [shards[0]]
-    for shard in shards[1:]:
-        together = joined[-1].payments + shard.payments
-        if together <= most:
-            joined[-1] = Shard(Window(joined[-1].window.since, shard.window.until), together)
-        else:
-            joined.append(shard)
-    return joined
+    since, span = window.since, window.until - window.since
+    inner = {_whole_milliseconds(since + span * index / parts) for index in range(1, parts)}
+    edges = [since, *sorted(edge for edge in inner if since < edge < window.until), window.until]
+    return [replace(window, since=start, until=end) for start, end in pairwise(edges)]
 
 
 def _whole_milliseconds(at: datetime) -> datetime:

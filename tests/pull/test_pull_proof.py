@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from reconcile import walkers
 from reconcile.bookmarks import Bookmarks, Walk, accounts_for, decode_bookmarks, encode_bookmarks, needs_count_after
 from reconcile.commercelayer.client import Credentials
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.paging import Count, Shard, cut, shard_count, walker_count
+from reconcile.commercelayer.paging import cut, cut_finer, shard_count, walker_count
 from reconcile.commercelayer.query import Window
 from reconcile.errors import AuthError, IncompletePull
 
@@ -71,50 +70,54 @@ def test_bookmarks_come_back_as_they_were_written() -> None:
     assert decode_bookmarks(encode_bookmarks(marks)) == marks
 
 
-def test_a_window_is_cut_with_few_requests() -> None:
-    assert [shard_count(payments) for payments in (0, 400, 2_500, 16_000, 100_000, 1_000_000)] == [1, 1, 2, 8, 25, 64]
-    assert [walker_count(5, 0.3), walker_count(5, 0.0), walker_count(100, 0.05), walker_count(None, 1)] == [
-        4,
-        2,
-        11,
-        16,
-    ]
+def test_a_shard_is_not_tiny_and_the_rate_limit_is_what_walks_wait_for() -> None:
+    shards = [shard_count(payments) for payments in (0, 400, 2_500, 16_000, 100_000)]
+    walks = [walker_count(5, 0.3), walker_count(5, 0.0), walker_count(100, 0.05), walker_count(None, 1)]
+
+    assert shards == [1, 1, 5, 32, 64]
+    assert walks == [7, 2, 21, 16]
 
 
 created = st.lists(st.integers(0, 730 * 24 * 60), min_size=0, max_size=300)
 
 
 @given(created, st.integers(1, 12), st.booleans())
-def test_shards_tile_the_window_and_their_counts_are_right(minutes: list[int], parts: int, bounded: bool) -> None:
+def test_shards_tile_the_window_and_none_is_too_large(minutes: list[int], parts: int, bounded: bool) -> None:
+    """Each walk counts its shard with its first page, and is cut again where it has to be."""
     rows = sorted(START + timedelta(minutes=minute) for minute in minutes)
-    asked = [0]
-
-    def inside(window: Window) -> int:
-        return sum((window.since is None or at >= window.since) and at < UNTIL and at < window.until for at in rows)
-
-    async def count(window: Window) -> Count:
-        asked[0] += 1
-        return Count(inside(window), None, None)
-
     window = Window(START if bounded else None, UNTIL)
-    shards: list[Shard] = asyncio.run(
-        cut(count, window, first=rows[0] if rows else None, payments=inside(window), parts=parts)
-    )
+    most = max(1, len(rows) // parts)
 
-    assert shards[0].window.since == window.since
-    assert shards[-1].window.until == UNTIL
-    assert all(a.window.until == b.window.since for a, b in pairwise(shards))
-    assert [shard.payments for shard in shards] == [inside(shard.window) for shard in shards]
-    assert len(shards) <= 2 * parts
+    def inside(walk: Walk) -> list[datetime]:
+        return [at for at in rows if (walk.since is None or at >= walk.since) and at < walk.until]
+
+    shards = cut(window, first=rows[0] if rows else None, payments=len(rows), parts=parts)
+    assert sum(shard.payments for shard in shards) == len(rows)
+    walks = [
+        Walk(number, shard.window.since, shard.window.until, shard.payments) for number, shard in enumerate(shards)
+    ]
+    marks = Bookmarks(UNTIL, START, list(walks))
+    todo = walks if parts > 1 else []
+    while todo:
+        walk = todo.pop()
+        finer = cut_finer(Window(walk.since, walk.until), payments=len(inside(walk)), most=most)
+        if len(finer) > 1:
+            todo += marks.split(walk, [part.since for part in finer[1:]], len(inside(walk)))
+
+    in_time = sorted(marks.walks, key=lambda walk: walk.until)
+    assert in_time[0].since == window.since
+    assert in_time[-1].until == UNTIL
+    assert all(a.until == b.since for a, b in pairwise(in_time))
+    assert len({walk.number for walk in in_time}) == len(in_time)
+    assert sum(len(inside(walk)) for walk in in_time) == len(rows)
+    for walk in in_time if parts > 1 else []:
+        assert 2 * len(inside(walk)) <= 3 * most or len(set(inside(walk))) == 1
 
 
 def test_payments_of_one_instant_stay_together() -> None:
-    async def count(window: Window) -> Count:
-        return Count(1000 if window.since <= START < window.until else 0, None, None)
+    instant = Window(START, START + timedelta(milliseconds=1))
 
-    shards = asyncio.run(cut(count, Window(START, UNTIL), first=START, payments=1000, parts=8))
-
-    assert max(shard.payments for shard in shards) == 1000
+    assert cut_finer(instant, payments=1000, most=10) == [instant]
 
 
 def doubling(times: int):

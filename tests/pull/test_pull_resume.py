@@ -109,7 +109,7 @@ async def test_cancelled_at_any_page_nothing_is_read_twice(serve, pull, tmp_path
 async def test_a_pull_that_gave_up_keeps_its_pages_and_its_cut_off(serve, pull, tmp_path: Path) -> None:
     world = World.generate(160)
     with pytest.raises(Unreachable) as caught:
-        await pull(serve(world, "5xx:#6+"), mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
+        await pull(serve(world, "5xx:#5+"), mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
     later = serve(world)
     world.insert()
 
@@ -135,7 +135,7 @@ async def test_after_a_finished_pull_the_next_one_starts_anew(serve, pull, tmp_p
 async def test_each_window_has_its_own_unfinished_pull(serve, pull, tmp_path: Path) -> None:
     world = World.generate(160)
     with pytest.raises(Unreachable):
-        await pull(serve(world, "5xx:#6+"), mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
+        await pull(serve(world, "5xx:#5+"), mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
     server = serve(world)
     since = world.payments.find(world.payment_ids()[80])["created_at"]
 
@@ -164,7 +164,7 @@ async def test_an_incomplete_pull_reads_only_the_bad_part_anew(serve, pull, tmp_
 async def test_a_wrong_row_is_not_kept(serve, pull, tmp_path: Path) -> None:
     world = World.generate(60)
     with pytest.raises(WrongMode):
-        await pull(serve(world, "wrong-mode:#4"), mirror=tmp_path / "mirror")
+        await pull(serve(world, "wrong-mode:#3"), mirror=tmp_path / "mirror")
 
     report = await pull(serve(world), mirror=tmp_path / "mirror")
 

@@ -26,6 +26,10 @@ class Walk(msgspec.Struct):
     `planned` is what was supposed to be in the shard when it was cut, `before` the server's count at the walk's first
     page, `after` its count after the walk (asked only where it can matter). `last_id` is the last row seen, `seen` how
     many there were.
+    A walk with `changed_since` sees only what changed then or later; rows may then enter while it goes on. `lacking`
+    counts the rows its pages were short of by their own counts.
+    Of a walk that goes by exports these are the ids, the second where orders are exported apart. A walk `by_pages`
+    does not, though the pull does.
     """
 
     number: int
@@ -38,11 +42,18 @@ class Walk(msgspec.Struct):
     seen: int = 0
     done: bool = False
     attempts: int = 1
+    changed_since: datetime | None = None
+    lacking: int = 0
+    export_id: str | None = None
+    orders_export_id: str | None = None
+    by_pages: bool = False
 
-    def advance(self, ids: Sequence[str], record_count: int | None) -> None:
+    def advance(self, ids: Sequence[str], record_count: int | None, *, page_size: int | None = None) -> None:
         """Move behind a page of `ids`; `record_count` is its count of what is left, the page included."""
         if self.before is None:
             self.before = record_count
+        if page_size is not None and record_count is not None:
+            self.lacking += max(0, min(page_size, record_count) - len(ids))
         self.seen += len(ids)
         if ids:
             self.last_id = ids[-1]
@@ -69,13 +80,47 @@ class Spent(msgspec.Struct):
 
 
 class Bookmarks(msgspec.Struct):
-    """Everything a pull needs to go on: its cut-off, its walks, and what it has spent."""
+    """
+    Everything a pull needs to go on: its cut-off, its walks, and what it has spent.
+
+    `began_at` is the server's clock before the first page. `base` is the digest of the payments that an incremental
+    pull continues.
+    `transport` is how walks go now, and why; `why_pages` says why one went by pages that was to go by an export.
+    References of this pull's exports begin with `exports_name`; `most_records` is what the server allows in one, where
+    it told.
+    """
 
     cut_off: datetime
     started_at: datetime
     walks: list[Walk]
     rewalks: int = 0
     spent: Spent = msgspec.field(default_factory=Spent)
+    began_at: datetime | None = None
+    base: str | None = None
+    transport: str = "pages"
+    why_transport: str = ""
+    why_pages: str = ""
+    exports_name: str | None = None
+    most_records: int | None = None
+
+    @property
+    def transports_used(self) -> str:
+        """How the payments came, in words."""
+        if not any(walk.export_id is not None for walk in self.walks):
+            return self.transport
+        by_pages = any(walk.export_id is None and walk.seen for walk in self.walks)
+        return "exports, then pages" if by_pages else "exports"
+
+    def go_on_via(self, via: str) -> None:
+        """Take up what is not done by another transport where `via` wants that; a walk begun by pages stays there."""
+        if via == "auto" or via == self.transport:
+            return
+        self.transport, self.why_transport, self.why_pages = via, "as asked for", ""
+        for walk in self.walks:
+            if not walk.done:
+                walk.by_pages = walk.by_pages or via == "pages" or walk.last_id is not None
+                if via == "pages":
+                    walk.export_id = walk.orders_export_id = None
 
     @property
     def seen(self) -> int:
@@ -98,7 +143,7 @@ class Bookmarks(msgspec.Struct):
         number = max(other.number for other in self.walks)
         until, even = walk.until, payments // (len(edges) + 1)
         parts = [
-            Walk(number + place, since, end, even)
+            Walk(number + place, since, end, even, changed_since=walk.changed_since)
             for place, (since, end) in enumerate(pairwise([*edges, until]), start=1)
         ]
         walk.until, walk.planned = edges[0], payments - even * len(edges)
@@ -121,7 +166,8 @@ class Bookmarks(msgspec.Struct):
                 walk.attempts = 0
             walk.number, walk.attempts = number, walk.attempts + 1
             walk.before = walk.after = walk.last_id = None
-            walk.seen, walk.done = 0, False
+            walk.seen, walk.lacking, walk.done = 0, 0, False
+            walk.export_id = walk.orders_export_id = None
         if tired is not None:
             raise tired
 
@@ -150,8 +196,11 @@ def accounts_for(walk: Walk) -> bool:
     """
     Return whether what `walk` saw lies between the server's count after it (where asked) and the one before it.
 
-    Rows may be deleted meanwhile; none can be created before the cut-off.
+    Rows may be deleted meanwhile; none can be created before the cut-off. What changes meanwhile enters a walk of
+    changes: it may see more, and then only its pages can tell that one of them lost a row.
     """
+    if walk.changed_since is not None and (walk.lacking or walk.seen > walk.counted_before):
+        return not walk.lacking
     return (walk.after or 0) <= walk.seen <= walk.counted_before
 
 

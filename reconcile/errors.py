@@ -12,6 +12,7 @@ ReconcileError
 │   ├── AuthError            the credentials are refused, or may not list payments
 │   ├── Unreachable          no usable answer came, after every retry
 │   ├── Refused              the API answered: this request is wrong
+│   ├── UnknownPayment       no payment has this id
 │   ├── WrongMode            live and test would be mixed
 │   ├── MirrorError          the local copy cannot be used as it is
 │   └── IncompletePull       the pull cannot be proved complete
@@ -120,12 +121,35 @@ class Unreachable(CommerceLayerError):
 
 
 class Refused(CommerceLayerError):
-    """The API answered with a 4xx that no retry mends. The message holds its own words."""
+    """
+    The API answered with a 4xx that no retry mends. The message holds its own words.
 
-    def __init__(self, message: str, *, status: int, code: str | None = None, hint: str | None = None) -> None:
+    `reason` is its name of the rule that was broken, such as `less_than_or_equal_to`, and `allowed` the rule's figure.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        reason: str | None = None,
+        allowed: int | None = None,
+        hint: str | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
+        self.reason = reason
+        self.allowed = allowed
+
+
+class UnknownPayment(CommerceLayerError):
+    """There are no payments of these ids, or the token may not see them."""
+
+    def __init__(self, message: str, *, payment_ids: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.payment_ids = payment_ids
 
 
 class WrongMode(CommerceLayerError):
@@ -166,6 +190,14 @@ class LimitExceeded(Stopped):
 
 class ProofFailed(Stopped):
     """Totals do not add up: a bug in reconcile. No report is published."""
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of `group` that is not itself a group: one cause, one message."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def first_line(error: Exception) -> str:

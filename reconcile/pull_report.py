@@ -44,6 +44,13 @@ class PullReport:
     `count_before` adds the counts with which the walks began, `count_after` is the count of the whole window after
     the last one; `payments` lies between. `until` is the cut-off: payments created before it were seen. `requests`,
     `bytes_received`, `retries` and `rate_limited` include interrupted attempts, as far as they were committed.
+
+    Of an `incremental` pull `count_before` counts what had changed; `updated` payments were read because of that, with
+    the overlap, and `rechecked` ones by id. `payments` is no less than `count_after`. `vanished` payments were in the
+    mirror and are gone: they are noted there. `warnings` say what the figures do not.
+
+    `transport` is `pages`, `exports`, or `exports, then pages` where some of it was not to be had as an export;
+    `transport_reason` says why.
     """
 
     payments: int
@@ -64,6 +71,12 @@ class PullReport:
     resumed: bool
     clock_offset_seconds: float | None
     transport: str = "pages"
+    transport_reason: str = ""
+    incremental: bool = False
+    updated: int = 0
+    rechecked: int = 0
+    vanished: int = 0
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain JSON values; nothing in it is secret."""
@@ -116,6 +129,17 @@ class Teller:
                 rewalks=self._marks.rewalks,
             )
         )
+
+
+def spent_since(client: CommerceLayer, at_start: Spent, *, earlier: Spent) -> Spent:
+    """Return what `client` has spent since `at_start`, together with what `earlier` attempts did."""
+    now = spent_by(client)
+    return Spent(
+        requests=earlier.requests + now.requests - at_start.requests,
+        bytes_received=earlier.bytes_received + now.bytes_received - at_start.bytes_received,
+        retries=earlier.retries + now.retries - at_start.retries,
+        rate_limited=earlier.rate_limited + now.rate_limited - at_start.rate_limited,
+    )
 
 
 def spent_by(client: CommerceLayer) -> Spent:

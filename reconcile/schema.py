@@ -56,6 +56,16 @@ PAYMENTS = _table(
     required=("payment_id", "created_at", "updated_at"),
 )
 
+VANISHED = PAYMENTS.append(
+    pa.field(
+        "vanished_at",
+        UTC_MS,
+        nullable=False,
+        metadata={"description": "when the first pull that no longer found the payment was finished"},
+    )
+)
+"""Payments that were pulled once and are gone, as they were seen last."""
+
 ORDERS = _table(
     ("reference", pa.string(), "clean key: Unicode NFC, outer white space stripped"),
     ("order_number", pa.string(), "order number, as text"),

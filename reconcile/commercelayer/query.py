@@ -9,13 +9,14 @@ Sources: https://docs.commercelayer.io/core/filtering-data, .../core/sparse-fiel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
 PAYMENTS_PATH = "klarna_payments"
+ORDERS_PATH = "orders"
 ACCEPT = "application/vnd.api+json"
 
 PAGE_SIZE = 25  # the most the API gives
@@ -47,6 +48,9 @@ ORDER_FIELDS = (
 
 Params = Mapping[str, str]
 
+# Attributes joined by `_or_`, also across the relationship: https://docs.commercelayer.io/core/filtering-data
+_CHANGED = "filter[q][updated_at_or_order_updated_at_gteq]"
+
 _PAGE: Params = {
     "include": "order",
     "fields[klarna_payments]": ",".join(PAYMENT_FIELDS),
@@ -59,10 +63,15 @@ _PAGE: Params = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Payments created at or after `since` (null: from the first) and before `until`; both UTC."""
+    """
+    Payments created at or after `since` (null: from the first) and before `until`; all in UTC.
+
+    With `changed_since` only those that changed then or later, themselves or their order.
+    """
 
     since: datetime | None
     until: datetime | None
+    changed_since: datetime | None = None
 
 
 def timestamp(at: datetime) -> str:
@@ -83,6 +92,12 @@ def page_params(window: Window, after: str | None) -> dict[str, str]:
     return params
 
 
+def by_id_params(ids: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of the one page that holds the payments `ids`, at most PAGE_SIZE of them."""
+    assert 0 < len(ids) <= PAGE_SIZE, "one page is asked for"
+    return {**_PAGE, "filter[q][id_in]": ",".join(ids)}
+
+
 def count_params(window: Window) -> dict[str, str]:
     """Return the parameters that count the payments of `window` and name the one created first, in one row."""
     return {
@@ -91,6 +106,23 @@ def count_params(window: Window) -> dict[str, str]:
         "page[size]": "1",
         "sort": "created_at",
         **_created_in(window),
+    }
+
+
+def position_params(window: Window, position: int) -> dict[str, str]:
+    """Return the parameters that show when the payment at `position` (from 1) of `window` was created, by that time."""
+    return {**count_params(window), "page[number]": str(position)}
+
+
+def order_params(order_ids: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of the one page that holds the orders `order_ids`, at most PAGE_SIZE of them."""
+    assert 0 < len(order_ids) <= PAGE_SIZE, "one page is asked for"
+    return {
+        "fields[orders]": _PAGE["fields[orders]"],
+        "filter[q][id_in]": ",".join(order_ids),
+        "page[number]": "1",
+        "page[size]": str(PAGE_SIZE),
+        "sort": "id",
     }
 
 
@@ -111,4 +143,6 @@ def _created_in(window: Window) -> dict[str, str]:
         params["filter[q][created_at_gteq]"] = timestamp(window.since)
     if window.until is not None:
         params["filter[q][created_at_lt]"] = timestamp(window.until)
+    if window.changed_since is not None:
+        params[_CHANGED] = timestamp(window.changed_since)
     return params

@@ -1,0 +1,64 @@
+"""
+Payments by their ids, with their orders: one page of 25 ids after another, several at once.
+
+Knows how ids are asked for, and when an answer can be believed. Does not know why somebody wants them, and judges
+nothing about those that are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.document import Document
+from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
+from reconcile.commercelayer.resources import payments_from_pages
+from reconcile.errors import IncompletePull
+
+IDS_AT_ONCE = 8 * PAGE_SIZE
+"""Ids that one call of `payments_by_id` takes: eight pages, asked for side by side."""
+
+_ATTEMPTS = 3
+
+
+async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str | None) -> pa.RecordBatch:
+    """
+    Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of PAYMENTS.
+
+    Rows stand in no particular order. `mode` is compared with each row's, as by `payments_from_pages`.
+    Raises IncompletePull when the server lists fewer rows than it counts, or rows that were not asked for, and what
+    `CommerceLayer.get` raises.
+    Source: https://docs.commercelayer.io/core/filtering-data
+    """
+    assert len(ids) <= IDS_AT_ONCE, "more belong into another call"
+    parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
+    asked = [asyncio.ensure_future(_page(client, part)) for part in parts]
+    try:
+        pages = await asyncio.gather(*asked)
+    except BaseException:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        raise
+    return payments_from_pages([page.body for page in pages], expected_mode=mode)
+
+
+async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:
+    for _ in range(_ATTEMPTS):
+        document = await client.get(PAYMENTS_PATH, by_id_params(ids))
+        if not set(document.ids) <= set(ids) or len(set(document.ids)) < len(document.ids):
+            raise IncompletePull(
+                "klarna_payments: payments were asked for by id, and others came",
+                hint="the server does not filter by id; pull everything (`--full`) instead",
+            )
+        # An id that does not come back means a payment that is gone: only if the server's count says so too.
+        if document.record_count == len(document.ids):
+            return document
+    raise IncompletePull(
+        f"klarna_payments: asked for {len(ids)} payments by id, the server counts {document.record_count} of them "
+        f"and lists {len(document.ids)}",
+        hint="the server's list and its own counts disagree; start the same command again later",
+    )

@@ -1,0 +1,218 @@
+"""
+Finished pulls in a mirror: what `payments.parquet` there stands for, and which payments have vanished since.
+
+Knows the files and how a crash between them is told. Asks nothing of the API, and does not know how rows came.
+
+    mirror/
+      payments.parquet   rows of the last pull that was finished
+      finished.json      of which window they are, up to when, and their digest
+      vanished.parquet   payments that later pulls no longer found, as they were seen last
+
+`finished.json` is written first and names both the pull that is being put into place and the one before: whichever
+has the digest of `payments.parquet` is the one that is there. So a crash between the two files leaves either the old
+state or the new one, and a file that was changed by somebody else fits none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reconcile.disk import disk_errors, replacing, sync
+from reconcile.errors import MirrorError
+from reconcile.mirror import Mirror, UnfinishedPull
+from reconcile.parquet import write_parquet
+from reconcile.rows import KEY, ROW_GROUP_ROWS, merged_rows, sorted_distinct
+from reconcile.schema import UTC_MS, VANISHED
+
+PAYMENTS_NAME = "payments.parquet"
+FINISHED_NAME = "finished.json"
+VANISHED_NAME = "vanished.parquet"
+
+_CHANGES = ("updated_at", "order_updated_at")
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A pull that was finished: the `window` it was asked for, and the payments created before `cut_off` in it.
+
+    Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file.
+    """
+
+    window: str
+    cut_off: datetime
+    watermark: datetime
+    finished_at: datetime
+    rows: int
+    sha256: str = ""
+
+
+class _Record(msgspec.Struct, frozen=True):
+    finished: list[Finished]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The finished pull of a window, or null and `why` there is none to go on from."""
+
+    finished: Finished | None
+    why: str = ""
+
+
+def finished_pull(folder: Path, window: str) -> Found:
+    """Return what the mirror `folder` holds of `window`. Reads the rows once, changes nothing."""
+    if not (folder / PAYMENTS_NAME).exists():
+        return Found(None, "no pull has been finished in this mirror")
+    entry = _entry_of(folder)
+    if entry is None:
+        return Found(None, "the payments in this mirror are not as the last finished pull left them")
+    if entry.window != window:
+        return Found(None, "the last finished pull in this mirror is of another window")
+    return Found(entry)
+
+
+def take_over(
+    store: Mirror,
+    payments: Path,
+    entry: Finished,
+    *,
+    pulls: Sequence[UnfinishedPull],
+    last: Finished | None,
+    vanished: Collection[str] | None,
+) -> int:
+    """
+    Take the result of a finished pull over into the mirror, and return how many payments it no longer found.
+
+    `entry` describes it; its watermark, the server's clock when the pull began, is an upper bound: what changed while
+    it went on may have been read before. `pulls` are its commits, dropped here. `vanished` are ids that the pull knows
+    to be gone; null: those of the rows of the pull before (`last`, null when it is not known) that are not there now.
+    Raises OutputError.
+    """
+    gone = set(vanished or ())
+    if vanished is None and last is not None:
+        gone = lost_ids(store.payments, payments, before=entry.cut_off)
+    mark_vanished(store.folder, gone, earlier=store.payments, present=payments, at=entry.finished_at)
+    newest = newest_change(payments)
+    watermark = min(entry.watermark, newest) if newest is not None else entry.watermark
+    _remember(store.folder, msgspec.structs.replace(entry, watermark=watermark, sha256=digest_of(payments)))
+    for pull in pulls[:-1]:
+        pull.forget()
+    store.finish(pulls[-1], payments)
+    return len(gone)
+
+
+def _remember(folder: Path, finished: Finished) -> None:
+    record = folder / FINISHED_NAME
+    there = _entry_of(folder)
+    entries = [finished, *([there] if there is not None and there.sha256 != finished.sha256 else [])]
+    with disk_errors(record):
+        with replacing(record) as partial:
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Record(entries)), indent=2) + b"\n")
+        sync(folder)
+
+
+def _entry_of(folder: Path) -> Finished | None:
+    try:
+        known = msgspec.json.decode((folder / FINISHED_NAME).read_bytes(), type=_Record).finished
+        digest = digest_of(folder / PAYMENTS_NAME)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return next((one for one in known if one.sha256 == digest), None)
+
+
+def digest_of(payments: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with payments.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def newest_change(payments: Path) -> datetime | None:
+    """Return the latest `updated_at` or `order_updated_at` in a file of payments, null when it has no rows."""
+    with pq.ParquetFile(payments) as file:
+        columns = [file.schema_arrow.names.index(name) for name in _CHANGES]
+        groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+        found = [group.column(column).statistics for group in groups for column in columns]
+    newest: list[Any] = [one.max for one in found if one is not None and one.has_min_max]
+    return max(newest, default=None)
+
+
+def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file of payments as they are, a row group's part at a time. Raises MirrorError."""
+    try:
+        with pq.ParquetFile(payments) as file:
+            for batch in file.iter_batches(
+                batch_size=ROW_GROUP_ROWS, columns=None if columns is None else list(columns)
+            ):
+                yield batch.replace_schema_metadata(None)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise MirrorError(
+            f"{payments}: cannot be read: {error}", hint="remove the mirror folder; the payments are then pulled again"
+        ) from error
+
+
+def ids_where(payments: Path, wanted: Callable[[pa.RecordBatch], pa.Array[Any]], *, columns: Sequence[str]) -> set[str]:
+    """Return the ids of the rows of `payments` for which `wanted`, given `columns` and the id, is true."""
+    found: set[str] = set()
+    for batch in rows_of(payments, columns=[KEY, *columns]):
+        found.update(_ids(batch.filter(wanted(batch))))
+    return found
+
+
+def _ids(rows: pa.RecordBatch | pa.Table) -> list[str]:
+    ids: list[Any] = rows.column(KEY).to_pylist()
+    return ids
+
+
+def lost_ids(earlier: Path, later: Path, *, before: datetime) -> set[str]:
+    """Return the ids of the rows of `earlier` created before `before` that `later` does not have."""
+    columns: list[pa.Field[Any]] = [pa.field(KEY, pa.string()), pa.field("there", pa.bool_())]
+    schema = pa.schema(columns)
+
+    def marked(batches: Iterable[pa.RecordBatch], *, there: bool) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            mark = pa.repeat(pa.scalar(there), batch.num_rows)
+            yield pa.RecordBatch.from_arrays([batch.column(KEY), mark], schema=schema)
+
+    old = (
+        batch.filter(pc.less(batch.column("created_at"), pa.scalar(before, UTC_MS)))
+        for batch in rows_of(earlier, columns=[KEY, "created_at"])
+    )
+    runs = [marked(old, there=False), marked(rows_of(later, columns=[KEY]), there=True)]
+    lost: set[str] = set()
+    for table in merged_rows(runs):  # of two rows of one id the later run's stays
+        lost.update(_ids(table.filter(pc.invert(table.column("there")))))
+    return lost
+
+
+def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, at: datetime) -> None:
+    """
+    Note in `vanished.parquet` that the payments `ids`, rows of `earlier`, are gone since `at`.
+
+    Those noted before keep their time; those that are among the rows of `present` again are taken out.
+    Raises OutputError.
+    """
+    place = folder / VANISHED_NAME
+    known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
+    if not ids and not known.num_rows:
+        return
+    gone = pa.array(sorted(ids), type=pa.string())
+    rows = [batch.filter(pc.is_in(batch.column(KEY), value_set=gone)) for batch in rows_of(earlier)] if ids else []
+    marked = [
+        pa.table([*batch.columns, pa.repeat(pa.scalar(at, UTC_MS), batch.num_rows)], schema=VANISHED) for batch in rows
+    ]
+    noted = sorted_distinct([*marked, known])
+    noted_ids = noted.column(KEY).combine_chunks()
+    back = ids_where(present, lambda batch: pc.is_in(batch.column(KEY), value_set=noted_ids), columns=())
+    kept = noted.filter(pc.invert(pc.is_in(noted_ids, value_set=pa.array(sorted(back), type=pa.string()))))
+    with disk_errors(place):
+        write_parquet(kept.combine_chunks().to_batches(), VANISHED, place)
+        sync(folder)

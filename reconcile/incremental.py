@@ -1,0 +1,318 @@
+"""
+The incremental pull: what changed since the last finished pull of a window, put over its rows, and the proof of it.
+
+Knows which payments to ask for and when the answer may be believed. How pages are walked and how rows are kept is
+known elsewhere; when an incremental pull is wanted is for the caller to say.
+
+**What is asked.** Payments that changed, or whose order did, at or after the watermark of the last pull minus an
+overlap; and by id, each payment that is flagged or that the caller names, because `mismatched_amounts` is worked out
+when it is read and can change while no time does.
+
+**Proof.** A walk must have seen no fewer than the server counted in it before, and no page may lack a row that its own
+count has. Last, the rows after the upsert are compared with the server's count of the whole window. Fewer rows: the
+changes are walked again, and then the pull is given up as incomplete. More rows: payments have vanished that nobody
+can name without reading everything; that is told, not guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
+from reconcile.commercelayer.query import Window
+from reconcile.disk import disk_errors
+from reconcile.errors import IncompletePull
+from reconcile.finished import Finished, ids_where, rows_of
+from reconcile.mirror import ROWS, WALK, Mirror, UnfinishedPull
+from reconcile.pull_report import PullProgress, PullReport, Teller, spent_since
+from reconcile.rows import KEY, merged_rows, write_payments
+from reconcile.schema import PAYMENTS
+from reconcile.walkers import Walkers
+
+DEFAULT_OVERLAP = timedelta(hours=1)
+"""Read again from so much before the watermark: a change is seen only once its transaction is committed."""
+
+_MOST_ROUNDS = 10
+# Walks of the changes while the server counts more payments than there are rows.
+_MOST_SHORTFALLS = 3
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """How far the check by id has come: through `done` of the ids whose digest is `ids`."""
+
+    base: str
+    ids: str
+    done: int
+
+
+class Changes:
+    """
+    One incremental pull under way, on the rows of `base` in `mirror`.
+
+    `recheck` names payments to ask for by id, beside the flagged ones; those that `base` does not hold are left out.
+    """
+
+    def __init__(
+        self,
+        client: CommerceLayer,
+        mirror: Mirror,
+        base: Finished,
+        *,
+        since: datetime | None,
+        mode: str,
+        overlap: timedelta,
+        recheck: Collection[str],
+        at_start: Spent,
+        on_progress: Callable[[PullProgress], None] | None,
+    ) -> None:
+        self._client = client
+        self._base = base
+        self._base_rows = mirror.payments
+        self._store = mirror.unfinished(f"changes|{base.window}")
+        self._checks = mirror.unfinished(f"by id|{base.window}")
+        self._since = since
+        self._mode = mode
+        self._changed_since = base.watermark - overlap
+        self._recheck = recheck
+        self._at_start = at_start
+        self._on_progress = on_progress
+        self._marks: Bookmarks
+        self._earlier = Spent()
+        self._resumed = False
+        self._rows = 0
+        self._count_after = 0
+        self._rechecked = 0
+        self.vanished: set[str] = set()
+        """Payments that were asked for by id and are gone."""
+
+    @property
+    def stores(self) -> Sequence[UnfinishedPull]:
+        """Where its commits are."""
+        return (self._checks, self._store)
+
+    @property
+    def cut_off(self) -> datetime:
+        return self._marks.cut_off
+
+    @property
+    def began_at(self) -> datetime | None:
+        """The server's clock before the first page."""
+        return self._marks.began_at
+
+    async def plan(self, until: datetime | None) -> None:
+        """Take up the bookmarks of an unfinished pull on the same rows, or count what changed and cut it."""
+        if self._store.bookmarks is not None:
+            marks = decode_bookmarks(self._store.bookmarks)
+            if marks.base == self._base.sha256:
+                self._marks, self._earlier, self._resumed = marks, marks.spent, True
+                return
+            self._store.forget()  # it went on from rows that are no longer there
+        started_at = datetime.now(UTC)
+        counted = await self._count(Window(self._since, until, self._changed_since))
+        now = counted.served_at or started_at.replace(microsecond=0)
+        # Never before the rows that are there: a clock that was set back would make them look vanished.
+        cut_off = max(now, self._base.cut_off)
+        if until is not None and until <= cut_off:
+            cut_off = until.astimezone(UTC)
+        shards = cut(
+            Window(self._since, cut_off, self._changed_since),
+            first=counted.first_created_at,
+            payments=counted.payments,
+            parts=shard_count(counted.payments),
+        )
+        walks = [
+            Walk(number, shard.window.since, shard.window.until, shard.payments, changed_since=self._changed_since)
+            for number, shard in enumerate(shards, start=1)
+        ]
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=now, base=self._base.sha256)
+
+    async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
+        """
+        Walk the changes, ask by id, and write all rows of the window to `beside`.
+
+        Raises IncompletePull when the counts do not hold. What was committed stays.
+        """
+        teller = Teller(self._client, self._marks, self._on_progress)
+        walkers = Walkers(
+            self._client,
+            self._store,
+            self._marks,
+            mode=self._mode,
+            most_payments=self._marks.planned // parts if (parts := shard_count(self._marks.planned)) > 1 else None,
+            commit_seconds=commit_seconds,
+            commit_pages=commit_pages,
+            on_page=teller.page,
+            before_commit=self._note_spent,
+        )
+        shortfalls = 0
+        for _ in range(_MOST_ROUNDS):
+            await walkers.walk_all()
+            suspects, why = await self._suspects()
+            if not suspects:
+                await self._check_by_id()
+                self._rows = await asyncio.to_thread(self._upsert, beside)
+                self._count_after = (await self._count(Window(self._since, self.cut_off))).payments
+                if self._count_after <= self._rows:
+                    teller.tell()
+                    return
+                shortfalls += 1
+                if shortfalls == _MOST_SHORTFALLS:
+                    raise self._incomplete()
+                suspects, why = self._marks.walks, "the server counts more payments than there are"
+            try:
+                self._marks.walk_again(suspects, why=why)
+            finally:
+                await walkers.commit()
+        raise self._incomplete()
+
+    async def _suspects(self) -> tuple[Sequence[Walk], str]:
+        """Return the walks whose figures do not hold, and why."""
+        walks = self._marks.walks
+        for walk in walks:
+            if needs_count_after(walk):
+                walk.after = (await self._count(Window(walk.since, walk.until, walk.changed_since))).payments
+        if suspects := [walk for walk in walks if not accounts_for(walk)]:
+            return suspects, "the counts do not agree"
+        distinct = await asyncio.to_thread(self._distinct)
+        return [walk for walk in walks if distinct[walk.number] != walk.seen], "a payment was listed twice"
+
+    async def _count(self, window: Window) -> Count:
+        return await count_payments(self._client, window)
+
+    def _distinct(self) -> Counter[int]:
+        distinct: Counter[int] = Counter()
+        for table in self._changed():
+            distinct.update(Counter[int](table.column(WALK).to_numpy().tolist()))
+        return distinct
+
+    def _changed(self) -> Iterator[pa.Table]:
+        """Yield the rows of the walks that count."""
+        numbers = pa.array([walk.number for walk in self._marks.walks], type=pa.int32())
+        for table in self._store.rows():
+            yield table.filter(pc.is_in(table.column(WALK), value_set=numbers))
+
+    async def _check_by_id(self) -> None:
+        """Ask for the payments that may have changed without a newer time, and note which of them are gone."""
+        ids = await asyncio.to_thread(self._to_check)
+        wanted = _Checked(self._base.sha256, hashlib.sha256(",".join(ids).encode()).hexdigest(), 0)
+        done = 0
+        if self._checks.bookmarks is not None:
+            found = msgspec.json.decode(self._checks.bookmarks, type=_Checked)
+            done = found.done if (found.base, found.ids) == (wanted.base, wanted.ids) else 0
+            if not done:
+                await asyncio.to_thread(self._checks.forget)
+        for start in range(done, len(ids), IDS_AT_ONCE):
+            part = ids[start : start + IDS_AT_ONCE]
+            rows = await payments_by_id(self._client, part, mode=self._mode)
+            marks = msgspec.json.encode(msgspec.structs.replace(wanted, done=start + len(part)))
+            await _to_its_end(self._checks.commit, [_without_walk(rows)], marks)
+        self._rechecked = len(ids)
+        self.vanished = set(ids) - {id_ for table in self._checks.rows() for id_ in table.column(KEY).to_pylist()}
+
+    def _to_check(self) -> list[str]:
+        """The ids to ask for, sorted: flagged or named, among the rows that are there, and not just read anyway."""
+        named = pa.array(sorted(self._recheck), type=pa.string())
+
+        def wanted(batch: pa.RecordBatch) -> pa.Array[Any]:
+            suspected: Any = batch.column("mismatched_amounts").fill_null(False)
+            either: pa.Array[Any] = pc.or_(suspected, pc.is_in(batch.column(KEY), value_set=named))
+            return either
+
+        ids = ids_where(self._base_rows, wanted, columns=["mismatched_amounts"])
+        for table in self._changed():
+            ids.difference_update(table.column(KEY).to_pylist())
+        return sorted(ids)
+
+    def _upsert(self, beside: Path) -> int:
+        """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""
+        vanished = pa.array(sorted(self.vanished), type=pa.string())
+        runs = [rows_of(self._base_rows), _batches(self._changed()), _batches(self._checks.rows())]
+        tables = (
+            table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))) for table in merged_rows(runs)
+        )
+        with disk_errors(beside):
+            return write_payments(tables, beside)
+
+    def _incomplete(self) -> IncompletePull:
+        # What was read is no use to another attempt, which would count the same again.
+        for store in self.stores:
+            store.forget()
+        return IncompletePull(
+            f"klarna_payments: the server counts {self._count_after} payments created before "
+            f"{self.cut_off:%Y-%m-%d %H:%M:%S}, there are {self._rows} after reading what changed",
+            hint="payments have come in that show no newer time; pull everything once, with `--full`",
+        )
+
+    def report(self) -> PullReport:
+        """Return the report of the pull, proved by now."""
+        self._note_spent()
+        spent = self._marks.spent
+        unseen = self._rows - self._count_after
+        return PullReport(
+            payments=self._rows,
+            requests=spent.requests,
+            bytes_received=spent.bytes_received,
+            retries=spent.retries,
+            rate_limited=spent.rate_limited,
+            shards=len(self._marks.walks),
+            rewalks=self._marks.rewalks,
+            count_before=self._marks.counted_before,
+            count_after=self._count_after,
+            since=self._since,
+            until=self._marks.cut_off,
+            started_at=self._marks.started_at,
+            finished_at=datetime.now(UTC),
+            organization=self._client.organization,
+            mode=self._mode,
+            resumed=self._resumed,
+            clock_offset_seconds=self._client.clock_offset_seconds,
+            incremental=True,
+            updated=self._marks.seen,
+            rechecked=self._rechecked,
+            vanished=len(self.vanished),
+            warnings=(_unseen(unseen),) if unseen else (),
+        )
+
+    def _note_spent(self) -> None:
+        self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
+
+
+def _unseen(payments: int) -> str:
+    one = payments == 1
+    return (
+        f"the server counts {payments} {'payment' if one else 'payments'} less than there are in the result: "
+        f"{'it has' if one else 'they have'} vanished, and an incremental pull cannot tell which; "
+        "pull everything once, with --full"
+    )
+
+
+def _without_walk(rows: pa.RecordBatch) -> pa.RecordBatch:
+    nobody = pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows)
+    return pa.RecordBatch.from_arrays([*rows.columns, nobody], schema=ROWS)
+
+
+def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+    return (batch for table in tables for batch in table.select(PAYMENTS.names).combine_chunks().to_batches())
+
+
+async def _to_its_end(function: Callable[..., None], *arguments: object) -> None:
+    """Run `function` in a thread, which cannot be cancelled: a cancellation waits for it."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await running
+        raise

@@ -13,6 +13,9 @@ Where the vendor's documents are silent, the answer that is harder on a client w
 - All requests of one resource are one endpoint to the burst limit. Refused requests count, as do those without a
   token. A 429 is plain text without `Retry-After`, its headers describe the average even when the burst was hit.
 - A sales channel may do nothing here. Names that are no parameter are ignored without a word.
+- An export is no snapshot: its file holds the rows as they are when it is written, `records_count` is of before. With
+  `fields` only what is named is in it, `id` too. An export that runs cannot be deleted, only interrupted. Each look
+  gives another URL of the file; a request with both URL and token is refused by the storage.
 
-Not served: creating and deleting payments, exports, event stores, versions.
+Not served: creating and deleting payments.
 """

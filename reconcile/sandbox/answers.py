@@ -140,7 +140,21 @@ def key_not_in_url(key: str) -> Refusal:
     return Refusal(400, "KEY_NOT_INCLUDED_IN_URL", "Key is not included in URL", detail)
 
 
-def invalid_value(attribute: str, error: str, detail: str) -> Refusal:
-    """The request is well-formed and says something that cannot be."""
+def invalid_value(attribute: str, error: str, detail: str, **meta: Any) -> Refusal:
+    """The request is well-formed and says something that cannot be. `meta` goes with the error's name."""
     pointer = f"/data/attributes/{attribute}"
-    return Refusal(422, "VALIDATION_ERROR", detail, f"{attribute} - {detail}", pointer=pointer, meta={"error": error})
+    meta = {"error": error, **meta}
+    return Refusal(422, "VALIDATION_ERROR", detail, f"{attribute} - {detail}", pointer=pointer, meta=meta)
+
+
+def too_many_at_once(limit: int) -> Refusal:
+    """As many exports as are allowed are pending or in progress."""
+    # That it is refused is documented, with which words is not.
+    detail = f"must be less than {limit} exports pending or in progress"
+    meta = {"error": "less_than", "value": limit, "count": limit}
+    return Refusal(422, "VALIDATION_ERROR", detail, f"concurrent exports - {detail}", pointer="/data", meta=meta)
+
+
+def locked(name: str) -> Refusal:
+    """The record cannot be deleted as it is."""
+    return Refusal(423, "LOCKED", "Resource locked", f"The record identified by {name} cannot be deleted.")

@@ -4,7 +4,6 @@ The stand-in's HTTP face: which path gets which answer. `make_app` puts a world,
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,9 @@ from aiohttp import web
 
 from reconcile.sandbox import answers
 from reconcile.sandbox.changes import apply_change
-from reconcile.sandbox.documents import Renderer, related
+from reconcile.sandbox.documents import Renderer, Renderers, related
+from reconcile.sandbox.export_answers import ExportAnswers
+from reconcile.sandbox.exports import ExportRules, Exports
 from reconcile.sandbox.faults import LISTS, Fault, Faults
 from reconcile.sandbox.frontdoor import RECORD, FrontDoor, Handler, RequestRecord
 from reconcile.sandbox.limits import DOCUMENTED, Limits
@@ -22,7 +23,8 @@ from reconcile.sandbox.query import View, read_list_query, read_parameters, read
 from reconcile.sandbox.resources import TYPES
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.selection import Selections
-from reconcile.sandbox.sending import json_answer
+from reconcile.sandbox.sending import base_of, json_answer
+from reconcile.sandbox.storage import Storage
 from reconcile.sandbox.tokens import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -31,6 +33,9 @@ from reconcile.sandbox.tokens import (
     Client,
     TokenDesk,
 )
+
+STORAGE = web.AppKey("storage", Storage)
+"""Where the application keeps the storage that serves the files of its exports."""
 
 _LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
 _RELATED = {
@@ -43,12 +48,12 @@ _RELATED = {
 class Resources:
     """Answers about the rows of one world. List requests of payments are counted from 1, for their faults."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, world: World, faults: Faults, renderers: Renderers) -> None:
         self._world = world
         self._faults = faults
+        self._renderers = renderers
         self._selections = Selections(world)
         self._list_requests = 0
-        self._answers = 0
 
     async def list_rows(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}."""
@@ -110,9 +115,7 @@ class Resources:
         return faults
 
     def _renderer(self, request: web.Request, view: View) -> Renderer:
-        self._answers += 1
-        trace_id = hashlib.sha256(f"{self._world.seed}/{self._answers}".encode()).hexdigest()
-        return Renderer(self._world, base=f"{request.scheme}://{request.host}/api", trace_id=trace_id, view=view)
+        return self._renderers.renderer(base_of(request), view)
 
 
 def make_app(
@@ -123,7 +126,9 @@ def make_app(
     token_lifetime_seconds: int = 7200,
     client_id: str = CLIENT_ID,
     client_secret: str = CLIENT_SECRET,
+    exports: ExportRules | None = None,
     requests: list[RequestRecord] | None = None,
+    storage_requests: list[RequestRecord] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> web.Application:
@@ -131,7 +136,8 @@ def make_app(
     Return the application that serves `world`: the API under `/api`, tokens at `/oauth/token`.
 
     `limits` are given for live mode and halved in test mode; None switches them off, headers too. Every request is
-    appended to `requests` where a list is given.
+    appended to `requests` where a list is given. The files of exports are served by another application, on an
+    origin of its own: `app[STORAGE]` answers there, and must be told its address.
     """
     faults = faults or Faults()
     dying = [fault for fault in faults.rules if fault.kind == "short-token"]
@@ -147,8 +153,21 @@ def make_app(
         wall_clock=wall_clock,
     )
     own_limits = None if limits is None else limits.for_mode(world.mode)
-    door = FrontDoor(faults=faults, limits=own_limits, desk=desk, clock=clock, requests=requests)
-    resources = Resources(world, faults)
+    door = FrontDoor(faults=faults, limits=own_limits, desk=desk, clock=clock, wall_clock=wall_clock, requests=requests)
+    renderers = Renderers(world)
+    resources = Resources(world, faults, renderers)
+    rules = exports or ExportRules()
+    time_scale = rules.time_scale or (1.0 if limits is None else limits.time_scale)
+    storage = Storage(
+        faults=faults,
+        url_seconds=rules.url_seconds,
+        time_scale=time_scale,
+        clock=clock,
+        wall_clock=wall_clock,
+        requests=storage_requests,
+    )
+    jobs = Exports(world, rules, storage, faults=faults, time_scale=time_scale, clock=clock, wall_clock=wall_clock)
+    export_answers = ExportAnswers(world, jobs, renderers)
 
     @web.middleware
     async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -157,11 +176,13 @@ def make_app(
         return await handler(request)
 
     app = web.Application(middlewares=[through])
+    app[STORAGE] = storage
     types = "|".join(_LISTED)
     app.router.add_post("/oauth/token", door.token)
     app.router.add_get(f"/api/{{type:{types}}}", resources.list_rows, allow_head=False)
     app.router.add_get(f"/api/{{type:{types}|payment_methods}}/{{id}}", resources.one_row, allow_head=False)
     app.router.add_patch("/api/{type:klarna_payments}/{id}", resources.patch)
+    export_answers.add_routes(app.router)
     app.router.add_get("/api/{type}/{id}/{relationship}", resources.related_row, allow_head=False)
     return app
 

@@ -8,6 +8,7 @@ empty is left out.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +21,7 @@ from reconcile.sandbox.seed import World
 Row = dict[str, Any]
 
 _PAGE_NUMBER, _PAGE_SIZE = "page%5Bnumber%5D", "page%5Bsize%5D"
-_CREDENTIALS = ("client_token", "auth_token")
+CREDENTIALS = ("client_token", "auth_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Renderer:
             shown = self._shown[type_.name] = _Shown.of(type_, self._view.fields.get(type_.name))
         url = f"{self._base}/{type_.name}/{row['id']}"
         resource: Row = {"id": row["id"], "type": type_.name, "links": {"self": url}}
-        attributes = self._attributes(row, type_, shown)
+        attributes = shown_attributes(self._world, row, type_, shown.attributes)
         if attributes:
             resource["attributes"] = attributes
         relationships = self._relationships(row, type_, shown, includes, url)
@@ -89,16 +90,6 @@ class Renderer:
             "trace_id": self._trace_id,
         }
         return resource
-
-    def _attributes(self, row: Row, type_: ResourceType, shown: _Shown) -> Row:
-        if type_.name == "orders" and any(name not in row for name in shown.attributes):
-            row = complete_order(row)
-        attributes = {name: row.get(name) for name in shown.attributes}
-        if self._world.canary is not None:
-            for name in _CREDENTIALS:
-                if name in attributes:
-                    attributes[name] = f"{self._world.canary}-{attributes[name] or name}"
-        return attributes
 
     def _relationships(self, row: Row, type_: ResourceType, shown: _Shown, includes: Includes, url: str) -> Row:
         relationships: Row = {
@@ -126,6 +117,18 @@ class Renderer:
         return {"type": type_name, "id": row["id"]}
 
 
+def shown_attributes(world: World, row: Row, type_: ResourceType, names: tuple[str, ...]) -> Row:
+    """Return the attributes `names` of a row as the API shows them."""
+    if type_.name == "orders" and any(name not in row for name in names):
+        row = complete_order(row)
+    attributes = {name: row.get(name) for name in names}
+    if world.canary is not None:
+        for name in CREDENTIALS:
+            if name in attributes:
+                attributes[name] = f"{world.canary}-{attributes[name] or name}"
+    return attributes
+
+
 def related(world: World, row: Row, name: str) -> Any:
     """Return the row behind the to-one relationship `name`, or None; relationships without rows here are empty."""
     match name:
@@ -140,6 +143,20 @@ def related(world: World, row: Row, name: str) -> Any:
         case "payment_methods":
             return [world.methods.row(1)] if world.methods.row(1)["payment_gateway_id"] == row["id"] else []
     return None
+
+
+class Renderers:
+    """Makes the renderer of each answer; answers are counted, for their trace ids."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._answers = 0
+
+    def renderer(self, base: str, view: View) -> Renderer:
+        """Return the renderer of the next answer."""
+        self._answers += 1
+        trace_id = hashlib.sha256(f"{self._world.seed}/{self._answers}".encode()).hexdigest()
+        return Renderer(self._world, base=base, trace_id=trace_id, view=view)
 
 
 def _links(address: str, query: ListQuery, pages: int) -> Row:

@@ -2,8 +2,9 @@
 Faults on demand: which request goes wrong, and how. Decides only; `app` carries it out.
 
 A fault is `KIND[:WHEN][:VALUE]`. WHEN is a share of requests (`0.05`), request numbers (`#7`, `#3,9`), from one on
-(`#7+`), or every so many (`#*4`). API requests and list requests are counted from 1, each by themselves; token
-requests too. Chance is drawn from seed, kind and number alone, so the same requests meet the same faults.
+(`#7+`), or every so many (`#*4`). API requests, list requests, token requests, exports and requests for their files
+are counted from 1, each by themselves. Chance is drawn from seed, kind and number alone, so the same requests meet
+the same faults.
 """
 
 from __future__ import annotations
@@ -49,7 +50,23 @@ TOKENS = {
 }
 """Faults of the token endpoint, by the number of the token request."""
 
-KINDS = {**ANSWERS, **LISTS, **TOKENS}
+EXPORTS = {
+    "export-fail": "the export fails half-way",
+    "export-interrupt": "the export is interrupted half-way; it can be started again",
+    "export-stuck": "the export gets half-way and stays there",
+    "export-lost-row": "one row is missing from the export's file",
+}
+"""Faults of exports, by the number of the export among those that were created."""
+
+STORAGE = {
+    "storage-5xx": "the storage answers 503",
+    "storage-reset-body": "the storage resets the connection in the middle of the file",
+    "storage-truncate": "the storage closes the connection in the middle of the file",
+    "storage-expired": "the URL of the file has expired already",
+}
+"""Faults of the storage, by the number of the request for a file."""
+
+KINDS = {**ANSWERS, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
 
 _ALWAYS = "always"
 _EXAMPLE = "for example 5xx:0.05, reset:#7, latency:20-75, 429:#5:2, short-token:5, delete:#3"

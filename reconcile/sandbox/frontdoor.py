@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -43,6 +44,19 @@ class RequestRecord:
     body_bytes: int = 0
     faults: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, request: web.Request, arrived_at: float) -> RequestRecord:
+        """Return the record of a request that has just come in."""
+        return cls(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            arrived_at=arrived_at,
+            authorized="Authorization" in request.headers,
+            accept=request.headers.get("Accept"),
+            user_agent=request.headers.get("User-Agent"),
+        )
+
 
 RECORD = web.RequestKey("record", RequestRecord)
 """Where a request carries its record."""
@@ -58,9 +72,11 @@ class FrontDoor:
         limits: Limits | None,
         desk: TokenDesk,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         requests: list[RequestRecord] | None,
     ) -> None:
         self._requests = requests
+        self._wall_clock = wall_clock
         self._faults = faults
         self._limits = limits
         self._limiter = None if limits is None else RateLimiter(limits, clock=clock)
@@ -153,15 +169,7 @@ class FrontDoor:
             raise answers.unsupported_media_type(request.headers.get("Content-Type"))
 
     def _record(self, request: web.Request) -> RequestRecord:
-        record = RequestRecord(
-            method=request.method,
-            path=request.path,
-            query=dict(request.query),
-            arrived_at=self._clock(),
-            authorized="Authorization" in request.headers,
-            accept=request.headers.get("Accept"),
-            user_agent=request.headers.get("User-Agent"),
-        )
+        record = RequestRecord.of(request, self._clock())
         request[RECORD] = record
         if self._requests is not None:
             self._requests.append(record)
@@ -169,6 +177,7 @@ class FrontDoor:
 
     def _sent(self, record: RequestRecord, response: web.StreamResponse) -> web.StreamResponse:
         if not isinstance(response, sending.NoAnswer):
+            response.headers.setdefault("Date", formatdate(self._wall_clock(), usegmt=True))
             record.status = response.status
             body = response.body if isinstance(response, web.Response) else None
             record.body_bytes = len(body) if isinstance(body, bytes) else 0

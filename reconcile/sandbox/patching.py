@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from reconcile.sandbox import answers
+from reconcile.sandbox.bodies import check_flags, check_texts, read_attributes, read_data
 from reconcile.sandbox.seed import World
 
 Row = dict[str, Any]
@@ -25,14 +24,10 @@ def patch_payment(world: World, id_: str, body: bytes) -> Row:
     row = world.payments.find(id_)
     if row is None:
         raise answers.not_found(id_)
-    data = _data(body, id_)
-    attributes = data.get("attributes", {})
-    if not isinstance(attributes, dict):
-        raise answers.bad_request("attributes must be an object.")
-    for name in attributes:
-        if name not in _WRITABLE:
-            raise answers.param_not_allowed(name)
-    _check_values(attributes)
+    data = read_data(body, "klarna_payments", id_)
+    attributes = read_attributes(data, _WRITABLE)
+    check_texts(attributes, _TEXTS)
+    check_flags(attributes, ("_update",))
     changes = {name: value for name, value in attributes.items() if name != "_update"}
     changes.update(_order_link(world, data.get("relationships", {})))
     if attributes.get("_update") is True:
@@ -41,35 +36,6 @@ def patch_payment(world: World, id_: str, body: bytes) -> Row:
         # The session at Klarna is written again with the order's amounts of now, so they agree.
         changes["mismatched_amounts"] = False
     return world.update(id_, **changes) if changes else row
-
-
-def _data(body: bytes, id_: str) -> Row:
-    try:
-        document = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise answers.bad_request("The request body is not valid JSON.") from error
-    data = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(data, dict):
-        detail = "The required parameter, data, is missing."
-        raise answers.Refusal(400, "PARAM_MISSING", "Missing Parameter", detail)
-    if data.get("type") != "klarna_payments":
-        raise answers.invalid_resource(str(data.get("type")))
-    if data.get("id") != id_:
-        raise answers.key_not_in_url(str(data.get("id")))
-    for name in data:
-        if name not in {"type", "id", "attributes", "relationships"}:
-            raise answers.param_not_allowed(name)
-    return data
-
-
-def _check_values(attributes: Row) -> None:
-    for name in _TEXTS:
-        if not isinstance(attributes.get(name), str | None):
-            raise answers.invalid_value(name, "invalid", "is not a string")
-    if not isinstance(attributes.get("metadata"), dict | None):
-        raise answers.invalid_value("metadata", "invalid", "is not an object")
-    if not isinstance(attributes.get("_update", False), bool):
-        raise answers.invalid_value("_update", "invalid", "is not a boolean")
 
 
 def _order_link(world: World, relationships: Any) -> Row:

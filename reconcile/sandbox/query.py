@@ -116,9 +116,14 @@ def _filter(name: str, value: str, type_: ResourceType) -> Condition:
     if match is None:
         inner = re.fullmatch(r"filter\[([^\[\]]*)\].*", name)
         raise answers.filter_not_allowed(inner[1] if inner else name)
-    attributes, predicate = split_predicate(match[1])
-    paths = tuple(_path(part, type_, match[1]) for part in attributes.split("_or_"))
-    return condition(match[1], paths, predicate, value)
+    return read_condition(match[1], value, type_)
+
+
+def read_condition(name: str, value: str, type_: ResourceType) -> Condition:
+    """Return what `name` (`created_at_gteq`) with `value` asks of a row. Refuses what cannot be filtered by."""
+    attributes, predicate = split_predicate(name)
+    paths = tuple(_path(part, type_, name) for part in attributes.split("_or_"))
+    return condition(name, paths, predicate, value)
 
 
 def _path(attribute: str, type_: ResourceType, name: str) -> Path:

@@ -34,6 +34,8 @@ class ResourceType:
     sortable: frozenset[str] = frozenset()
     crossings: dict[str, str] = field(default_factory=dict)
     """Relationships that a filter may cross, and the type behind each."""
+    unexportable: frozenset[str] = frozenset()
+    """Attributes that an export leaves out."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ KLARNA_PAYMENTS = ResourceType(
     filterable=_COMMON,
     sortable=frozenset({"id", "reference", "reference_origin", "created_at", "updated_at"}),
     crossings={"order": "orders"},
+    unexportable=frozenset({"auth_token"}),
 )
 
 AMOUNTS = (
@@ -162,6 +165,7 @@ ORDERS = ResourceType(
         )
     ),
     crossings={"payment_source": "klarna_payments", "payment_method": "payment_methods"},
+    unexportable=frozenset(_words("affiliate_code customer_type refreshed_at expires_at expiration_info")),
 )
 
 _GATEWAY_ATTRIBUTES = (
@@ -203,7 +207,35 @@ PAYMENT_METHODS = ResourceType(
     filterable={**_COMMON, "payment_source_type": "text"},
 )
 
-TYPES = {type_.name: type_ for type_ in (KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS)}
+_EXPORT_INSTANTS = _words("started_at completed_at estimated_completion_at interrupted_at")
+_EXPORT_COUNTS = _words("records_count processed_count")
+
+EXPORTS = ResourceType(
+    name="exports",
+    attributes=(
+        *_words("resource_type format status includes fields filters dry_data jwt_filters"),
+        *_EXPORT_INSTANTS,
+        *_EXPORT_COUNTS,
+        *_words("progress attachment_url errors_log created_at updated_at reference reference_origin metadata"),
+    ),
+    relationships={"events": Relationship("events", many=True), "event_stores": _EVENT_STORES},
+    filterable={
+        **_COMMON,
+        **dict.fromkeys(("resource_type", "format", "status"), "text"),
+        **dict.fromkeys(_EXPORT_INSTANTS, "time"),
+        **dict.fromkeys(_EXPORT_COUNTS, "integer"),
+    },
+    sortable=frozenset(
+        _words("id resource_type format status created_at updated_at reference reference_origin")
+        + _EXPORT_INSTANTS
+        + _EXPORT_COUNTS
+    ),
+)
+
+TYPES = {
+    type_.name: type_
+    for type_ in (KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS, EXPORTS)
+}
 """The resource types that have rows here."""
 
 OTHER_TYPES = frozenset(

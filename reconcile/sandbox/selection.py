@@ -9,6 +9,7 @@ window pays for it once.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,12 @@ _BOUNDS = {"gt": (1, None), "gteq": (0, None), "lt": (None, 0), "lteq": (None, 1
 
 
 class Selections:
-    """The selections of one world, the most recent ones kept."""
+    """The selections of one world, the most recent ones kept. `others` are tables that are not the world's."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, others: Mapping[str, Table] | None = None) -> None:
         self._world = world
         self._tables = {
+            **(others or {}),
             "klarna_payments": world.payments,
             "orders": world.orders,
             "klarna_gateways": world.gateways,

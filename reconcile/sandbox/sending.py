@@ -45,6 +45,11 @@ def json_answer(body: dict[str, Any], status: int = 200, *, content_type: str = 
     return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
 
 
+def base_of(request: web.Request) -> str:
+    """Return the address of the API as the client of `request` sees it."""
+    return f"{request.scheme}://{request.host}/api"
+
+
 async def pause(seconds: float) -> None:
     """Wait, as a slow network does."""
     await asyncio.sleep(seconds)
@@ -81,8 +86,7 @@ def token_fault(request: web.Request, fault: Fault) -> web.Response:
 
 async def spoil(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
     """Send `response` as the fault has it and return what there is to say of it."""
-    assert isinstance(response.body, bytes)
-    body = response.body
+    body = response.body if isinstance(response.body, bytes) else b""
     if fault.kind == "html":
         return _gateway_page(200)
     if fault.kind == "invalid-json":

@@ -9,11 +9,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from types import TracebackType
 
 from aiohttp import http_exceptions, web
 
-from reconcile.sandbox.app import make_app
+from reconcile.sandbox.app import STORAGE, make_app
+from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.frontdoor import RequestRecord
 from reconcile.sandbox.limits import DOCUMENTED, Limits
@@ -25,11 +27,11 @@ __all__ = ["SALES_CHANNEL_ID", "SALES_CHANNEL_SECRET", "SandboxServer"]
 
 class SandboxServer:
     """
-    Serves `world` on `host` from entering to leaving the `with` block.
+    Serves `world` on `host` from entering to leaving the `with` block, and the files of its exports on another port.
 
-    `port` 0 takes a free one. `requests` holds every request that came in, oldest first; it stays empty with
-    `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`.
-    Raises OSError on entering when the port is taken.
+    A port of 0 takes a free one. `requests` holds every request that came in, oldest first, `storage_requests` those
+    for files; both stay empty with `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`.
+    Raises OSError on entering when a port is taken.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class SandboxServer:
         client_id: str = CLIENT_ID,
         client_secret: str = CLIENT_SECRET,
         canary: str | None = None,
+        exports: ExportRules | None = None,
+        storage_port: int = 0,
         keep_requests: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -52,10 +56,12 @@ class SandboxServer:
         self.client_id = client_id
         self.client_secret = client_secret
         self.requests: list[RequestRecord] = []
+        self.storage_requests: list[RequestRecord] = []
         if canary is not None:
             world.canary = canary
         self._host = host
         self._port = port
+        self._storage_port = storage_port
         self._app = make_app(
             world,
             faults=faults,
@@ -63,7 +69,9 @@ class SandboxServer:
             token_lifetime_seconds=token_lifetime_seconds,
             client_id=client_id,
             client_secret=client_secret,
+            exports=exports,
             requests=self.requests if keep_requests else None,
+            storage_requests=self.storage_requests if keep_requests else None,
             clock=clock,
             wall_clock=wall_clock,
         )
@@ -76,8 +84,12 @@ class SandboxServer:
     @property
     def url(self) -> str:
         """The server's address, without a path."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return self._address(self._port)
+
+    @property
+    def storage_url(self) -> str:
+        """The storage's address, without a path."""
+        return self._address(self._storage_port)
 
     @property
     def api_url(self) -> str:
@@ -118,22 +130,33 @@ class SandboxServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        storage = web.Application()
+        storage.router.add_route("*", "/{path:.*}", self._app[STORAGE].answer)
+        async with AsyncExitStack() as stack:
+            self._storage_port = await self._listen(stack, storage, self._storage_port)
+            self._app[STORAGE].address = self.storage_url
+            self._port = await self._listen(stack, self._app, self._port)
+            self._ready.set()
+            await self._stop.wait()
+
+    async def _listen(self, stack: AsyncExitStack, app: web.Application, port: int) -> int:
+        """Serve `app` until `stack` is left and return its port."""
         runner = web.AppRunner(
-            self._app,
+            app,
             access_log=None,
             logger=_logger(),
             handler_cancellation=True,  # a stalled answer ends when its client goes
             shutdown_timeout=0.1,
         )
         await runner.setup()
-        try:
-            site = web.TCPSite(runner, self._host, self._port, backlog=1024)
-            await site.start()
-            self._port = runner.addresses[0][1]
-            self._ready.set()
-            await self._stop.wait()
-        finally:
-            await runner.cleanup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, self._host, port, backlog=1024).start()
+        taken: int = runner.addresses[0][1]
+        return taken
+
+    def _address(self, port: int) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{port}"
 
 
 def _logger() -> logging.Logger:

@@ -68,6 +68,10 @@ class Table:
         sequence = self.sequence(id_)
         return None if sequence is None or sequence in self._deleted else self.row(sequence)
 
+    def is_alive(self, sequence: int) -> bool:
+        """Return whether the row at `sequence` is there."""
+        return 1 <= sequence <= self.last_sequence and sequence not in self._deleted
+
     def alive(self) -> Column:
         """Return the sequences of all living rows, ascending."""
         if self._alive is None:

@@ -170,6 +170,10 @@ class UnfinishedPull:
         """Yield all rows, sorted by id and distinct (the row committed last stays), a few thousand at a time."""
         return _merge_of(self._files)
 
+    def passing_file(self, name: str) -> Path:
+        """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull goes on."""
+        return self._folder / name
+
     def forget(self) -> None:
         """Drop all commits, all of them at once."""
         with _writing(self._folder):

@@ -17,9 +17,11 @@ import contextlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,11 +32,15 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.disk import disk_errors, sync
-from reconcile.errors import IncompletePull, SettingsError, WrongMode
+from reconcile.errors import IncompletePull, Refused, SettingsError, WrongMode
+from reconcile.exporters import Exporters, slices
+from reconcile.finished import Finished, Found, finished_pull, take_over
+from reconcile.incremental import DEFAULT_OVERLAP, Changes
 from reconcile.mirror import WALK, Mirror, UnfinishedPull, open_mirror, scratch_mirror
-from reconcile.pull_report import PullProgress, PullReport, Teller, spent_by
+from reconcile.pull_report import PullProgress, PullReport, Teller, spent_by, spent_since
 from reconcile.rows import write_payments
 from reconcile.schema import PAYMENTS
+from reconcile.transports import choose_transport
 from reconcile.walkers import Walkers
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
@@ -51,6 +57,10 @@ async def pull_to_parquet(
     since: datetime | None = None,
     until: datetime | None = None,
     mode: str | None = None,
+    via: str = "pages",
+    incremental: bool = False,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    recheck: Collection[str] = (),
     on_progress: Callable[[PullProgress], None] | None = None,
     commit_seconds: float = 2.0,
     commit_pages: int = 200,
@@ -63,6 +73,13 @@ async def pull_to_parquet(
     window given again keeps its cut-off. Without one nothing is kept. `mode` (`live` or `test`) must agree with
     the token and with every row.
 
+    `via` is `pages`, `exports` or `auto`; exports that the server refuses are made up for by pages, and the report
+    tells. The rows are the same either way. An unfinished pull goes on with its own transport for `auto`.
+
+    With `incremental` only what changed since the last finished pull of the same window is read, from `overlap` before
+    it, and by id what is flagged or named in `recheck`; without such a pull in the mirror everything is read, and
+    `PullReport.warnings` says why. Payments that a pull no longer finds are noted in `vanished.parquet` of the mirror.
+
     Raises CommerceLayerError (AuthError, Unreachable, Refused, WrongMode, MirrorError, IncompletePull), OutputError
     when the disk does not take it, SettingsError for a window that ends before it starts.
     """
@@ -73,15 +90,35 @@ async def pull_to_parquet(
         await client.authenticate()
         agreed = agreed_mode(client, mode)
         with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
-            unfinished = store.unfinished(f"{since and timestamp(since)}|{until and timestamp(until)}")
-            resumed = unfinished.bookmarks is not None
-            pull = _Pull(client, unfinished, since=since, mode=agreed, at_start=at_start, on_progress=on_progress)
-            await pull.plan(until)
+            window = window_name(since, until)
+            last = await asyncio.to_thread(finished_pull, store.folder, window)
+            pull = await _begun(
+                client,
+                store,
+                window,
+                last if incremental else None,
+                until=until,
+                overlap=overlap,
+                recheck=recheck,
+                via=via,
+                common={"since": since, "mode": agreed, "at_start": at_start, "on_progress": on_progress},
+            )
             await pull.walk_until_proved(beside, commit_seconds=commit_seconds, commit_pages=commit_pages)
             await asyncio.to_thread(_publish, beside, destination)
-            report = pull.report(resumed=resumed)
-            await asyncio.to_thread(store.finish, unfinished, destination)
-    return report
+            report = pull.report()
+            if mirror is None:
+                return report
+            entry = Finished(
+                window=window,
+                cut_off=report.until,
+                watermark=pull.began_at or report.until,
+                finished_at=report.finished_at,
+                rows=report.payments,
+            )
+            gone = await asyncio.to_thread(
+                take_over, store, destination, entry, pulls=pull.stores, last=last.finished, vanished=pull.vanished
+            )
+            return replace(report, vanished=gone)
 
 
 async def pull_to_table(
@@ -91,19 +128,62 @@ async def pull_to_table(
     since: datetime | None = None,
     until: datetime | None = None,
     mode: str | None = None,
+    via: str = "pages",
     on_progress: Callable[[PullProgress], None] | None = None,
 ) -> pa.Table:
     """Return what `pull_to_parquet` writes, in memory. Arguments and errors as there."""
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
         payments = Path(folder) / "payments.parquet"
         await pull_to_parquet(
-            client, payments, mirror=mirror, since=since, until=until, mode=mode, on_progress=on_progress
+            client, payments, mirror=mirror, since=since, until=until, mode=mode, via=via, on_progress=on_progress
         )
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
+class _Common(TypedDict):
+    """What a pull needs to know, whichever it is."""
+
+    since: datetime | None
+    mode: str
+    at_start: Spent
+    on_progress: Callable[[PullProgress], None] | None
+
+
+async def _begun(
+    client: CommerceLayer,
+    store: Mirror,
+    window: str,
+    last: Found | None,
+    *,
+    until: datetime | None,
+    overlap: timedelta,
+    recheck: Collection[str],
+    via: str,
+    common: _Common,
+) -> _Pull | Changes:
+    """Return the pull that is to be done, planned: of what changed since `last`, of everything when that cannot be."""
+    why_full = last.why if last is not None else ""
+    if last is not None and last.finished is not None:
+        changes = Changes(client, store, last.finished, overlap=overlap, recheck=recheck, **common)
+        try:
+            await changes.plan(until)
+        except Refused as error:
+            if error.status != 400:
+                raise
+            why_full = f"payments cannot be listed by their changes: {error.message}"
+        else:
+            return changes
+    warnings = (f"everything was pulled, though an incremental pull was asked for: {why_full}",) if why_full else ()
+    pull = _Pull(client, store.unfinished(window), via=via, warnings=warnings, **common)
+    await pull.plan(until)
+    return pull
+
+
 class _Pull:
     """One pull under way: its bookmarks, what it has cost, and the checks."""
+
+    vanished: Collection[str] | None = None
+    """Not known by itself: the rows tell."""
 
     def __init__(
         self,
@@ -114,9 +194,14 @@ class _Pull:
         mode: str,
         at_start: Spent,
         on_progress: Callable[[PullProgress], None] | None,
+        via: str,
+        warnings: tuple[str, ...],
     ) -> None:
         self._client = client
         self._store = store
+        self._resumed = store.bookmarks is not None
+        self._warnings = warnings
+        self._via = via
         self._since = since
         self._mode = mode
         self._on_progress = on_progress
@@ -125,25 +210,37 @@ class _Pull:
         self._at_start = at_start
         self._count_after = 0
 
+    @property
+    def stores(self) -> Sequence[UnfinishedPull]:
+        """Where its commits are."""
+        return (self._store,)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """The server's clock before the first page."""
+        return self._marks.began_at
+
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
         if self._store.bookmarks is not None:
             self._marks = decode_bookmarks(self._store.bookmarks)
             self._earlier = self._marks.spent
+            self._marks.go_on_via(self._via)
             return
         started_at = datetime.now(UTC)
         cut_off, counted = await self._cut_off(until)
-        shards = cut(
-            Window(self._since, cut_off),
-            first=counted.first_created_at,
-            payments=counted.payments,
-            parts=shard_count(counted.payments),
-        )
-        walks = [
-            Walk(number, shard.window.since, shard.window.until, shard.payments)
-            for number, shard in enumerate(shards, start=1)
-        ]
-        self._marks = Bookmarks(cut_off, started_at, walks)
+        choice = choose_transport(self._via, counted.payments)
+        window, first = Window(self._since, cut_off), counted.first_created_at
+        if choice.transport == "exports":
+            walks = slices(window, first=first, payments=counted.payments)
+        else:
+            shards = cut(window, first=first, payments=counted.payments, parts=shard_count(counted.payments))
+            walks = [
+                Walk(number, shard.window.since, shard.window.until, shard.payments)
+                for number, shard in enumerate(shards, start=1)
+            ]
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.served_at)
+        self._marks.transport, self._marks.why_transport = choice.transport, choice.why
 
     async def _cut_off(self, until: datetime | None) -> tuple[datetime, Count]:
         """
@@ -173,7 +270,17 @@ class _Pull:
             on_page=teller.page,
             before_commit=self._note_spent,
         )
+        exporters = Exporters(
+            self._client,
+            self._store,
+            self._marks,
+            mode=self._mode,
+            on_file=teller.page,
+            before_commit=self._note_spent,
+        )
         for _ in range(_MOST_ROUNDS):
+            if self._marks.transport == "exports":
+                await exporters.walk_all()
             await walkers.walk_all()
             suspects, why = await self._suspects(), "the counts do not agree"
             if not suspects:
@@ -226,7 +333,7 @@ class _Pull:
             write_payments(counted(), beside)
         return distinct
 
-    def report(self, *, resumed: bool) -> PullReport:
+    def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
         spent = self._marks.spent
@@ -246,19 +353,26 @@ class _Pull:
             finished_at=datetime.now(UTC),
             organization=self._client.organization,
             mode=self._mode,
-            resumed=resumed,
+            resumed=self._resumed,
+            transport=self._marks.transports_used,
+            transport_reason=self._marks.why_pages or self._marks.why_transport,
+            warnings=self._warnings + self._unasked_transport(),
             clock_offset_seconds=self._client.clock_offset_seconds,
         )
 
+    def _unasked_transport(self) -> tuple[str, ...]:
+        if self._via != "exports" or not self._marks.why_pages:
+            return ()
+        return (f"payments were read by pages, though exports were asked for: {self._marks.why_pages}",)
+
     def _note_spent(self) -> None:
         """Bring the bookmarks' costs up to date: those of earlier attempts and of this one."""
-        now, then, earlier = spent_by(self._client), self._at_start, self._earlier
-        self._marks.spent = Spent(
-            requests=earlier.requests + now.requests - then.requests,
-            bytes_received=earlier.bytes_received + now.bytes_received - then.bytes_received,
-            retries=earlier.retries + now.retries - then.retries,
-            rate_limited=earlier.rate_limited + now.rate_limited - then.rate_limited,
-        )
+        self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
+
+
+def window_name(since: datetime | None, until: datetime | None) -> str:
+    """Return the text by which a mirror tells windows apart."""
+    return f"{since and timestamp(since)}|{until and timestamp(until)}"
 
 
 def agreed_mode(client: CommerceLayer, mode: str | None) -> str:

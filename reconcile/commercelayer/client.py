@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
 from reconcile.commercelayer.document import (
@@ -38,6 +40,8 @@ from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
 from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
+from reconcile.commercelayer.storage import Download, usable_link
+from reconcile.disk import disk_errors
 from reconcile.errors import AuthError, CommerceLayerError, SettingsError, Unreachable, WrongMode
 
 __all__ = ["CommerceLayer", "Credentials", "Statistics"]
@@ -47,6 +51,9 @@ log = logging.getLogger("reconcile.commercelayer")
 Method = Literal["GET", "PATCH", "POST"]
 Answered = TypeVar("Answered")
 
+# Bytes of a file written at once.
+_PIECE_BYTES = 64 * 1024
+
 # A host that never answered is more likely misspelt than down: say so soon.
 _FIRST_CONTACT_SECONDS = 30.0
 
@@ -55,12 +62,17 @@ _CREDENTIALS_HINT = "check the client id and secret; they must be those of an in
 
 @dataclass(slots=True)
 class Statistics:
-    """What was sent and received so far. `requests` by traffic class, `retries` by cause; bodies as decoded."""
+    """
+    What was sent and received so far. `requests` by traffic class, `retries` by cause; bodies as decoded.
+
+    `downloads` are the files fetched from object storage, packed as they are; they spend no rate limit.
+    """
 
     requests: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     rate_limited: int = 0
     bytes_received: int = 0
+    downloads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +181,11 @@ class CommerceLayer:
         return self.claims.mode or self._expected_mode
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the token has a scope that leaves something out."""
+        return self.claims.scope not in (None, "", "market:all")
+
+    @property
     def api_url(self) -> str:
         """Base of the resources, without a slash at its end."""
         return self._api_url
@@ -193,6 +210,62 @@ class CommerceLayer:
     async def patch(self, path: str, body: Mapping[str, object], *, params: Params | None = None) -> Document:
         """Send `body`, a JSON:API document, to the resource at `path` and return the answer. Errors as `get`."""
         return await self._exchange("PATCH", path, params=params or {}, body=msgspec.json.encode(body))
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Document:
+        """
+        Create the resource `body`, a JSON:API document, at `path` and return the answer. Errors as `get`.
+
+        Unreachable can mean that it was created and the answer lost: look for it before sending it again.
+        """
+        return await self._exchange("POST", path, params={}, body=msgspec.json.encode(body))
+
+    async def download(self, url: str, destination: Path) -> None:
+        """
+        Write the file at `url`, a pre-signed address of object storage, to `destination` as it is.
+
+        It is sent nothing of ours, the token least of all; redirects are not followed. A download that breaks goes on
+        where it broke, if the storage has the same file still. The rate limit does not count it.
+        Raises DeadLink when a fresh address is needed, BrokenExport when the address cannot be used, Unreachable, and
+        OutputError when the disk does not take the file.
+        """
+        link, download = URL(usable_link(url), encoded=True), Download()
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._timeout.sock_connect, sock_read=self._timeout.total
+        )
+        async with aiohttp.ClientSession(
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            timeout=timeout,
+        ) as session:
+
+            async def attempt() -> None:
+                try:
+                    async with session.get(link, headers=download.headers(), allow_redirects=False) as response:
+                        download.begins(response.status, response.headers)
+                        await self._write_to(destination, response.content, download)
+                except (TimeoutError, aiohttp.ClientError) as error:
+                    raise _failure(error) from error
+
+            await self._until_answered(attempt, method="GET", url=url, what="GET of an export's file")
+        self.statistics.downloads += 1
+        log.debug("file of an export", extra={"bytes": download.received})
+
+    async def _write_to(self, destination: Path, content: aiohttp.StreamReader, download: Download) -> None:
+        with disk_errors(destination):
+            file = destination.open("r+b" if download.received else "wb")
+        with file:
+            file.seek(download.received)
+            async for piece in content.iter_chunked(_PIECE_BYTES):
+                with disk_errors(destination):  # not around the reading: a broken connection is an OSError too
+                    file.write(piece)
+                    file.flush()
+                download.received += len(piece)
+                self.statistics.bytes_received += len(piece)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the clock that everything of this client goes by."""
+        await self._sleep(seconds)
 
     async def _exchange(
         self, method: Method, path: str, *, params: Params, body: bytes | None = None, urgency: int = 0
@@ -298,7 +371,7 @@ class CommerceLayer:
         settled = False
         try:
             async with self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=False, middlewares=(_sent_once,)
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, middlewares=(_sent_once,)
             ) as response:
                 cause = mends_itself(response.status)
                 described = quota(response.headers)
@@ -338,7 +411,14 @@ class CommerceLayer:
 
     def _refusal(self, answer: _Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
         message = self._plain(f"{what}: {problem.message}")
-        return refusal(message, status=answer.status, code=problem.code, api_url=self._api_url)
+        return refusal(
+            message,
+            status=answer.status,
+            code=problem.code,
+            api_url=self._api_url,
+            reason=problem.reason,
+            allowed=problem.allowed,
+        )
 
     def _gave_up(self, failure: Failure, *, url: str, what: str, attempts: int, seconds: float) -> Unreachable:
         host = urlsplit(url).netloc

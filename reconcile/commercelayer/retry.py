@@ -96,7 +96,15 @@ def may_repeat(method: str, cause: Cause) -> bool:
     return method == "GET" or cause in ("connect", "rate_limited", "token_renewed")
 
 
-def refusal(message: str, *, status: int, code: str | None, api_url: str) -> CommerceLayerError:
+def refusal(
+    message: str,
+    *,
+    status: int,
+    code: str | None,
+    api_url: str,
+    reason: str | None = None,
+    allowed: int | None = None,
+) -> CommerceLayerError:
     """Return the error for an answer that no repetition mends; `message` holds the API's own words."""
     if status in (401, 403):
         return AuthError(message, hint=_LISTING_HINT)
@@ -105,7 +113,7 @@ def refusal(message: str, *, status: int, code: str | None, api_url: str) -> Com
         hint = f"{api_url} redirects elsewhere, which is not followed; check the API's address"
     elif status == 404:
         hint = f"check the organization and the API's address: {api_url}"
-    return Refused(message, status=status, code=code, hint=hint)
+    return Refused(message, status=status, code=code, reason=reason, allowed=allowed, hint=hint)
 
 
 def gave_up(

@@ -1,0 +1,255 @@
+"""
+Exports: what to ask for, what an answer says, and what a refusal means.
+
+Knows the documents of the `exports` endpoint. Builds and reads plain values; sends nothing and keeps no time.
+An export's `attachment_url` is pre-signed, and so a credential: no repr shows it.
+
+Sources: https://docs.commercelayer.io/core/exporting-resources, .../core-api-reference/exports/object,
+commercelayer/commercelayer-sdk-utils `src/jobs.ts` (limits, and how they are told)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from reconcile.commercelayer.document import Document, http_date
+from reconcile.commercelayer.query import ORDER_FIELDS, PAGE_SIZE, PAYMENT_FIELDS, Params, Window, timestamp
+from reconcile.errors import AuthError, CommerceLayerError, Refused
+
+EXPORTS_PATH = "exports"
+ORIGIN = "reconcile"
+
+MOST_AT_ONCE = 10
+"""Exports an organization may have pending or in progress, those of others included."""
+
+MOST_RECORDS = 10_000
+"""Records of one export as documented. Deployments allow fewer, and say how many when they refuse."""
+
+_SHORTEST_PAUSE = 1.0
+_LONGEST_PAUSE = 8.0
+_UNDER_WAY = ("pending", "in_progress")
+_SHOWN = (
+    "status",
+    "reference",
+    "records_count",
+    "processed_count",
+    "progress",
+    "estimated_completion_at",
+    "attachment_url",
+)
+
+
+class BrokenExport(Exception):
+    """An export came to nothing, or its file is not what it promised. `final`: another one will fare no better."""
+
+    def __init__(self, what: str, *, final: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.final = final
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    mode: str | None = None
+
+
+class _Attributes(msgspec.Struct, frozen=True):
+    status: str | None = None
+    reference: str | None = None
+    records_count: int | None = None
+    processed_count: int | None = None
+    progress: int | float | None = None
+    estimated_completion_at: str | None = None
+    attachment_url: str | None = None
+
+
+class _Resource(msgspec.Struct, frozen=True):
+    id: str
+    attributes: _Attributes = _Attributes()
+    meta: _Meta = _Meta()
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: list[_Resource] | _Resource
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class Export(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+    """One export as an answer shows it. `records_count` is null for some moments after it was created."""
+
+    id: str
+    status: str
+    mode: str | None = None
+    reference: str | None = None
+    records_count: int | None = None
+    processed_count: int | None = None
+    progress: float | None = None
+    estimated_completion_at: str | None = None
+    attachment_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Export({self.id}, {self.status})"
+
+    @property
+    def is_under_way(self) -> bool:
+        """It is pending or in progress."""
+        return self.status in _UNDER_WAY
+
+    def stands_as(self, other: Export | None) -> bool:
+        """Return whether nothing has moved since `other` was seen."""
+        return other is not None and (self.status, self.processed_count, self.progress) == (
+            other.status,
+            other.processed_count,
+            other.progress,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What the refusal of an export means.
+
+    `too_many`: more records than `allowed`. `empty`: no record. `perhaps_busy`: too many exports at once, or
+    something else that only a look at those under way can tell. `not_exportable`: not here, whatever is asked.
+    `allowed` is 0 where it was not told.
+    """
+
+    kind: Literal["too_many", "empty", "perhaps_busy", "not_exportable"]
+    allowed: int = 0
+
+
+def payments_export(window: Window, *, with_orders: bool, narrowed: bool, reference: str) -> dict[str, object]:
+    """
+    Return the document that exports the payments of `window`, with what is needed of their orders where wanted.
+
+    `narrowed`: the token has a scope. Lists keep to it by themselves, exports only when asked.
+    """
+    filters = {}
+    if window.since is not None:
+        filters["created_at_gteq"] = timestamp(window.since)
+    if window.until is not None:
+        filters["created_at_lt"] = timestamp(window.until)
+    own = [field for field in PAYMENT_FIELDS if field != "order"]
+    # A relationship that is not included is exported as its id.
+    order = [f"order.{field}" for field in ("id", *ORDER_FIELDS)] if with_orders else ["order_id"]
+    return _creation("klarna_payments", ["id", *own, *order], filters, narrowed, reference)
+
+
+def orders_export(order_ids: Sequence[str], *, narrowed: bool, reference: str) -> dict[str, object]:
+    """Return the document that exports the orders named."""
+    return _creation("orders", ["id", *ORDER_FIELDS], {"id_in": ",".join(order_ids)}, narrowed, reference)
+
+
+def _creation(
+    resource_type: str, fields: Sequence[str], filters: Mapping[str, str], narrowed: bool, reference: str
+) -> dict[str, object]:
+    attributes: dict[str, object] = {
+        "resource_type": resource_type,
+        "format": "json",
+        "fields": list(fields),
+        "filters": dict(filters),
+        "reference": reference,
+        "reference_origin": ORIGIN,
+    }
+    if narrowed:  # left out otherwise: deployments before April 2026 do not know it
+        attributes["jwt_filters"] = True
+    return {"data": {"type": "exports", "attributes": attributes}}
+
+
+def trigger(export_id: str, name: Literal["_start", "_interrupt"]) -> dict[str, object]:
+    """Return the document that starts an interrupted export again, or interrupts one."""
+    return {"data": {"type": "exports", "id": export_id, "attributes": {name: True}}}
+
+
+def poll_params(export_ids: Sequence[str]) -> Params:
+    """Return the parameters of the one list that shows all of `export_ids`, at most PAGE_SIZE of them."""
+    assert 0 < len(export_ids) <= PAGE_SIZE, "one page is asked for"
+    return {**_newest(PAGE_SIZE), "filter[q][id_in]": ",".join(export_ids)}
+
+
+def reference_params(start: str) -> Params:
+    """Return the parameters that list the newest exports whose reference begins with `start`."""
+    return {**_newest(PAGE_SIZE), "filter[q][reference_start]": start}
+
+
+def newest_params() -> Params:
+    """Return the parameters that list the newest exports, whoever created them."""
+    return _newest(PAGE_SIZE)
+
+
+def under_way_params() -> Params:
+    """Return the parameters that count the exports under way, whoever created them."""
+    return {**_newest(1), "filter[q][status_in]": ",".join(_UNDER_WAY)}
+
+
+def shown_params() -> Params:
+    """Return the parameters of a single export."""
+    return {"fields[exports]": ",".join(_SHOWN)}
+
+
+def _newest(size: int) -> dict[str, str]:
+    return {**shown_params(), "page[number]": "1", "page[size]": str(size), "sort": "-created_at"}
+
+
+def exports_in(document: Document) -> list[Export]:
+    """Return the exports in `document`, a list or a single one. Raises BrokenExport for another shape."""
+    try:
+        listed = _answers.decode(document.body).data
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BrokenExport("the answer does not have the documented shape", final=True) from error
+    return [
+        Export(
+            id=one.id,
+            status=one.attributes.status or "unknown",
+            mode=one.meta.mode,
+            reference=one.attributes.reference,
+            records_count=one.attributes.records_count,
+            processed_count=one.attributes.processed_count,
+            progress=one.attributes.progress,
+            estimated_completion_at=one.attributes.estimated_completion_at,
+            attachment_url=one.attributes.attachment_url,
+        )
+        for one in (listed if isinstance(listed, list) else [listed])
+    ]
+
+
+def verdict_on(error: CommerceLayerError) -> Verdict:
+    """Return what the refusal of a creation means."""
+    if isinstance(error, AuthError) or not isinstance(error, Refused) or error.status != 422:
+        return Verdict("not_exportable")
+    # Too many exports at once may be told in the same words: nobody has ten records at most in mind.
+    if error.reason == "less_than_or_equal_to" and error.allowed is not None and error.allowed > MOST_AT_ONCE:
+        return Verdict("too_many", error.allowed)
+    if error.reason == "greater_than":
+        return Verdict("empty")
+    return Verdict("not_exportable" if error.reason == "inclusion" else "perhaps_busy", error.allowed or 0)
+
+
+def pause_seconds(exports: Sequence[Export], date: str | None, quiet_rounds: int) -> float:
+    """
+    Return how long to wait before `exports` are asked after again.
+
+    Until the first of them should be done, as the server estimates (`date` is its clock), within 1 to 8 seconds.
+    Without an estimate a little longer with each of `quiet_rounds` in which none was done.
+    """
+    now = http_date(date)
+    estimates = [at for export in exports if (at := _instant(export.estimated_completion_at)) is not None]
+    if now is not None and estimates:
+        wanted = (min(estimates) - now).total_seconds()
+    else:
+        wanted = _SHORTEST_PAUSE * 1.5 ** min(quiet_rounds, 10)
+    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, wanted))
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -66,10 +66,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: Annotated[float, In("commercelayer", "longest wait for one answer")] = 30.0
     retry_seconds: Annotated[float, In("commercelayer", "longest time to go on retrying without any progress")] = 300.0
 
-    via: Annotated[Literal["pages"], In("pull", "how payments are read")] = "pages"
+    via: Annotated[
+        Literal["pages", "exports", "auto"],
+        In("pull", 'how payments are read: by "pages", by "exports", or "auto": by exports where they are many'),
+    ] = "pages"
     since: Annotated[str | None, In("pull", "only payments created at or after this date or time (UTC)")] = None
     until: Annotated[str | None, In("pull", "only payments created before this date or time (UTC)")] = None
     mirror: Annotated[str, In("pull", "folder of the local copy, from which a broken pull goes on")] = ".reconcile"
+    incremental: Annotated[bool, In("pull", "read only what changed since the last finished pull in the mirror")] = False
+    overlap_minutes: Annotated[
+        int, In("pull", "an incremental pull reads again what changed so long before the last one began")
+    ] = 60
 
     orders: Annotated[tuple[str, ...], In("orders", "order totals: files or patterns", key="files")] = ()
     currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
@@ -356,7 +363,7 @@ def _checked(settings: Settings) -> Settings:
         problems.append('decimal must be "." or ","')
     if settings.thousands == settings.decimal:
         problems.append("decimal and thousands must differ")
-    for name in ("max_rejects", "lag_days"):
+    for name in ("max_rejects", "lag_days", "overlap_minutes"):
         if getattr(settings, name) < 0:
             problems.append(f"{name} must not be negative")
     since = settings.since and parse_moment(settings.since, "since")

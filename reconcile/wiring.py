@@ -52,6 +52,7 @@ def pull_window(settings: Settings) -> dict[str, Any]:
         "since": parse_moment(settings.since, "since") if settings.since else None,
         "until": parse_moment(settings.until, "until") if settings.until else None,
         "mode": settings.mode,
+        "via": settings.via,
     }
 
 

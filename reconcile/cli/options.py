@@ -124,10 +124,19 @@ connection_options = _group(
 )
 
 pull_options = _group(
-    click.option("--via", type=click.Choice(["pages"]), help="How payments are read."),
+    click.option(
+        "--via",
+        type=click.Choice(["pages", "exports", "auto"]),
+        help="How payments are read; auto: by exports where they are many [pages].",
+    ),
     click.option("--since", metavar="WHEN", help="Only payments created at or after this date or time (UTC)."),
     click.option("--until", metavar="WHEN", help="Only payments created before this date or time (UTC)."),
     click.option("--mirror", metavar="FOLDER", help="Local copy, from which a broken pull goes on [.reconcile]."),
+    click.option(
+        "--incremental/--full",
+        default=None,
+        help="Read only what changed since the last finished pull in the mirror, or everything [--full].",
+    ),
 )
 
 orders_options = _group(

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Serve klarna_payments.json and orders.json of this folder instead.",
 )
+@click.option(
+    "--storage-port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of the storage that the files of exports come from; 0 takes a free one.",
+)
 @click.option("--seed", default=1, show_default=True, help="Seed of the generated world and of the faults.")
 @click.option(
     "--mode", default="live", show_default=True, type=click.Choice(["live", "test"]), help="Mode of all rows."
@@ -34,10 +41,23 @@ if TYPE_CHECKING:
     default=1.0,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Make the windows of the rate limit so many times shorter.",
+    help="Make the windows of the rate limit and the exports so many times shorter.",
 )
 @click.option("--no-rate-limit", is_flag=True, help="No limit, and none of its headers.")
 @click.option("--retry-after", is_flag=True, help="Send Retry-After with a 429; the API does not promise it.")
+@click.option(
+    "--export-maximum",
+    default=5_000,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="RECORDS",
+    help="Records an export may have.",
+)
+@click.option("--no-payment-exports", is_flag=True, help="Refuse exports of klarna_payments, as older deployments do.")
+@click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
+@click.option(
+    "--no-event-stores", is_flag=True, help="Serve `versions` in place of `event_stores`, as before August 2025."
+)
 @click.option(
     "--token-lifetime",
     default=7200,
@@ -72,6 +92,7 @@ def sandbox(
     session: Session,
     host: str,
     port: int,
+    storage_port: int,
     payments: int,
     data: Path | None,
     seed: int,
@@ -79,6 +100,10 @@ def sandbox(
     time_scale: float,
     no_rate_limit: bool,
     retry_after: bool,
+    export_maximum: int,
+    no_payment_exports: bool,
+    no_export_includes: bool,
+    no_event_stores: bool,
     token_lifetime: int,
     client_id: str | None,
     client_secret: str | None,
@@ -92,6 +117,7 @@ def sandbox(
     once it answers; how to point reconcile at it goes to standard error. Ctrl-C ends it.
     """
     from reconcile.errors import SettingsError
+    from reconcile.sandbox.exports import ExportRules
     from reconcile.sandbox.faults import KINDS, Faults
     from reconcile.sandbox.limits import Limits
     from reconcile.sandbox.seed import World
@@ -99,10 +125,11 @@ def sandbox(
     from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET
 
     if "help" in faults:
-        click.echo("\n".join(f"{kind:13} {text}" for kind, text in KINDS.items()))
+        click.echo("\n".join(f"{kind:18} {text}" for kind, text in KINDS.items()))
         return
     parsed = Faults.parse(faults, seed=seed)
     world = World.load(data, seed=seed, mode=mode) if data else World.generate(payments, seed=seed, mode=mode)
+    types = tuple(name for name in ExportRules().types if name != "klarna_payments" or not no_payment_exports)
     server = SandboxServer(
         world,
         faults=parsed,
@@ -113,6 +140,11 @@ def sandbox(
         client_id=client_id or CLIENT_ID,
         client_secret=client_secret or CLIENT_SECRET,
         canary=canary,
+        exports=ExportRules(
+            maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
+        ),
+        event_stores=not no_event_stores,
+        storage_port=storage_port,
         keep_requests=False,
     )
     with ExitStack() as stack:
@@ -120,8 +152,9 @@ def sandbox(
             stack.enter_context(server)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            hint = "choose another --port, or 0 for a free one"
-            raise SettingsError(f"cannot listen on {host}:{port}: {why}", hint=hint) from error
+            where = f"{host}:{port} and {host}:{storage_port}" if storage_port else f"{host}:{port}"
+            hint = "choose another --port or --storage-port, or 0 for a free one"
+            raise SettingsError(f"cannot listen on {where}: {why}", hint=hint) from error
         click.echo(server.api_url)
         given = bool(client_id or client_secret)  # a secret of somebody's own is not shown
         console.say(_instructions(server, None if given else server.client_secret), quiet=session.quiet)

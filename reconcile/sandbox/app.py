@@ -1,29 +1,27 @@
 """
-The stand-in's HTTP face: which path gets which answer. `make_app` puts a world, faults and limits together.
+The stand-in's HTTP face: `make_app` puts a world, faults and limits together, and the rooms that answer.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from reconcile.sandbox import answers
-from reconcile.sandbox.changes import apply_change
-from reconcile.sandbox.documents import Renderer, Renderers, related
+from reconcile.sandbox.documents import Renderers
 from reconcile.sandbox.export_answers import ExportAnswers
 from reconcile.sandbox.exports import ExportRules, Exports
-from reconcile.sandbox.faults import LISTS, Fault, Faults
-from reconcile.sandbox.frontdoor import RECORD, FrontDoor, Handler, RequestRecord
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.frontdoor import FrontDoor, Handler, RequestRecord
 from reconcile.sandbox.limits import DOCUMENTED, Limits
-from reconcile.sandbox.patching import patch_payment
-from reconcile.sandbox.query import View, read_list_query, read_parameters, read_view
-from reconcile.sandbox.resources import TYPES
+from reconcile.sandbox.organization import OrganizationAnswers
+from reconcile.sandbox.resources import EXPORTS
+from reconcile.sandbox.row_answers import RowAnswers
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.selection import Selections
-from reconcile.sandbox.sending import base_of, json_answer
 from reconcile.sandbox.storage import Storage
 from reconcile.sandbox.tokens import (
     CLIENT_ID,
@@ -33,89 +31,12 @@ from reconcile.sandbox.tokens import (
     Client,
     TokenDesk,
 )
+from reconcile.sandbox.trail_answers import TrailAnswers
+
+Clock = Callable[[], float]
 
 STORAGE = web.AppKey("storage", Storage)
 """Where the application keeps the storage that serves the files of its exports."""
-
-_LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
-_RELATED = {
-    "klarna_payments": {"order": "orders", "payment_gateway": "klarna_gateways"},
-    "orders": {"payment_source": "klarna_payments", "payment_method": "payment_methods"},
-    "payment_methods": {"payment_gateway": "klarna_gateways"},
-}
-
-
-class Resources:
-    """Answers about the rows of one world. List requests of payments are counted from 1, for their faults."""
-
-    def __init__(self, world: World, faults: Faults, renderers: Renderers) -> None:
-        self._world = world
-        self._faults = faults
-        self._renderers = renderers
-        self._selections = Selections(world)
-        self._list_requests = 0
-
-    async def list_rows(self, request: web.Request) -> web.Response:
-        """Answer GET /api/{type}."""
-        type_name = request.match_info["type"]
-        query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
-        faults = self._list_faults(request, type_name)
-        with self._world.lock:
-            chosen = self._selections.select(type_name, query.conditions, query.sort)
-            start = (query.number - 1) * query.size
-            table = self._selections.table(type_name)
-            rows = [table.row(int(sequence)) for sequence in chosen[start : start + query.size]]
-            rows, count = _spoiled_page(rows, len(chosen), faults, self._world.mode)
-            renderer = self._renderer(request, query.view)
-            path = f"/{type_name}"
-            return json_answer(renderer.many(rows, type_name, query=query, path=path, count=count))
-
-    async def one_row(self, request: web.Request) -> web.Response:
-        """Answer GET /api/{type}/{id}."""
-        type_name, id_ = request.match_info["type"], request.match_info["id"]
-        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
-        with self._world.lock:
-            row = self._selections.table(type_name).find(id_)
-            if row is None:
-                raise answers.not_found(id_)
-            return json_answer(self._renderer(request, view).one(row, type_name))
-
-    async def related_row(self, request: web.Request) -> web.Response:
-        """Answer GET /api/{type}/{id}/{relationship} of a to-one relationship; `data` is null when there is none."""
-        type_name, id_, name = (request.match_info[part] for part in ("type", "id", "relationship"))
-        target = _RELATED.get(type_name, {}).get(name)
-        if target is None:
-            raise answers.no_route()
-        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES[target])
-        with self._world.lock:
-            row = self._selections.table(type_name).find(id_)
-            if row is None:
-                raise answers.not_found(id_)
-            other = related(self._world, row, name)
-            return json_answer({"data": None} if other is None else self._renderer(request, view).one(other, target))
-
-    async def patch(self, request: web.Request) -> web.Response:
-        """Answer PATCH /api/klarna_payments/{id}."""
-        id_ = request.match_info["id"]
-        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES["klarna_payments"])
-        body = await request.read()
-        with self._world.lock:
-            row = patch_payment(self._world, id_, body)
-            return json_answer(self._renderer(request, view).one(row, "klarna_payments"))
-
-    def _list_faults(self, request: web.Request, type_name: str) -> list[Fault]:
-        """Count a list request of payments, change the world where a fault says so, return the page's own faults."""
-        if type_name != "klarna_payments":
-            return []
-        self._list_requests += 1
-        faults = self._faults.of(LISTS, self._list_requests)
-        request[RECORD].faults.extend(fault.kind for fault in faults)
-        for fault in faults:
-            apply_change(self._world, fault, self._list_requests)
-        return faults
-
-    def _renderer(self, request: web.Request, view: View) -> Renderer:
-        return self._renderers.renderer(base_of(request), view)
 
 
 def make_app(
@@ -127,26 +48,29 @@ def make_app(
     client_id: str = CLIENT_ID,
     client_secret: str = CLIENT_SECRET,
     exports: ExportRules | None = None,
+    event_stores: bool = True,
     requests: list[RequestRecord] | None = None,
     storage_requests: list[RequestRecord] | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    wall_clock: Callable[[], float] = time.time,
+    clock: Clock = time.monotonic,
+    wall_clock: Clock = time.time,
 ) -> web.Application:
     """
     Return the application that serves `world`: the API under `/api`, tokens at `/oauth/token`.
 
-    `limits` are given for live mode and halved in test mode; None switches them off, headers too. Every request is
-    appended to `requests` where a list is given. The files of exports are served by another application, on an
-    origin of its own: `app[STORAGE]` answers there, and must be told its address.
+    `limits` are given for live mode and halved in test mode; None switches them off, headers too. With `event_stores`
+    False there are `versions` instead. Every request is appended to `requests` where a list is given. The files of
+    exports are served by another application, on an origin of its own: `app[STORAGE]` answers there, must be told
+    its address, and appends to `storage_requests`.
     """
     faults = faults or Faults()
+    clients = (
+        Client(client_id, client_secret, "integration"),
+        Client(SALES_CHANNEL_ID, SALES_CHANNEL_SECRET, "sales_channel"),
+    )
     dying = [fault for fault in faults.rules if fault.kind == "short-token"]
     desk = TokenDesk(
         world,
-        (
-            Client(client_id, client_secret, "integration"),
-            Client(SALES_CHANNEL_ID, SALES_CHANNEL_SECRET, "sales_channel"),
-        ),
+        clients,
         lifetime_seconds=token_lifetime_seconds,
         dies_after_seconds=float(dying[0].value) if dying else None,
         clock=clock,
@@ -154,20 +78,37 @@ def make_app(
     )
     own_limits = None if limits is None else limits.for_mode(world.mode)
     door = FrontDoor(faults=faults, limits=own_limits, desk=desk, clock=clock, wall_clock=wall_clock, requests=requests)
-    renderers = Renderers(world)
-    resources = Resources(world, faults, renderers)
-    rules = exports or ExportRules()
-    time_scale = rules.time_scale or (1.0 if limits is None else limits.time_scale)
+    rules = _in_time(exports or ExportRules(), limits)
     storage = Storage(
         faults=faults,
         url_seconds=rules.url_seconds,
-        time_scale=time_scale,
+        time_scale=rules.scale,
         clock=clock,
         wall_clock=wall_clock,
         requests=storage_requests,
     )
-    jobs = Exports(world, rules, storage, faults=faults, time_scale=time_scale, clock=clock, wall_clock=wall_clock)
-    export_answers = ExportAnswers(world, jobs, renderers)
+    jobs = Exports(world, rules, storage, faults=faults, clock=clock, wall_clock=wall_clock)
+
+    app = web.Application(middlewares=[_through(door)])
+    app[STORAGE] = storage
+    app.router.add_post("/oauth/token", door.token)
+    selections, renderers = Selections(world, {EXPORTS.name: jobs.table}), Renderers(world)
+    OrganizationAnswers(world, renderers, concurrent_exports=rules.concurrent).add_routes(app.router)
+    ExportAnswers(world, selections, jobs, renderers).add_routes(app.router)
+    TrailAnswers(world, selections, renderers, event_stores=event_stores).add_routes(app.router)
+    RowAnswers(world, selections, faults, renderers).add_routes(app.router)
+    return app
+
+
+def _in_time(rules: ExportRules, limits: Limits | None) -> ExportRules:
+    """Return `rules` with a time scale: its own, or that of the limits."""
+    if rules.time_scale is not None:
+        return rules
+    return replace(rules, time_scale=1.0 if limits is None else limits.time_scale)
+
+
+def _through(door: FrontDoor) -> Middleware:
+    """Return the middleware that takes every API request, of a path that is or is not there, through `door`."""
 
     @web.middleware
     async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -175,29 +116,4 @@ def make_app(
             return await door.api(request, handler)
         return await handler(request)
 
-    app = web.Application(middlewares=[through])
-    app[STORAGE] = storage
-    types = "|".join(_LISTED)
-    app.router.add_post("/oauth/token", door.token)
-    app.router.add_get(f"/api/{{type:{types}}}", resources.list_rows, allow_head=False)
-    app.router.add_get(f"/api/{{type:{types}|payment_methods}}/{{id}}", resources.one_row, allow_head=False)
-    app.router.add_patch("/api/{type:klarna_payments}/{id}", resources.patch)
-    export_answers.add_routes(app.router)
-    app.router.add_get("/api/{type}/{id}/{relationship}", resources.related_row, allow_head=False)
-    return app
-
-
-def _spoiled_page(
-    rows: list[dict[str, Any]], count: int, faults: list[Fault], mode: str
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the page's rows and count with the faults that show in them."""
-    for fault in faults:
-        if fault.kind == "drop-row" and fault.value:
-            rows = [row for row in rows if row["id"] != fault.value]
-        elif fault.kind == "drop-row" and rows:
-            rows = rows[: len(rows) // 2] + rows[len(rows) // 2 + 1 :]
-        elif fault.kind == "wrong-mode" and rows:
-            rows = [{**rows[0], "mode": "test" if mode == "live" else "live"}, *rows[1:]]
-        elif fault.kind == "wrong-count":
-            count = max(0, count + int(fault.value or 1))
-    return rows, count
+    return through

@@ -67,6 +67,13 @@ class Renderer:
         }
         return self._with_included(document)
 
+    def cursor_page(self, rows: list[Row], type_name: str, following: str | None) -> Row:
+        """Return a page that is not counted, with the address of the next one, if there is one."""
+        data = [self._resource(row, TYPES[type_name], {}) for row in rows]
+        for resource in data:
+            resource["links"]["self"] = None  # as a recorded answer has it
+        return {"data": data, "meta": {}, "links": {} if following is None else {"next": following}}
+
     def _with_included(self, document: Row) -> Row:
         if self._view.includes:
             document["included"] = list(self._included.values())

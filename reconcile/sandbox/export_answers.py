@@ -25,11 +25,11 @@ from reconcile.sandbox.sending import base_of, json_answer
 class ExportAnswers:
     """Answers every request to `/api/exports`. The exports are brought up to date before each look."""
 
-    def __init__(self, world: World, exports: Exports, renderers: Renderers) -> None:
+    def __init__(self, world: World, selections: Selections, exports: Exports, renderers: Renderers) -> None:
         self._world = world
+        self._selections = selections
         self._exports = exports
         self._renderers = renderers
-        self._selections = Selections(world, {EXPORTS.name: exports.table})
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the paths that are answered here."""

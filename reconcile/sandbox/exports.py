@@ -60,6 +60,11 @@ class ExportRules:
     url_seconds: float = 300.0
     time_scale: float | None = None
 
+    @property
+    def scale(self) -> float:
+        """How many times shorter than in earnest everything is."""
+        return self.time_scale or 1.0
+
 
 @dataclass(slots=True)
 class _Job:
@@ -93,7 +98,6 @@ class Exports:
         storage: Storage,
         *,
         faults: Faults,
-        time_scale: float,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -101,7 +105,6 @@ class Exports:
         self._rules = rules
         self._storage = storage
         self._faults = faults
-        self._time_scale = time_scale
         self._clock = clock
         self._wall_clock = wall_clock
         self._jobs: dict[str, _Job] = {}
@@ -211,8 +214,8 @@ class Exports:
 
     def _begin(self, id_: str) -> None:
         job, now = self._jobs[id_], self._clock()
-        job.starts_at = now + self._rules.pending_seconds / self._time_scale
-        job.ends_at = job.starts_at + job.count / self._rules.records_per_second / self._time_scale
+        job.starts_at = now + self._rules.pending_seconds / self._rules.scale
+        job.ends_at = job.starts_at + job.count / self._rules.records_per_second / self._rules.scale
         self._write(
             id_,
             status="pending",

@@ -80,6 +80,23 @@ def read_list_query(parameters: Mapping[str, str], type_: ResourceType) -> ListQ
     )
 
 
+def read_cursor(parameters: Mapping[str, str]) -> tuple[int, str | None]:
+    """Return page size and cursor of a list that is neither counted, filtered nor sorted. Raises Refusal."""
+    size, after = DEFAULT_PAGE_SIZE, None
+    for name, value in parameters.items():
+        if name == "page[size]":
+            size = _bounded("size", value, MAXIMUM_PAGE_SIZE)
+        elif name == "page[after]":
+            after = value
+        elif name == "page" or name.startswith("page["):
+            raise answers.param_not_allowed(name)
+        elif name == "filter" or name.startswith("filter["):
+            raise answers.filter_not_allowed(name)
+        elif name == "sort":
+            raise answers.invalid_sort(value, "event_stores")
+    return size, after
+
+
 def _page(parameters: Mapping[str, str]) -> tuple[int, int]:
     number, size = 1, DEFAULT_PAGE_SIZE
     for name, value in parameters.items():

@@ -232,9 +232,52 @@ EXPORTS = ResourceType(
     ),
 )
 
+_HAPPENED = _words("created_at updated_at reference reference_origin metadata")
+
+EVENT_STORES = ResourceType(
+    name="event_stores",
+    attributes=(*_words("resource_type resource_id event payload who"), *_HAPPENED),
+    relationships={},
+)
+VERSIONS = ResourceType(
+    name="versions",
+    attributes=(*_words("resource_type resource_id event changes who"), *_HAPPENED),
+    relationships={},
+    filterable={**_COMMON, **dict.fromkeys(("resource_type", "resource_id", "event"), "text")},
+    sortable=frozenset(_words("id resource_type resource_id event created_at updated_at")),
+)
+"""Deprecated; filters and sorts are not in the catalogue any more."""
+
+ORGANIZATIONS = ResourceType(
+    name="organizations",
+    attributes=_words("""
+        name slug domain support_phone support_email logo_url favicon_url primary_color gtm_id gtm_id_test
+        config api_auth_redirect api_fragment_caching_enabled api_rules_engine
+        api_rules_engine_max_conditions_size api_rules_engine_max_rules_size api_new_auth
+        api_purge_single_resource api_max_regex_length addresses_avs_check addresses_phone_required
+        orders_sales_channel_guest_only orders_min_rebuild_shipments_lapse orders_min_refresh_lapse
+        orders_autorefresh_cutoff_test orders_autorefresh_cutoff_live orders_number_editable_test
+        orders_number_editable_live orders_number_as_reference orders_invalid_coupon_errors
+        orders_invalid_gift_card_errors orders_validate_shipping_stock bundles_max_items_count
+        coupons_min_code_length coupons_max_code_length gift_cards_exact_code_matching
+        gift_cards_min_code_length gift_cards_max_code_length cleanups_max_concurrent_count
+        exports_max_concurrent_count imports_max_concurrent_count imports_purge_cache imports_skip_errors
+        inventory_models_max_stock_locations_cutoff promotions_max_concurrent_count
+        promotions_max_conditions_size promotions_max_rules_size price_lists_max_conditions_size
+        price_lists_max_rules_size imports_trigger_webhooks discount_engines_enabled discount_engines_errors
+        tags_max_name_length tags_max_allowed_number tax_calculators_errors external_promotions_errors
+        external_prices_errors skus_discovery payment_gateways_transaction_on_event created_at updated_at
+        reference reference_origin metadata
+    """),
+    relationships={"event_stores": _EVENT_STORES},
+)
+
 TYPES = {
     type_.name: type_
-    for type_ in (KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS, EXPORTS)
+    for type_ in (
+        *(KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS),
+        *(EXPORTS, EVENT_STORES, VERSIONS, ORGANIZATIONS),
+    )
 }
 """The resource types that have rows here."""
 

@@ -24,6 +24,7 @@ from reconcile.sandbox.ids import id_key, id_of
 from reconcile.sandbox.loading import EPOCH_TEXT, INSTANTS, gateway_rows, loaded, method_rows, read_rows
 from reconcile.sandbox.shop import Shop
 from reconcile.sandbox.table import Table
+from reconcile.sandbox.trails import Trails
 
 Row = dict[str, Any]
 
@@ -37,7 +38,8 @@ class World:
     """
     The rows of one organization in one mode.
 
-    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence. `canary` is a text put into every
+    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence; `trails` tells what happened to their
+    rows. `canary` is a text put into every
     `client_token` and `auth_token` that is served. `now` gives the instant of changes, in microseconds since 1970.
     """
 
@@ -65,6 +67,7 @@ class World:
         self.organization_slug = ORGANIZATION_SLUG
         self.organization_id = id_of(id_key(seed, "organizations"), 1)
         self.lock = threading.RLock()
+        self.trails = Trails(payments, orders, seed)
         self._now = now or _wall_clock
 
     @classmethod
@@ -195,14 +198,17 @@ class World:
             columns = _instants(changes, [name for name in ("created_at", "updated_at") if name in changes])
             if "order_id" in changes:
                 columns["order"] = self.orders.sequence(changes["order_id"] or "") or 0
-            return self.payments.update(payment_id, changes, **columns)
+            before = self.payments.find(payment_id)
+            row = self.payments.update(payment_id, changes, **columns)
+            return self._noted("klarna_payments", before, row)
 
     def update_order(self, order_id: str, *, touch: bool = True, **attributes: Any) -> Row:
         """Change an order; `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown id."""
         with self.lock:
             changes = self._touched(attributes, touch=touch)
             columns = _instants(changes, [name for name in INSTANTS if name in changes])
-            return self.orders.update(order_id, changes, **columns)
+            before = self.orders.find(order_id)
+            return self._noted("orders", before, self.orders.update(order_id, changes, **columns))
 
     def delete(self, payment_id: str) -> None:
         """Remove a payment; its order stays, without it. Raises KeyError for an unknown id."""
@@ -211,6 +217,7 @@ class World:
             if row is None:
                 raise KeyError(payment_id)
             self.payments.delete(payment_id)
+            self.trails.note_destroy(payment_id, self._now())
             order = self.orders.find(row["order_id"]) if row.get("order_id") else None
             if order is not None and order.get("payment_source_id") == payment_id:
                 self.orders.update(order["id"], {"payment_source_id": None})
@@ -222,6 +229,12 @@ class World:
     def payment_ids(self) -> list[str]:
         """Return the ids of all payments in the order of their hidden sequence."""
         return [self.payments.row(int(sequence))["id"] for sequence in self.payments.alive()]
+
+    def _noted(self, resource_type: str, before: Row | None, row: Row) -> Row:
+        """Note in the trail what a change made of a row, and return it."""
+        assert before is not None, "the table has just changed it"
+        self.trails.note_update(resource_type, before, row, self._now())
+        return row
 
     def _touched(self, attributes: Row, *, touch: bool) -> Row:
         return {"updated_at": times.to_text(self._now()), **attributes} if touch else attributes

@@ -53,6 +53,11 @@ class Selections:
         self._kept: OrderedDict[Any, Sequences] = OrderedDict()
         self._kept_bytes = 0
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The resource types that have a table."""
+        return tuple(self._tables)
+
     def table(self, type_: str) -> Table:
         """Return the table behind a resource type."""
         return self._tables[type_]

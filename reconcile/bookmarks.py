@@ -106,10 +106,10 @@ class Bookmarks(msgspec.Struct):
     @property
     def transports_used(self) -> str:
         """How the payments came, in words."""
-        if not any(walk.export_id is not None for walk in self.walks):
-            return self.transport
         by_pages = any(walk.export_id is None and walk.seen for walk in self.walks)
-        return "exports, then pages" if by_pages else "exports"
+        if any(walk.export_id is not None for walk in self.walks):
+            return "exports, then pages" if by_pages else "exports"
+        return "pages" if by_pages else self.transport
 
     def go_on_via(self, via: str) -> None:
         """Take up what is not done by another transport where `via` wants that; a walk begun by pages stays there."""

@@ -13,7 +13,7 @@ import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,6 +46,7 @@ from reconcile.errors import AuthError, Refused, Unreachable, first_of
 from reconcile.mirror import ROWS, UnfinishedPull
 
 _MOST_TRIES = 3
+_MOMENT = timedelta(milliseconds=1)
 
 
 def slices(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
@@ -296,13 +297,14 @@ class Exporters:
         """
         Cut `walk` into slices the server takes, by who stands at their edges, and raise _Replaced.
 
-        One request an edge; payments created in one millisecond stay together, and go by pages if they are too many.
+        One request an edge. Payments created in one millisecond stay together: they become a slice of their own when
+        they are in the way, and go by pages when they are too many.
         """
         window, parts = Window(walk.since, walk.until), -(-payments // self._most_records())
         positions = [payments * part // parts + 1 for part in range(1, parts)]
-        edges = {edge for edge in await asyncio.gather(*(self._edge(window, at) for at in positions)) if edge}
-        inner = sorted(edge for edge in edges if walk.since is None or timestamp(edge) > timestamp(walk.since))
-        if inner:
+        found = await asyncio.gather(*(self._edge(window, at) for at in positions))
+        edges = {edge if walk.since is None or edge > walk.since else walk.since + _MOMENT for edge in found if edge}
+        if inner := sorted(edge for edge in edges if walk.until is None or edge < walk.until):
             self._todo.extend(self._marks.split(walk, inner, payments))
             await self.commit()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.pull import PullReport, pull_to_parquet
+from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -84,3 +86,14 @@ def client_of() -> Callable[..., CommerceLayer]:
 def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut small worlds too."""
     monkeypatch.setattr("reconcile.pull.shard_count", lambda payments: 4)
+
+
+@pytest.fixture
+def moment() -> Callable[[str], datetime]:
+    """Return the function that gives the first instant of a date."""
+    return lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def rules(**changes: Any) -> ExportRules:
+    """What the sandbox exports in these tests: 20 records at most, a hundred times faster than in earnest."""
+    return ExportRules(**{"maximum": 20, "time_scale": float(SPEED), **changes})

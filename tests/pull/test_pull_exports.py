@@ -1,39 +1,238 @@
-"""Payments that come by exports: the same bytes as by pages, whatever the server's rules and moods."""
+"""Payments that come by exports: the same bytes as by pages, whatever the server's rules, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import rules
 
-from reconcile.pull import PullReport
-from reconcile.sandbox.exports import ExportRules
+from reconcile.commercelayer.export_jobs import ExportJobs
+from reconcile.commercelayer.exports import Export, payments_export
+from reconcile.commercelayer.query import Window
+from reconcile.errors import IncompletePull
 from reconcile.sandbox.seed import World
-from reconcile.sandbox.server import SandboxServer
 
-RULES = ExportRules(maximum=20, time_scale=100.0)
-
-
-def rules(**changes: object) -> ExportRules:
-    return ExportRules(**{"maximum": 20, "time_scale": 100.0, **changes})  # type: ignore[arg-type]
+PAYMENTS = 70
+"""So many that with 20 to an export the window is cut twice."""
 
 
-@pytest.fixture
-def by_pages(serve: Callable[..., SandboxServer], pull: Callable[..., object], tmp_path: Path):
-    async def read(world: World) -> bytes:
-        destination = tmp_path / "by_pages.parquet"
-        await pull(serve(world), destination=destination)
-        return destination.read_bytes()
-
-    return read
+def read(path: Path) -> bytes:
+    return path.read_bytes()
 
 
-async def test_exports_give_the_same_bytes_as_pages(serve, pull, by_pages, tmp_path: Path) -> None:
-    world = World.generate(110)
+def exists(path: Path) -> bool:
+    return path.exists()
 
-    report: PullReport = await pull(serve(world, exports=rules()), via="exports")
 
+def created(server) -> list[Any]:
+    return [
+        one for one in server.requests if one.method == "POST" and one.path.endswith("/exports") and one.status == 201
+    ]
+
+
+async def by_pages(serve, pull, world: World, tmp_path: Path, **options: Any) -> bytes:
+    await pull(serve(world), destination=tmp_path / "by_pages.parquet", **options)
+    return read(tmp_path / "by_pages.parquet")
+
+
+async def test_exports_give_the_bytes_that_pages_give(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(PAYMENTS)
+    server = serve(world, exports=rules())
+
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.payments, report.count_before, report.count_after) == (PAYMENTS, PAYMENTS, PAYMENTS)
+    assert (report.transport, report.rewalks, report.warnings) == ("exports", 0, ())
+    assert len(created(server)) == 4
+
+
+async def test_texts_numbers_and_nulls_come_as_they_do_by_pages(serve, pull, tmp_path: Path) -> None:
+    payments = [
+        {"reference": 'a "}],[{ \\" \\\\', "metadata": {"n": 1.10, "deep": [{"x": "]}"}, []], "e": "é\u2028"}},
+        {"reference": None, "mismatched_amounts": None, "payment_instrument": None, "metadata": {}},
+        {"reference": "007", "payment_methods": [{"identifier": "pay_later"}], "session_id": ""},
+    ]
+    world = World.generate(1)
+    for payment in payments:
+        world.insert({**payment, "created_at": "2025-01-01T00:00:00.123456Z"}, order={"number": "12"})
+    world.insert({"created_at": "2025-01-02T00:00:00Z"})
+
+    await pull(serve(world, exports=rules(maximum=3)), via="exports", mode="live")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+
+
+@pytest.mark.parametrize("span", [("2025-03-01", None), (None, "2025-03-01"), ("2025-01-01", "2025-06-01")])
+async def test_a_narrowed_window_is_the_same_either_way(serve, pull, tmp_path: Path, span, moment) -> None:
+    world = World.generate(PAYMENTS)
+    since, until = (moment(end) if end else None for end in span)
+
+    await pull(serve(world, exports=rules()), via="exports", since=since, until=until)
+
+    assert await by_pages(serve, pull, world, tmp_path, since=since, until=until) == read(tmp_path / "payments.parquet")
+
+
+async def test_where_orders_are_not_included_they_are_exported_apart(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(PAYMENTS)
+    server = serve(world, exports=rules(includes=False))
+
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.transport, report.warnings) == ("exports", ())
+    assert len(created(server)) == 8
+
+
+async def test_orders_that_their_export_lacks_are_read_by_id(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(20)
+    server = serve(world, "export-lost-row:#2", exports=rules(includes=False))
+
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.transport, report.rewalks) == ("exports", 0)
+    assert [one.path for one in server.requests if one.path.endswith("/orders")] == ["/api/orders"]
+
+
+@pytest.mark.parametrize(
+    "refusal", [{"types": ("orders",)}, {"types": ("klarna_payments",), "includes": False}], ids=["payments", "orders"]
+)
+async def test_what_is_not_exported_here_goes_by_pages_and_the_report_says_why(
+    serve, pull, tmp_path: Path, refusal: dict[str, Any]
+) -> None:
+    world = World.generate(PAYMENTS)
+
+    report = await pull(serve(world, exports=rules(**refusal)), via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert report.transport == "pages"
+    assert "VALIDATION_ERROR" in report.transport_reason
+    assert report.warnings[0].startswith("payments were read by pages, though exports were asked for")
+
+
+async def test_few_payments_go_by_pages_where_the_choice_is_ours(serve, pull) -> None:
+    server = serve(World.generate(PAYMENTS), exports=rules())
+
+    report = await pull(server, via="auto")
+
+    assert (report.transport, report.transport_reason) == ("pages", "fewer than 2,000 payments")
+    assert not created(server)
+
+
+async def test_many_payments_go_by_exports_where_the_choice_is_ours(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(2_000)
+    server = serve(world, exports=rules(maximum=600))
+
+    report = await pull(server, via="auto")
+
+    assert (report.transport, report.transport_reason) == ("exports", "2,000 payments or more")
+    assert report.requests <= 20
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+
+
+async def test_an_empty_window_needs_no_export(serve, pull, moment) -> None:
+    server = serve(World.generate(20), exports=rules())
+
+    report = await pull(server, via="exports", until=moment("2001-01-01"))
+
+    assert (report.payments, report.warnings) == (0, ())
+    assert not created(server)
+
+
+async def test_payments_of_one_moment_that_are_too_many_go_by_pages(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(30)
+    for _ in range(25):
+        world.insert({"created_at": "2025-05-05T05:05:05.555Z"}, order={"number": "1"})
+
+    report = await pull(serve(world, exports=rules()), via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert report.transport == "exports, then pages"
+    assert report.transport_reason == "too many payments of one moment for an export"
+
+
+async def test_no_more_than_ten_are_under_way_and_few_requests_ask_after_them(serve, pull) -> None:
+    server = serve(World.generate(400), exports=rules(records_per_second=100.0))
+
+    report = await pull(server, via="exports")
+
+    assert (report.payments, report.retries) == (400, 0)
+    assert len(created(server)) == 20
+    assert all(one.status in (200, 201) for one in server.requests[4:] if one.method == "POST")
+    assert report.requests <= 90
+
+
+async def test_where_others_take_all_the_room_we_wait_for_it(serve, pull, client_of, tmp_path: Path) -> None:
+    world = World.generate(PAYMENTS)
+    server = serve(world, exports=rules(records_per_second=4.0))
+    foreign = payments_export(Window(None, None), with_orders=False, narrowed=False, reference="somebody else")
+    foreign["data"]["attributes"]["filters"] = {"id_in": ",".join(world.payment_ids()[:20])}  # type: ignore[index]
+    async with client_of(server) as client:
+        for _ in range(9):
+            await client.post("exports", foreign)
+
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
     assert report.transport == "exports"
-    assert await by_pages(world) == (tmp_path / "payments.parquet").read_bytes()
-    print(report)
+    assert any(one.method == "POST" and one.path.endswith("/exports") and one.status == 422 for one in server.requests)
+
+
+async def test_rows_deleted_meanwhile_are_no_loss(serve, pull, tmp_path: Path, monkeypatch) -> None:
+    world = World.generate(20)
+    server = serve(world, exports=rules())
+
+    async def deleting(self: ExportJobs, export_id: str) -> Export:
+        world.delete(world.payment_ids()[3])
+        return await completed(self, export_id)
+
+    completed = ExportJobs.completed
+    monkeypatch.setattr(ExportJobs, "completed", deleting)
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.payments, report.count_before, report.count_after) == (19, 20, 19)
+
+
+async def test_a_row_lost_once_is_found_by_another_export(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(PAYMENTS)
+    server = serve(world, "export-lost-row:#2", exports=rules())
+
+    report = await pull(server, via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.rewalks, len(created(server))) == (1, 5)
+
+
+async def test_a_row_lost_from_every_export_is_an_incomplete_pull(serve, pull, tmp_path: Path) -> None:
+    with pytest.raises(IncompletePull, match="19 payments seen in walk 3, the server counted 20 before it, 20 after"):
+        await pull(serve(World.generate(20), "export-lost-row", exports=rules()), via="exports")
+
+    assert not exists(tmp_path / "payments.parquet")
+
+
+async def test_the_storage_gets_nothing_of_ours(serve, pull) -> None:
+    server = serve(World.generate(PAYMENTS), exports=rules(includes=False))
+
+    await pull(server, via="exports")
+
+    assert len(server.storage_requests) == 8
+    assert all(one.status == 200 and not one.authorized for one in server.storage_requests)
+
+
+async def test_credentials_and_addresses_of_files_are_never_asked_for_or_logged(
+    serve, pull, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = serve(World.generate(40, canary="canary"), "storage-5xx:#1", "storage-expired:#3", exports=rules())
+
+    report = await pull(server, via="exports")
+
+    said = " ".join(str(record.__dict__) for record in caplog.records if record.name.startswith("reconcile"))
+    assert "POST exports" in said
+    for secret in ("X-Amz", "canary", '_token"', server.storage_url, server.client_secret):
+        assert secret not in said + repr(report)

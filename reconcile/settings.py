@@ -62,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     scope: Annotated[str | None, In("commercelayer", 'scope of the token, such as "market:code:eu"')] = None
     rate_share: Annotated[float, In("commercelayer", "share of the rate limit to spend, above 0 and up to 1")] = 1.0
+    allowance: Annotated[
+        str | None, In("commercelayer", "file that processes of this machine name to share the rate limit")
+    ] = None
     rate_limit: Annotated[bool, In("commercelayer", "false for a server without limits, on this machine only")] = True
     timeout_seconds: Annotated[float, In("commercelayer", "longest wait for one answer")] = 30.0
     retry_seconds: Annotated[float, In("commercelayer", "longest time to go on retrying without any progress")] = 300.0
@@ -226,6 +229,7 @@ _EXAMPLES = {
     "auth_url": '"https://auth.commercelayer.io"',
     "mode": '"live"',
     "scope": '"market:all"',
+    "allowance": '"/var/lib/reconcile/allowance"',
     "since": '"2026-01-01"',
     "until": '"2026-11-01T00:00:00Z"',
     "orders": '["exports/orders-*.csv"]',

@@ -6,6 +6,7 @@ The last place that knows settings by name: `run`, `library` and `preflight` cal
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ def connect(settings: Settings, secrets: Secrets) -> CommerceLayer:
         credentials=Credentials(secrets.client_id, secrets.client_secret),
         rate_share=settings.rate_share,
         rate_limit=settings.rate_limit,
+        allowance=Path(settings.allowance) if settings.allowance else None,
         expected_mode=settings.mode,
         scope=settings.scope,
         timeout_seconds=settings.timeout_seconds,

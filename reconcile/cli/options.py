@@ -121,6 +121,7 @@ connection_options = _group(
     click.option("--auth-url", metavar="URL", help="Base of /oauth/token."),
     click.option("--mode", type=click.Choice(["live", "test"]), help="The mode every payment must have."),
     click.option("--rate-share", type=float, metavar="SHARE", help="Share of the rate limit to spend, up to 1."),
+    click.option("--allowance", metavar="FILE", help="Share the rate limit with all processes that name this file."),
 )
 
 pull_options = _group(

@@ -24,6 +24,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from reconcile.commercelayer.allowance import SharedAllowance
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
 from reconcile.commercelayer.document import (
     ApiError,
@@ -93,7 +94,8 @@ class CommerceLayer:
     `api_url` is the base of the resources (`/api` is added when it has no path), `auth_url` the base of
     `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
     `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
-    failing. `rate_limit=False` is for servers on this machine that have no limits.
+    failing. `rate_limit=False` is for servers on this machine that have no limits. `allowance` is a file: all processes
+    of this machine that name it keep to the rate limit together.
 
     Raises SettingsError for a URL or figure that cannot be used, before anything is sent.
     """
@@ -106,6 +108,7 @@ class CommerceLayer:
         credentials: Credentials,
         rate_share: float = 1.0,
         rate_limit: bool = True,
+        allowance: Path | None = None,
         expected_mode: str | None = None,
         scope: str | None = None,
         connect_seconds: float = 10.0,
@@ -141,7 +144,8 @@ class CommerceLayer:
         self._heard_from: set[str] = set()
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
-        self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit)
+        shared = SharedAllowance(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
+        self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit, shared=shared)
         self.statistics = Statistics()
         self.quota: Quota | None = None
         """The rate limit as the last answer described it."""

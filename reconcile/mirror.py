@@ -50,9 +50,9 @@ ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"des
 _BOOKMARKS = b"reconcile.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
 # When so many files below one of these sizes (in rows) have piled up, they are merged into one.
-_MANY_FILES = 32
+MANY_FILES = 256
 _SIZES = (65_536, 2_097_152)
-_BATCH_ROWS = 2_048
+_BATCH_ROWS = 256  # read at once, from each of many files: what a merge holds in memory
 
 
 class _Identity(msgspec.Struct, frozen=True):
@@ -87,6 +87,24 @@ def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[
         lock.close()
         raise
     return Mirror(folder, lock=lock)
+
+
+def bookmarks_in(folder: Path, window: str, *, organization: str, mode: str) -> bytes | None:
+    """
+    Return the bookmarks of the pull of `window` under way in the mirror `folder`, null when there is none.
+
+    Looks only: nothing is made, locked or cleared. Raises MirrorError as `open_mirror` does, but for a mirror in use.
+    """
+    if not (folder / "mirror.json").exists():
+        return None
+    _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(PAYMENTS.names)))
+    commits = [
+        (int(match[2]), path) for path in _unfinished(folder, window).glob("*") if (match := _FILE.fullmatch(path.name))
+    ]
+    if not commits:
+        return None
+    with _open_rows(max(commits)[1]) as reader:
+        return (reader.schema.metadata or {}).get(_BOOKMARKS)
 
 
 @contextlib.contextmanager
@@ -124,8 +142,7 @@ class Mirror:
 
     def unfinished(self, window: str) -> UnfinishedPull:
         """Return the pull of `window` (a text that names it) that is under way, empty when there is none."""
-        name = hashlib.sha256(window.encode()).hexdigest()[:16]
-        return UnfinishedPull(self.folder / "unfinished" / name, durable=self._durable)
+        return UnfinishedPull(_unfinished(self.folder, window), durable=self._durable)
 
     def finish(self, pull: UnfinishedPull, merged: Path) -> None:
         """Forget the commits of `pull`, whose rows are in `merged` (a Parquet file), and take over a copy of it."""
@@ -159,7 +176,7 @@ class UnfinishedPull:
         When it returns they survive a crash. Raises OutputError when they cannot be written; what was committed
         before stays.
         """
-        rows = sorted_distinct([ROWS.empty_table(), *(pa.Table.from_batches([batch]) for batch in batches)])
+        rows = sorted_distinct([pa.Table.from_batches(batches, schema=ROWS)])
         number = self._files[-1].last + 1 if self._files else 1
         with _writing(self._folder):
             self._files.append(self._write(number, number, [rows], bookmarks))
@@ -211,12 +228,16 @@ class UnfinishedPull:
             while keep and self._files[keep - 1].rows < size:
                 keep -= 1
             small = self._files[keep:]
-            if len(small) < _MANY_FILES:
+            if len(small) < MANY_FILES:
                 continue
             merged = self._write(small[0].first, small[-1].last, _merge_of(small), bookmarks)
             self._files[keep:] = [merged]
             for file in small:
                 file.path.unlink()
+
+
+def _unfinished(folder: Path, window: str) -> Path:
+    return folder / "unfinished" / hashlib.sha256(window.encode()).hexdigest()[:16]
 
 
 def _merge_of(files: Sequence[_RowsFile]) -> Iterator[pa.Table]:

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import TypedDict
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.arrow import compute, int32_column
 from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
@@ -320,13 +320,14 @@ class _Pull:
 
     def _merge(self, beside: Path) -> Counter[int]:
         """Write the rows of the walks that count to `beside`; return the number of rows of each walk."""
-        numbers = pa.array([walk.number for walk in self._marks.walks], type=pa.int32())
+        numbers = int32_column([walk.number for walk in self._marks.walks])
         distinct: Counter[int] = Counter()
 
         def counted() -> Iterator[pa.Table]:
             for table in self._store.rows():
-                rows = table.filter(pc.is_in(table.column(WALK), value_set=numbers))
-                distinct.update(Counter[int](rows.column(WALK).to_numpy().tolist()))
+                rows = table.filter(compute.is_in(table.column(WALK), value_set=numbers))
+                for seen in compute.value_counts(rows.column(WALK)).to_pylist():
+                    distinct[seen["values"]] += seen["counts"]
                 yield rows
 
         with disk_errors(beside):

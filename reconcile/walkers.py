@@ -12,18 +12,20 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 
+from reconcile.arrow import int32_column
 from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut_finer, pages, walker_count
-from reconcile.commercelayer.query import Window
-from reconcile.commercelayer.resources import payments_from_pages
+from reconcile.commercelayer.query import PAGE_SIZE, Window
+from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.mirror import ROWS, UnfinishedPull
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
-_PAGES_PER_BATCH = 40
+_PAGES_PER_BATCH = 100
 # Large pages (a server that ignores sparse fields) are committed sooner.
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
@@ -89,13 +91,13 @@ class Walkers:
 
     async def walk(self, walk: Walk, on_page: Callable[[], None]) -> list[Walk]:
         """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
-        window = Window(walk.since, walk.until)
+        window = Window(walk.since, walk.until, walk.changed_since)
         documents = pages(self._client, window, after=walk.last_id, expected=lambda: walk.left)
         async with contextlib.aclosing(documents):
             async for document in documents:
                 if parts := self._cut_finer(walk, document):
                     return parts
-                walk.advance(document.ids, document.record_count)
+                walk.advance(document.ids, document.record_count, page_size=PAGE_SIZE)
                 self._pending.append((walk.number, document))
                 self._pending_bytes += len(document.body)
                 self._on_page()
@@ -190,9 +192,11 @@ class _Crew:
 
 
 def _rows_of(taken: list[tuple[int, Document]], *, mode: str) -> pa.RecordBatch:
-    rows = payments_from_pages((document.body for _, document in taken), expected_mode=mode)
-    walks = pa.array([number for number, document in taken for _ in document.ids], type=pa.int32())
-    return pa.RecordBatch.from_arrays([*rows.columns, walks], schema=ROWS)
+    rows = payments_from_documents([document for _, document in taken], expected_mode=mode)
+    numbers = np.repeat(
+        np.array([number for number, _ in taken], np.int32), [len(document.ids) for _, document in taken]
+    )
+    return pa.RecordBatch.from_arrays([*rows.columns, int32_column(numbers)], schema=ROWS)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -202,18 +202,20 @@ class CommerceLayer:
         """
         return (await self._tokens.token()).claims
 
-    async def get(self, path: str, params: Params, *, urgency: int = 0) -> Document:
+    async def get(self, path: str, params: Params | str, *, urgency: int = 0) -> Document:
         """
         Return the document at `path` (relative to the API, without a slash in front).
 
+        `params` may be a query string already, percent-encoded.
         Of several waiting for the rate limit the most urgent goes first.
         Raises Refused, AuthError, WrongMode, and Unreachable when no usable answer came within the retry budget.
         """
-        return await self._exchange("GET", path, params=params, urgency=urgency)
+        query = params if isinstance(params, str) else query_string(params)
+        return await self._exchange("GET", path, query=query, urgency=urgency)
 
     async def patch(self, path: str, body: Mapping[str, object], *, params: Params | None = None) -> Document:
         """Send `body`, a JSON:API document, to the resource at `path` and return the answer. Errors as `get`."""
-        return await self._exchange("PATCH", path, params=params or {}, body=msgspec.json.encode(body))
+        return await self._exchange("PATCH", path, query=query_string(params or {}), body=msgspec.json.encode(body))
 
     async def post(self, path: str, body: Mapping[str, object]) -> Document:
         """
@@ -221,7 +223,7 @@ class CommerceLayer:
 
         Unreachable can mean that it was created and the answer lost: look for it before sending it again.
         """
-        return await self._exchange("POST", path, params={}, body=msgspec.json.encode(body))
+        return await self._exchange("POST", path, body=msgspec.json.encode(body))
 
     async def download(self, url: str, destination: Path) -> None:
         """
@@ -272,12 +274,12 @@ class CommerceLayer:
         await self._sleep(seconds)
 
     async def _exchange(
-        self, method: Method, path: str, *, params: Params, body: bytes | None = None, urgency: int = 0
+        self, method: Method, path: str, *, query: str = "", body: bytes | None = None, urgency: int = 0
     ) -> Document:
         assert not path.startswith("/"), "only this API's own resources are asked for"
         traffic: Traffic = "read" if method == "GET" else "write"
         endpoint = path.partition("/")[0]
-        url = f"{self._api_url}/{path}" + (f"?{query_string(params)}" if params else "")
+        url = f"{self._api_url}/{path}" + (f"?{query}" if query else "")
         headers = {"Accept": ACCEPT}
         if body is not None:
             headers["Content-Type"] = ACCEPT
@@ -375,7 +377,12 @@ class CommerceLayer:
         settled = False
         try:
             async with self._session.request(
-                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, middlewares=(_sent_once,)
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                middlewares=(_sent_once,),
             ) as response:
                 cause = mends_itself(response.status)
                 described = quota(response.headers)

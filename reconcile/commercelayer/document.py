@@ -1,8 +1,9 @@
 """
 JSON:API documents: bytes and headers in, values out.
 
-Knows the envelope (rows' ids, `meta.record_count`), error bodies, and the headers that say something about the
-answer: clock, rate limit, `Retry-After`. Does not know payments or orders, opens no socket and looks at no clock.
+Knows the envelope (rows' ids, what has no fixed shape in them, `meta.record_count`), error bodies, and the headers that
+say something about the answer: clock, rate limit, `Retry-After`. Does not know payments or orders, opens no socket and
+looks at no clock.
 
 Sources: https://docs.commercelayer.io/core/handling-errors, https://docs.commercelayer.io/core/rate-limits
 """
@@ -24,8 +25,20 @@ class BrokenBody(Exception):
     """The body of a good answer is not a JSON:API document: cut, HTML, or something else. Ask again."""
 
 
-class _Row(msgspec.Struct, frozen=True):
+class FreeForm(msgspec.Struct, frozen=True, gc=False):
+    """Attributes whose values are JSON of any shape, as they were sent; the API documents no fields inside."""
+
+    payment_methods: msgspec.Raw = msgspec.Raw(b"null")
+    payment_instrument: msgspec.Raw = msgspec.Raw(b"null")
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_NOTHING_FREE = FreeForm()
+
+
+class _Row(msgspec.Struct, frozen=True, gc=False):
     id: str
+    attributes: FreeForm | None = None
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -41,6 +54,12 @@ class _Error(msgspec.Struct, frozen=True):
     title: str | None = None
     detail: str | None = None
     code: str | None = None
+    meta: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    error: str | None = None
+    count: int | None = None
 
 
 class _Errors(msgspec.Struct, frozen=True):
@@ -49,6 +68,7 @@ class _Errors(msgspec.Struct, frozen=True):
 
 _envelopes = msgspec.json.Decoder(_Envelope)
 _error_bodies = msgspec.json.Decoder(_Errors)
+_rules = msgspec.json.Decoder(_Rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +79,28 @@ class Document:
     `ids` are the rows' ids in the server's order (one id for a single resource). `record_count` is the number of
     rows the request selects on all its pages, null for a single resource. `date` is the server's clock as it was sent
     (`http_date` reads it). `body` holds every attribute, and is left undecoded: the rows are read in batches.
+    `free_form` are the rows' values that only a decoder of its own kind can find in it, one for each of `ids`.
     """
 
     ids: Sequence[str]
     record_count: int | None
     date: str | None
     body: bytes = field(repr=False)
+    free_form: Sequence[FreeForm] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """The API's own words for a refusal. `message` fits in one line and holds no control characters."""
+    """
+    The API's own words for a refusal. `message` fits in one line and holds no control characters.
+
+    Of a validation, `reason` is the rule that was broken (`meta.error`) and `allowed` its figure (`meta.count`).
+    """
 
     code: str | None
     message: str
+    reason: str | None = None
+    allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +123,15 @@ def decode_document(body: bytes, headers: Mapping[str, str]) -> Document:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenBody(_what_it_is(body)) from error
     rows = envelope.data
-    ids = [row.id for row in rows] if isinstance(rows, list) else [rows.id] if rows is not None else []
-    return Document(ids=ids, record_count=envelope.meta.record_count, date=headers.get("Date"), body=body)
+    if not isinstance(rows, list):
+        rows = [rows] if rows is not None else []
+    return Document(
+        ids=[row.id for row in rows],
+        record_count=envelope.meta.record_count,
+        date=headers.get("Date"),
+        body=body,
+        free_form=[row.attributes or _NOTHING_FREE for row in rows],
+    )
 
 
 def decode_error(status: int, body: bytes) -> ApiError:
@@ -112,15 +147,25 @@ def decode_error(status: int, body: bytes) -> ApiError:
     words = "; ".join(": ".join(part for part in (error.title, error.detail) if part) for error in listed)
     code = listed[0].code
     message = " ".join(part for part in (f"status {status}", code, words and f"({words})") if part)
-    return ApiError(code=code, message=_one_line(message))
+    rule = _rule_of(listed[0])
+    return ApiError(code=code, message=_one_line(message), reason=rule.error, allowed=rule.count)
+
+
+def _rule_of(error: _Error) -> _Rule:
+    try:
+        return _rules.decode(error.meta)
+    except msgspec.DecodeError:  # there is none, or one of another shape: the words have to do
+        return _Rule()
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
     """Return the rate limit the headers describe, or null when they do not (fully) describe one."""
+    requests, interval = headers.get("X-Ratelimit-Limit"), headers.get("X-Ratelimit-Interval")
+    if requests is None or interval is None:
+        return None
     try:
-        limit = int(headers["X-Ratelimit-Limit"])
-        interval_seconds = float(headers["X-Ratelimit-Interval"])
-    except (KeyError, ValueError):
+        limit, interval_seconds = int(requests), float(interval)
+    except ValueError:
         return None
     if limit < 1 or not 0 < interval_seconds < 86_400:
         return None

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document, http_date
-from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Window, count_params, page_params
+from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Window, behind, count_params, page_query
 from reconcile.commercelayer.resources import first_created_at
 from reconcile.errors import IncompletePull
 
@@ -66,8 +66,10 @@ async def pages(
 
     Raises IncompletePull when the walk does not move.
     """
+    first = page_query(window)
     while True:
-        document = await client.get(PAYMENTS_PATH, page_params(window, after), urgency=expected())
+        query = first if after is None else behind(first, after)
+        document = await client.get(PAYMENTS_PATH, query, urgency=expected())
         if not document.ids:
             if after is None:
                 yield document  # an empty shard: its count is still news

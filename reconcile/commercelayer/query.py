@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from urllib.parse import quote
 
 PAYMENTS_PATH = "klarna_payments"
@@ -98,6 +97,16 @@ def by_id_params(ids: Sequence[str]) -> dict[str, str]:
     return {**_PAGE, "filter[q][id_in]": ",".join(ids)}
 
 
+def page_query(window: Window) -> str:
+    """Return the query string of the first page of `window`; `behind` makes the next ones of it."""
+    return query_string(page_params(window, None))
+
+
+def behind(query: str, after: str) -> str:
+    """Return the query string of the page that follows the row `after`, `query` being that of the first page."""
+    return f"{query}&{_BEHIND}{quote(after, safe='')}"
+
+
 def count_params(window: Window) -> dict[str, str]:
     """Return the parameters that count the payments of `window` and name the one created first, in one row."""
     return {
@@ -128,13 +137,10 @@ def order_params(order_ids: Sequence[str]) -> dict[str, str]:
 
 def query_string(params: Params) -> str:
     """Return `params` percent-encoded, brackets too: the API asks for it."""
-    return "&".join([_pair(name, value) for name, value in params.items()])
+    return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params.items()])
 
 
-# A walk sends the same pairs with every page, but for the bookmark.
-@lru_cache(maxsize=1024)
-def _pair(name: str, value: str) -> str:
-    return f"{quote(name, safe='')}={quote(value, safe='')}"
+_BEHIND = f"{quote('filter[q][id_gt]', safe='')}="
 
 
 def _created_in(window: Window) -> dict[str, str]:

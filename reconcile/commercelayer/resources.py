@@ -1,6 +1,7 @@
 """
 Pages of payments with their orders, as rows of `reconcile.schema.PAYMENTS`.
 
+Ordinary pages are read column by column (`page_columns`), all others row by row; the rows are the same.
 Knows which attribute fills which column, and what a page must hold to be believed. Takes bodies, gives Arrow;
 no socket, no file, no pandas. What PAYMENTS does not name is skipped undecoded: credentials that a server sends
 unasked never become a value here.
@@ -18,6 +19,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from reconcile.arrow import text_column
+from reconcile.commercelayer.document import Document
+from reconcile.commercelayer.page_columns import columns_of
 from reconcile.errors import IncompletePull, WrongMode
 from reconcile.schema import PAYMENTS, UTC_MS
 
@@ -102,6 +106,23 @@ _NO_ORDER = _OrderAttributes()
 # Literals of numbers stay as they were sent: 1.10 is not 1.1, and 1e400 is no float.
 _exact_json = msgspec.json.Decoder(float_hook=lambda literal: msgspec.Raw(literal.encode()))
 _canonical_json = msgspec.json.Encoder(order="sorted")
+
+
+def payments_from_documents(documents: Sequence[Document], *, expected_mode: str | None) -> pa.RecordBatch:
+    """Return what `payments_from_pages` returns for the bodies of `documents`, list documents. Errors as there."""
+    columns = columns_of(documents, expected_mode=expected_mode)
+    if columns is None:
+        return payments_from_pages((document.body for document in documents), expected_mode=expected_mode)
+    rows = [row for document in documents for row in document.free_form]
+    columns["payment_methods"] = text_column([_json_text(row.payment_methods) for row in rows])
+    columns["payment_instrument"] = text_column([_json_text(row.payment_instrument) for row in rows])
+    columns["metadata"] = text_column([_json_text(row.metadata) for row in rows])
+    batch = pa.RecordBatch.from_arrays([columns[name] for name in PAYMENTS.names], schema=PAYMENTS)
+    try:
+        batch.validate(full=True)  # text that is not UTF-8
+    except pa.ArrowInvalid:
+        return payments_from_pages((document.body for document in documents), expected_mode=expected_mode)
+    return batch
 
 
 def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -> pa.RecordBatch:

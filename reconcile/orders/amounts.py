@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from reconcile.arrow import Column
+from reconcile.arrow import compute as pc
 from reconcile.money import AmountError, parse_amount, parse_cents
-from reconcile.orders.column import Column
-from reconcile.orders.column import compute as pc
 
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
 _POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from reconcile.orders.column import Column, whole_column
-from reconcile.orders.column import compute as pc
+from reconcile.arrow import Column, whole_column
+from reconcile.arrow import compute as pc
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.dialect import Header, find_header
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows

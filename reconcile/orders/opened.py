@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from reconcile.orders.column import Column
+from reconcile.arrow import Column
 from reconcile.orders.columns import ColumnMap
 from reconcile.orders.rejects import Reject
 

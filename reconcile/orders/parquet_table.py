@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.arrow import Column, whole_column
+from reconcile.arrow import compute as pc
 from reconcile.errors import OrderFileError, first_line
 from reconcile.money import EXPONENTS
-from reconcile.orders.column import Column, whole_column
-from reconcile.orders.column import compute as pc
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat

@@ -13,11 +13,11 @@ from datetime import date
 
 import pyarrow as pa
 
+from reconcile.arrow import Column
+from reconcile.arrow import compute as pc
 from reconcile.keys import clean_key
 from reconcile.money import EXPONENTS
 from reconcile.orders.amounts import read_cents, read_decimals
-from reconcile.orders.column import Column
-from reconcile.orders.column import compute as pc
 from reconcile.orders.columns import ColumnMap
 from reconcile.orders.opened import RawRows
 from reconcile.orders.options import OrderFormat

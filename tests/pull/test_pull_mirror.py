@@ -62,6 +62,12 @@ def test_bookmarks_are_those_of_the_last_commit_after_a_reopening(mirror: Mirror
     assert mirror.unfinished("another").bookmarks is None
 
 
+@pytest.fixture
+def few_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconcile.mirror.MANY_FILES", 32)
+
+
+@pytest.mark.usefixtures("few_files")
 def test_many_commits_are_merged_into_few_files_and_nothing_is_lost(mirror: Mirror, tmp_path: Path) -> None:
     pull = mirror.unfinished("w")
     for number in range(200):
@@ -76,6 +82,7 @@ def test_many_commits_are_merged_into_few_files_and_nothing_is_lost(mirror: Mirr
     assert again.bookmarks == b"199"
 
 
+@pytest.mark.usefixtures("few_files")
 def test_leftovers_of_a_crash_are_cleared(mirror: Mirror, tmp_path: Path) -> None:
     """A commit that was not renamed, and files whose merged file is there already."""
     pull = mirror.unfinished("w")

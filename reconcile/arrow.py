@@ -1,0 +1,62 @@
+"""
+Arrow columns: the one type that a column has here, Arrow's functions over it, and columns made of Python values.
+
+`compute` is `pyarrow.compute` without its stubs: their overloads are by element type, which a column read from a file
+does not have before the program runs. `pyarrow.array` and `pyarrow.scalar` load pandas to find out whether they were
+given some of its objects, which takes as long as pulling ten thousand payments: a room that must start fast makes its
+columns here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+if TYPE_CHECKING:
+    Column: TypeAlias = pa.Array[Any]
+else:
+    Column = pa.Array  # not subscriptable when it runs
+
+compute: Any = pyarrow.compute
+
+
+def whole_column(chunks: Any) -> Column:
+    """Return the one array that a chunked column (`pyarrow.ChunkedArray`) holds."""
+    column: Column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+    return column
+
+
+def text_column(values: Sequence[str | None]) -> Column:
+    """Return `values` as a column of text."""
+    encoded = [value.encode() if value is not None else b"" for value in values]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, encoded), np.int32, len(encoded)), out=offsets[1:])
+    present = np.fromiter((value is not None for value in values), np.bool_, len(values))
+    validity = None if present.all() else _bits(present)
+    return pa.Array.from_buffers(
+        pa.string(), len(values), [validity, pa.py_buffer(offsets.data), pa.py_buffer(b"".join(encoded))]
+    )
+
+
+def int32_column(values: Sequence[int] | np.ndarray[Any, Any]) -> Column:
+    """Return `values` as a column of int32 without nulls."""
+    numbers = np.ascontiguousarray(values, np.int32)
+    return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers.data)])
+
+
+def boolean_column(values: Sequence[bool]) -> Column:
+    """Return `values` as a column of booleans without nulls."""
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bits(np.fromiter(values, np.bool_, len(values)))])
+
+
+def text(value: str) -> Any:
+    """Return `value` as a scalar of text."""
+    return text_column([value])[0]
+
+
+def _bits(flags: np.ndarray[Any, Any]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little").data)

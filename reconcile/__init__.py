@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reconcile.errors import ReconcileError as ReconcileError
     from reconcile.library import MatchResult as MatchResult
+    from reconcile.library import fetch_payment as fetch_payment
     from reconcile.library import match_payments as match_payments
     from reconcile.library import pull_payments as pull_payments
     from reconcile.library import read_orders as read_orders
@@ -37,6 +38,7 @@ _PUBLIC = {
     "RunResult": ("reconcile.run", "RunResult"),
     "Secrets": ("reconcile.settings", "Secrets"),
     "Settings": ("reconcile.settings", "Settings"),
+    "fetch_payment": ("reconcile.library", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
     "load_settings": ("reconcile.settings", "load_settings"),
     "match_files": ("reconcile.run", "match"),
@@ -56,6 +58,7 @@ __all__ = [
     "Secrets",
     "Settings",
     "__version__",
+    "fetch_payment",
     "load_run",
     "load_settings",
     "match_files",

@@ -29,6 +29,15 @@ def resumed_pull(until: str) -> str:
     return f"the pull went on from an earlier one: payments created from {until} on are not in it"
 
 
+def pull_warnings(pulled: dict[str, Any]) -> list[str]:
+    """Return what to know of a pull, by its report as a dictionary: what it says itself, and what has vanished."""
+    warnings = list(pulled["warnings"])
+    if count := pulled["vanished"]:
+        what = "1 payment has" if count == 1 else f"{count:,} payments have"
+        warnings.append(f"{what} vanished since the pull before: see vanished.parquet in the mirror")
+    return warnings
+
+
 def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
     """Return what a reader of the figures must know besides them."""
     sides = {"orders": report.orders.rows, "payments": report.payments.rows}
@@ -36,6 +45,8 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
     pulled = source.get("pull")
     if pulled and pulled["resumed"]:
         warnings.append(resumed_pull(pulled["until"]))
+    if pulled:
+        warnings += pull_warnings(pulled)
     if source.get("narrowed"):
         warnings.append(
             f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "

@@ -81,7 +81,7 @@ class Changes:
         self._client = client
         self._base = base
         self._base_rows = mirror.payments
-        self._store = mirror.unfinished(f"changes|{base.window}")
+        self._store = mirror.unfinished(changes_name(base.window))
         self._checks = mirror.unfinished(f"by id|{base.window}")
         self._since = since
         self._mode = mode
@@ -224,14 +224,7 @@ class Changes:
 
     def _to_check(self) -> list[str]:
         """The ids to ask for, sorted: flagged or named, among the rows that are there, and not just read anyway."""
-        named = pa.array(sorted(self._recheck), type=pa.string())
-
-        def wanted(batch: pa.RecordBatch) -> pa.Array[Any]:
-            suspected: Any = batch.column("mismatched_amounts").fill_null(False)
-            either: pa.Array[Any] = pc.or_(suspected, pc.is_in(batch.column(KEY), value_set=named))
-            return either
-
-        ids = ids_where(self._base_rows, wanted, columns=["mismatched_amounts"])
+        ids = ids_to_check(self._base_rows, self._recheck)
         for table in self._changed():
             ids.difference_update(table.column(KEY).to_pylist())
         return sorted(ids)
@@ -288,6 +281,23 @@ class Changes:
 
     def _note_spent(self) -> None:
         self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
+
+
+def changes_name(window: str) -> str:
+    """Return the name of the unfinished pull of what changed in `window`."""
+    return f"changes|{window}"
+
+
+def ids_to_check(payments: Path, recheck: Collection[str]) -> set[str]:
+    """Return the ids among the rows of `payments` that are flagged, or in `recheck`."""
+    named = pa.array(sorted(recheck), type=pa.string())
+
+    def wanted(batch: pa.RecordBatch) -> pa.Array[Any]:
+        suspected: Any = batch.column("mismatched_amounts").fill_null(False)
+        either: pa.Array[Any] = pc.or_(suspected, pc.is_in(batch.column(KEY), value_set=named))
+        return either
+
+    return ids_where(payments, wanted, columns=["mismatched_amounts"])
 
 
 def _unseen(payments: int) -> str:

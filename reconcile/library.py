@@ -1,5 +1,5 @@
 """
-Three calls for a notebook: payments as a frame, order totals as a frame, and the match of the two.
+Calls for a notebook: payments as a frame, order totals as a frame, the match of the two; and one payment by its id.
 
 Frames in, frames out, Arrow-backed: no integer turns into a float, no boolean into an object. The same stages as
 the command's, without a run folder, a ledger or a mirror.
@@ -22,11 +22,12 @@ import pandas as pd
 import pyarrow as pa
 
 from reconcile import summary
+from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.options import Declared
-from reconcile.pull import PullProgress, pull_to_table
+from reconcile.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, load_settings, parse_moment, read_secrets
@@ -73,6 +74,26 @@ async def pull_payments(
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
         table = await pull_to_table(client, on_progress=on_progress, **pull_window(chosen))
     return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+async def fetch_payment(
+    payment_id: str, *, settings: Settings | None = None, secrets: Secrets | None = None, **options: Any
+) -> dict[str, Any]:
+    """
+    Fetch one klarna_payment with the totals of its linked order.
+
+    Returns the columns of PAYMENTS as plain values: amounts in minor units, times aware in UTC, free-form attributes as
+    JSON text. `settings`, `secrets` and `options` as for `pull_payments`.
+
+    Raises UnknownPayment when there is no such payment, else as `pull_payments`.
+    Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/object
+    """
+    chosen = settings or load_settings(environ=os.environ, options=_known(options, set(Settings.__struct_fields__)))
+    async with connect(chosen, secrets or read_secrets(os.environ)) as client:
+        await client.authenticate()
+        payments = await fetch_payments(client, [payment_id], mode=agreed_mode(client, chosen.mode))
+    row: dict[str, Any] = payments.to_pylist()[0]
+    return row
 
 
 def read_orders(

@@ -7,32 +7,30 @@ totals are read first, though the pull comes first in the story: a bad file is t
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from reconcile import __version__, ledger, limits, manifest, summary
 from reconcile.cautions import cautions, refuse_empty
-from reconcile.disk import disk_errors
-from reconcile.errors import InputError, OutputError, ReconcileError, SettingsError, TooManyRejects
+from reconcile.errors import InputError, OutputError, ReconcileError, TooManyRejects
+from reconcile.fetching import pull
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
 from reconcile.payments import copy_payments
-from reconcile.pull import PullProgress, PullReport, pull_to_parquet
-from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
-from reconcile.schema import PAYMENTS
+from reconcile.pull import PullProgress
+from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import checked, connect, narrowed_to, order_keywords, pull_window
+from reconcile.wiring import checked, narrowed_to, order_keywords
 
 log = logging.getLogger("reconcile.run")
 
@@ -63,59 +61,6 @@ class _Timings:
         log.info("%s done", name, extra={"stage": name, "seconds": self.seconds[name]})
 
 
-def pull(
-    settings: Settings, secrets: Secrets, destination: Path, *, on_progress: OnProgress | None = None
-) -> PullReport:
-    """
-    Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS.
-
-    Raises CommerceLayerError; the same call goes on from the mirror.
-    """
-
-    async def pulled() -> PullReport:
-        async with connect(settings, secrets) as client:
-            return await pull_to_parquet(
-                client,
-                destination,
-                mirror=Path(settings.mirror),
-                on_progress=on_progress,
-                **pull_window(settings),
-            )
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        report = asyncio.run(pulled())
-    else:  # a notebook runs a loop already, and a loop cannot be entered twice
-        with ThreadPoolExecutor(1) as pool:
-            report = pool.submit(asyncio.run, pulled()).result()
-    log.info("pulled %d payments, complete", report.payments, extra=report.as_dict())
-    return report
-
-
-def pull_to_file(
-    settings: Settings, secrets: Secrets, destination: Path | None, *, on_progress: OnProgress | None = None
-) -> tuple[Path, PullReport]:
-    """
-    Pull as `pull` does, into a `.parquet` or `.csv` file, or only into the mirror; return the path of the file.
-
-    Raises SettingsError for another ending, else as `pull`.
-    """
-    if destination is not None and destination.suffix not in (".parquet", ".csv"):
-        raise SettingsError(f"--to {destination}: is neither .parquet nor .csv", hint="the ending decides the format")
-    if destination is not None:
-        with disk_errors(destination):
-            destination.parent.mkdir(parents=True, exist_ok=True)
-    if destination is not None and destination.suffix == ".parquet":
-        return destination, pull(settings, secrets, destination, on_progress=on_progress)
-    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
-        payments = Path(folder) / "payments.parquet"
-        report = pull(settings, secrets, payments, on_progress=on_progress)
-        if destination is not None:
-            write_csv(payments, PAYMENTS, destination)
-    return destination or Path(settings.mirror) / "payments.parquet", report
-
-
 def run(
     settings: Settings, secrets: Secrets, *, business_date: date, on_progress: OnProgress | None = None
 ) -> RunResult:
@@ -131,7 +76,13 @@ def run(
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
         with timings.stage("pull"):
-            pulled = pull(settings, secrets, staging.folder / "payments.parquet", on_progress=on_progress)
+            pulled = pull(
+                settings,
+                secrets,
+                staging.folder / "payments.parquet",
+                recheck=open_breaks(staging.out) if settings.incremental else (),
+                on_progress=on_progress,
+            )
         source = {
             "pull": pulled.as_dict(),
             "narrowed": narrowed_to(settings),
@@ -280,6 +231,13 @@ def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
     )
     figures["key_profile"] = details["key_profile"]
     return figures
+
+
+def open_breaks(out: Path) -> set[str]:
+    """Return the payments that are breaks in the latest run in `out`: an incremental pull looks at them again."""
+    latest = manifest.published(out)[-1:]
+    found = [pq.read_table(run / "breaks.parquet", columns=["payment_id"]) for run in latest]
+    return {str(id_) for table in found for id_ in table.column("payment_id").to_pylist() if id_ is not None}
 
 
 def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any) -> str:

@@ -140,6 +140,10 @@ pull_options = _group(
     ),
 )
 
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Tell what a pull would cost, after one count; write nothing."
+)
+
 orders_options = _group(
     click.option("--reference-column", metavar="NAME", help="Column of the reference."),
     click.option("--amount-column", metavar="NAME", help="Column of the order total."),

@@ -1,7 +1,8 @@
-"""What a command says when a run folder is published: the table for people, the path for machines."""
+"""What a command says of a run folder that is published, or of a pull that is planned."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,16 @@ from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
     from reconcile.run import RunResult
+    from reconcile.settings import Secrets, Settings
+
+
+def tell_plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str] = ()) -> None:
+    """Show on standard output what a pull would do and cost."""
+    from reconcile.fetching import awaited
+    from reconcile.planning import plan
+
+    for subject, message in awaited(plan(settings, secrets, recheck=recheck)).lines():
+        click.echo(f"{subject:<12} {message}")
 
 
 def tell_run(result: RunResult, session: Session) -> int:

@@ -3,38 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconcile.cli import console
-from reconcile.cli.options import Session, command, connection_options, pull_options
+from reconcile.cli.options import Session, command, connection_options, dry_run_option, pull_options
+from reconcile.cli.outcome import tell_plan
+
+if TYPE_CHECKING:
+    from reconcile.pull_report import PullReport
 
 
 @click.command()
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Parquet or CSV file to write.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Only this payment, without the mirror; repeatable.")
+@dry_run_option
 @connection_options
 @pull_options
 @command
-def pull(session: Session, destination: Path | None, **options: Any) -> None:
+def pull(session: Session, destination: Path | None, ids: tuple[str, ...], dry_run: bool, **options: Any) -> None:
     """
     Pull all payments, prove the pull complete, write them to a file or into the mirror.
 
-    The ending of --to decides: .parquet or .csv. The path is the last line on standard output.
+    The ending of --to decides: .parquet or .csv. The path is the last line on standard output. With --id only the named
+    payments are read, with their orders; without --to they are written to standard output, one line of JSON each.
     """
     settings = session.settings(**options)
     secrets = session.secrets()
 
-    from reconcile import run as night
-    from reconcile.cautions import resumed_pull
+    from reconcile import fetching
+    from reconcile.cautions import pull_warnings, resumed_pull
 
+    if dry_run:
+        tell_plan(settings, secrets)
+        return
+    if ids and destination is None:
+        for line in fetching.json_lines(fetching.fetch(settings, secrets, ids)):
+            click.echo(line)
+        return
+    if ids and destination is not None:
+        fetching.fetch_to_file(settings, secrets, ids, destination)
+        click.echo(destination)
+        return
     with console.PullDisplay(enabled=session.talks) as display:
-        path, report = night.pull_to_file(settings, secrets, destination, on_progress=display)
-    console.say(
-        f"{report.payments:,} payments, {report.requests:,} requests, {report.retries:,} retried; "
-        f"complete: the server counted {report.count_before:,} before and {report.count_after:,} after",
-        quiet=not session.talks,
-    )
-    if report.resumed:
-        console.say(f"warning: {resumed_pull(report.until.isoformat())}", quiet=session.log_json)
+        path, report = fetching.pull_to_file(settings, secrets, destination, on_progress=display)
+    console.say(_in_words(report), quiet=not session.talks)
+    warnings = [resumed_pull(report.until.isoformat())] if report.resumed else []
+    for warning in [*warnings, *pull_warnings(report.as_dict())]:
+        console.say(f"warning: {warning}", quiet=session.log_json)
     click.echo(path)
+
+
+def _in_words(report: PullReport) -> str:
+    spent = f"{report.payments:,} payments, {report.requests:,} requests, {report.retries:,} retried"
+    if report.incremental:
+        return (
+            f"{spent}; {report.updated:,} read for their changes, {report.rechecked:,} by id; "
+            f"the server counts {report.count_after:,} in all"
+        )
+    return f"{spent}; complete: the server counted {report.count_before:,} before and {report.count_after:,} after"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,13 +13,14 @@ from reconcile.cli.options import (
     Session,
     command,
     connection_options,
+    dry_run_option,
     match_options,
     orders_options,
     output_options,
     parse_business_date,
     pull_options,
 )
-from reconcile.cli.outcome import tell_run
+from reconcile.cli.outcome import tell_plan, tell_run
 
 
 @click.command()
@@ -28,9 +30,10 @@ from reconcile.cli.outcome import tell_run
 @pull_options
 @orders_options
 @match_options
+@dry_run_option
 @click.option("--load-to", metavar="URL", help="Warehouse to load the run into, such as duckdb:warehouse.duckdb.")
 @command
-def run(session: Session, business_date: str | None, **options: Any) -> None:
+def run(session: Session, business_date: str | None, dry_run: bool, **options: Any) -> None:
     """
     Pull all payments, match them with the order totals in ORDERS, write a run folder.
 
@@ -44,6 +47,9 @@ def run(session: Session, business_date: str | None, **options: Any) -> None:
 
     from reconcile import run as night
 
+    if dry_run:
+        tell_plan(settings, secrets, recheck=night.open_breaks(Path(settings.out)))
+        return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)
     sys.exit(tell_run(result, session))

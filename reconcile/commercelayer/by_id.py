@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
 from reconcile.commercelayer.resources import payments_from_pages
-from reconcile.errors import IncompletePull
+from reconcile.errors import IncompletePull, UnknownPayment
+from reconcile.schema import PAYMENTS
 
 IDS_AT_ONCE = 8 * PAGE_SIZE
 """Ids that one call of `payments_by_id` takes: eight pages, asked for side by side."""
@@ -44,6 +46,28 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
         await asyncio.gather(*asked, return_exceptions=True)
         raise
     return payments_from_pages([page.body for page in pages], expected_mode=mode)
+
+
+async def fetch_payments(client: CommerceLayer, ids: Sequence[str], *, mode: str | None) -> pa.Table:
+    """
+    Return the payments `ids`, a table of PAYMENTS in the order in which they are named.
+
+    Raises UnknownPayment naming those that there are not, else as `payments_by_id`.
+    """
+    wanted = list(dict.fromkeys(ids))
+    # Ids are listed with commas between them: a text with one is two ids, or none.
+    possible = [id_ for id_ in wanted if id_ and "," not in id_]
+    parts = [possible[start : start + IDS_AT_ONCE] for start in range(0, len(possible), IDS_AT_ONCE)]
+    found = pa.Table.from_batches([await payments_by_id(client, part, mode=mode) for part in parts], schema=PAYMENTS)
+    places = pc.index_in(pa.array(wanted, type=pa.string()), value_set=found.column("payment_id").combine_chunks())
+    if places.null_count:
+        unknown = tuple(id_ for id_, place in zip(wanted, places.to_pylist(), strict=True) if place is None)
+        raise UnknownPayment(
+            f"klarna_payments: there is no payment {', '.join(unknown)}",
+            payment_ids=unknown,
+            hint="ids are case-sensitive; a token of the other mode, or with a scope, does not see it",
+        )
+    return found.take(places)
 
 
 async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:

@@ -1,0 +1,141 @@
+"""
+From settings to payments in a file: all of a window, or single ones by id.
+
+Knows file endings and the mirror's place, and how to wait for the pull from code that is not asynchronous. What is
+done with the payments is not its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from reconcile.commercelayer.by_id import fetch_payments
+from reconcile.commercelayer.query import timestamp
+from reconcile.disk import disk_errors
+from reconcile.errors import SettingsError
+from reconcile.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
+from reconcile.reports.tables import write_csv
+from reconcile.rows import sorted_distinct, write_payments
+from reconcile.schema import PAYMENTS
+from reconcile.settings import Secrets, Settings
+from reconcile.wiring import connect, pull_window
+
+log = logging.getLogger("reconcile.run")
+
+OnProgress = Callable[[PullProgress], None]
+Result = TypeVar("Result")
+
+
+def pull(
+    settings: Settings,
+    secrets: Secrets,
+    destination: Path,
+    *,
+    recheck: Collection[str] = (),
+    on_progress: OnProgress | None = None,
+) -> PullReport:
+    """
+    Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS.
+
+    An incremental pull asks for the payments `recheck` by id. Raises CommerceLayerError; the same call goes on from the
+    mirror.
+    """
+
+    async def pulled() -> PullReport:
+        async with connect(settings, secrets) as client:
+            return await pull_to_parquet(
+                client,
+                destination,
+                mirror=Path(settings.mirror),
+                incremental=settings.incremental,
+                overlap=timedelta(minutes=settings.overlap_minutes),
+                recheck=recheck,
+                on_progress=on_progress,
+                **pull_window(settings),
+            )
+
+    report = awaited(pulled())
+    log.info("pulled %d payments, complete", report.payments, extra=report.as_dict())
+    return report
+
+
+def pull_to_file(
+    settings: Settings, secrets: Secrets, destination: Path | None, *, on_progress: OnProgress | None = None
+) -> tuple[Path, PullReport]:
+    """
+    Pull as `pull` does, into a `.parquet` or `.csv` file, or only into the mirror; return the path of the file.
+
+    Raises SettingsError for another ending, else as `pull`.
+    """
+    if destination is not None:
+        _check_place(destination)
+    if destination is not None and destination.suffix == ".parquet":
+        return destination, pull(settings, secrets, destination, on_progress=on_progress)
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+        payments = Path(folder) / "payments.parquet"
+        report = pull(settings, secrets, payments, on_progress=on_progress)
+        if destination is not None:
+            write_csv(payments, PAYMENTS, destination)
+    return destination or Path(settings.mirror) / "payments.parquet", report
+
+
+def fetch(settings: Settings, secrets: Secrets, ids: Sequence[str]) -> pa.Table:
+    """
+    Return the payments `ids`, a table of PAYMENTS in the order in which they are named; the mirror is left alone.
+
+    Raises UnknownPayment naming those that there are not, else as `pull`.
+    """
+
+    async def fetched() -> pa.Table:
+        async with connect(settings, secrets) as client:
+            await client.authenticate()
+            return await fetch_payments(client, ids, mode=agreed_mode(client, settings.mode))
+
+    return awaited(fetched())
+
+
+def fetch_to_file(settings: Settings, secrets: Secrets, ids: Sequence[str], destination: Path) -> None:
+    """Write the payments `ids` to a `.parquet` or `.csv` file, sorted by id. Raises as `pull_to_file` and `fetch`."""
+    _check_place(destination)
+    payments = sorted_distinct([fetch(settings, secrets, ids)])
+    with disk_errors(destination):
+        if destination.suffix == ".parquet":
+            write_payments([payments], destination)
+            return
+        with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+            write_payments([payments], Path(folder) / "payments.parquet")
+            write_csv(Path(folder) / "payments.parquet", PAYMENTS, destination)
+
+
+def json_lines(payments: pa.Table) -> Iterator[str]:
+    """Yield one line of JSON per row; times as the API writes them."""
+    for row in payments.to_pylist():
+        plain = {name: timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}
+        yield msgspec.json.encode(plain).decode()
+
+
+def awaited(doing: Coroutine[Any, Any, Result]) -> Result:
+    """Return the result of `doing`, from code that is not asynchronous."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(doing)
+    with ThreadPoolExecutor(1) as pool:  # a notebook runs a loop already, and a loop cannot be entered twice
+        return pool.submit(asyncio.run, doing).result()
+
+
+def _check_place(destination: Path) -> None:
+    if destination.suffix not in (".parquet", ".csv"):
+        raise SettingsError(f"--to {destination}: is neither .parquet nor .csv", hint="the ending decides the format")
+    with disk_errors(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,7 @@ class Exports:
             "metadata": attributes.get("metadata") or {},
             "created_at": self._text(self._clock()),
         }
-        id_ = self.table.insert(row)
+        id_ = self.table.insert(row, created_at=times.from_text(row["created_at"]))
         self._jobs[id_] = _Job(plan, count, faults, starts_at=0.0, ends_at=0.0)
         self._begin(id_)
         return id_

@@ -16,8 +16,19 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from openapi_schema_validator import OAS30Validator
 
+from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.resources import KLARNA_GATEWAYS, KLARNA_PAYMENTS, ORDERS, PAYMENT_GATEWAYS, ResourceType
+from reconcile.sandbox.resources import (
+    EVENT_STORES,
+    EXPORTS,
+    KLARNA_GATEWAYS,
+    KLARNA_PAYMENTS,
+    ORDERS,
+    ORGANIZATIONS,
+    PAYMENT_GATEWAYS,
+    VERSIONS,
+    ResourceType,
+)
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 
@@ -25,6 +36,7 @@ OPENAPI = Path(__file__).parents[2] / "../shared/commerce-layer/openapi.json"
 pytestmark = pytest.mark.skipif(not OPENAPI.exists(), reason="the API's openapi.json is not beside the project")
 
 JSON_API = "application/vnd.api+json"
+INSTANT = {"pending_seconds": 0.0, "records_per_second": 1e9}
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +46,17 @@ def openapi() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SandboxServer]:
-    with SandboxServer(World.generate(120), limits=Limits(read_average=10_000, read_burst=10_000)) as server:
+    limits = Limits(read_average=10_000, read_burst=10_000)
+    with SandboxServer(World.generate(120), limits=limits, exports=ExportRules(**INSTANT)) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def token(server: SandboxServer) -> str:
+    return token_of(server)
+
+
+def token_of(server: SandboxServer) -> str:
     body = {
         "grant_type": "client_credentials",
         "client_id": server.client_id,
@@ -54,7 +71,7 @@ def send(server: SandboxServer, method: str, target: str, headers: dict[str, str
     try:
         connection.request(method, target, body, headers)
         response = connection.getresponse()
-        return response.status, dict(response.headers), json.loads(response.read())
+        return response.status, dict(response.headers), json.loads(response.read() or b"null")
     finally:
         connection.close()
 
@@ -156,6 +173,104 @@ def test_updates(openapi, server, token, attributes, status) -> None:
     validate(openapi, document, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "patch", status))
 
 
+def test_the_life_of_an_export(openapi, server, token) -> None:
+    attributes = {"resource_type": "klarna_payments", "includes": ["order"], "filters": {"created_at_lt": "2026-01-01"}}
+    created, document = write(server, token, "POST", "/exports", {"type": "exports", "attributes": attributes})
+    id_ = document["data"]["id"]
+
+    assert created == 201
+    validate(openapi, document, documented(openapi, "/exports", "post", 201))
+    for path, documented_path in (("/exports", "/exports"), (f"/exports/{id_}", "/exports/{exportId}")):
+        status, _, document = get(server, token, path)
+        assert status == 200
+        validate(openapi, document, documented(openapi, documented_path, "get", 200))
+    assert document["data"]["attributes"]["status"] == "completed"
+    changes = {"type": "exports", "id": id_, "attributes": {"reference": "x"}}
+    status, document = write(server, token, "PATCH", f"/exports/{id_}", changes)
+    assert status == 200
+    validate(openapi, document, documented(openapi, "/exports/{exportId}", "patch", 200))
+    assert write(server, token, "DELETE", f"/exports/{id_}", None) == (204, None)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status"),
+    [({}, 422), ({"resource_type": "skus"}, 422), ({"status": "completed"}, 400)],
+)
+def test_refused_exports(openapi, server, token, attributes, status) -> None:
+    answered, document = write(server, token, "POST", "/exports", {"type": "exports", "attributes": attributes})
+
+    assert answered == status
+    validate(openapi, document, documented(openapi, "/exports", "post", status))
+
+
+def test_an_export_that_runs_is_locked(openapi) -> None:
+    with SandboxServer(World.generate(20), limits=None) as server:
+        token = token_of(server)
+        data = {"type": "exports", "attributes": {"resource_type": "orders"}}
+        id_ = write(server, token, "POST", "/exports", data)[1]["data"]["id"]
+        status, document = write(server, token, "DELETE", f"/exports/{id_}", None)
+
+    assert status == 423
+    validate(openapi, document, documented(openapi, "/exports/{exportId}", "delete", status))
+
+
+def test_event_stores(openapi, server, token) -> None:
+    id_ = server.world.payment_ids()[0]
+    listed_status, _, listed = get(server, token, f"/klarna_payments/{id_}/event_stores", {"page[size]": "1"})
+    status, _, document = get(server, token, f"/event_stores/{listed['data'][0]['id']}")
+
+    assert (listed_status, status) == (200, 200)
+    assert "next" in listed["links"]
+    for resource in (*listed["data"], document["data"]):
+        as_declared(resource)
+    listed_path = "/klarna_payments/{klarnaPaymentId}/event_stores"
+    validate(openapi, listed, documented(openapi, listed_path, "get", 200))
+    validate(openapi, document, documented(openapi, "/event_stores/{eventStoreId}", "get", 200))
+
+
+def test_versions(openapi) -> None:
+    with SandboxServer(World.generate(20), limits=None, event_stores=False) as server:
+        token = token_of(server)
+        id_ = server.world.payment_ids()[0]
+        for path, documented_path in (
+            ("/versions", "/versions"),
+            (f"/klarna_payments/{id_}/versions", "/klarna_payments/{klarnaPaymentId}/versions"),
+        ):
+            status, _, document = get(server, token, path)
+            assert status == 200
+            assert document["data"]
+            validate(openapi, document, documented(openapi, documented_path, "get", 200))
+        status, _, document = get(server, token, f"/versions/{document['data'][0]['id']}")
+
+    assert status == 200
+    validate(openapi, document, documented(openapi, "/versions/{versionId}", "get", 200))
+
+
+def test_the_organization(openapi, server, token) -> None:
+    status, _, document = get(server, token, "/organization")
+
+    assert status == 200
+    validate(openapi, document, documented(openapi, "/organization", "get", 200))
+    assert document["data"]["attributes"]["exports_max_concurrent_count"] == 10
+
+
+@pytest.mark.parametrize(
+    ("type_", "schema"),
+    [
+        (EVENT_STORES, "eventStore"),
+        (EXPORTS, "export"),
+        (ORGANIZATIONS, "organization"),
+        (VERSIONS, "version"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_type_has_every_attribute_and_relationship_and_no_other(openapi, type_: ResourceType, schema: str) -> None:
+    data = openapi["components"]["schemas"][schema]["properties"]["data"]["properties"]
+
+    assert set(type_.attributes) == set(data["attributes"]["properties"])
+    assert set(type_.relationships) == set(data.get("relationships", {}).get("properties", {}))
+
+
 @pytest.mark.parametrize(
     ("type_", "schema"),
     [
@@ -184,6 +299,26 @@ def test_a_resource_has_every_attribute_and_relationship_and_no_other(
 def get(server: SandboxServer, token: str, path: str, parameters: dict[str, str] | None = None):
     query = f"?{urlencode(parameters)}" if parameters else ""
     return send(server, "GET", f"/api{path}{query}", {"Accept": JSON_API, "Authorization": f"Bearer {token}"})
+
+
+def write(server: SandboxServer, token: str, method: str, path: str, data: Any) -> tuple[int, Any]:
+    headers = {"Accept": JSON_API, "Authorization": f"Bearer {token}"}
+    if data is None:
+        status, _, document = send(server, method, f"/api{path}", headers)
+    else:
+        status, _, document = send(
+            server, method, f"/api{path}", {**headers, "Content-Type": JSON_API}, json.dumps({"data": data})
+        )
+    return status, document
+
+
+def as_declared(resource: dict[str, Any]) -> None:
+    """Put right what recorded answers of event stores have otherwise than the schema declares."""
+    if resource["links"]["self"] is None:
+        resource["links"]["self"] = ""
+    for name in ("reference", "reference_origin"):
+        assert resource["attributes"][name] == {}
+        resource["attributes"][name] = None
 
 
 def validate_resource(openapi: dict[str, Any], resource: dict[str, Any]) -> None:

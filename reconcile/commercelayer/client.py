@@ -37,13 +37,31 @@ from reconcile.commercelayer.document import (
     quota,
     retry_after_seconds,
 )
+from reconcile.commercelayer.history import (
+    Event,
+    decode_events,
+    events_params,
+    events_path,
+    next_cursor,
+    no_history,
+    versions_params,
+    versions_path,
+)
 from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
 from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
 from reconcile.commercelayer.storage import Download, usable_link
 from reconcile.disk import disk_errors
-from reconcile.errors import AuthError, CommerceLayerError, SettingsError, Unreachable, WrongMode
+from reconcile.errors import (
+    AuthError,
+    CommerceLayerError,
+    IncompletePull,
+    Refused,
+    SettingsError,
+    Unreachable,
+    WrongMode,
+)
 
 __all__ = ["CommerceLayer", "Credentials", "Statistics"]
 
@@ -268,6 +286,52 @@ class CommerceLayer:
                     file.flush()
                 download.received += len(piece)
                 self.statistics.bytes_received += len(piece)
+
+    async def history(self, payment_id: str) -> list[Event]:
+        """
+        Return what happened to a payment, oldest first: its event stores, or its `versions` where those are refused.
+
+        Credentials of Klarna are left out. A payment whose only trail is that of `versions` may have none: nothing was
+        stored there since August 2025.
+        Raises UnknownPayment when there is no such payment, Refused when neither list may be read, else as `get`.
+        Source: https://docs.commercelayer.io/core-api-reference/event_stores
+        """
+        await self.authenticate()  # credentials that are refused are no refusal of one list
+        refusals: list[Refused | AuthError] = []
+        for read in (self._event_stores, self._versions):
+            try:
+                return sorted(await read(payment_id), key=lambda event: event.at)
+            except (Refused, AuthError) as error:
+                if isinstance(error, Refused) and error.status not in (400, 404):
+                    raise
+                refusals.append(error)
+        raise no_history(payment_id, refusals)
+
+    async def _event_stores(self, payment_id: str) -> list[Event]:
+        events: list[Event] = []
+        after: str | None = None
+        behind: set[str] = set()
+        while True:
+            page = await self.get(events_path(payment_id), events_params(after))
+            events += decode_events(page.body)
+            after = next_cursor(page.body)
+            if after is None:
+                return events
+            if after in behind:
+                raise IncompletePull(
+                    f"{events_path(payment_id)}: the list does not move on", hint="start again later; nothing was kept"
+                )
+            behind.add(after)
+
+    async def _versions(self, payment_id: str) -> list[Event]:
+        events: list[Event] = []
+        number = 0
+        while True:
+            number += 1
+            page = await self.get(versions_path(payment_id), versions_params(number))
+            events += decode_events(page.body)
+            if not page.ids or len(events) >= (page.record_count or 0):
+                return events
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock that everything of this client goes by."""

@@ -215,7 +215,7 @@ class Exporters:
                 await self._cut(walk, walk.planned)
             async with self._creating:
                 walk.export_id = (await self._created(walk)).id
-        return await self._jobs.completed(walk.export_id)
+        return await self._jobs.completed(walk.export_id, reference=self._reference("klarna_payments", walk))
 
     def _most_records(self) -> int:
         return self._marks.most_records or MOST_RECORDS
@@ -270,8 +270,8 @@ class Exporters:
         return orders
 
     async def _orders_of(self, walk: Walk, order_ids: Sequence[str]) -> Export | None:
+        reference = self._reference("orders", walk)
         if walk.orders_export_id is None:
-            reference = self._reference("orders", walk)
             async with self._creating:
                 left = self._leftover.pop(reference, None)
                 try:
@@ -283,7 +283,7 @@ class Exporters:
                     if refused.verdict.kind == "not_exportable":
                         self._give_up(refused.why)
                     raise BrokenExport(refused.why, final=True) from refused
-        return await self._jobs.completed(walk.orders_export_id)
+        return await self._jobs.completed(walk.orders_export_id, reference=reference)
 
     async def _fetch(self, export: Export, path: Path) -> None:
         try:

@@ -34,6 +34,9 @@ from reconcile.commercelayer.exports import (
 from reconcile.commercelayer.storage import DeadLink
 from reconcile.errors import CommerceLayerError, Refused, Unreachable
 
+PATIENCE_SECONDS = 900.0
+"""How long an export may stand still, and how long others may take up all the room, before we go another way."""
+
 _MOST_TRIES = 3
 _MOST_FRESH_LINKS = 5
 # Waits for room among other exports: seconds between two tries, and in all while none of ours is under way.
@@ -51,16 +54,11 @@ class NotCreated(Exception):
 
 
 class ExportJobs:
-    """
-    The exports of one pull. Those being waited for are polled with one request for all of them.
+    """The exports of one pull. Those being waited for are polled with one request for all of them."""
 
-    `patience_seconds` is how long an export may stand still, and how long others may take up all the room.
-    """
-
-    def __init__(self, client: CommerceLayer, *, patience_seconds: float = 900.0) -> None:
+    def __init__(self, client: CommerceLayer) -> None:
         self._client = client
-        self._patience_seconds = patience_seconds
-        self._seen: dict[str, Export] = {}  # those waited for, as last seen
+        self._seen: dict[str, Export] = {}  # those waited for, as last seen, by reference
         self._still: dict[str, float] = {}  # seconds in which nothing of them moved
         self._date: str | None = None
         self._quiet_rounds = 0
@@ -88,9 +86,12 @@ class ExportJobs:
                 continue
             except CommerceLayerError as error:
                 verdict = verdict_on(error)
+                if verdict.kind == "unreadable" and lost < _MOST_TRIES:
+                    lost += 1
+                    continue
                 if verdict.kind != "perhaps_busy" or not await self._is_busy(verdict):
                     raise NotCreated(verdict, error.message) from error
-                if waited >= self._patience_seconds:
+                if waited >= PATIENCE_SECONDS:
                     raise NotCreated(Verdict("not_exportable"), error.message) from error
             if ours := len(self._seen):
                 while len(self._seen) >= ours:
@@ -120,25 +121,25 @@ class ExportJobs:
             and export.status != "failed"
         ]
 
-    async def completed(self, export_id: str) -> Export:
+    async def completed(self, export_id: str, *, reference: str) -> Export:
         """
         Wait until the export is completed and return it. One that was interrupted is started again.
 
         Raises BrokenExport when it failed, has gone, stands still, or is interrupted again and again.
         """
-        self._seen[export_id] = Export(export_id, "unknown")
+        self._seen[reference] = Export(export_id, "unknown")
         try:
-            return await self._settled(export_id)
+            return await self._settled(reference)
         except BrokenExport:
             self.discard(export_id)
             raise
         finally:
-            del self._seen[export_id]
-            self._still.pop(export_id, None)
+            del self._seen[reference]
+            self._still.pop(reference, None)
 
-    async def _settled(self, export_id: str) -> Export:
+    async def _settled(self, reference: str) -> Export:
         starts = 0
-        while (export := self._seen[export_id]).status != "completed":
+        while (export := self._seen[reference]).status != "completed":
             if export.status == "failed":
                 raise BrokenExport("the export failed")
             if export.status == "gone":
@@ -147,10 +148,10 @@ class ExportJobs:
                 starts += 1
                 if starts > _MOST_TRIES:
                     raise BrokenExport("the export is interrupted again and again")
-                await self._send_trigger(export_id, "_start")
-                self._seen[export_id] = Export(export_id, "unknown")
-            if self._still.get(export_id, 0.0) >= self._patience_seconds:
-                await self._send_trigger(export_id, "_interrupt")
+                await self._send_trigger(export.id, "_start")
+                self._seen[reference] = Export(export.id, "unknown")
+            if self._still.get(reference, 0.0) >= PATIENCE_SECONDS:
+                await self._send_trigger(export.id, "_interrupt")
                 raise BrokenExport("the export stands still")
             await self._round()
         return export
@@ -190,18 +191,19 @@ class ExportJobs:
             self._round_over = asyncio.Event()
 
     async def _ask(self, seconds: float) -> None:
-        ids = list(self._seen)
-        if not ids:
+        waited_for = dict(self._seen)
+        if not waited_for:
             return
-        shown = {export.id: export for export in await self._all_shown(ids)}
+        shown = {export.id: export for export in await self._all_shown([one.id for one in waited_for.values()])}
         settled = False
-        for export_id in ids:
-            export = shown.get(export_id) or await self._shown(export_id)
-            if export_id not in self._seen:
+        for reference, last in waited_for.items():
+            export = shown.get(last.id) or await self._shown(last.id)
+            if reference not in self._seen:
                 continue  # given up meanwhile
-            still = export.stands_as(self._seen[export_id])
-            self._still[export_id] = self._still.get(export_id, 0.0) + seconds if still else 0.0
-            self._seen[export_id] = export
+            if export.reference not in (reference, None):
+                export = Export(last.id, "gone")  # it never was ours
+            self._still[reference] = self._still.get(reference, 0.0) + seconds if export.stands_as(last) else 0.0
+            self._seen[reference] = export
             settled = settled or not export.is_under_way
         self._quiet_rounds = 0 if settled else self._quiet_rounds + 1
 

@@ -32,6 +32,7 @@ MOST_RECORDS = 10_000
 
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 8.0
+_TRUSTED_ROUNDS = 3
 _UNDER_WAY = ("pending", "in_progress")
 _SHOWN = (
     "status",
@@ -101,13 +102,10 @@ class Export(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         """It is pending or in progress."""
         return self.status in _UNDER_WAY
 
-    def stands_as(self, other: Export | None) -> bool:
-        """Return whether nothing has moved since `other` was seen."""
-        return other is not None and (self.status, self.processed_count, self.progress) == (
-            other.status,
-            other.processed_count,
-            other.progress,
-        )
+    def stands_as(self, other: Export) -> bool:
+        """Return whether nothing has moved since it was seen as `other`."""
+        now, then = ((one.status, one.processed_count, one.progress) for one in (self, other))
+        return now == then
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +114,12 @@ class Verdict:
     What the refusal of an export means.
 
     `too_many`: more records than `allowed`. `empty`: no record. `perhaps_busy`: too many exports at once, or
-    something else that only a look at those under way can tell. `not_exportable`: not here, whatever is asked.
+    something else that only a look at those under way can tell. `unreadable`: it was refused, and the reason got lost.
+    `not_exportable`: not here, whatever is asked.
     `allowed` is 0 where it was not told.
     """
 
-    kind: Literal["too_many", "empty", "perhaps_busy", "not_exportable"]
+    kind: Literal["too_many", "empty", "perhaps_busy", "unreadable", "not_exportable"]
     allowed: int = 0
 
 
@@ -226,6 +225,8 @@ def verdict_on(error: CommerceLayerError) -> Verdict:
     # Too many exports at once may be told in the same words: nobody has ten records at most in mind.
     if error.reason == "less_than_or_equal_to" and error.allowed is not None and error.allowed > MOST_AT_ONCE:
         return Verdict("too_many", error.allowed)
+    if error.code is None:
+        return Verdict("unreadable")
     if error.reason == "greater_than":
         return Verdict("empty")
     return Verdict("not_exportable" if error.reason == "inclusion" else "perhaps_busy", error.allowed or 0)
@@ -236,15 +237,17 @@ def pause_seconds(exports: Sequence[Export], date: str | None, quiet_rounds: int
     Return how long to wait before `exports` are asked after again.
 
     Until the first of them should be done, as the server estimates (`date` is its clock), within 1 to 8 seconds.
-    Without an estimate a little longer with each of `quiet_rounds` in which none was done.
+    Without an estimate, or when estimates come to nothing, a little longer with each of `quiet_rounds` in which none
+    was done.
     """
     now = http_date(date)
     estimates = [at for export in exports if (at := _instant(export.estimated_completion_at)) is not None]
     if now is not None and estimates:
         wanted = (min(estimates) - now).total_seconds()
+        quiet_rounds -= _TRUSTED_ROUNDS
     else:
-        wanted = _SHORTEST_PAUSE * 1.5 ** min(quiet_rounds, 10)
-    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, wanted))
+        wanted = 0.0
+    return min(_LONGEST_PAUSE, max(wanted, _SHORTEST_PAUSE * 1.5 ** min(max(quiet_rounds, 0), 10)))
 
 
 def _instant(text: str | None) -> datetime | None:

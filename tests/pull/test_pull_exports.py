@@ -186,9 +186,9 @@ async def test_rows_deleted_meanwhile_are_no_loss(serve, pull, tmp_path: Path, m
     world = World.generate(20)
     server = serve(world, exports=rules())
 
-    async def deleting(self: ExportJobs, export_id: str) -> Export:
+    async def deleting(self: ExportJobs, export_id: str, *, reference: str) -> Export:
         world.delete(world.payment_ids()[3])
-        return await completed(self, export_id)
+        return await completed(self, export_id, reference=reference)
 
     completed = ExportJobs.completed
     monkeypatch.setattr(ExportJobs, "completed", deleting)

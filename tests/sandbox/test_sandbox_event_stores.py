@@ -20,6 +20,7 @@ def trail(asker: Asker, path: str, **parameters: str) -> Resources:
     answer = asker.get(f"{path}/event_stores", parameters)
     for _ in range(50):
         assert answer.status == 200, answer.json
+        assert answer.json["data"] or not resources, "a cursor that leads nowhere"
         resources += answer.json["data"]
         if "next" not in answer.json["links"]:
             return resources

@@ -222,13 +222,15 @@ def test_what_is_not_running_cannot_be_interrupted_and_what_is_cannot_be_started
     assert (started.status, interrupted.status) == (422, 422)
 
 
-def test_references_of_an_export_are_written_and_the_rest_is_not(timed) -> None:
+def test_references_of_an_export_are_written_and_the_rest_is_not(timed, clock) -> None:
     asker = timed()
     id_ = id_of(asker.export())
+    clock.seconds = 0.5
     written = asker.patch(f"/exports/{id_}", document(id_, reference="x", metadata={"y": 1}))
     refused = asker.patch(f"/exports/{id_}", document(id_, fields=["id"]))
 
     assert written.json["data"]["attributes"].items() >= {"reference": "x", "metadata": {"y": 1}}.items()
+    assert written.json["data"]["attributes"]["updated_at"] == "2026-09-21T14:13:20.500Z"
     assert (refused.status, refused.code) == (400, "PARAM_NOT_ALLOWED")
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from asking import Asker, Clock, fetch
 
+from reconcile.sandbox.export_files import export_file
+from reconcile.sandbox.export_plans import read_plan
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
+from reconcile.sandbox.selection import Selections
 
 Rows = list[dict[str, Any]]
 
@@ -154,6 +157,22 @@ def test_rows_are_as_they_are_when_the_file_is_written(timed, clock) -> None:
     assert ids[7] not in rows
     assert rows[new] == "new"
     assert attributes["records_count"] == attributes["processed_count"] == 60
+
+
+def test_a_row_that_is_deleted_while_the_file_is_written_is_missing() -> None:
+    world = World.generate(5)
+    lost, *others = world.payment_ids()
+
+    class Late(Selections):
+        def select(self, *about: Any) -> Any:
+            chosen = super().select(*about)
+            world.delete(lost)
+            return chosen
+
+    plan = read_plan({"resource_type": "klarna_payments", "fields": ["id"]}, ("klarna_payments",), includes=True)
+    rows = json.loads(gzip.decompress(export_file(world, Late(world), plan)))
+
+    assert [row["id"] for row in rows] == others
 
 
 def test_nothing_left_to_export_is_an_empty_array(timed, clock) -> None:

@@ -16,6 +16,8 @@ Where the vendor's documents are silent, the answer that is harder on a client w
 - An export is no snapshot: its file holds the rows as they are when it is written, `records_count` is of before. With
   `fields` only what is named is in it, `id` too. An export that runs cannot be deleted, only interrupted. Each look
   gives another URL of the file; a request with both URL and token is refused by the storage.
+- A trail of event stores begins with the oldest; credentials are in it as they are among the attributes. `versions`
+  are empty, or there in place of event stores.
 
 Not served: creating and deleting payments.
 """

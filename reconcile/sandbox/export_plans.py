@@ -4,7 +4,8 @@ What an export is to hold: the attributes of a create request to a plan, or the 
 Follows https://docs.commercelayer.io/core/exporting-resources : `fields` name own and related fields, `*` is all of
 them, and with `fields` the `includes` count for nothing unless repeated as `rel.*`. A relationship that is not
 included is `<name>_id`. Where the documents are silent: only what is named is exported, `id` too; a name that there
-is not, or that is not exportable, is refused; filters are read as those of lists are.
+is not, or that is not exportable, is refused; filters are read as those of lists are. `jwt_filters` changes nothing:
+no token here is bound to a market.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ def _names(attributes: Row, name: str) -> list[str]:
 def _is_own(type_: ResourceType, name: str) -> bool:
     if name in type_.attributes:
         return name not in type_.unexportable
-    return name == "id" or name.removesuffix("_id") in _to_one(type_)
+    return name == "id" or name in {f"{relationship}_id" for relationship in _to_one(type_)}
 
 
 def _to_one(type_: ResourceType | None) -> tuple[str, ...]:

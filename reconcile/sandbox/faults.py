@@ -62,6 +62,7 @@ STORAGE = {
     "storage-5xx": "the storage answers 503",
     "storage-reset-body": "the storage resets the connection in the middle of the file",
     "storage-truncate": "the storage closes the connection in the middle of the file",
+    "storage-stall": "the storage stops in the middle of the file, the connection stays open",
     "storage-expired": "the URL of the file has expired already",
 }
 """Faults of the storage, by the number of the request for a file."""

@@ -24,7 +24,7 @@ from reconcile.sandbox import sending
 from reconcile.sandbox.faults import STORAGE, Fault, Faults, When
 from reconcile.sandbox.frontdoor import RequestRecord
 
-_SPOILS = {"storage-reset-body": "reset-body", "storage-truncate": "truncate"}
+_SPOILS = {"storage-reset-body": "reset-body", "storage-truncate": "truncate", "storage-stall": "stall-body"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Storage:
         record.body_bytes = len(response.body) if isinstance(response.body, bytes) else 0
         for fault in faults:
             if fault.kind in _SPOILS and response.status in {200, 206}:
-                record.status = 0
+                record.status = 0  # never answered in full
                 return await sending.spoil(request, response, Fault(_SPOILS[fault.kind], When()))
         return response
 

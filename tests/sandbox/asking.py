@@ -94,10 +94,10 @@ class Asker:
         return {name.replace("_", "-"): value for name, value in wanted.items() if value is not None}
 
 
-def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
+def fetch(url: str, method: str = "GET", *, timeout_seconds: float = 10, **headers: str) -> Answer:
     """Send one request to `url` as it stands, with these headers and no others of the API."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_seconds)
     try:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, None, sent)

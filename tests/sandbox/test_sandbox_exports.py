@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 from typing import Any
 
 import pytest
@@ -94,6 +96,7 @@ def test_the_time_scale_of_the_limits_is_that_of_exports(timed, clock) -> None:
         ({"resource_type": "klarna_gateways"}, "resource_type", {"error": "inclusion", "value": "klarna_gateways"}),
         ({"format": "xml"}, "format", {"error": "inclusion", "value": "xml"}),
         ({"fields": ["nothing"]}, "fields", {"error": "invalid", "value": "nothing"}),
+        ({"fields": ["order"]}, "fields", {"error": "invalid", "value": "order"}),
         ({"fields": ["auth_token"]}, "fields", {"error": "invalid", "value": "auth_token"}),
         ({"fields": ["order.affiliate_code"]}, "fields", {"error": "invalid", "value": "order.affiliate_code"}),
         ({"fields": ["event_stores.*"]}, "fields", {"error": "invalid", "value": "event_stores.*"}),
@@ -299,6 +302,17 @@ def test_an_answer_that_is_lost_leaves_the_export_behind(timed) -> None:
         asker.export(reference="lost")
 
     assert len(asker.get("/exports", {"filter[q][reference_eq]": "lost"}).ids) == 1
+
+
+@pytest.mark.parametrize("kind", ["reset-body", "truncate"])
+def test_a_deletion_whose_answer_is_lost_is_done(timed, clock, kind) -> None:
+    asker = timed(f"{kind}:#2")
+    id_ = id_of(asker.export())
+    clock.seconds = 10.0
+    with contextlib.suppress(ConnectionError, http.client.HTTPException):
+        asker.delete(f"/exports/{id_}")
+
+    assert asker.get(f"/exports/{id_}").status == 404
 
 
 def test_creating_is_a_write_and_looking_is_a_read(timed) -> None:

@@ -161,6 +161,15 @@ def test_a_fault_of_the_storage_hits_the_request_with_its_number(stored, kind, s
     assert [record.faults for record in asker.server.storage_requests] == [[], [kind], []]
 
 
+def test_a_stalled_download_never_ends(stored) -> None:
+    asker, id_ = stored("storage-stall:#1")
+    url = url_of(asker, id_)
+    with pytest.raises(TimeoutError):
+        fetch(url, timeout_seconds=0.1)
+
+    assert fetch(url).status == 200
+
+
 def test_a_reset_and_a_cut_end_a_download_half_way(stored) -> None:
     asker, id_ = stored("storage-reset-body:#1", "storage-truncate:#2")
     url = url_of(asker, id_)

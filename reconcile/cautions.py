@@ -6,12 +6,14 @@ Knows when figures mislead by themselves, and says so in words; changes none of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconcile import manifest
 from reconcile.errors import EmptySide
-from reconcile.matching.match import MatchReport
-from reconcile.orders.read import OrdersReport
+
+if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
+    from reconcile.matching.match import MatchReport
+    from reconcile.orders.read import OrdersReport
 
 
 def refuse_empty(side: str, rows: int, on_empty: str) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ FINISHED_NAME = "finished.json"
 VANISHED_NAME = "vanished.parquet"
 
 _CHANGES = ("updated_at", "order_updated_at")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +142,8 @@ def newest_change(payments: Path) -> datetime | None:
         columns = [file.schema_arrow.names.index(name) for name in _CHANGES]
         groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
         found = [group.column(column).statistics for group in groups for column in columns]
-    newest: list[Any] = [one.max for one in found if one is not None and one.has_min_max]
-    return max(newest, default=None)
+    newest: list[Any] = [one.max_raw for one in found if one is not None and one.has_min_max]
+    return _EPOCH + timedelta(milliseconds=max(newest)) if newest else None
 
 
 def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -201,6 +202,8 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     Raises OutputError.
     """
     place = folder / VANISHED_NAME
+    if not ids and not place.exists():
+        return
     known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
     if not ids and not known.num_rows:
         return

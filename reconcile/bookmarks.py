@@ -168,6 +168,9 @@ class Bookmarks(msgspec.Struct):
             walk.before = walk.after = walk.last_id = None
             walk.seen, walk.lacking, walk.done = 0, 0, False
             walk.export_id = walk.orders_export_id = None
+            if self.transport == "exports" and walk.attempts == _MOST_ATTEMPTS:
+                # Its exports do not hold what the list counts: perhaps the list itself does.
+                walk.by_pages, self.why_pages = True, self.why_pages or why
         if tired is not None:
             raise tired
 

@@ -188,10 +188,10 @@ class Exporters:
             apart = await asyncio.to_thread(orders_apart, path)
             orders = await self._orders(walk, apart) if apart else {}
             window, counted = Window(walk.since, walk.until), export.records_count
-            if counted is None:
-                counted = (await count_payments(self._client, window)).payments
             async with self._converting:  # one slice of rows in memory
                 batches = await asyncio.to_thread(self._batches, path, walk.number, window, export.mode, orders)
+                if counted is None or counted < sum(batch.num_rows for batch in batches):
+                    counted = (await count_payments(self._client, window)).payments  # the list's count is the proof
                 await self.commit(batches, of=walk, counted=counted)
         finally:
             path.unlink(missing_ok=True)

@@ -57,6 +57,8 @@ def pull(session: Session, destination: Path | None, ids: tuple[str, ...], dry_r
 
 def _in_words(report: PullReport) -> str:
     spent = f"{report.payments:,} payments, {report.requests:,} requests, {report.retries:,} retried"
+    if report.transport != "pages":
+        spent += f", by {report.transport}"
     if report.incremental:
         return (
             f"{spent}; {report.updated:,} read for their changes, {report.rechecked:,} by id; "

@@ -208,11 +208,24 @@ async def test_a_row_lost_once_is_found_by_another_export(serve, pull, tmp_path:
     assert (report.rewalks, len(created(server))) == (1, 5)
 
 
-async def test_a_row_lost_from_every_export_is_an_incomplete_pull(serve, pull, tmp_path: Path) -> None:
+async def test_a_row_lost_from_every_export_is_read_from_a_page(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(PAYMENTS)
+
+    report = await pull(serve(world, "export-lost-row", exports=rules()), via="exports")
+
+    assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
+    assert (report.transport, report.transport_reason) == ("pages", "the counts do not agree")
+
+
+async def test_a_row_lost_from_exports_and_pages_is_an_incomplete_pull(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(20)
+    faults = ["export-lost-row", f"drop-row:{world.payment_ids()[10]}"]
+
     with pytest.raises(IncompletePull, match="19 payments seen in walk 3, the server counted 20 before it, 20 after"):
-        await pull(serve(World.generate(20), "export-lost-row", exports=rules()), via="exports")
+        await pull(serve(world, *faults, exports=rules()), via="exports", mirror=tmp_path / "mirror")
 
     assert not exists(tmp_path / "payments.parquet")
+    assert not exists(tmp_path / "mirror" / "payments.parquet")
 
 
 async def test_the_storage_gets_nothing_of_ours(serve, pull) -> None:

@@ -48,6 +48,17 @@ def read_attributes(data: Row, writable: Collection[str]) -> Row:
     return attributes
 
 
+def read_relationships(data: Row, writable: Collection[str]) -> Row:
+    """Return the relationships of a document. Refuses one that is not `writable`."""
+    relationships = data.get("relationships", {})
+    if not isinstance(relationships, dict):
+        raise answers.bad_request("relationships must be an object.")
+    for name in relationships:
+        if name not in writable:
+            raise answers.param_not_allowed(name)
+    return relationships
+
+
 def check_texts(attributes: Row, names: Collection[str]) -> None:
     """Refuse `names` that are no texts, and metadata that is no object. Null is both."""
     for name in names:

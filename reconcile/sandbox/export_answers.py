@@ -6,12 +6,10 @@ Knows requests and documents; what an export is and does is told in `exports`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from reconcile.sandbox import answers
-from reconcile.sandbox.bodies import read_attributes, read_data
+from reconcile.sandbox.bodies import read_attributes, read_data, read_relationships
 from reconcile.sandbox.documents import Renderers
 from reconcile.sandbox.export_plans import CREATABLE
 from reconcile.sandbox.exports import WRITABLE, Exports
@@ -57,7 +55,7 @@ class ExportAnswers:
         await self._exports.settle()
         view = _view(request)
         data = read_data(body, EXPORTS.name, None)
-        _refuse_relationships(data)
+        read_relationships(data, ())
         id_ = self._exports.create(read_attributes(data, CREATABLE))
         return self._one(request, id_, view, status=201)
 
@@ -73,7 +71,7 @@ class ExportAnswers:
         await self._exports.settle()
         view, id_ = _view(request), self._known(request)
         data = read_data(body, EXPORTS.name, id_)
-        _refuse_relationships(data)
+        read_relationships(data, ())
         self._exports.change(id_, read_attributes(data, WRITABLE))
         return self._one(request, id_, view)
 
@@ -96,8 +94,3 @@ class ExportAnswers:
 
 def _view(request: web.Request) -> View:
     return read_view(read_parameters(request.rel_url.raw_query_string), EXPORTS)
-
-
-def _refuse_relationships(data: dict[str, Any]) -> None:
-    for name in data.get("relationships") or {}:
-        raise answers.param_not_allowed(name)

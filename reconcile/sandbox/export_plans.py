@@ -69,7 +69,7 @@ def read_plan(attributes: Row, types: Collection[str], *, includes: bool) -> Exp
         raise answers.invalid_value("resource_type", "blank", "can't be blank")
     if resource_type not in types:
         raise answers.invalid_value("resource_type", "inclusion", "is not included in the list", value=resource_type)
-    if attributes.get("format") not in {None, "json", "csv"}:
+    if attributes.get("format") not in (None, "json", "csv"):
         raise answers.invalid_value("format", "inclusion", "is not included in the list", value=attributes["format"])
     for name in ("dry_data", "jwt_filters"):
         if not isinstance(attributes.get(name), bool | None):

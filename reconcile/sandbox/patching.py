@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconcile.sandbox import answers
-from reconcile.sandbox.bodies import check_flags, check_texts, read_attributes, read_data
+from reconcile.sandbox.bodies import check_flags, check_texts, read_attributes, read_data, read_relationships
 from reconcile.sandbox.seed import World
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ def patch_payment(world: World, id_: str, body: bytes) -> Row:
     check_texts(attributes, _TEXTS)
     check_flags(attributes, ("_update",))
     changes = {name: value for name, value in attributes.items() if name != "_update"}
-    changes.update(_order_link(world, data.get("relationships", {})))
+    changes.update(_order_link(world, read_relationships(data, ("order",))))
     if attributes.get("_update") is True:
         if world.order_of({**row, **changes}) is None:
             raise answers.invalid_value("order", "blank", "can't be blank")
@@ -38,12 +38,7 @@ def patch_payment(world: World, id_: str, body: bytes) -> Row:
     return world.update(id_, **changes) if changes else row
 
 
-def _order_link(world: World, relationships: Any) -> Row:
-    if not isinstance(relationships, dict):
-        raise answers.bad_request("relationships must be an object.")
-    for name in relationships:
-        if name != "order":
-            raise answers.param_not_allowed(name)
+def _order_link(world: World, relationships: Row) -> Row:
     if "order" not in relationships:
         return {}
     link = relationships["order"]

@@ -12,6 +12,9 @@ included; how many of them were pages is printed beside it. `rate_share` 0.5 hal
 
 **Time taken** is one call of `pull_to_parquet` in a warm interpreter: from the request for a token to the published
 file. The share until the last answer leaves out what follows it: merging the rows and publishing the file.
+
+**Several processes** share one allowance through a file; each pulls everything. Their requests are added up, and the
+time is that from the first request of any of them to the last answer.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import statistics
 import subprocess
@@ -44,6 +48,7 @@ class Round:
     rejected: int
     answered_seconds: float
     seconds: float
+    started_at: float
 
 
 def least_seconds(requests: int, *, average: int, burst: int) -> float:
@@ -67,7 +72,9 @@ def sandbox(payments: int, mode: str) -> Iterator[str]:
         process.communicate()
 
 
-async def pull(api_url: str, folder: Path, *, payments: int, rate_share: float) -> Round:
+async def pull(
+    api_url: str, folder: Path, *, payments: int, rate_share: float = 1.0, allowance: Path | None = None
+) -> Round:
     """Pull everything once, with a mirror, and return what it took."""
     from reconcile.commercelayer.client import CommerceLayer, Credentials
     from reconcile.pull import pull_to_parquet
@@ -78,20 +85,21 @@ async def pull(api_url: str, folder: Path, *, payments: int, rate_share: float) 
         auth_url=api_url.removesuffix("/api"),
         credentials=Credentials(*SECRETS.values()),
         rate_share=rate_share,
+        allowance=allowance,
     ) as client:
         settle = client.limiter.settle
 
         def noting(*arguments: Any, **options: Any) -> None:
-            answered[0] = time.perf_counter()
+            answered[0] = time.monotonic()
             settle(*arguments, **options)
 
         client.limiter.settle = noting  # type: ignore[method-assign] # the last answer is nowhere else to be seen
-        started = time.perf_counter()
+        started = time.monotonic()
         report = await pull_to_parquet(client, folder / "payments.parquet", mirror=folder / "mirror")
-        ended = time.perf_counter()
+        ended = time.monotonic()
         assert report.payments == payments
         reads = client.statistics.requests["read"]
-    return Round(reads, -(-payments // 25), report.rate_limited, answered[0] - started, ended - started)
+    return Round(reads, -(-payments // 25), report.rate_limited, answered[0] - started, ended - started, started)
 
 
 def measure(payments: int, *, mode: str, rate_share: float, rounds: int) -> None:
@@ -117,6 +125,36 @@ def measure(payments: int, *, mode: str, rate_share: float, rounds: int) -> None
     )
 
 
+def measure_shared(payments: int, *, processes: int, rounds: int) -> None:
+    """Print the median share that so many pulls at once spend together, of one allowance."""
+    code = (
+        "import asyncio, dataclasses, json, sys; from pathlib import Path; from benchmarks import rate_share\n"
+        "api_url, folder, payments = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])\n"
+        "allowance = folder.parent / 'allowance'\n"
+        "one = asyncio.run(rate_share.pull(api_url, folder, payments=payments, allowance=allowance))\n"
+        "print(json.dumps(dataclasses.asdict(one)))"
+    )
+    shares, rejected = [], 0
+    for _ in range(rounds):
+        with sandbox(payments, "live") as api_url, tempfile.TemporaryDirectory() as name:
+            pulls = []
+            for number in range(processes):
+                folder = Path(name) / str(number)
+                folder.mkdir()
+                command = [sys.executable, "-c", code, api_url, str(folder), str(payments)]
+                pulls.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            done = [Round(**json.loads(process.communicate()[0])) for process in pulls]
+        first = min(one.started_at for one in done)
+        last = max(one.started_at + one.answered_seconds for one in done)
+        shares.append(least_seconds(sum(one.reads for one in done), average=200, burst=50) / (last - first))
+        rejected += sum(one.rejected for one in done)
+    print(
+        f"{processes} processes, {payments:,} payments each, one allowance: share {statistics.median(shares):.3f} "
+        f"({min(shares):.3f} to {max(shares):.3f}) until the last answer; {rejected} rejected",
+        flush=True,
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print; `--payments`, `--mode`, `--rate-share`, `--rounds`. Without any: the cases that matter."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -132,6 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
     measure(40_000, mode="live", rate_share=1.0, rounds=min(3, chosen.rounds))
     measure(16_000, mode="test", rate_share=1.0, rounds=min(3, chosen.rounds))
     measure(16_000, mode="live", rate_share=0.5, rounds=min(3, chosen.rounds))
+    measure_shared(10_000, processes=3, rounds=min(3, chosen.rounds))
 
 
 if __name__ == "__main__":

@@ -143,11 +143,10 @@ def _file(request: web.Request, stored: _Stored) -> web.Response:
     }
     size = len(stored.content)
     asked = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{0,18})", request.headers.get("Range", ""))
-    if asked is None:  # a range it cannot read is ignored
+    if asked is None or int(asked[2] or size) < int(asked[1]) < size:  # a range it cannot read is ignored
         return web.Response(body=stored.content, headers=headers)
-    first = int(asked[1])
-    last = min(int(asked[2] or size), size - 1)
-    if first >= size or last < first:
+    first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
+    if first >= size:
         refused = _error(416, "InvalidRange", "The requested range is not satisfiable")
         refused.headers["Content-Range"] = f"bytes */{size}"
         return refused

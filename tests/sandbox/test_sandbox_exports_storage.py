@@ -123,6 +123,15 @@ def test_a_download_goes_on_where_it_broke_off(stored) -> None:
     assert rest.headers["Content-Range"] == f"bytes 100-{len(whole.body) - 1}/{len(whole.body)}"
 
 
+@pytest.mark.parametrize("unreadable", ["bytes=5-1", "bytes=-5", "bytes=0-0,2-3", "lines=1-"])
+def test_a_range_that_cannot_be_read_is_ignored(stored, unreadable) -> None:
+    asker, id_ = stored()
+    url = url_of(asker, id_)
+    answer = fetch(url, Range=unreadable)
+
+    assert (answer.status, answer.body) == (200, fetch(url).body)
+
+
 def test_a_range_behind_the_end_and_a_file_that_is_another_are_refused(stored) -> None:
     asker, id_ = stored()
     url = url_of(asker, id_)

@@ -206,7 +206,7 @@ class Changes:
 
     async def _check_by_id(self) -> None:
         """Ask for the payments that may have changed without a newer time, and note which of them are gone."""
-        ids = await asyncio.to_thread(self._to_check)
+        ids = sorted(await asyncio.to_thread(ids_to_check, self._base_rows, self._recheck))
         wanted = _Checked(self._base.sha256, hashlib.sha256(",".join(ids).encode()).hexdigest(), 0)
         done = 0
         if self._checks.bookmarks is not None:
@@ -221,13 +221,6 @@ class Changes:
             await _to_its_end(self._checks.commit, [_without_walk(rows)], marks)
         self._rechecked = len(ids)
         self.vanished = set(ids) - {id_ for table in self._checks.rows() for id_ in table.column(KEY).to_pylist()}
-
-    def _to_check(self) -> list[str]:
-        """The ids to ask for, sorted: flagged or named, among the rows that are there, and not just read anyway."""
-        ids = ids_to_check(self._base_rows, self._recheck)
-        for table in self._changed():
-            ids.difference_update(table.column(KEY).to_pylist())
-        return sorted(ids)
 
     def _upsert(self, beside: Path) -> int:
         """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""

@@ -9,6 +9,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from reconcile.bookmarks import Walk, accounts_for
 from reconcile.commercelayer import query
 from reconcile.errors import IncompletePull, Unreachable
-from reconcile.finished import finished_pull
+from reconcile.finished import lost_ids
 from reconcile.mirror import UnfinishedPull
+from reconcile.rows import write_payments
 from reconcile.sandbox.seed import World
-from reconcile.schema import VANISHED
+from reconcile.schema import PAYMENTS, VANISHED
 
 # Behind every generated payment, and before the server's clock.
 _CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
@@ -412,22 +414,98 @@ async def test_payments_that_came_in_with_an_old_time_are_an_incomplete_pull(ser
 
 
 async def test_what_changed_during_a_pull_is_read_by_the_next(serve, pull, tmp_path: Path) -> None:
-    """The newest time seen is no watermark: a payment read before its own change may lie hours before it."""
+    """The newest time seen is no watermark: a payment read before its own change may lie hours behind it."""
+    servers: list = []
+
+    def hours_later() -> int:
+        """The first change is an hour old, the second ten: between them lie nine hours of the pull."""
+        hours = 1 if list_requests(servers[0]) <= 3 else 10
+        return int((datetime.now(UTC) + timedelta(hours=hours)).timestamp()) * 10**6
+
+    world = World.generate(60, now=hours_later)
+    ids = [id_ for id_ in world.payment_ids() if world.payments.find(id_)["order_id"]]
+    servers.append(serve(world, f"update:#3:{ids[0]}", f"update:#4:{ids[-1]}"))
+
+    await pull(servers[0], mirror=tmp_path / "mirror")
+    stale = rows(tmp_path / "payments.parquet")[ids[0]]
+    await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
+
+    assert stale != rows(tmp_path / "payments.parquet")[ids[0]]
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+
+
+async def given_up_before_its_proof(serve, pull, world: World, tmp_path: Path, **options) -> None:
+    """An incremental pull that has read everything, and never gets the last count."""
+    server = serve(world)
+    shutil.copytree(tmp_path / "mirror", tmp_path / "undisturbed")
+    await pull(server, mirror=tmp_path / "undisturbed", incremental=True, **options)
+    with pytest.raises(Unreachable):
+        await pull(
+            serve(world, f"5xx:#{list_requests(server)}+"),
+            mirror=tmp_path / "mirror",
+            incremental=True,
+            client={"retry_seconds": 0.5},
+            **options,
+        )
+
+
+async def test_changes_read_before_a_later_full_pull_do_not_come_back(serve, pull, tmp_path: Path) -> None:
     world = shop()
-    ids = unflagged(world)
-    clock = world._now
+    await mirrored(serve, pull, world, tmp_path)
+    world.update(unflagged(world)[5], reference="first")
+    await given_up_before_its_proof(serve, pull, world, tmp_path)
+    world.update(unflagged(world)[5], reference="second", mismatched_amounts=True)
+    world.update(flagged(world)[0], touch=False, mismatched_amounts=None)
+    await pull(serve(world), mirror=tmp_path / "mirror")
 
-    def at_the_end(progress) -> None:
-        if progress.payments == 60 and not clock.minutes:
-            world.update(ids[2], reference="changed behind our back")
-            clock.minutes += 600
-            world.update(ids[-1], reference="seen in the end")
+    report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
 
-    await pull(serve(world), mirror=tmp_path / "mirror", on_progress=at_the_end)
-    found = finished_pull(tmp_path / "mirror", "None|None").finished
+    assert (report.incremental, report.resumed) == (True, False)
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
 
-    assert found is not None
-    assert found.watermark <= _CLOSED
+
+async def test_another_list_of_payments_to_check_is_checked_from_its_start(serve, pull, tmp_path: Path) -> None:
+    world = shop()
+    await mirrored(serve, pull, world, tmp_path)
+    await given_up_before_its_proof(serve, pull, world, tmp_path)
+    named = sorted(unflagged(world))[0]
+    world.update(named, touch=False, mismatched_amounts=True)
+
+    report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True, recheck={named})
+
+    assert (report.resumed, report.vanished) == (True, 0)
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+
+
+async def test_a_full_pull_that_ends_late_misses_nothing_created_after_its_cut_off(serve, pull, tmp_path: Path) -> None:
+    """A full pull broke off, incremental ones went past it; taken up again it is older than the mirror."""
+
+    def on_day(day: int) -> dict:
+        return {"wall_clock": lambda: (_CLOSED + timedelta(days=day)).timestamp()}
+
+    world = shop()
+    await pull(serve(world, **on_day(1)), mirror=tmp_path / "mirror")
+    with pytest.raises(Unreachable):
+        await pull(serve(world, "5xx:#3+", **on_day(2)), mirror=tmp_path / "mirror", client={"retry_seconds": 0.5})
+    world.update(world.insert(), created_at="2026-07-03T12:00:00.000Z")
+    newer = await pull(serve(world, **on_day(3)), mirror=tmp_path / "mirror", incremental=True)
+
+    late = await pull(serve(world, **on_day(4)), mirror=tmp_path / "mirror")
+
+    assert (newer.payments, late.payments, late.resumed) == (61, 60, True)
+    assert (late.vanished, vanished(tmp_path)) == (0, set())
+
+
+def test_what_was_created_after_the_cut_off_is_not_missed(tmp_path: Path) -> None:
+    def written(name: str, *days: int) -> Path:
+        at = [{"payment_id": f"p{day}", "created_at": _CLOSED + timedelta(day), "updated_at": _CLOSED} for day in days]
+        write_payments([pa.Table.from_pylist(at, schema=PAYMENTS)], tmp_path / name)
+        return tmp_path / name
+
+    earlier, later = written("earlier", 1, 2, 3, 4), written("later", 1, 3)
+
+    assert lost_ids(earlier, later, before=_CLOSED + timedelta(4)) == {"p2"}
+    assert lost_ids(later, earlier, before=_CLOSED + timedelta(4)) == set()
 
 
 async def test_a_row_lost_from_a_page_of_changes_is_found_though_another_came_in(serve, pull, tmp_path: Path) -> None:

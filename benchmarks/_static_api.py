@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.query import Params, query_string
+from reconcile.commercelayer.query import PAGE_SIZE, Params, Window, page_params, query_string
 from reconcile.pull import pull_to_parquet
 
 UNTIL = datetime.fromisoformat("2026-07-01T00:00:00+00:00")
@@ -86,8 +86,12 @@ class _Recorder(CommerceLayer):
         return document
 
 
-def record(payments: int, pages: Path) -> None:
-    """Pull a generated world of `payments` from a sandbox and keep its answers in `pages`, unless they are there."""
+def record(payments: int, pages: Path, *, numbered: bool = False) -> None:
+    """
+    Pull a generated world of `payments` from a sandbox and keep its answers in `pages`, unless they are there.
+
+    With `numbered` the pages are those of the plain list, one number after the other, as most tools ask for them.
+    """
     if (pages / "requests").exists():
         return
     shutil.rmtree(pages, ignore_errors=True)
@@ -98,9 +102,21 @@ def record(payments: int, pages: Path) -> None:
         assert sandbox.stdout is not None
         url = sandbox.stdout.readline().strip()
         try:
-            asyncio.run(_record(url, pages))
+            asyncio.run((_record_numbered if numbered else _record)(url, pages))
         finally:
             sandbox.terminate()
+
+
+async def _record_numbered(url: str, pages: Path) -> None:
+    client = _Recorder(api_url=url, auth_url=url.removesuffix("/api"), credentials=CREDENTIALS, rate_limit=False)
+    client.pages, client.recorded = pages, []
+    first = page_params(Window(None, None), None)
+    async with client:
+        count = (await client.get("klarna_payments", first)).record_count
+        assert count is not None
+        for number in range(2, -(-count // PAGE_SIZE) + 1):
+            await client.get("klarna_payments", first | {"page[number]": str(number)})
+    (pages / "requests").write_text("\n".join(client.recorded))
 
 
 async def _record(url: str, pages: Path) -> None:
@@ -135,7 +151,7 @@ def served(pages: Path, *, core: int = 0) -> Iterator[str]:
             maps=maps,
             port=port,
             pages=pages,
-            token=_token(),
+            token=_token_answer(),
         )
         config.write_text(text)
         server = subprocess.Popen([_nginx(), "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")])
@@ -158,7 +174,8 @@ def _file_of(params: Mapping[str, str]) -> str:
 
 
 def _escaped(part: str) -> str:
-    return part.replace("[", "%5B").replace("]", "%5D")
+    """The name of a parameter as nginx finds it: brackets may come escaped or as they are."""
+    return part.replace("[", "(?:%5B|<)").replace("]", r"(?:%5D|\])").replace("<", r"\[")
 
 
 def _value(name: str) -> str:
@@ -169,10 +186,15 @@ def _value(name: str) -> str:
     return f'(?<{name}_1>[^&%:]+){colon}(?<{name}_2>[0-9]+){colon}(?<{name}_3>[^&]+)" ${name}_1.${name}_2.${name}_3; }}'
 
 
-def _token() -> str:
+def access_token() -> str:
+    """Return a token with the claims that a client reads."""
     claims = {"organization": {"slug": "bench", "id": "bench"}, "application": {"kind": "integration"}, "test": False}
     part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    answer = {"access_token": f"e30.{part}.e30", "token_type": "bearer", "expires_in": 7200, "scope": "market:all"}
+    return f"e30.{part}.e30"
+
+
+def _token_answer() -> str:
+    answer = {"access_token": access_token(), "token_type": "bearer", "expires_in": 7200, "scope": "market:all"}
     return json.dumps(answer | {"created_at": int(time.time())})
 
 

@@ -27,6 +27,7 @@ ROW_GROUP_ROWS = 32_768
 
 # Of each run that is merged so many rows are held at least: enough that a step of the merge is worth its cost.
 _FEWEST_ROWS_AHEAD = 128
+_ROWS_AHEAD = 8_192  # of all runs together
 
 # These values hardly repeat: a dictionary of them would cost more time than it saves space.
 _ENCODINGS = dict.fromkeys(
@@ -60,7 +61,7 @@ def merged_rows(runs: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
     Each run is sorted by id and distinct; a row of a later run replaces that of an earlier one. Of each run a few
     hundred rows are held in memory, more when there are few runs.
     """
-    ahead = max(_FEWEST_ROWS_AHEAD, ROW_GROUP_ROWS // max(1, len(runs)))
+    ahead = max(_FEWEST_ROWS_AHEAD, _ROWS_AHEAD // max(1, len(runs)))
     heads = [head for run in runs if (head := _Head(run, ahead))]
     while heads:
         # Whatever is still to come from any run is larger than the smallest of the heads' last ids. As every head

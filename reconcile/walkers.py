@@ -179,7 +179,7 @@ class _Crew:
 
     def hire(self) -> None:
         """Take on as many as are wanted."""
-        while self._busy < min(self._walkers.wanted(), self._busy + len(self._todo)):
+        while self._todo and self._busy < self._walkers.wanted():
             self._busy += 1
             self._tasks.create_task(self._work(self._todo.popleft()))
 

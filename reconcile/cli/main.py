@@ -6,6 +6,8 @@ Nothing heavy is imported here or at the top of a command's file: `--help` and a
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from reconcile import __version__
@@ -31,6 +33,8 @@ def main() -> None:
     Exit codes: 0 done, 1 a --fail-on limit is exceeded, 2 usage or settings, 3 input file,
     4 Commerce Layer, 5 warehouse, report or disk, 130 interrupted (the same command goes on).
     """
+    # Arrow's own pools keep what they have freed: a third more memory for a pull, and no less time.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 for _command in (demo, run, pull, match, load, check, init, sandbox):

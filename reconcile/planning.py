@@ -30,8 +30,8 @@ from reconcile.wiring import connect, pull_window
 RECORDS_PER_EXPORT = 5_000
 # Where a slice ends, its creation, its share of the polling.
 REQUESTS_PER_EXPORT = 4
-# The count that a pull begins with, and the one that proves it.
-COUNTS = 2
+# The token, the count that a pull begins with, and the one that proves it.
+OTHER_REQUESTS = 3
 # Commits while the pull goes on, the merged file, and its copy in the mirror; measured with the sandbox's payments.
 BYTES_PER_PAYMENT = 700
 
@@ -80,9 +80,9 @@ class Plan:
             yield "pull", f"everything: {self.payments:,} payments" + (f"; {self.why}" if self.why else "")
         if self.unfinished:
             yield "unfinished", f"a pull is under way and goes on: {self.left:,} payments are left"
-        yield "pages", _in_words(self.by_pages)
+        yield "by pages", _in_words(self.by_pages)
         if self.by_exports is not None:
-            yield "exports", _in_words(self.by_exports)
+            yield "by exports", _in_words(self.by_exports)
         yield "transport", f"{self.transport}: {self.why_transport}"
         yield "disk", f"about {max(1, round(self.disk_bytes / 1_000_000)):,} MB"
 
@@ -143,12 +143,13 @@ def _under_way(folder: Path, name: str, base: Finished | None, organization: str
 
 
 def _page_requests(payments: int, rechecked: int) -> int:
-    """Each shard ends with a page that is not full."""
-    return COUNTS + math.ceil(payments / PAGE_SIZE) + shard_count(payments) // 2 + math.ceil(rechecked / PAGE_SIZE)
+    """A walk ends with a page that is not full: half a page more on average for each shard."""
+    pages = payments // PAGE_SIZE + 1 + shard_count(payments) // 2
+    return OTHER_REQUESTS + pages + math.ceil(rechecked / PAGE_SIZE)
 
 
 def _export_requests(payments: int) -> int:
-    return COUNTS + REQUESTS_PER_EXPORT * math.ceil(payments / RECORDS_PER_EXPORT)
+    return OTHER_REQUESTS + REQUESTS_PER_EXPORT * math.ceil(payments / RECORDS_PER_EXPORT)
 
 
 def _cost(requests: int, client: CommerceLayer) -> Cost:

@@ -72,14 +72,11 @@ class Plan:
         """Yield subject and message of each line of the plan, for people."""
         yield "access", f"{self.organization}, {self.mode}"
         if self.incremental:
-            yield (
-                "pull",
-                f"incremental: {self.payments:,} payments changed, {self.rechecked:,} more are asked for by id",
-            )
+            yield "pull", f"incremental: {self.payments:,} to read for their changes, {self.rechecked:,} by id"
         else:
-            yield "pull", f"everything: {self.payments:,} payments" + (f"; {self.why}" if self.why else "")
+            yield "pull", f"everything: {self.payments:,} in all" + (f"; {self.why}" if self.why else "")
         if self.unfinished:
-            yield "unfinished", f"a pull is under way and goes on: {self.left:,} payments are left"
+            yield "unfinished", f"a pull is under way and goes on: {self.left:,} are left"
         yield "by pages", _in_words(self.by_pages)
         if self.by_exports is not None:
             yield "by exports", _in_words(self.by_exports)
@@ -159,4 +156,6 @@ def _cost(requests: int, client: CommerceLayer) -> Cost:
 def _in_words(cost: Cost) -> str:
     if cost.minutes is None:
         return f"about {cost.requests:,} requests, no limit"
+    if not cost.minutes:
+        return f"about {cost.requests:,} requests, no wait for the rate limit"
     return f"about {cost.requests:,} requests, at least {cost.minutes:,.1f} minutes at the rate limit"

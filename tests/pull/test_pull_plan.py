@@ -143,7 +143,7 @@ async def test_without_a_finished_pull_the_plan_says_why_everything_is_pulled(se
     found = await planned(serve(), incremental=True)
 
     assert not found.incremental
-    assert ("pull", "everything: 60 payments; no pull has been finished in this mirror") in list(found.lines())
+    assert ("pull", "everything: 60 in all; no pull has been finished in this mirror") in list(found.lines())
 
 
 async def test_a_mirror_of_another_mode_is_refused_as_by_the_pull(serve, planned, pull, tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_the_commands_show_the_plan_and_write_nothing(serve, command, tmp_path: 
     assert result.exit_code == 0
     assert result.stdout == (
         "access       sandbox, live\n"
-        "pull         everything: 20,000 payments\n"
+        "pull         everything: 20,000 in all\n"
         "by pages     about 824 requests, at least 4.0 minutes at the rate limit\n"
-        "by exports   about 19 requests, at least 0.0 minutes at the rate limit\n"
+        "by exports   about 19 requests, no wait for the rate limit\n"
         "transport    pages: as asked for\n"
         "disk         about 14 MB\n"
     )

@@ -67,12 +67,11 @@ def make_app(
         Client(client_id, client_secret, "integration"),
         Client(SALES_CHANNEL_ID, SALES_CHANNEL_SECRET, "sales_channel"),
     )
-    dying = [fault for fault in faults.rules if fault.kind == "short-token"]
     desk = TokenDesk(
         world,
         clients,
         lifetime_seconds=token_lifetime_seconds,
-        dies_after_seconds=float(dying[0].value) if dying else None,
+        dies_after_seconds=_token_life(faults),
         clock=clock,
         wall_clock=wall_clock,
     )
@@ -98,6 +97,11 @@ def make_app(
     TrailAnswers(world, selections, renderers, event_stores=event_stores).add_routes(app.router)
     RowAnswers(world, selections, faults, renderers).add_routes(app.router)
     return app
+
+
+def _token_life(faults: Faults) -> float | None:
+    """Return how long a token really lives, None for as long as it says."""
+    return next((float(fault.value) for fault in faults.rules if fault.kind == "short-token"), None)
 
 
 def _in_time(rules: ExportRules, limits: Limits | None) -> ExportRules:

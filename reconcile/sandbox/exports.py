@@ -33,10 +33,8 @@ Row = dict[str, Any]
 WRITABLE = ("_start", "_interrupt", "reference", "reference_origin", "metadata")
 
 _RUNNING = ("pending", "in_progress")
-_INSTANTS = (
-    *("created_at", "updated_at", "started_at", "completed_at", "estimated_completion_at"),
-    "interrupted_at",
-)
+_ENDS = ("started_at", "completed_at", "estimated_completion_at", "interrupted_at")
+_INSTANTS = ("created_at", "updated_at", *_ENDS)
 _PATIENCE_SECONDS = 1.0
 """How long an answer waits for files that are due."""
 
@@ -220,8 +218,7 @@ class Exports:
             id_,
             status="pending",
             updated_at=self._text(now),
-            **dict.fromkeys(("started_at", "completed_at", "estimated_completion_at", "interrupted_at")),
-            **dict.fromkeys(("records_count", "processed_count", "progress", "errors_log", "attachment_url")),
+            **dict.fromkeys((*_ENDS, "records_count", "processed_count", "progress", "errors_log", "attachment_url")),
         )
 
     def _progress(self, id_: str, job: _Job, share: float) -> None:

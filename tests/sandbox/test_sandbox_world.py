@@ -12,8 +12,9 @@ import pytest
 
 from reconcile.errors import InputError
 from reconcile.money import parse_amount
+from reconcile.sandbox.order_totals import write_order_totals
 from reconcile.sandbox.resources import ORDERS
-from reconcile.sandbox.seed import World, write_order_totals
+from reconcile.sandbox.seed import World
 
 
 def rows_of(world: World) -> tuple[list[dict], list[dict]]:

@@ -26,6 +26,9 @@ from reconcile.mirror import ROWS, UnfinishedPull
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 100
+# A commit is made sooner while that is cheap: with so many pages, and so many times the last one's time after it.
+_PAGES_WORTH_A_COMMIT = 10
+_TIMES_THE_LAST_ONE = 2
 # Large pages (a server that ignores sparse fields) are committed sooner.
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
@@ -35,7 +38,8 @@ class Walkers:
     The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
 
     A shard that turns out to hold far more than `most_payments` (null: any number is fine) is cut into several walks.
-    A commit happens every `commit_seconds` or `commit_pages`, whichever is first. `on_page` is called after each page.
+    A commit happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where pages come fast and
+    commits take little of the time: what a killed process reads again is little. `on_page` is called after each page.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Walkers:
         self._room = asyncio.Event()
         self._writing: asyncio.Future[None] | None = None
         self._broken = False
+        self._cheap_at = 0.0  # on the loop's clock: when the last commit has been paid for
 
     async def walk_all(self) -> None:
         """
@@ -102,6 +107,8 @@ class Walkers:
                 self._pending_bytes += len(document.body)
                 self._on_page()
                 on_page()
+                if len(self._pending) >= _PAGES_WORTH_A_COMMIT and asyncio.get_running_loop().time() >= self._cheap_at:
+                    self._due.set()
                 if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
                     # The committer takes them before anything else comes: what waits in memory is bounded.
                     self._room.clear()
@@ -137,9 +144,12 @@ class Walkers:
         self._before_commit()
         # Taken in one step with the pages: the bookmarks say exactly what the rows hold.
         bookmarks = encode_bookmarks(self._marks)
+        started = asyncio.get_running_loop().time()
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, taken, bookmarks))
         # A thread cannot be cancelled: `_save` waits for it.
         await asyncio.shield(self._writing)
+        ended = asyncio.get_running_loop().time()
+        self._cheap_at = ended + _TIMES_THE_LAST_ONE * (ended - started)
 
     async def _commit_regularly(self) -> None:
         while True:

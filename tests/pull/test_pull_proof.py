@@ -120,6 +120,17 @@ def test_payments_of_one_instant_stay_together() -> None:
     assert cut_finer(instant, payments=1000, most=10) == [instant]
 
 
+def test_a_part_of_a_walk_of_changes_is_one_too() -> None:
+    walk = Walk(1, START, UNTIL, 100, changed_since=START)
+    marks = Bookmarks(UNTIL, START, [walk])
+
+    parts = marks.split(walk, [START + timedelta(days=1), START + timedelta(days=2)], 90)
+
+    assert [part.changed_since for part in parts] == [START] * 3
+    assert [part.planned for part in parts] == [30, 30, 30]
+    assert marks.walks == parts
+
+
 def doubling(times: int):
     """A server that lists a row of the first page again in place of one of the second page."""
     original = walkers.pages
@@ -178,8 +189,7 @@ async def test_a_list_that_does_not_move_is_an_incomplete_pull(serve, pull, monk
     """A server that ignores `id_gt` gives the first page for ever."""
     from reconcile.commercelayer import paging
 
-    page_params = paging.page_params
-    monkeypatch.setattr(paging, "page_params", lambda window, after: page_params(window, None))
+    monkeypatch.setattr(paging, "behind", lambda first, after: first)
 
     with pytest.raises(IncompletePull, match="does not move on"):
         await pull(serve())

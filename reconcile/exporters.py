@@ -13,14 +13,16 @@ import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
 from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated
+from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.export_rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
 from reconcile.commercelayer.exports import (
     MOST_AT_ONCE,
@@ -32,21 +34,14 @@ from reconcile.commercelayer.exports import (
     payments_export,
 )
 from reconcile.commercelayer.paging import count_payments
-from reconcile.commercelayer.query import (
-    ORDERS_PATH,
-    PAGE_SIZE,
-    PAYMENTS_PATH,
-    Window,
-    order_params,
-    position_params,
-    timestamp,
-)
-from reconcile.commercelayer.resources import first_created_at
-from reconcile.errors import AuthError, Refused, Unreachable, first_of
+from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
+from reconcile.commercelayer.slicing import edges
+from reconcile.errors import AuthError, Refused, first_of
 from reconcile.mirror import ROWS, UnfinishedPull
 
+Result = TypeVar("Result")
+
 _MOST_TRIES = 3
-_MOMENT = timedelta(milliseconds=1)
 
 
 def slices(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
@@ -93,6 +88,7 @@ class Exporters:
         self._jobs = ExportJobs(client)
         self._todo: deque[Walk] = deque()
         self._busy = 0
+        self._thread: ThreadPoolExecutor
         self._creating = asyncio.Lock()
         self._converting = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -109,18 +105,22 @@ class Exporters:
         self._todo.extend(walk for walk in self._marks.walks if not walk.done and not walk.by_pages)
         if not self._todo:
             return
-        try:
-            await self._take_up()
-            async with asyncio.TaskGroup() as tasks:
-                self._hire(tasks)
-        except BaseExceptionGroup as group:
-            await self._save()
-            raise first_of(group) from group
-        except BaseException:
-            await self._save()
-            raise
+        # Always the same thread: each one that has handled rows keeps some memory for itself.
+        with ThreadPoolExecutor(1, thread_name_prefix="exports") as self._thread:
+            try:
+                await self._take_up()
+                async with asyncio.TaskGroup() as tasks:
+                    self._hire(tasks)
+            except BaseExceptionGroup as group:
+                await self._save()
+                raise first_of(group) from group
+            except BaseException:
+                await self._save()
+                raise
 
-    async def commit(self, batches: Sequence[pa.RecordBatch] = (), *, of: Walk | None = None, counted: int = 0) -> None:
+    async def _commit(
+        self, batches: Sequence[pa.RecordBatch] = (), *, of: Walk | None = None, counted: int = 0
+    ) -> None:
         """
         Keep the bookmarks as they stand now. One commit at a time.
 
@@ -132,7 +132,7 @@ class Exporters:
                 of.before, of.seen, of.done = counted, sum(batch.num_rows for batch in batches), True
             self._before_commit()
             writing = asyncio.ensure_future(
-                asyncio.to_thread(self._store.commit, list(batches), encode_bookmarks(self._marks))
+                self._in_thread(self._store.commit, list(batches), encode_bookmarks(self._marks))
             )
             try:
                 await asyncio.shield(writing)
@@ -145,11 +145,14 @@ class Exporters:
         """Look for exports that an interrupted attempt has left, or give this pull the name its exports will bear."""
         if self._marks.exports_name is None:
             self._marks.exports_name = f"{ORIGIN}-{secrets.token_hex(6)}"
-            await self.commit()
+            await self._commit()
             return
         with contextlib.suppress(BrokenExport, Refused, AuthError):  # what cannot be found is created
             found = await self._jobs.find_all(self._marks.exports_name)
             self._leftover = {export.reference: export.id for export in reversed(found) if export.reference}
+
+    async def _in_thread(self, call: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     def _hire(self, tasks: asyncio.TaskGroup) -> None:
         while self._todo and self._busy < MOST_AT_ONCE:
@@ -179,20 +182,21 @@ class Exporters:
                 self._client.statistics.retries["export"] += 1
                 if error.final or tries == _MOST_TRIES:
                     self._by_pages(walk, error.what)
+                    return
 
     async def _read(self, walk: Walk) -> None:
         export = await self._payments_of(walk)
         path = self._store.passing_file(f"payments-{walk.number}.json.gz")
         try:
             await self._fetch(export, path)
-            apart = await asyncio.to_thread(orders_apart, path)
+            apart = await self._in_thread(orders_apart, path)
             orders = await self._orders(walk, apart) if apart else {}
             window, counted = Window(walk.since, walk.until), export.records_count
             async with self._converting:  # one slice of rows in memory
-                batches = await asyncio.to_thread(self._batches, path, walk.number, window, export.mode, orders)
+                batches = await self._in_thread(self._batches, path, walk.number, window, export.mode, orders)
                 if counted is None or counted < sum(batch.num_rows for batch in batches):
                     counted = (await count_payments(self._client, window)).payments  # the list's count is the proof
-                await self.commit(batches, of=walk, counted=counted)
+                await self._commit(batches, of=walk, counted=counted)
         finally:
             path.unlink(missing_ok=True)
         self._on_file()
@@ -212,7 +216,7 @@ class Exporters:
         """Return the completed export of `walk`, created if it is not under way yet."""
         if walk.export_id is None:
             if walk.planned > self._most_records():
-                await self._cut(walk, walk.planned)
+                await self._cut(walk)
             async with self._creating:
                 walk.export_id = (await self._created(walk)).id
         return await self._jobs.completed(walk.export_id, reference=self._reference("klarna_payments", walk))
@@ -260,7 +264,7 @@ class Exporters:
             path = self._store.passing_file(f"orders-{walk.number}.json.gz")
             try:
                 await self._fetch(export, path)
-                orders |= await asyncio.to_thread(orders_in_export, path)
+                orders |= await self._in_thread(orders_in_export, path)
             finally:
                 path.unlink(missing_ok=True)
         missing = [order_id for order_id in order_ids if order_id not in orders]
@@ -288,32 +292,20 @@ class Exporters:
     async def _fetch(self, export: Export, path: Path) -> None:
         try:
             await self._jobs.fetch(export, path)
-        except Unreachable as error:
-            # The API is there and the storage is not, as behind a firewall that knows the API only.
-            self._give_up(error.message)
-            raise BrokenExport(error.message, final=True) from error
+        except StorageDown as error:
+            self._give_up(error.what)
+            raise
 
-    async def _cut(self, walk: Walk, payments: int) -> None:
-        """
-        Cut `walk` into slices the server takes, by who stands at their edges, and raise _Replaced.
-
-        One request an edge. Payments created in one millisecond stay together: they become a slice of their own when
-        they are in the way, and go by pages when they are too many.
-        """
-        window, parts = Window(walk.since, walk.until), -(-payments // self._most_records())
-        positions = [payments * part // parts + 1 for part in range(1, parts)]
-        found = await asyncio.gather(*(self._edge(window, at) for at in positions))
-        edges = {edge if walk.since is None or edge > walk.since else walk.since + _MOMENT for edge in found if edge}
-        if inner := sorted(edge for edge in edges if walk.until is None or edge < walk.until):
-            self._todo.extend(self._marks.split(walk, inner, payments))
-            await self.commit()
+    async def _cut(self, walk: Walk) -> None:
+        """Cut `walk` into slices the server takes, or leave it to the pages, and raise _Replaced."""
+        most = self._most_records()
+        inner = await edges(self._client, Window(walk.since, walk.until), payments=walk.planned, most=most)
+        if inner:
+            self._todo.extend(self._marks.split(walk, inner, walk.planned))
+            await self._commit()
         else:
             self._by_pages(walk, "too many payments of one moment for an export")
         raise _Replaced
-
-    async def _edge(self, window: Window, position: int) -> datetime | None:
-        document = await self._client.get(PAYMENTS_PATH, position_params(window, position))
-        return first_created_at(document.body)
 
     def _reference(self, resource_type: str, walk: Walk) -> str:
         span = "/".join(timestamp(at) if at is not None else "" for at in (walk.since, walk.until))
@@ -336,4 +328,4 @@ class Exporters:
     async def _save(self) -> None:
         """Commit the bookmarks once more on the way out, unless committing is what failed."""
         if not self._broken:
-            await self.commit()
+            await self._commit()

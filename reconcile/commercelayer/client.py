@@ -52,7 +52,6 @@ from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
 from reconcile.commercelayer.storage import Download, usable_link
-from reconcile.disk import disk_errors
 from reconcile.errors import (
     AuthError,
     CommerceLayerError,
@@ -71,7 +70,7 @@ Method = Literal["GET", "PATCH", "POST"]
 Answered = TypeVar("Answered")
 
 # Bytes of a file written at once.
-_PIECE_BYTES = 64 * 1024
+_PIECE_BYTES = 256 * 1024
 
 # A host that never answered is more likely misspelt than down: say so soon.
 _FIRST_CONTACT_SECONDS = 30.0
@@ -267,25 +266,17 @@ class CommerceLayer:
                 try:
                     async with session.get(link, headers=download.headers(), allow_redirects=False) as response:
                         download.begins(response.status, response.headers)
-                        await self._write_to(destination, response.content, download)
+                        async for piece in response.content.iter_chunked(_PIECE_BYTES):
+                            download.keep(piece, destination)
+                            self.statistics.bytes_received += len(piece)
+                        if not download.received:
+                            download.keep(b"", destination)  # an empty file is one, too
                 except (TimeoutError, aiohttp.ClientError) as error:
                     raise _failure(error) from error
 
             await self._until_answered(attempt, method="GET", url=url, what="GET of an export's file")
         self.statistics.downloads += 1
         log.debug("file of an export", extra={"bytes": download.received})
-
-    async def _write_to(self, destination: Path, content: aiohttp.StreamReader, download: Download) -> None:
-        with disk_errors(destination):
-            file = destination.open("r+b" if download.received else "wb")
-        with file:
-            file.seek(download.received)
-            async for piece in content.iter_chunked(_PIECE_BYTES):
-                with disk_errors(destination):  # not around the reading: a broken connection is an OSError too
-                    file.write(piece)
-                    file.flush()
-                download.received += len(piece)
-                self.statistics.bytes_received += len(piece)
 
     async def history(self, payment_id: str) -> list[Event]:
         """

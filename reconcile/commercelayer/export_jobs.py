@@ -53,6 +53,10 @@ class NotCreated(Exception):
         self.why = why
 
 
+class StorageDown(BrokenExport):
+    """The API is there and the storage is not, as behind a firewall that knows the API only."""
+
+
 class ExportJobs:
     """The exports of one pull. Those being waited for are polled with one request for all of them."""
 
@@ -160,7 +164,7 @@ class ExportJobs:
         """
         Write the file of the completed `export` to `destination`; an address that expired is renewed.
 
-        Raises BrokenExport when it is not to be had, Unreachable, OutputError.
+        Raises BrokenExport when it is not to be had, StorageDown when nothing is to be had there, OutputError.
         """
         for _ in range(_MOST_FRESH_LINKS):
             if export.attachment_url is not None:
@@ -168,6 +172,8 @@ class ExportJobs:
                     return await self._client.download(export.attachment_url, destination)
                 except DeadLink:
                     pass
+                except Unreachable as error:
+                    raise StorageDown(error.message, final=True) from error
             export = await self._shown(export.id)
         raise BrokenExport("the storage does not give the file")
 

@@ -1,8 +1,9 @@
 """
 Files behind pre-signed addresses: which may be fetched, and how a broken download goes on.
 
-Knows what object storage answers. Opens no connection. The address is a credential for as long as it is valid: it
-stands in no message, and nothing that belongs to the API, the access token above all, is sent to it.
+Knows what object storage answers, and where a piece belongs. Opens no connection. The address is a credential for as
+long as it is valid: it stands in no message, and nothing that belongs to the API, the access token above all, is sent
+to it.
 
 Source: https://docs.commercelayer.io/core/exporting-resources (fetched without the token, valid for five minutes)
 """
@@ -11,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconcile.commercelayer.exports import BrokenExport
 from reconcile.commercelayer.origin import is_this_machine
 from reconcile.commercelayer.retry import Failure
+from reconcile.disk import disk_errors
 
 
 class DeadLink(Exception):
@@ -58,6 +61,13 @@ class Download:
             raise BrokenExport("the address of the file leads elsewhere, which is not followed", final=True)
         else:
             raise DeadLink
+
+    def keep(self, piece: bytes, destination: Path) -> None:
+        """Write `piece` where it belongs in the file at `destination`. Raises OutputError."""
+        with disk_errors(destination), destination.open("r+b" if self.received else "wb") as file:
+            file.seek(self.received)
+            file.write(piece)
+        self.received += len(piece)
 
 
 def usable_link(url: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from reconcile.commercelayer.document import decode_document, decode_error
@@ -169,3 +171,16 @@ def test_what_storage_says_tells_whether_to_ask_again_or_for_a_fresh_address(
 ) -> None:
     with pytest.raises(error):
         Download().begins(status, {})
+
+
+def test_pieces_of_a_file_land_where_they_belong(tmp_path: Path) -> None:
+    destination, download = tmp_path / "file", Download()
+    destination.write_bytes(b"of an earlier attempt")
+
+    for piece in (b"abc", b"de"):
+        download.keep(piece, destination)
+    assert (destination.read_bytes(), download.received) == (b"abcde", 5)
+
+    download.begins(200, {})
+    download.keep(b"", destination)
+    assert destination.read_bytes() == b""

@@ -13,7 +13,6 @@ import pytest
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.pull import PullReport, pull_to_parquet
-from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -92,8 +91,3 @@ def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 def moment() -> Callable[[str], datetime]:
     """Return the function that gives the first instant of a date."""
     return lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def rules(**changes: Any) -> ExportRules:
-    """What the sandbox exports in these tests: 20 records at most, a hundred times faster than in earnest."""
-    return ExportRules(**{"maximum": 20, "time_scale": float(SPEED), **changes})

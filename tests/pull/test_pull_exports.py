@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import rules
+from export_rules import rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -110,7 +110,7 @@ def record(payments: int, pages: Path, *, numbered: bool = False) -> None:
 async def _record_numbered(url: str, pages: Path) -> None:
     client = _Recorder(api_url=url, auth_url=url.removesuffix("/api"), credentials=CREDENTIALS, rate_limit=False)
     client.pages, client.recorded = pages, []
-    first = page_params(Window(None, None), None)
+    first = page_params(Window(None, None))
     async with client:
         count = (await client.get("klarna_payments", first)).record_count
         assert count is not None

@@ -62,7 +62,7 @@ console.log(payments)
 
 def dlt_seconds(url: str, python: Path) -> float:
     """Return the seconds of a process in which dlt pulls the payments into Parquet."""
-    parameters = [f"{name}={value}" for name, value in page_params(Window(None, None), None).items()]
+    parameters = [f"{name}={value}" for name, value in page_params(Window(None, None)).items()]
     environ = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()

@@ -18,7 +18,15 @@ from itertools import pairwise
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document, http_date
-from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Window, behind, count_params, page_query
+from reconcile.commercelayer.query import (
+    PAGE_SIZE,
+    PAYMENTS_PATH,
+    Window,
+    behind,
+    count_params,
+    page_params,
+    query_string,
+)
 from reconcile.commercelayer.resources import first_created_at
 from reconcile.errors import IncompletePull
 
@@ -66,7 +74,7 @@ async def pages(
 
     Raises IncompletePull when the walk does not move.
     """
-    first = page_query(window)
+    first = query_string(page_params(window))
     while True:
         query = first if after is None else behind(first, after)
         document = await client.get(PAYMENTS_PATH, query, urgency=expected())

@@ -79,16 +79,9 @@ def timestamp(at: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def page_params(window: Window, after: str | None) -> dict[str, str]:
-    """
-    Return the parameters of the page that follows the row `after` (an id as given; null: the first page).
-
-    Keyset, not offset: rows that come or go elsewhere cannot shift the page.
-    """
-    params = {**_PAGE, **_created_in(window)}
-    if after is not None:
-        params["filter[q][id_gt]"] = after
-    return params
+def page_params(window: Window) -> dict[str, str]:
+    """Return the parameters of the first page of `window`."""
+    return {**_PAGE, **_created_in(window)}
 
 
 def by_id_params(ids: Sequence[str]) -> dict[str, str]:
@@ -97,14 +90,13 @@ def by_id_params(ids: Sequence[str]) -> dict[str, str]:
     return {**_PAGE, "filter[q][id_in]": ",".join(ids)}
 
 
-def page_query(window: Window) -> str:
-    """Return the query string of the first page of `window`; `behind` makes the next ones of it."""
-    return query_string(page_params(window, None))
+def behind(first: str, after: str) -> str:
+    """
+    Return the query string of the page that follows the row `after`, an id as given; `first` is that of the first page.
 
-
-def behind(query: str, after: str) -> str:
-    """Return the query string of the page that follows the row `after`, `query` being that of the first page."""
-    return f"{query}&{_BEHIND}{quote(after, safe='')}"
+    Keyset, not offset: rows that come or go elsewhere cannot shift the page.
+    """
+    return f"{first}&{_BEHIND}{quote(after, safe='')}"
 
 
 def count_params(window: Window) -> dict[str, str]:

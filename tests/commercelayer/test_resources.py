@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.commercelayer.query import Window, count_params, page_params, query_string, timestamp
+from reconcile.commercelayer.query import Window, behind, count_params, page_params, query_string, timestamp
 from reconcile.commercelayer.resources import canonical_json, first_created_at, payments_from_pages
 from reconcile.errors import IncompletePull, WrongMode
 from reconcile.schema import PAYMENTS
@@ -149,8 +149,8 @@ def test_the_first_created_is_read_from_a_count() -> None:
 def test_a_page_asks_for_25_rows_behind_the_last_one_and_for_no_credential() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
 
-    params = page_params(window, "aB+,/9")
-    query = query_string(params)
+    params = page_params(window)
+    query = behind(query_string(params), "aB+,/9")
 
     assert params["page[size]"] == "25"
     assert params["page[number]"] == "1"

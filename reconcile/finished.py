@@ -31,12 +31,15 @@ from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import MirrorError
 from reconcile.mirror import Mirror, UnfinishedPull
 from reconcile.parquet import write_parquet
-from reconcile.rows import KEY, ROW_GROUP_ROWS, merged_rows, sorted_distinct
+from reconcile.rows import KEY, merged_rows, sorted_distinct
 from reconcile.schema import UTC_MS, VANISHED
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
 VANISHED_NAME = "vanished.parquet"
+
+# Rows read at once: what a merge holds of a file, some times over.
+_BATCH_ROWS = 2_048
 
 _CHANGES = ("updated_at", "order_updated_at")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -147,12 +150,10 @@ def newest_change(payments: Path) -> datetime | None:
 
 
 def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file of payments as they are, a row group's part at a time. Raises MirrorError."""
+    """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
-            for batch in file.iter_batches(
-                batch_size=ROW_GROUP_ROWS, columns=None if columns is None else list(columns)
-            ):
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=None if columns is None else list(columns)):
                 yield batch.replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
         raise MirrorError(

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.disk import disk_errors, replacing, sync
-from reconcile.errors import MirrorError
+from reconcile.errors import MirrorError, first_line
 from reconcile.mirror import Mirror, UnfinishedPull
 from reconcile.parquet import write_parquet
 from reconcile.rows import KEY, merged_rows, sorted_distinct
@@ -156,9 +156,7 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=None if columns is None else list(columns)):
                 yield batch.replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
-        raise MirrorError(
-            f"{payments}: cannot be read: {error}", hint="remove the mirror folder; the payments are then pulled again"
-        ) from error
+        raise _damaged(payments, error) from error
 
 
 def ids_where(payments: Path, wanted: Callable[[pa.RecordBatch], pa.Array[Any]], *, columns: Sequence[str]) -> set[str]:
@@ -200,12 +198,15 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     Note in `vanished.parquet` that the payments `ids`, rows of `earlier`, are gone since `at`.
 
     Those noted before keep their time; those that are among the rows of `present` again are taken out.
-    Raises OutputError.
+    Raises OutputError, and MirrorError when what was noted before cannot be read.
     """
     place = folder / VANISHED_NAME
     if not ids and not place.exists():
         return
-    known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
+    try:
+        known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _damaged(place, error) from error
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
@@ -220,3 +221,10 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     with disk_errors(place):
         write_parquet(kept.combine_chunks().to_batches(), VANISHED, place)
         sync(folder)
+
+
+def _damaged(path: Path, error: Exception) -> MirrorError:
+    return MirrorError(
+        f"{path}: cannot be read: {first_line(error)}",
+        hint="remove the mirror folder; the payments are then pulled again from the start",
+    )

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from places import SAMPLE
 
+from reconcile.cli.main import main
 from reconcile.run import RunResult, open_breaks, run
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -87,3 +89,15 @@ def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: S
 
 def test_without_runs_there_are_no_open_breaks(tmp_path: Path) -> None:
     assert open_breaks(tmp_path / "nowhere") == set()
+
+
+def test_the_option_goes_over_the_file_and_the_file_over_the_default(server: SandboxServer, workplace: Path) -> None:
+    (workplace / "reconcile.toml").write_text("[pull]\nincremental = true\noverlap_minutes = 5\n")
+    access = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}
+
+    def said(*options: str) -> str:
+        return CliRunner().invoke(main, ["pull", "--api-url", server.api_url, *options], env=access).stderr
+
+    assert "an incremental pull was asked for" in said()
+    assert "complete: the server counted 400 before" in said("--full")
+    assert "by id; the server counts 400 in all" in said()

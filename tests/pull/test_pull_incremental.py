@@ -269,6 +269,41 @@ async def test_killed_at_any_commit_the_same_command_ends_with_the_same_bytes(
         shutil.rmtree(tmp_path / "mirror")
 
 
+async def test_cancelled_at_any_commit_it_is_kept_and_gone_on_from(
+    serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(120)
+    before = await mirrored(serve, pull, world, tmp_path, "before")
+    change(world)
+    expected = await full(serve, pull, world, tmp_path)
+    commit, loop = UnfinishedPull.commit, asyncio.get_running_loop()
+    for number in (1, 2):  # of the changes, and of the payments asked for by id
+        shutil.copytree(before, tmp_path / "mirror")
+        server = serve(world)
+        task = asyncio.ensure_future(pull(server, mirror=tmp_path / "mirror", incremental=True))
+        commits = []
+
+        def cancelling(
+            self: UnfinishedPull, batches, bookmarks, number: int = number, task=task, commits: list = commits
+        ) -> None:
+            commits.append(bookmarks)
+            if len(commits) == number:
+                loop.call_soon_threadsafe(task.cancel)
+            commit(self, batches, bookmarks)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(UnfinishedPull, "commit", cancelling)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        again = serve(world)
+        await pull(again, mirror=tmp_path / "mirror", incremental=True)
+
+        assert read(tmp_path / "payments.parquet") == expected, number
+        assert len(commits) == number
+        assert list_requests(server) + list_requests(again) <= 1 + 1 + 1 + 1 + 1  # nothing is read twice
+        shutil.rmtree(tmp_path / "mirror")
+
+
 async def test_killed_while_the_mirror_takes_the_result_over_the_next_night_is_right(
     serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,27 +17,24 @@ can name without reading everything; that is told, not guessed.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
-from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.finished import Finished, ids_where, rows_of
-from reconcile.mirror import ROWS, WALK, Mirror, UnfinishedPull
+from reconcile.finished import Finished, rows_of
+from reconcile.mirror import WALK, Mirror, UnfinishedPull
 from reconcile.pull_report import PullProgress, PullReport, Teller, spent_since
+from reconcile.rechecks import Rechecks, ids_to_check
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
 from reconcile.walkers import Walkers
@@ -48,14 +45,6 @@ DEFAULT_OVERLAP = timedelta(hours=1)
 _MOST_ROUNDS = 10
 # Walks of the changes while the server counts more payments than there are rows.
 _MOST_SHORTFALLS = 3
-
-
-class _Checked(msgspec.Struct, frozen=True):
-    """How far the check by id has come: through `done` of the ids whose digest is `ids`."""
-
-    base: str
-    ids: str
-    done: int
 
 
 class Changes:
@@ -82,11 +71,12 @@ class Changes:
         self._base = base
         self._base_rows = mirror.payments
         self._store = mirror.unfinished(changes_name(base.window))
-        self._checks = mirror.unfinished(f"by id|{base.window}")
+        rechecks = mirror.unfinished(f"by id|{base.window}")
+        self._rechecks = Rechecks(client, rechecks, base=base.sha256, mode=mode)
         self._since = since
         self._mode = mode
         self._changed_since = base.watermark - overlap
-        self._recheck = recheck
+        self._named = recheck
         self._at_start = at_start
         self._on_progress = on_progress
         self._marks: Bookmarks
@@ -94,14 +84,16 @@ class Changes:
         self._resumed = False
         self._rows = 0
         self._count_after = 0
-        self._rechecked = 0
-        self.vanished: set[str] = set()
-        """Payments that were asked for by id and are gone."""
 
     @property
     def stores(self) -> Sequence[UnfinishedPull]:
         """Where its commits are."""
-        return (self._checks, self._store)
+        return (self._rechecks.store, self._store)
+
+    @property
+    def vanished(self) -> Collection[str]:
+        """Payments that were asked for by id and are gone."""
+        return self._rechecks.vanished
 
     @property
     def cut_off(self) -> datetime:
@@ -162,7 +154,7 @@ class Changes:
             await walkers.walk_all()
             suspects, why = await self._suspects()
             if not suspects:
-                await self._check_by_id()
+                await self._rechecks.ask(await asyncio.to_thread(ids_to_check, self._base_rows, self._named))
                 self._rows = await asyncio.to_thread(self._upsert, beside)
                 self._count_after = (await self._count(Window(self._since, self.cut_off))).payments
                 if self._count_after <= self._rows:
@@ -172,6 +164,8 @@ class Changes:
                 if shortfalls == _MOST_SHORTFALLS:
                     raise self._incomplete()
                 suspects, why = self._marks.walks, "the server counts more payments than there are"
+            # Of two rows of a payment the one asked for by id is taken for the later.
+            await asyncio.to_thread(self._rechecks.forget)
             try:
                 self._marks.walk_again(suspects, why=why)
             finally:
@@ -204,28 +198,10 @@ class Changes:
         for table in self._store.rows():
             yield table.filter(pc.is_in(table.column(WALK), value_set=numbers))
 
-    async def _check_by_id(self) -> None:
-        """Ask for the payments that may have changed without a newer time, and note which of them are gone."""
-        ids = sorted(await asyncio.to_thread(ids_to_check, self._base_rows, self._recheck))
-        wanted = _Checked(self._base.sha256, hashlib.sha256(",".join(ids).encode()).hexdigest(), 0)
-        done = 0
-        if self._checks.bookmarks is not None:
-            found = msgspec.json.decode(self._checks.bookmarks, type=_Checked)
-            done = found.done if (found.base, found.ids) == (wanted.base, wanted.ids) else 0
-            if not done:
-                await asyncio.to_thread(self._checks.forget)
-        for start in range(done, len(ids), IDS_AT_ONCE):
-            part = ids[start : start + IDS_AT_ONCE]
-            rows = await payments_by_id(self._client, part, mode=self._mode)
-            marks = msgspec.json.encode(msgspec.structs.replace(wanted, done=start + len(part)))
-            await _to_its_end(self._checks.commit, [_without_walk(rows)], marks)
-        self._rechecked = len(ids)
-        self.vanished = set(ids) - {id_ for table in self._checks.rows() for id_ in table.column(KEY).to_pylist()}
-
     def _upsert(self, beside: Path) -> int:
         """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""
         vanished = pa.array(sorted(self.vanished), type=pa.string())
-        runs = [rows_of(self._base_rows), _batches(self._changed()), _batches(self._checks.rows())]
+        runs = [rows_of(self._base_rows), _batches(self._changed()), _batches(self._rechecks.rows())]
         tables = (
             table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))) for table in merged_rows(runs)
         )
@@ -267,7 +243,7 @@ class Changes:
             clock_offset_seconds=self._client.clock_offset_seconds,
             incremental=True,
             updated=self._marks.seen,
-            rechecked=self._rechecked,
+            rechecked=self._rechecks.asked,
             vanished=len(self.vanished),
             warnings=(_unseen(unseen),) if unseen else (),
         )
@@ -281,18 +257,6 @@ def changes_name(window: str) -> str:
     return f"changes|{window}"
 
 
-def ids_to_check(payments: Path, recheck: Collection[str]) -> set[str]:
-    """Return the ids among the rows of `payments` that are flagged, or in `recheck`."""
-    named = pa.array(sorted(recheck), type=pa.string())
-
-    def wanted(batch: pa.RecordBatch) -> pa.Array[Any]:
-        suspected: Any = batch.column("mismatched_amounts").fill_null(False)
-        either: pa.Array[Any] = pc.or_(suspected, pc.is_in(batch.column(KEY), value_set=named))
-        return either
-
-    return ids_where(payments, wanted, columns=["mismatched_amounts"])
-
-
 def _unseen(payments: int) -> str:
     one = payments == 1
     return (
@@ -302,20 +266,5 @@ def _unseen(payments: int) -> str:
     )
 
 
-def _without_walk(rows: pa.RecordBatch) -> pa.RecordBatch:
-    nobody = pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows)
-    return pa.RecordBatch.from_arrays([*rows.columns, nobody], schema=ROWS)
-
-
 def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
     return (batch for table in tables for batch in table.select(PAYMENTS.names).combine_chunks().to_batches())
-
-
-async def _to_its_end(function: Callable[..., None], *arguments: object) -> None:
-    """Run `function` in a thread, which cannot be cancelled: a cancellation waits for it."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await running
-        raise

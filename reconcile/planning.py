@@ -19,9 +19,10 @@ from reconcile.commercelayer.limiter import Allowance
 from reconcile.commercelayer.paging import count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.finished import Finished, finished_pull
-from reconcile.incremental import changes_name, ids_to_check
+from reconcile.incremental import changes_name
 from reconcile.mirror import bookmarks_in
 from reconcile.pull import agreed_mode, window_name
+from reconcile.rechecks import ids_to_check
 from reconcile.settings import Secrets, Settings
 from reconcile.transports import choose_transport
 from reconcile.wiring import connect, pull_window

@@ -555,6 +555,18 @@ async def test_a_row_lost_from_a_page_of_changes_is_found_though_another_came_in
     assert report.rewalks >= 1
 
 
+async def test_changes_that_are_walked_again_are_newer_than_what_was_asked_by_id(serve, pull, tmp_path: Path) -> None:
+    """The last count is wrong once, and a flagged payment changes before the changes are walked again."""
+    world = shop()
+    await mirrored(serve, pull, world, tmp_path)
+    server = serve(world, "wrong-count:#4", f"update:#5:{flagged(world)[2]}")
+
+    report = await pull(server, mirror=tmp_path / "mirror", incremental=True)
+
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+    assert report.rewalks == 1
+
+
 @pytest.mark.parametrize(
     ("before", "seen", "lacking", "holds"),
     [(10, 10, 0, True), (10, 12, 0, True), (10, 9, 0, False), (10, 10, 1, False), (10, 12, 1, False)],

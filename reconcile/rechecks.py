@@ -1,0 +1,106 @@
+"""
+Payments that are asked for by id, because they may have changed without a newer time: which, how far, which are gone.
+
+Knows the flagged rows of the last pull and the commits of what came back. What the rows are put over is known
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.finished import ids_where
+from reconcile.mirror import ROWS, UnfinishedPull
+from reconcile.rows import KEY
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    """How far a check has come: through `done` of the ids whose digest is `ids`, over the rows of digest `base`."""
+
+    base: str
+    ids: str
+    done: int
+
+
+class Rechecks:
+    """The payments asked for by id in one pull over the rows of digest `base`; what came is kept in `store`."""
+
+    def __init__(self, client: CommerceLayer, store: UnfinishedPull, *, base: str, mode: str) -> None:
+        self.store = store
+        self.asked = 0
+        self.vanished: set[str] = set()
+        """Payments that were asked for and are gone."""
+        self._client = client
+        self._base = base
+        self._mode = mode
+
+    async def ask(self, ids: Collection[str]) -> None:
+        """
+        Ask for the payments `ids`, from where an earlier attempt at the same ones stopped.
+
+        Raises what `payments_by_id` raises, and OutputError; what came before is kept.
+        """
+        listed = sorted(ids)
+        mark = _Mark(self._base, hashlib.sha256(",".join(listed).encode()).hexdigest(), 0)
+        done = await self._done(mark)
+        for start in range(done, len(listed), IDS_AT_ONCE):
+            part = listed[start : start + IDS_AT_ONCE]
+            rows = await payments_by_id(self._client, part, mode=self._mode)
+            bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
+            await _to_its_end(self.store.commit, [_without_walk(rows)], bookmark)
+        self.asked = len(listed)
+        self.vanished = set(listed) - {str(id_) for table in self.rows() for id_ in table.column(KEY).to_pylist()}
+
+    def rows(self) -> Iterator[pa.Table]:
+        """Yield the rows that came back, sorted by id."""
+        return self.store.rows()
+
+    def forget(self) -> None:
+        """Drop what came: it is older than what is being read now, or it is in the result."""
+        self.store.forget()
+
+    async def _done(self, mark: _Mark) -> int:
+        if self.store.bookmarks is None:
+            return 0
+        found = msgspec.json.decode(self.store.bookmarks, type=_Mark)
+        if (found.base, found.ids) == (mark.base, mark.ids):
+            return found.done
+        await asyncio.to_thread(self.forget)
+        return 0
+
+
+def ids_to_check(payments: Path, named: Collection[str]) -> set[str]:
+    """Return the ids among the rows of `payments` that are flagged, or in `named`."""
+    listed = pa.array(sorted(named), type=pa.string())
+
+    def wanted(batch: pa.RecordBatch) -> pa.Array[Any]:
+        suspected: Any = batch.column("mismatched_amounts").fill_null(False)
+        either: pa.Array[Any] = pc.or_(suspected, pc.is_in(batch.column(KEY), value_set=listed))
+        return either
+
+    return ids_where(payments, wanted, columns=["mismatched_amounts"])
+
+
+def _without_walk(rows: pa.RecordBatch) -> pa.RecordBatch:
+    nobody = pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows)
+    return pa.RecordBatch.from_arrays([*rows.columns, nobody], schema=ROWS)
+
+
+async def _to_its_end(function: Callable[..., None], *arguments: object) -> None:
+    """Run `function` in a thread, which cannot be cancelled: a cancellation waits for it."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await running
+        raise

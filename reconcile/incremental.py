@@ -154,7 +154,8 @@ class Changes:
             await walkers.walk_all()
             suspects, why = await self._suspects()
             if not suspects:
-                await self._rechecks.ask(await asyncio.to_thread(ids_to_check, self._base_rows, self._named))
+                suspected = await asyncio.to_thread(ids_to_check, self._base_rows, self._named)
+                await self._rechecks.ask(suspected, on_rows=teller.tell)
                 self._rows = await asyncio.to_thread(self._upsert, beside)
                 self._count_after = (await self._count(Window(self._since, self.cut_off))).payments
                 if self._count_after <= self._rows:

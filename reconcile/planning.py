@@ -33,7 +33,8 @@ RECORDS_PER_EXPORT = 5_000
 REQUESTS_PER_EXPORT = 4
 # The token, the count that a pull begins with, and the one that proves it.
 OTHER_REQUESTS = 3
-# Commits while the pull goes on, the merged file, and its copy in the mirror; measured with the sandbox's payments.
+# Commits (200 bytes, twice while they are merged), the result and its copy in the mirror (80 each) of the sandbox's
+# payments, and room for longer ones.
 BYTES_PER_PAYMENT = 700
 
 

@@ -44,10 +44,11 @@ class Rechecks:
         self._base = base
         self._mode = mode
 
-    async def ask(self, ids: Collection[str]) -> None:
+    async def ask(self, ids: Collection[str], *, on_rows: Callable[[], None]) -> None:
         """
         Ask for the payments `ids`, from where an earlier attempt at the same ones stopped.
 
+        `on_rows` is called after each part that came.
         Raises what `payments_by_id` raises, and OutputError; what came before is kept.
         """
         listed = sorted(ids)
@@ -58,6 +59,7 @@ class Rechecks:
             rows = await payments_by_id(self._client, part, mode=self._mode)
             bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
             await _to_its_end(self.store.commit, [_without_walk(rows)], bookmark)
+            on_rows()
         self.asked = len(listed)
         self.vanished = set(listed) - {str(id_) for table in self.rows() for id_ in table.column(KEY).to_pylist()}
 

@@ -7,7 +7,7 @@ bytes whose meaning is the pull's.
     mirror/
       mirror.json              whose rows these are
       lock                     held while a pull is under way
-      payments.parquet         rows of the last pull that was finished
+      payments.parquet         rows of the last pull that was finished; beside it, what `finished` notes of it
       unfinished/<window>/     one pull under way per window
         rows-00000001-00000001.arrow
 

@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     since: Annotated[str | None, In("pull", "only payments created at or after this date or time (UTC)")] = None
     until: Annotated[str | None, In("pull", "only payments created before this date or time (UTC)")] = None
     mirror: Annotated[str, In("pull", "folder of the local copy, from which a broken pull goes on")] = ".reconcile"
-    incremental: Annotated[bool, In("pull", "read only what changed since the last finished pull in the mirror")] = False
+    incremental: Annotated[bool, In("pull", "read only what changed since the last finished pull")] = False
     overlap_minutes: Annotated[
         int, In("pull", "an incremental pull reads again what changed so long before the last one began")
     ] = 60

@@ -115,6 +115,30 @@ async def test_night_after_night_the_bytes_stay_those_of_a_full_pull(serve, pull
         assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
 
 
+async def test_what_was_pulled_by_exports_is_continued_by_pages(serve, pull, tmp_path: Path) -> None:
+    world = shop()
+    first = await pull(serve(world), mirror=tmp_path / "mirror", via="exports")
+    change(world)
+
+    report = await pull(serve(world), mirror=tmp_path / "mirror", via="exports", incremental=True)
+
+    assert (first.transport, report.transport, report.incremental) == ("exports", "pages", True)
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+
+
+async def test_a_shop_that_was_empty_is_continued(serve, pull, tmp_path: Path) -> None:
+    world = World.generate(1, now=Clock())
+    world.delete(world.payment_ids()[0])
+    empty = await pull(serve(world), mirror=tmp_path / "mirror")
+    world.insert({"reference": "first"}, order={"currency_code": "EUR"})
+
+    # The clock of this world lies behind that of the server: only the overlap reaches back to it.
+    report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True, overlap=timedelta(days=36_500))
+
+    assert (empty.payments, report.payments, report.updated) == (0, 1, 1)
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+
+
 actions = st.lists(
     st.tuples(
         st.sampled_from(["update", "order", "insert", "unflag", "delete flagged", "delete named", "night"]),

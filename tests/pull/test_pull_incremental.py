@@ -139,6 +139,60 @@ async def test_a_shop_that_was_empty_is_continued(serve, pull, tmp_path: Path) -
     assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
 
 
+@pytest.fixture
+def many_shards_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut few changes too."""
+    monkeypatch.setattr("reconcile.incremental.shard_count", lambda payments: 4)
+
+
+@pytest.mark.usefixtures("many_shards_of_changes")
+async def test_many_changes_are_walked_in_shards(serve, pull, tmp_path: Path) -> None:
+    world = shop(300)
+    await mirrored(serve, pull, world, tmp_path)
+    for id_ in unflagged(world)[::2]:
+        world.update(id_, reference=f"touched {id_}")
+    change(world)
+
+    report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
+
+    assert report.shards >= 4
+    assert read(tmp_path / "payments.parquet") == await full(serve, pull, world, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("many_shards_of_changes")
+@pytest.mark.parametrize(
+    "happens", ["delete", "insert", "insert-old", "update", "drop-row", "wrong-count", "wrong-count:-1"]
+)
+async def test_what_happens_at_any_request_loses_no_payment(serve, pull, tmp_path: Path, happens: str) -> None:
+    """A pull that ends well has every payment that is there; one too many is told."""
+    kind, _, value = happens.partition(":")
+    template = shop()
+    before = await mirrored(serve, pull, template, tmp_path, "before")
+    for number in range(1, 10):
+        world = shop()
+        for id_ in unflagged(world)[:30]:
+            world.update(id_, reference="touched")
+        shutil.copytree(before, tmp_path / "mirror")
+
+        try:
+            report = await pull(
+                serve(world, f"{kind}:#{number}" + (f":{value}" if value else "")),
+                mirror=tmp_path / "mirror",
+                incremental=True,
+            )
+        except IncompletePull as error:
+            assert kind == "insert-old", (number, error)
+        else:
+            found, present = set(rows(tmp_path / "payments.parquet")), set(world.payment_ids())
+            assert present <= found, number
+            assert len(found - present) <= len(report.warnings) + (kind == "delete"), number
+            if kind in ("drop-row", "wrong-count"):  # the world itself stays as it is
+                pulled = read(tmp_path / "payments.parquet")
+                assert pulled == await full(serve, pull, world, tmp_path), number
+        shutil.rmtree(tmp_path / "mirror")
+
+
 actions = st.lists(
     st.tuples(
         st.sampled_from(["update", "order", "insert", "unflag", "delete flagged", "delete named", "night"]),

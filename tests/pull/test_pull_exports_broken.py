@@ -8,11 +8,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from export_rules import rules
 
 from reconcile.commercelayer import export_jobs
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.export_jobs import ExportJobs
+from reconcile.commercelayer.exports import BrokenExport, Export, payments_export
+from reconcile.commercelayer.query import Window
 from reconcile.errors import CommerceLayerError, OutputError, Unreachable
 from reconcile.mirror import UnfinishedPull
 from reconcile.sandbox.faults import ANSWERS, EXPORTS, STORAGE
@@ -209,6 +213,7 @@ async def test_cancelled_at_any_request_the_same_command_goes_on_and_exports_not
         if not task.cancelled():
             assert number > 9, "it takes more requests than that"
             break
+        assert below(mirror) == [], number
 
         report = await pull(server, via="exports", mirror=mirror)
 
@@ -282,3 +287,83 @@ async def test_a_disk_that_takes_no_file_stops_the_pull_and_not_the_way_it_goes(
 
     assert read(tmp_path / "payments.parquet") == expected
     assert (report.transport, await exports_at(server)) == ("exports", EXPORTED)
+
+
+async def test_killed_after_the_window_was_cut_the_same_slices_are_gone_on_with(
+    serve, pull, tmp_path: Path, world: World, exports_at, monkeypatch
+) -> None:
+    commit, dead = UnfinishedPull.commit, []
+
+    def dying(self, batches, bookmarks) -> None:
+        if batches or dead:
+            dead.append(True)
+            raise Killed  # before the first rows are kept
+        commit(self, batches, bookmarks)
+
+    server = serve(world, exports=rules())
+    monkeypatch.setattr(UnfinishedPull, "commit", dying)
+    with pytest.raises(Killed):
+        await pull(server, via="exports", mirror=tmp_path / "mirror")
+    monkeypatch.undo()
+    world.delete(world.payment_ids()[0])  # by positions the edge would be another one now
+
+    report = await pull(server, via="exports", mirror=tmp_path / "mirror")
+
+    assert PAYMENTS - 1 <= report.payments <= PAYMENTS
+    assert await exports_at(server) == EXPORTED
+
+
+async def test_an_export_that_was_no_good_is_not_taken_up_again(serve, client_of) -> None:
+    async with client_of(serve(exports=rules(maximum=100))) as client:
+        jobs = ExportJobs(client)
+        document = payments_export(Window(None, None), with_orders=True, narrowed=False, reference="ours/1")
+        export = await jobs.create(document, reference="ours/1")
+        found = await jobs.find("ours/1")
+        jobs.discard(export.id)
+
+        assert found is not None
+        assert found.id == export.id
+        assert await jobs.find("ours/1") is None
+
+
+async def test_an_export_of_somebody_else_is_not_taken_for_ours(serve, client_of) -> None:
+    async with client_of(serve(exports=rules(maximum=100))) as client:
+        jobs = ExportJobs(client)
+        document = payments_export(Window(None, None), with_orders=True, narrowed=False, reference="theirs")
+        export = await jobs.create(document, reference="theirs")
+
+        with pytest.raises(BrokenExport, match="is not there any more"):
+            await jobs.completed(export.id, reference="ours/1")
+
+
+async def test_what_no_other_export_mends_is_not_exported_again(
+    serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, monkeypatch
+) -> None:
+    def unreadable(path: Path) -> list[str]:
+        raise BrokenExport("rows of another shape", final=True)
+
+    monkeypatch.setattr("reconcile.exporters.orders_apart", unreadable)
+    server = serve(world, exports=rules())
+
+    report = await pull(server, via="exports")
+
+    assert read(tmp_path / "payments.parquet") == expected
+    assert (report.transport, report.transport_reason) == ("pages", "rows of another shape")
+    assert await exports_at(server) == EXPORTED
+
+
+@pytest.mark.parametrize("counted", [None, 1])
+async def test_where_exports_count_wrong_the_list_decides(
+    serve, pull, tmp_path: Path, world: World, expected: bytes, counted: int | None, monkeypatch
+) -> None:
+    completed = ExportJobs.completed
+
+    async def miscounted(self: ExportJobs, export_id: str, *, reference: str) -> Export:
+        return msgspec.structs.replace(await completed(self, export_id, reference=reference), records_count=counted)
+
+    monkeypatch.setattr(ExportJobs, "completed", miscounted)
+
+    report = await pull(serve(world, exports=rules()), via="exports")
+
+    assert read(tmp_path / "payments.parquet") == expected
+    assert (report.transport, report.rewalks, report.count_before) == ("exports", 0, PAYMENTS)

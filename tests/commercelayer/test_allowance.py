@@ -104,6 +104,22 @@ def test_a_share_is_that_of_all_processes_together(tmp_path: Path) -> None:
     assert busiest == 100
 
 
+def test_what_others_send_takes_nothing_of_our_share_while_there_is_room(tmp_path: Path) -> None:
+    time, server = VirtualTime(), Server(200, 60.0)
+    limiter = process(time, tmp_path / "allowance", share=0.5)
+    for _ in range(20):
+        server.arrive(0.0)
+
+    async def scenario() -> None:
+        await time.run(send(time, limiter, server, 0.1, 0.1))
+        await time.run(*(send(time, limiter, server, 0.1, 0.1) for _ in range(30)))
+
+    asyncio.run(scenario())
+
+    assert sum(at < 10 for at in server.arrivals) == 20 + 25
+    assert server.rejected == 0
+
+
 def test_what_a_killed_process_had_under_way_is_free_a_window_after_its_time_out(tmp_path: Path) -> None:
     time = VirtualTime()
     killed, other = (process(time, tmp_path / "allowance") for _ in range(2))

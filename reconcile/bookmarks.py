@@ -118,7 +118,7 @@ class Bookmarks(msgspec.Struct):
         self.transport, self.why_transport, self.why_pages = via, "as asked for", ""
         for walk in self.walks:
             if not walk.done:
-                walk.by_pages = walk.by_pages or via == "pages" or walk.last_id is not None
+                walk.by_pages = via == "pages" or walk.last_id is not None
                 if via == "pages":
                     walk.export_id = walk.orders_export_id = None
 

@@ -274,6 +274,25 @@ async def test_an_unfinished_pull_may_go_on_the_other_way(
         assert report.resumed == (number > 2)
 
 
+async def test_an_unfinished_pull_may_go_one_way_and_back(
+    serve, pull, tmp_path: Path, world: World, expected: bytes
+) -> None:
+    for via in ("exports", "pages"):
+        with pytest.raises(CommerceLayerError):
+            await pull(
+                serve(world, "5xx:#2+" if via == "pages" else "5xx:#5+", exports=rules()),
+                via=via,
+                mirror=tmp_path / "mirror",
+                client={"retry_seconds": 1.0},
+            )
+
+    report = await pull(serve(world, exports=rules()), via="exports", mirror=tmp_path / "mirror")
+
+    assert read(tmp_path / "payments.parquet") == expected
+    assert report.resumed
+    assert "exports" in report.transport
+
+
 async def test_a_disk_that_takes_no_file_stops_the_pull_and_not_the_way_it_goes(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, monkeypatch
 ) -> None:

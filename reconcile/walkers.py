@@ -38,8 +38,9 @@ class Walkers:
     The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
 
     A shard that turns out to hold far more than `most_payments` (null: any number is fine) is cut into several walks.
-    A commit happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where pages come fast and
-    commits take little of the time: what a killed process reads again is little. `on_page` is called after each page.
+    A commit happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where no rate limit holds
+    pages back and commits take little of the time: what a killed process reads again is little. `on_page` is called
+    after each page.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Walkers:
                 self._pending_bytes += len(document.body)
                 self._on_page()
                 on_page()
-                if len(self._pending) >= _PAGES_WORTH_A_COMMIT and asyncio.get_running_loop().time() >= self._cheap_at:
+                if self._is_commit_cheap():
                     self._due.set()
                 if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
                     # The committer takes them before anything else comes: what waits in memory is bounded.
@@ -125,6 +126,14 @@ class Walkers:
         parts = cut_finer(Window(walk.since, walk.until), payments=payments, most=most)
         edges = [part.since for part in parts[1:] if part.since is not None]
         return self._marks.split(walk, edges, payments) if edges else []
+
+    def _is_commit_cheap(self) -> bool:
+        """Without a rate limit hundreds of pages come in a second: too many to read again after a crash."""
+        return (
+            len(self._pending) >= _PAGES_WORTH_A_COMMIT
+            and asyncio.get_running_loop().time() >= self._cheap_at
+            and self._client.limiter.allowance() is None
+        )
 
     def wanted(self) -> int:
         """Number of walks to keep going at the rate and the round trip as measured by now."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,9 @@ class Pulls:
 
 def killed_again_and_again(killed: Pulls, *, pages: int, kills: int) -> bytes:
     """Kill pulls at random moments, `pages` of them being all there is to read; return what the last one wrote."""
-    chance = random.Random(kills)
-    most = 2 * pages // (kills + 2)
-    for _ in range(kills):
-        ended, said = killed.stopped(signal.SIGKILL, after_requests=chance.randint(1, most))
+    moments = sorted(random.Random(kills).sample(range(1, pages * 9 // 10), kills))
+    for before, moment in pairwise([0, *moments]):
+        ended, said = killed.stopped(signal.SIGKILL, after_requests=moment - before)
         assert (ended, said) == (-signal.SIGKILL, "")
         assert not killed.destination.exists()
     return killed.finished()

@@ -77,7 +77,7 @@ async def test_a_pull_killed_three_times_ends_with_the_same_bytes(serve, pull, t
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_pull_killed_25_times_reads_less_than_5_percent_of_its_pages_twice(serve, tmp_path: Path) -> None:
-    world = World.generate(600_000)
+    world = World.generate(1_000_000)
     (tmp_path / "undisturbed").mkdir()
     undisturbed, killed = Pulls(serve(world), tmp_path / "undisturbed"), Pulls(serve(world), tmp_path)
     expected = undisturbed.finished()

@@ -1,8 +1,8 @@
 """
 One request after another to one organization's API: through the limiter, with a token, again when it failed.
 
-The only room that opens a connection. Knows origins, headers, statuses and time-outs. Does not know pages or
-payments. Nothing here logs a header, a body or a query.
+Knows origins, headers and statuses. Opens no connection itself (`wire`), does not know pages or payments. Nothing here
+logs a header, a body or a query.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from reconcile.commercelayer.allowance import SharedAllowance
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
@@ -37,26 +35,16 @@ from reconcile.commercelayer.document import (
     quota,
     retry_after_seconds,
 )
-from reconcile.commercelayer.history import (
-    Event,
-    decode_events,
-    events_params,
-    events_path,
-    next_cursor,
-    no_history,
-    versions_params,
-    versions_path,
-)
+from reconcile.commercelayer.history import Event, read_history
 from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
 from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
-from reconcile.commercelayer.storage import Download, usable_link
+from reconcile.commercelayer.storage import Download
+from reconcile.commercelayer.wire import Answer, Wire
 from reconcile.errors import (
     AuthError,
     CommerceLayerError,
-    IncompletePull,
-    Refused,
     SettingsError,
     Unreachable,
     WrongMode,
@@ -68,9 +56,6 @@ log = logging.getLogger("reconcile.commercelayer")
 
 Method = Literal["GET", "PATCH", "POST"]
 Answered = TypeVar("Answered")
-
-# Bytes of a file written at once.
-_PIECE_BYTES = 256 * 1024
 
 # A host that never answered is more likely misspelt than down: say so soon.
 _FIRST_CONTACT_SECONDS = 30.0
@@ -91,17 +76,6 @@ class Statistics:
     rate_limited: int = 0
     bytes_received: int = 0
     downloads: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class _Broken(Exception):
-    """The connection broke. Not an `aiohttp.ClientError`: aiohttp would then send again, without a permit."""
 
 
 class CommerceLayer:
@@ -152,12 +126,10 @@ class CommerceLayer:
         self._credentials = credentials
         self._expected_mode = expected_mode
         self._scope = scope
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect_seconds)
+        self._wire = Wire(connect_seconds=connect_seconds, timeout_seconds=timeout_seconds, user_agent=user_agent)
         self._retry = RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds)
-        self._user_agent = user_agent
         self._clock = clock
         self._sleep = sleep
-        self._session: aiohttp.ClientSession | None = None
         self._heard_from: set[str] = set()
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
@@ -170,20 +142,13 @@ class CommerceLayer:
         """The server's clock minus ours, as last seen (the server tells whole seconds)."""
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=75),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent},
-            timeout=self._timeout,
-        )
+        await self._wire.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._wire.close()
 
     @property
     def claims(self) -> Claims:
@@ -251,30 +216,16 @@ class CommerceLayer:
         Raises DeadLink when a fresh address is needed, BrokenExport when the address cannot be used, Unreachable, and
         OutputError when the disk does not take the file.
         """
-        link, download = URL(usable_link(url), encoded=True), Download()
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._timeout.sock_connect, sock_read=self._timeout.total
-        )
-        async with aiohttp.ClientSession(
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            timeout=timeout,
-        ) as session:
+        download = Download()
 
-            async def attempt() -> None:
-                try:
-                    async with session.get(link, headers=download.headers(), allow_redirects=False) as response:
-                        download.begins(response.status, response.headers)
-                        async for piece in response.content.iter_chunked(_PIECE_BYTES):
-                            download.keep(piece, destination)
-                            self.statistics.bytes_received += len(piece)
-                        if not download.received:
-                            download.keep(b"", destination)  # an empty file is one, too
-                except (TimeoutError, aiohttp.ClientError) as error:
-                    raise _failure(error) from error
+        async def attempt() -> None:
+            at_start = download.fetched
+            try:
+                await self._wire.fetch(url, destination, download)
+            finally:
+                self.statistics.bytes_received += download.fetched - at_start
 
-            await self._until_answered(attempt, method="GET", url=url, what="GET of an export's file")
+        await self._until_answered(attempt, method="GET", url=url, what="GET of an export's file")
         self.statistics.downloads += 1
         log.debug("file of an export", extra={"bytes": download.received})
 
@@ -288,41 +239,7 @@ class CommerceLayer:
         Source: https://docs.commercelayer.io/core-api-reference/event_stores
         """
         await self.authenticate()  # credentials that are refused are no refusal of one list
-        refusals: list[Refused | AuthError] = []
-        for read in (self._event_stores, self._versions):
-            try:
-                return sorted(await read(payment_id), key=lambda event: event.at)
-            except (Refused, AuthError) as error:
-                if isinstance(error, Refused) and error.status not in (400, 404):
-                    raise
-                refusals.append(error)
-        raise no_history(payment_id, refusals)
-
-    async def _event_stores(self, payment_id: str) -> list[Event]:
-        events: list[Event] = []
-        after: str | None = None
-        behind: set[str] = set()
-        while True:
-            page = await self.get(events_path(payment_id), events_params(after))
-            events += decode_events(page.body)
-            after = next_cursor(page.body)
-            if after is None:
-                return events
-            if after in behind:
-                raise IncompletePull(
-                    f"{events_path(payment_id)}: the list does not move on", hint="start again later; nothing was kept"
-                )
-            behind.add(after)
-
-    async def _versions(self, payment_id: str) -> list[Event]:
-        events: list[Event] = []
-        number = 0
-        while True:
-            number += 1
-            page = await self.get(versions_path(payment_id), versions_params(number))
-            events += decode_events(page.body)
-            if not page.ids or len(events) >= (page.record_count or 0):
-                return events
+        return await read_history(self.get, payment_id)
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock that everything of this client goes by."""
@@ -425,49 +342,37 @@ class CommerceLayer:
 
     async def _send(
         self, method: Method, url: str, permit: Permit, *, headers: Mapping[str, str], body: bytes | None
-    ) -> _Answer:
+    ) -> Answer:
         """Send one request under `permit` and return the answer. Raises Failure when there is none to be used."""
-        assert self._session is not None, "use the client as `async with CommerceLayer(...) as client`"
         self.statistics.requests[permit.traffic] += 1
-        settled = False
+        settled, cause, after = False, None, None
+
+        def begins(status: int, answered: Mapping[str, str]) -> None:
+            nonlocal settled, cause, after
+            cause = mends_itself(status)
+            after = retry_after_seconds(answered) if cause is not None else None
+            described, rejected = quota(answered), cause == "rate_limited"
+            self.limiter.settle(permit, answered=True, quota=described, rejected=rejected, retry_after_seconds=after)
+            settled = True
+            self._heard_from.add(permit.traffic)
+            if described is not None and permit.traffic == "read":
+                self.quota = described
+
         try:
-            async with self._session.request(
-                method,
-                URL(url, encoded=True),
-                headers=headers,
-                data=body,
-                allow_redirects=False,
-                middlewares=(_sent_once,),
-            ) as response:
-                cause = mends_itself(response.status)
-                described = quota(response.headers)
-                after = retry_after_seconds(response.headers) if cause is not None else None
-                self.limiter.settle(
-                    permit,
-                    answered=True,
-                    quota=described,
-                    rejected=cause == "rate_limited",
-                    retry_after_seconds=after,
-                )
-                settled = True
-                self._heard_from.add(permit.traffic)
-                if described is not None and permit.traffic == "read":
-                    self.quota = described
-                content = await response.read()
-        except (TimeoutError, aiohttp.ClientError, _Broken) as error:
-            raise _failure(error) from error
+            answer = await self._wire.send(method, url, headers=headers, body=body, begins=begins)
         finally:
             if not settled:
                 self.limiter.settle(permit, answered=False)
-        self.statistics.bytes_received += len(content)
-        if response.status >= 400:
+        self.statistics.bytes_received += len(answer.body)
+        if answer.status >= 400:
             # A server may quote the request. Taken out here, no shortened text can hold a part of it.
-            content = content.replace(self._credentials.client_secret.encode(), b"***")
+            secret = self._credentials.client_secret.encode()
+            answer = Answer(answer.status, answer.headers, answer.body.replace(secret, b"***"))
         if cause is not None:
-            raise Failure(cause, decode_error(response.status, content).message, after)
-        return _Answer(response.status, response.headers, content)
+            raise Failure(cause, decode_error(answer.status, answer.body).message, after)
+        return answer
 
-    def _note_clock(self, answer: _Answer) -> None:
+    def _note_clock(self, answer: Answer) -> None:
         date = answer.headers.get("Date")
         if date == self._date:
             return  # it has whole seconds: once in each is enough
@@ -475,7 +380,7 @@ class CommerceLayer:
         if (server := http_date(date)) is not None:
             self.clock_offset_seconds = (server - datetime.now(UTC)).total_seconds()
 
-    def _refusal(self, answer: _Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
+    def _refusal(self, answer: Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
         message = self._plain(f"{what}: {problem.message}")
         return refusal(
             message,
@@ -500,28 +405,3 @@ class CommerceLayer:
             if secret:
                 text = text.replace(secret, "***")
         return text
-
-
-async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a request again by itself: each sending takes a permit of the limiter."""
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise  # aiohttp does not repeat these
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Broken(type(error).__name__) from error
-
-
-def _failure(error: Exception) -> Failure:
-    name = type(error).__name__
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return Failure("connect", "the server's certificate or TLS is not accepted", final=True)
-        case aiohttp.ClientConnectorError():
-            return Failure("connect", str(error.os_error.strerror or error.os_error))
-        case TimeoutError():
-            return Failure("timeout", name)
-        case aiohttp.ClientResponseError():
-            return Failure("broken_body", "an answer that is not HTTP")
-        case _:
-            return Failure("reset", name)

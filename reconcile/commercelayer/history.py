@@ -1,15 +1,15 @@
 """
 What happened to a payment: answers of `event_stores`, or of the older `versions`, as events.
 
-Knows both shapes, and how each list goes on. Takes bodies and gives values; sends nothing. `client_token` and
-`auth_token` are credentials: their changes are left out.
+Knows both shapes, and how each list goes on. How a page is asked for is passed in. `client_token` and `auth_token` are
+credentials: their changes are left out.
 
 Sources: https://docs.commercelayer.io/core-api-reference/event_stores and .../versions
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +17,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH
-from reconcile.errors import AuthError, CommerceLayerError, Refused, UnknownPayment
+from reconcile.commercelayer.document import Document
+from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Params
+from reconcile.errors import AuthError, CommerceLayerError, IncompletePull, Refused, UnknownPayment
+
+Get = Callable[[str, Params], Awaitable[Document]]
 
 _SECRETS = ("client_token", "auth_token")
 _CURSOR = "page[after]"
@@ -102,6 +105,52 @@ def next_cursor(body: bytes) -> str | None:
         return parse_qs(urlsplit(following).query)[_CURSOR][0]
     except (KeyError, ValueError):
         raise _unexpected("links.next has no cursor") from None
+
+
+async def read_history(get: Get, payment_id: str) -> list[Event]:
+    """
+    Return what happened to a payment, oldest first: its event stores, or its `versions` where those are refused.
+
+    `get` gives the document of a path and parameters. Raises UnknownPayment when there is no such payment, Refused when
+    neither list may be read, IncompletePull when a list does not move on, and whatever `get` raises.
+    """
+    refusals: list[Refused | AuthError] = []
+    for read in (_event_stores, _versions):
+        try:
+            return sorted(await read(get, payment_id), key=lambda event: event.at)
+        except (Refused, AuthError) as error:
+            if isinstance(error, Refused) and error.status not in (400, 404):
+                raise
+            refusals.append(error)
+    raise no_history(payment_id, refusals)
+
+
+async def _event_stores(get: Get, payment_id: str) -> list[Event]:
+    events: list[Event] = []
+    after: str | None = None
+    behind: set[str] = set()
+    while True:
+        page = await get(events_path(payment_id), events_params(after))
+        events += decode_events(page.body)
+        after = next_cursor(page.body)
+        if after is None:
+            return events
+        if after in behind:
+            raise IncompletePull(
+                f"{events_path(payment_id)}: the list does not move on", hint="start again later; nothing was kept"
+            )
+        behind.add(after)
+
+
+async def _versions(get: Get, payment_id: str) -> list[Event]:
+    events: list[Event] = []
+    number = 0
+    while True:
+        number += 1
+        page = await get(versions_path(payment_id), versions_params(number))
+        events += decode_events(page.body)
+        if not page.ids or len(events) >= (page.record_count or 0):
+            return events
 
 
 def no_history(payment_id: str, refusals: Sequence[Refused | AuthError]) -> CommerceLayerError:

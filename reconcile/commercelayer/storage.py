@@ -27,10 +27,15 @@ class DeadLink(Exception):
 
 @dataclass(slots=True)
 class Download:
-    """How much of a file is here, and of which version of it (`etag`; null: not told)."""
+    """
+    How much of a file is here, and of which version of it (`etag`; null: not told).
+
+    `fetched` counts all bytes that came, those of a version that was given up too.
+    """
 
     received: int = 0
     etag: str | None = None
+    fetched: int = 0
 
     def headers(self) -> dict[str, str]:
         """Return the headers that ask for the rest; without any the whole file comes."""
@@ -68,6 +73,7 @@ class Download:
             file.seek(self.received)
             file.write(piece)
         self.received += len(piece)
+        self.fetched += len(piece)
 
 
 def usable_link(url: str) -> str:

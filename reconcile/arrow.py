@@ -22,6 +22,7 @@ else:
     Column = pa.Array  # not subscriptable when it runs
 
 compute: Any = pyarrow.compute
+Numbers: TypeAlias = np.ndarray[Any, Any]
 
 
 def whole_column(chunks: Any) -> Column:
@@ -42,7 +43,7 @@ def text_column(values: Sequence[str | None]) -> Column:
     )
 
 
-def int32_column(values: Sequence[int] | np.ndarray[Any, Any]) -> Column:
+def int32_column(values: Sequence[int] | Numbers) -> Column:
     """Return `values` as a column of int32 without nulls."""
     numbers = np.ascontiguousarray(values, np.int32)
     return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers.data)])
@@ -53,10 +54,20 @@ def boolean_column(values: Sequence[bool]) -> Column:
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bits(np.fromiter(values, np.bool_, len(values)))])
 
 
+def present(column: Column) -> Numbers:
+    """Return for each row of `column` whether it has a value, as booleans."""
+    validity: Any = column.buffers()[0]
+    if validity is None:
+        return np.ones(len(column), np.bool_)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+    flags: Numbers = bits[column.offset : column.offset + len(column)].astype(np.bool_)
+    return flags
+
+
 def text(value: str) -> Any:
     """Return `value` as a scalar of text."""
     return text_column([value])[0]
 
 
-def _bits(flags: np.ndarray[Any, Any]) -> pa.Buffer:
+def _bits(flags: Numbers) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little").data)

@@ -25,9 +25,9 @@ from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.mirror import ROWS, UnfinishedPull
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
-_PAGES_PER_BATCH = 100
+_PAGES_PER_BATCH = 200
 # A commit is made sooner while that is cheap: with so many pages, and so many times the last one's time after it.
-_PAGES_WORTH_A_COMMIT = 16
+_PAGES_WORTH_A_COMMIT = 40
 _TIMES_THE_LAST_ONE = 2
 # Large pages (a server that ignores sparse fields) are committed sooner.
 _MOST_PENDING_BYTES = 16 * 1024 * 1024

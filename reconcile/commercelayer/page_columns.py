@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from reconcile.arrow import Column, text, whole_column
+from reconcile.arrow import Column, Numbers, int32_column, present, text, whole_column
 from reconcile.arrow import compute as pc
 from reconcile.commercelayer.document import Document
 from reconcile.schema import UTC_MS
@@ -23,6 +24,7 @@ from reconcile.schema import UTC_MS
 _TEXT = pa.string()
 _PAYMENT_TEXTS = ("created_at", "updated_at", "reference", "reference_origin", "session_id")
 _ORDER_TEXTS = ("number", "reference", "status", "payment_status", "currency_code", "placed_at", "updated_at")
+_OWN = ("reference", "reference_origin", "mismatched_amounts", "session_id")
 _ORDER_CENTS = ("total_amount_cents", "total_amount_with_taxes_cents", "place_total_amount_cents")
 
 
@@ -90,75 +92,96 @@ def _columns(documents: Sequence[Document], expected_mode: str | None) -> dict[s
         read_options=pj.ReadOptions(use_threads=False, block_size=len(bodies) + 1),
         parse_options=_PARSE,
     )
-    if table.num_rows != len(documents):
-        raise _Unsure
     pages, payments = _rows(table, "data")
-    if len(payments) != sum(len(document.ids) for document in documents):
+    if table.num_rows != len(documents) or len(payments) != sum(len(document.ids) for document in documents):
         raise _Unsure
-    order_ids = _complete(payments, "relationships", "order", "data", "id")
+    order_ids = _field(payments, "relationships", "order", "data", "id")
     _check_linkages(documents, pages, order_ids)
-    modes = _complete(payments, "meta", "mode")
-    if expected_mode is not None and not pc.all(pc.equal(modes, text(expected_mode))).as_py() and len(modes):
+    modes, ids = _field(payments, "meta", "mode"), _field(payments, "id")
+    if expected_mode is not None and not _all_are(expected_mode, modes):
         raise _Unsure
-    own = {name: _complete(payments, "attributes", name) for name in (*_PAYMENT_TEXTS, "mismatched_amounts")}
-    orders = _orders(table, pages, order_ids)
-    columns = {
-        "payment_id": _complete(payments, "id"),
-        **{name: own[name] for name in ("reference", "reference_origin", "mismatched_amounts", "session_id")},
-        **{name: own[name].cast(UTC_MS) for name in ("created_at", "updated_at")},
-        "payment_gateway_id": _complete(payments, "relationships", "payment_gateway", "data", "id"),
+    own, orders = _field(payments, "attributes"), _orders(table, pages, order_ids)
+    created_at, updated_at, placed_at, order_updated_at = _moments(
+        _field(own, "created_at"), _field(own, "updated_at"), _field(orders, "placed_at"), _field(orders, "updated_at")
+    )
+    if ids.null_count or created_at.null_count or updated_at.null_count:
+        raise _Unsure
+    return {
+        "payment_id": ids,
+        **{name: _field(own, name) for name in _OWN},
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "payment_gateway_id": _field(payments, "relationships", "payment_gateway", "data", "id"),
         "mode": modes,
         "order_id": order_ids,
-        **orders,
+        **{f"order_{name}": _field(orders, name) for name in ("number", "reference", "status")},
+        **{name: _field(orders, name) for name in ("payment_status", "currency_code", *_ORDER_CENTS)},
+        "placed_at": placed_at,
+        "order_updated_at": order_updated_at,
     }
-    if columns["payment_id"].null_count or columns["created_at"].null_count or columns["updated_at"].null_count:
-        raise _Unsure
-    return columns
 
 
-def _rows(table: pa.Table, name: str) -> tuple[Column, Column]:
+def _rows(table: pa.Table, name: str) -> tuple[Numbers, Column]:
     """The rows of all pages in the list `name`, and the number of the page that each is on."""
-    lists = whole_column(table.column(name))
-    return pc.list_parent_indices(lists), pc.list_flatten(lists)
+    lists: Any = whole_column(table.column(name))
+    if lists.offset or (name == "data" and lists.null_count):
+        raise _Unsure
+    offsets = np.frombuffer(lists.buffers()[1], np.int32, len(lists) + 1)
+    rows: Column = lists.values
+    return np.repeat(np.arange(len(lists)), np.diff(offsets)), rows.slice(0, int(offsets[-1]))
 
 
-def _complete(rows: Column, *path: str) -> Column:
-    """The field at `path` of each row, null where something on the way is."""
-    field: Column = pc.struct_field(rows, list(path))
-    return field
+def _field(rows: Any, *path: str) -> Column:
+    """The field at `path` of each row. Arrow's reader has filled in nulls below whatever is missing."""
+    for name in path:
+        rows = rows.field(name)
+    column: Column = rows
+    return column
 
 
-def _check_linkages(documents: Sequence[Document], pages: Column, order_ids: Column) -> None:
+def _all_are(value: str, texts: Column) -> bool:
+    found = pc.unique(texts)
+    return len(found) == 0 or (len(found) == 1 and found[0].as_py() == value)
+
+
+def _moments(*texts: Column) -> list[Column]:
+    """Columns of times, read in one go: each call of Arrow's that sets the lock free has to wait for it after."""
+    read = pa.concat_arrays(texts).cast(UTC_MS)
+    return [read.slice(at * len(texts[0]), len(texts[0])) for at in range(len(texts))]
+
+
+def _check_linkages(documents: Sequence[Document], pages: Numbers, order_ids: Column) -> None:
     """Make sure that a payment without an order says so: Arrow reads a linkage that is missing as null, too."""
     if not order_ids.null_count:
         return
-    for page in pc.unique(pages.filter(pc.is_null(order_ids))).tolist():
+    for page in np.unique(pages[~present(order_ids)]).tolist():
         for row in _linkages.decode(documents[page].body).data:
             if row.relationships.order.data is msgspec.UNSET:
                 raise _Unsure
 
 
-def _orders(table: pa.Table, pages: Column, order_ids: Column) -> dict[str, Column]:
-    """The columns of each payment's order, which must be on the same page."""
+def _orders(table: pa.Table, pages: Numbers, order_ids: Column) -> Column:
+    """The attributes of each payment's order, which must be on the same page, and once."""
     included_pages, included = _rows(table, "included")
-    types, attributes = _complete(included, "type"), _complete(included, "attributes")
-    ids = _complete(included, "id")
-    if types.null_count or attributes.null_count or ids.null_count:
+    ids, types, attributes = _field(included, "id"), _field(included, "type"), _field(included, "attributes")
+    if types.null_count or attributes.null_count or ids.null_count or not _all_are("orders", types):
         raise _Unsure
-    if not pc.all(pc.equal(types, text("orders"))).as_py() and len(types):
-        raise _Unsure
-    where = pc.index_in(_on_page(pages, order_ids), value_set=_on_page(included_pages, ids))
+    if len(pc.unique(ids)) < len(ids):
+        # The same order may look different on another page, read at another moment.
+        order_ids, ids = _on_page(order_ids, pages), _on_page(ids, included_pages)
+        if len(pc.unique(ids)) < len(ids):
+            raise _Unsure
+    where = pc.index_in(order_ids, value_set=ids)
     if where.null_count != order_ids.null_count:
         raise _Unsure
-    attributes = attributes.take(where)
-    columns = {f"order_{name}": _complete(attributes, name) for name in ("number", "reference", "status")}
-    columns |= {name: _complete(attributes, name) for name in ("payment_status", "currency_code", *_ORDER_CENTS)}
-    columns["placed_at"] = _complete(attributes, "placed_at").cast(UTC_MS)
-    columns["order_updated_at"] = _complete(attributes, "updated_at").cast(UTC_MS)
-    return columns
+    there = present(where)
+    at = np.frombuffer(where.buffers()[1], np.int32, len(where))[there]
+    if not np.array_equal(included_pages[at], pages[there]):
+        raise _Unsure
+    found: Column = attributes.take(where)
+    return found
 
 
-def _on_page(pages: Column, ids: Column) -> Column:
-    """Ids together with their page: the same order may look different on another page, read at another moment."""
-    joined: Column = pc.binary_join_element_wise(ids, pages.cast(_TEXT), _BETWEEN)
+def _on_page(ids: Column, pages: Numbers) -> Column:
+    joined: Column = pc.binary_join_element_wise(ids, int32_column(pages).cast(_TEXT), _BETWEEN)
     return joined

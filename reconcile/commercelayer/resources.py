@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from reconcile.arrow import text_column
+from reconcile.arrow import Column, text_column
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.page_columns import columns_of
 from reconcile.errors import IncompletePull, WrongMode
@@ -114,9 +114,8 @@ def payments_from_documents(documents: Sequence[Document], *, expected_mode: str
     if columns is None:
         return payments_from_pages((document.body for document in documents), expected_mode=expected_mode)
     rows = [row for document in documents for row in document.free_form]
-    columns["payment_methods"] = text_column([_json_text(row.payment_methods) for row in rows])
-    columns["payment_instrument"] = text_column([_json_text(row.payment_instrument) for row in rows])
-    columns["metadata"] = text_column([_json_text(row.metadata) for row in rows])
+    for name in ("payment_methods", "payment_instrument", "metadata"):
+        columns[name] = _json_column([bytes(getattr(row, name)) for row in rows])
     batch = pa.RecordBatch.from_arrays([columns[name] for name in PAYMENTS.names], schema=PAYMENTS)
     try:
         batch.validate(full=True)  # text that is not UTF-8
@@ -220,6 +219,15 @@ def canonical_json(raw: bytes) -> str | None:
     if raw in (b"null", b""):
         return None
     return _canonical_json.encode(_exact_json.decode(raw)).decode()
+
+
+def _json_column(values: list[bytes]) -> Column:
+    """What `canonical_json` makes of each of `values`, each different one once and all in one go."""
+    distinct = dict.fromkeys(values)
+    lines = _canonical_json.encode_lines(_exact_json.decode(b"[" + b",".join(distinct) + b"]")).decode().split("\n")
+    canonical: dict[bytes, str | None] = dict(zip(distinct, lines, strict=False))
+    canonical[b"null"] = None
+    return text_column([canonical[value] for value in values])
 
 
 def _array(values: list[Any], type_: pa.DataType) -> pa.Array[Any]:

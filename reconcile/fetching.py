@@ -24,7 +24,6 @@ from reconcile.commercelayer.query import timestamp
 from reconcile.disk import disk_errors
 from reconcile.errors import SettingsError
 from reconcile.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
-from reconcile.reports.tables import write_csv
 from reconcile.rows import sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
@@ -85,7 +84,7 @@ def pull_to_file(
         payments = Path(folder) / "payments.parquet"
         report = pull(settings, secrets, payments, on_progress=on_progress)
         if destination is not None:
-            write_csv(payments, PAYMENTS, destination)
+            _write_csv(payments, destination)
     return destination or Path(settings.mirror) / "payments.parquet", report
 
 
@@ -114,7 +113,7 @@ def fetch_to_file(settings: Settings, secrets: Secrets, ids: Sequence[str], dest
             return
         with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
             write_payments([payments], Path(folder) / "payments.parquet")
-            write_csv(Path(folder) / "payments.parquet", PAYMENTS, destination)
+            _write_csv(Path(folder) / "payments.parquet", destination)
 
 
 def json_lines(payments: pa.Table) -> Iterator[str]:
@@ -122,6 +121,12 @@ def json_lines(payments: pa.Table) -> Iterator[str]:
     for row in payments.to_pylist():
         plain = {name: timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}
         yield msgspec.json.encode(plain).decode()
+
+
+def _write_csv(payments: Path, destination: Path) -> None:
+    from reconcile.reports.tables import write_csv  # with it comes DuckDB, which most pulls do without
+
+    write_csv(payments, PAYMENTS, destination)
 
 
 def awaited(doing: Coroutine[Any, Any, Result]) -> Result:

@@ -16,7 +16,6 @@ from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
-from reconcile.warehouse.load import sink_of
 
 AUTH_URL = "https://auth.commercelayer.io"
 
@@ -92,6 +91,8 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
     if not settings.orders:
         raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
     if settings.load_to:
+        from reconcile.warehouse.load import sink_of  # with it comes DuckDB, which a pull does without
+
         sink_of(settings.load_to)
     return policy_of(settings), limits_of(settings)
 

@@ -35,6 +35,7 @@ def main() -> None:
     """
     # Arrow's own pools keep what they have freed: a third more memory for a pull, and no less time.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here: threads that would only spin
 
 
 for _command in (demo, run, pull, match, load, check, init, sandbox):

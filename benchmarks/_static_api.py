@@ -55,8 +55,6 @@ http {{
   sendfile on;
   tcp_nodelay on;
   keepalive_requests 1000000;
-  open_file_cache max=100000 inactive=600s;
-  open_file_cache_valid 600s;
   client_body_temp_path {folder}/body;
   types {{ }}
   default_type application/vnd.api+json;

@@ -49,7 +49,7 @@ ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"des
 
 _BOOKMARKS = b"reconcile.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
-# When so many files below one of these sizes (in rows) have piled up, they are merged into one.
+# When so many files below one of these sizes (in rows), and not below a smaller one, have piled up, they are merged.
 MANY_FILES = 256
 _SIZES = (65_536, 2_097_152)
 _BATCH_ROWS = 256  # read at once, from each of many files: what a merge holds in memory
@@ -222,18 +222,23 @@ class UnfinishedPull:
         return _RowsFile(first, last, rows, path)
 
     def _merge_files(self, bookmarks: bytes) -> None:
-        """Merge the newest files when many small ones have piled up. After a crash both may be there: `_files_of`."""
+        """
+        Merge many files of about one size into one. After a crash both may be there: `_files_of`.
+
+        The newest files are the smallest; those of the next size stand before them and wait until they are many, too.
+        """
+        end = len(self._files)
         for size in _SIZES:
-            keep = len(self._files)
-            while keep and self._files[keep - 1].rows < size:
-                keep -= 1
-            small = self._files[keep:]
-            if len(small) < MANY_FILES:
-                continue
-            merged = self._write(small[0].first, small[-1].last, _merge_of(small), bookmarks)
-            self._files[keep:] = [merged]
-            for file in small:
-                file.path.unlink()
+            start = end
+            while start and self._files[start - 1].rows < size:
+                start -= 1
+            if end - start >= MANY_FILES:
+                alike = self._files[start:end]
+                self._files[start:end] = [self._write(alike[0].first, alike[-1].last, _merge_of(alike), bookmarks)]
+                for file in alike:
+                    file.path.unlink()
+                return
+            end = start
 
 
 def _unfinished(folder: Path, window: str) -> Path:

@@ -26,8 +26,8 @@ KEY = "payment_id"
 ROW_GROUP_ROWS = 32_768
 
 # Of each run that is merged so many rows are held at least: enough that a step of the merge is worth its cost.
-_FEWEST_ROWS_AHEAD = 128
-_ROWS_AHEAD = 8_192  # of all runs together
+_FEWEST_ROWS_AHEAD = 32
+_ROWS_AHEAD = 4_096  # of all runs together
 
 # These values hardly repeat: a dictionary of them would cost more time than it saves space.
 _ENCODINGS = dict.fromkeys(

@@ -23,7 +23,7 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.query import timestamp
 from reconcile.disk import disk_errors
 from reconcile.errors import SettingsError
-from reconcile.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
+from reconcile.pull.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.rows import sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings

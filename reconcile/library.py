@@ -27,7 +27,7 @@ from reconcile.errors import SettingsError
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.options import Declared
-from reconcile.pull import PullProgress, agreed_mode, pull_to_table
+from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, load_settings, parse_moment, read_secrets

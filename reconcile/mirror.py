@@ -47,7 +47,7 @@ WALK = "walk"
 ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"description": "the walk that read it"}))
 """Columns of a commit: a payment, and the number of the walk that read it."""
 
-_BOOKMARKS = b"reconcile.bookmarks"
+_BOOKMARKS = b"reconcile.pull.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
 # When so many files below one of these sizes (in rows), and not below a smaller one, have piled up, they are merged.
 MANY_FILES = 256

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from reconcile.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
 from reconcile.commercelayer.paging import count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
-from reconcile.finished import Finished, finished_pull
-from reconcile.incremental import changes_name
 from reconcile.mirror import bookmarks_in
-from reconcile.pull import agreed_mode, window_name
-from reconcile.rechecks import ids_to_check
+from reconcile.pull.bookmarks import Bookmarks, decode_bookmarks
+from reconcile.pull.finished import Finished, finished_pull
+from reconcile.pull.incremental import changes_name
+from reconcile.pull.pull import agreed_mode, window_name
+from reconcile.pull.rechecks import ids_to_check
+from reconcile.pull.transports import choose_transport
 from reconcile.settings import Secrets, Settings
-from reconcile.transports import choose_transport
 from reconcile.wiring import connect, pull_window
 
 # The vendor's own tools make exports of so many records since July 2025; the server has the last word.

@@ -20,7 +20,7 @@ from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError
 from reconcile.orders.read import read_orders_to_parquet
-from reconcile.pull import agreed_mode
+from reconcile.pull.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import checked, connect, order_keywords
 

@@ -26,7 +26,7 @@ from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
 from reconcile.payments import copy_payments
-from reconcile.pull import PullProgress
+from reconcile.pull.pull import PullProgress
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.pull import PullReport, pull_to_parquet
+from reconcile.pull.pull import PullReport, pull_to_parquet
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -93,7 +93,7 @@ def client_of() -> Callable[..., CommerceLayer]:
 @pytest.fixture
 def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut small worlds too."""
-    monkeypatch.setattr("reconcile.pull.shard_count", lambda payments: 4)
+    monkeypatch.setattr("reconcile.pull.full.shard_count", lambda payments: 4)
 
 
 @pytest.fixture

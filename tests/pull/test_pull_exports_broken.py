@@ -361,7 +361,7 @@ async def test_what_no_other_export_mends_is_not_exported_again(
     def unreadable(path: Path) -> list[str]:
         raise BrokenExport("rows of another shape", final=True)
 
-    monkeypatch.setattr("reconcile.exporters.orders_apart", unreadable)
+    monkeypatch.setattr("reconcile.pull.exporters.orders_apart", unreadable)
     server = serve(world, exports=rules())
 
     report = await pull(server, via="exports")

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.bookmarks import Walk, accounts_for
 from reconcile.commercelayer import query
 from reconcile.errors import IncompletePull, Unreachable
-from reconcile.finished import lost_ids
 from reconcile.mirror import UnfinishedPull
+from reconcile.pull.bookmarks import Walk, accounts_for
+from reconcile.pull.finished import lost_ids
 from reconcile.rows import write_payments
 from reconcile.sandbox.seed import World
 from reconcile.schema import PAYMENTS, VANISHED
@@ -142,7 +142,7 @@ async def test_a_shop_that_was_empty_is_continued(serve, pull, tmp_path: Path) -
 @pytest.fixture
 def many_shards_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut few changes too."""
-    monkeypatch.setattr("reconcile.incremental.shard_count", lambda payments: 4)
+    monkeypatch.setattr("reconcile.pull.incremental.shard_count", lambda payments: 4)
 
 
 @pytest.mark.usefixtures("many_shards_of_changes")
@@ -391,7 +391,7 @@ async def test_killed_while_the_mirror_takes_the_result_over_the_next_night_is_r
     change(world)
     world.delete(flagged(world)[0])
     expected = await full(serve, pull, world, tmp_path)
-    for place in ("finished.mark_vanished", "finished._remember", "mirror.shutil.copyfile", "mirror.sync"):
+    for place in ("pull.finished.mark_vanished", "pull.finished._remember", "mirror.shutil.copyfile", "mirror.sync"):
         shutil.copytree(before, tmp_path / "mirror")
 
         def killed(*_: object, **__: object) -> None:

@@ -13,13 +13,20 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile import walkers
-from reconcile.bookmarks import Bookmarks, Walk, accounts_for, decode_bookmarks, encode_bookmarks, needs_count_after
 from reconcile.commercelayer.client import Credentials
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut, cut_finer, shard_count, walker_count
 from reconcile.commercelayer.query import Window
 from reconcile.errors import AuthError, IncompletePull
+from reconcile.pull import walkers
+from reconcile.pull.bookmarks import (
+    Bookmarks,
+    Walk,
+    accounts_for,
+    decode_bookmarks,
+    encode_bookmarks,
+    needs_count_after,
+)
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)

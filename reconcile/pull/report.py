@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from reconcile.bookmarks import Bookmarks, Spent
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
+from reconcile.pull.bookmarks import Bookmarks, Spent
 
 _PROGRESS_SECONDS = 0.1
 _RATE_SPAN_SECONDS = 60.0

@@ -25,19 +25,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.finished import Finished, rows_of
 from reconcile.mirror import WALK, Mirror, UnfinishedPull
-from reconcile.pull_report import PullProgress, PullReport, Teller, spent_since
-from reconcile.rechecks import Rechecks, ids_to_check
+from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.pull.finished import Finished, rows_of
+from reconcile.pull.rechecks import Rechecks, ids_to_check
+from reconcile.pull.report import PullProgress, PullReport, Teller, spent_since
+from reconcile.pull.walkers import Walkers
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
-from reconcile.walkers import Walkers
 
 DEFAULT_OVERLAP = timedelta(hours=1)
 """Read again from so much before the watermark: a change is seen only once its transaction is committed."""

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from reconcile.arrow import int32_column
-from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut_finer, pages, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.mirror import ROWS, UnfinishedPull
+from reconcile.pull.bookmarks import Bookmarks, Walk, encode_bookmarks
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 200

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.finished import ids_where
 from reconcile.mirror import ROWS, UnfinishedPull
+from reconcile.pull.finished import ids_where
 from reconcile.rows import KEY
 
 

@@ -20,7 +20,6 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from reconcile.bookmarks import Bookmarks, Walk, encode_bookmarks
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.export_rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
@@ -38,6 +37,7 @@ from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_
 from reconcile.commercelayer.slicing import edges
 from reconcile.errors import AuthError, Refused, first_of
 from reconcile.mirror import ROWS, UnfinishedPull
+from reconcile.pull.bookmarks import Bookmarks, Walk, encode_bookmarks
 
 Result = TypeVar("Result")
 

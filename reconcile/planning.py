@@ -106,6 +106,10 @@ async def plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str]
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         rechecked = len(ids_to_check(folder / "payments.parquet", recheck)) if base else 0
         choice = choose_transport("pages" if base else settings.via, payments)
+        transport: str = choice.transport
+        why_transport = "changes are few" if base else choice.why
+        if marks is not None and base is None and settings.via == "auto":
+            transport, why_transport = marks.transport, "the unfinished pull goes on as it began"
         return Plan(
             organization=client.organization,
             mode=mode,
@@ -117,8 +121,8 @@ async def plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str]
             rechecked=rechecked,
             by_pages=_cost(_page_requests(left, rechecked), client),
             by_exports=None if base else _cost(_export_requests(left), client),
-            transport=choice.transport,
-            why_transport="changes are few" if base else choice.why,
+            transport=transport,
+            why_transport=why_transport,
             disk_bytes=BYTES_PER_PAYMENT * ((base.rows if base else 0) + payments),
         )
 

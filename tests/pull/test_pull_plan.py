@@ -113,6 +113,9 @@ async def test_an_unfinished_pull_is_told_with_what_is_left(serve, planned, pull
     found = await planned(serve(world))
 
     assert (found.unfinished, found.payments, found.left) == (True, 160, 160 - 75)
+    assert (found.transport, found.why_transport) == ("pages", "as asked for")
+    auto = await planned(serve(world), via="auto")
+    assert (auto.transport, auto.why_transport) == ("pages", "the unfinished pull goes on as it began")
     assert files(tmp_path) == before
 
 

@@ -29,7 +29,7 @@ from reconcile.errors import IncompletePull
 from reconcile.mirror import WALK, UnfinishedPull
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.exporters import Exporters, slices
-from reconcile.pull.report import PullProgress, PullReport, Teller, spent_since
+from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
 from reconcile.pull.walkers import Walkers
 from reconcile.rows import write_payments
@@ -196,28 +196,17 @@ class FullPull:
     def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
-        spent = self._marks.spent
-        return PullReport(
+        return reported(
+            self._client,
+            self._marks,
             payments=self._marks.seen,
-            requests=spent.requests,
-            bytes_received=spent.bytes_received,
-            retries=spent.retries,
-            rate_limited=spent.rate_limited,
-            shards=len(self._marks.walks),
-            rewalks=self._marks.rewalks,
-            count_before=self._marks.counted_before,
             count_after=self._count_after,
             since=self._since,
-            until=self._marks.cut_off,
-            started_at=self._marks.started_at,
-            finished_at=datetime.now(UTC),
-            organization=self._client.organization,
             mode=self._mode,
             resumed=self._resumed,
             transport=self._marks.transports_used,
             transport_reason=self._marks.why_pages or self._marks.why_transport,
             warnings=self._warnings + self._unasked_transport(),
-            clock_offset_seconds=self._client.clock_offset_seconds,
         )
 
     def _unasked_transport(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from reconcile.mirror import WALK, Mirror, UnfinishedPull
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
-from reconcile.pull.report import PullProgress, PullReport, Teller, spent_since
+from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.walkers import Walkers
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
@@ -222,26 +222,15 @@ class Changes:
     def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
-        spent = self._marks.spent
         unseen = self._rows - self._count_after
-        return PullReport(
+        return reported(
+            self._client,
+            self._marks,
             payments=self._rows,
-            requests=spent.requests,
-            bytes_received=spent.bytes_received,
-            retries=spent.retries,
-            rate_limited=spent.rate_limited,
-            shards=len(self._marks.walks),
-            rewalks=self._marks.rewalks,
-            count_before=self._marks.counted_before,
             count_after=self._count_after,
             since=self._since,
-            until=self._marks.cut_off,
-            started_at=self._marks.started_at,
-            finished_at=datetime.now(UTC),
-            organization=self._client.organization,
             mode=self._mode,
             resumed=self._resumed,
-            clock_offset_seconds=self._client.clock_offset_seconds,
             incremental=True,
             updated=self._marks.seen,
             rechecked=self._rechecks.asked,

@@ -10,7 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
@@ -150,4 +151,24 @@ def spent_by(client: CommerceLayer) -> Spent:
         bytes_received=statistics.bytes_received,
         retries=statistics.retries.total(),
         rate_limited=statistics.rate_limited,
+    )
+
+
+def reported(client: CommerceLayer, marks: Bookmarks, **own: Any) -> PullReport:
+    """Return the report of a pull that ends now, with what `marks` and `client` know; `own` is all the rest of it."""
+    spent = marks.spent
+    return PullReport(
+        requests=spent.requests,
+        bytes_received=spent.bytes_received,
+        retries=spent.retries,
+        rate_limited=spent.rate_limited,
+        shards=len(marks.walks),
+        rewalks=marks.rewalks,
+        count_before=marks.counted_before,
+        until=marks.cut_off,
+        started_at=marks.started_at,
+        finished_at=datetime.now(UTC),
+        organization=client.organization,
+        clock_offset_seconds=client.clock_offset_seconds,
+        **own,
     )

@@ -21,6 +21,7 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut_finer, pages, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
+from reconcile.errors import first_of
 from reconcile.mirror import ROWS, UnfinishedPull
 from reconcile.pull.bookmarks import Bookmarks, Walk, encode_bookmarks
 
@@ -90,7 +91,7 @@ class Walkers:
             await self.commit()
         except BaseExceptionGroup as group:
             await self._save()
-            raise _first_of(group) from group
+            raise first_of(group) from group
         except BaseException:
             await self._save()
             raise
@@ -216,11 +217,3 @@ def _rows_of(taken: list[tuple[int, Document]], *, mode: str) -> pa.RecordBatch:
         np.array([number for number, _ in taken], np.int32), [len(document.ids) for _, document in taken]
     )
     return pa.RecordBatch.from_arrays([*rows.columns, int32_column(numbers)], schema=ROWS)
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error that is not itself a group: one cause, one message."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

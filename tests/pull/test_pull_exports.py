@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import exists, read
 from export_rules import rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,14 +23,6 @@ from reconcile.sandbox.seed import World
 
 PAYMENTS = 70
 """So many that with 20 to an export the window is cut twice."""
-
-
-def read(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def exists(path: Path) -> bool:
-    return path.exists()
 
 
 def created(server) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from dying import Killed, exists, read, remove
 from export_rules import rules
 
 from reconcile.commercelayer import export_jobs
@@ -27,22 +28,6 @@ PAYMENTS = 30
 EXPORTED = 2
 PASSING = sorted({*ANSWERS} - {"latency"})
 REQUESTS = range(1, 10)
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after it runs in the product, not even what saves the rest."""
-
-
-def read(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def exists(path: Path) -> bool:
-    return path.exists()
-
-
-def remove(path: Path) -> None:
-    path.unlink()
 
 
 def below(folder: Path) -> list[str]:

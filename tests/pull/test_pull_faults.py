@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dying import exists, read
 
 from reconcile.errors import CommerceLayerError, IncompletePull, Unreachable, WrongMode
 from reconcile.sandbox.faults import ANSWERS, LISTS
@@ -22,14 +23,6 @@ PASSING = ["5xx", "reset", "reset-body", "truncate", "invalid-json", "html", "st
 async def reference(serve, pull, tmp_path: Path) -> bytes:
     await pull(serve(), destination=tmp_path / "undisturbed.parquet")
     return read(tmp_path / "undisturbed.parquet")
-
-
-def read(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def exists(path: Path) -> bool:
-    return path.exists()
 
 
 @pytest.mark.parametrize("kind", PASSING)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dying import Killed, exists, read, remove
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,10 +27,6 @@ from reconcile.schema import PAYMENTS, VANISHED
 
 # Behind every generated payment, and before the server's clock.
 _CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 class Clock:
@@ -49,10 +46,6 @@ def shop(payments: int = 60) -> World:
     for id_ in world.payment_ids()[::9]:
         world.update(id_, touch=False, mismatched_amounts=True)
     return world
-
-
-def read(path: Path) -> bytes:
-    return path.read_bytes()
 
 
 def rows(path: Path) -> dict[str, dict]:
@@ -142,7 +135,7 @@ async def test_a_shop_that_was_empty_is_continued(serve, pull, tmp_path: Path) -
 @pytest.fixture
 def many_shards_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut few changes too."""
-    monkeypatch.setattr("reconcile.pull.incremental.shard_count", lambda payments: 4)
+    monkeypatch.setattr("reconcile.pull.walkers.shard_count", lambda payments: 4)
 
 
 @pytest.mark.usefixtures("many_shards_of_changes")
@@ -304,14 +297,6 @@ async def test_given_up_at_any_request_the_same_command_goes_on(serve, pull, tmp
         assert read(tmp_path / "payments.parquet") == expected, number
         assert report.resumed is (number > 2)
         shutil.rmtree(tmp_path / "mirror")
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-def exists(path: Path) -> bool:
-    return path.exists()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

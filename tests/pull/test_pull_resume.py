@@ -8,26 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from dying import Killed, exists, read, remove
 
 from reconcile.errors import IncompletePull, MirrorError, OutputError, Unreachable, WrongMode
 from reconcile.mirror import UnfinishedPull, open_mirror
 from reconcile.sandbox.seed import World
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after it runs in the product, not even what saves the rest."""
-
-
-def read(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def exists(path: Path) -> bool:
-    return path.exists()
-
-
-def remove(path: Path) -> None:
-    path.unlink()
 
 
 def list_requests(server) -> int:

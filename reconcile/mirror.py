@@ -27,6 +27,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from typing import IO, Self
 import msgspec
 import pyarrow as pa
 
+from reconcile.arrow import compute, int32_column
 from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError, OutputError
 from reconcile.rows import merged_rows, sorted_distinct
@@ -187,6 +189,12 @@ class UnfinishedPull:
         """Yield all rows, sorted by id and distinct (the row committed last stays), a few thousand at a time."""
         return _merge_of(self._files)
 
+    def rows_of(self, walks: Sequence[int]) -> Iterator[pa.Table]:
+        """Yield those of the `rows` that one of the walks with the numbers `walks` has read."""
+        numbers = int32_column(walks)
+        for table in self.rows():
+            yield table.filter(compute.is_in(table.column(WALK), value_set=numbers))
+
     def passing_file(self, name: str) -> Path:
         """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull goes on."""
         return self._folder / name
@@ -239,6 +247,11 @@ class UnfinishedPull:
                     file.path.unlink()
                 return
             end = start
+
+
+def rows_per_walk(rows: pa.Table) -> Counter[int]:
+    """Return how many of `rows` (columns ROWS) each walk has read, by its number."""
+    return Counter({one["values"]: one["counts"] for one in compute.value_counts(rows.column(WALK)).to_pylist()})
 
 
 def _unfinished(folder: Path, window: str) -> Path:

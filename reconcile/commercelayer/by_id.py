@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
-from reconcile.commercelayer.resources import payments_from_pages
+from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.errors import IncompletePull, UnknownPayment
 from reconcile.schema import PAYMENTS
 
@@ -45,7 +45,7 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
         raise
-    return payments_from_pages([page.body for page in pages], expected_mode=mode)
+    return payments_from_documents(pages, expected_mode=mode)
 
 
 async def fetch_payments(client: CommerceLayer, ids: Sequence[str], *, mode: str | None) -> pa.Table:

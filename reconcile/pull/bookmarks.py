@@ -123,6 +123,11 @@ class Bookmarks(msgspec.Struct):
                     walk.export_id = walk.orders_export_id = None
 
     @property
+    def numbers(self) -> list[int]:
+        """The numbers of the walks that count: rows of any other are those of a walk that was begun anew."""
+        return [walk.number for walk in self.walks]
+
+    @property
     def seen(self) -> int:
         return sum(walk.seen for walk in self.walks)
 

@@ -20,18 +20,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.arrow import compute, int32_column
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
+from reconcile.commercelayer.paging import Count, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.mirror import WALK, UnfinishedPull
+from reconcile.mirror import UnfinishedPull, rows_per_walk
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
-from reconcile.pull.walkers import Walkers
+from reconcile.pull.walkers import Walkers, walks_through
 from reconcile.rows import write_payments
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
@@ -93,11 +92,7 @@ class FullPull:
         if choice.transport == "exports":
             walks = slices(window, first=first, payments=counted.payments)
         else:
-            shards = cut(window, first=first, payments=counted.payments, parts=shard_count(counted.payments))
-            walks = [
-                Walk(number, shard.window.since, shard.window.until, shard.payments)
-                for number, shard in enumerate(shards, start=1)
-            ]
+            walks = walks_through(window, first=first, payments=counted.payments)
         self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.served_at)
         self._marks.transport, self._marks.why_transport = choice.transport, choice.why
 
@@ -123,7 +118,6 @@ class FullPull:
             self._store,
             self._marks,
             mode=self._mode,
-            most_payments=self._marks.planned // parts if (parts := shard_count(self._marks.planned)) > 1 else None,
             commit_seconds=commit_seconds,
             commit_pages=commit_pages,
             on_page=teller.page,
@@ -179,14 +173,11 @@ class FullPull:
 
     def _merge(self, beside: Path) -> Counter[int]:
         """Write the rows of the walks that count to `beside`; return the number of rows of each walk."""
-        numbers = int32_column([walk.number for walk in self._marks.walks])
         distinct: Counter[int] = Counter()
 
         def counted() -> Iterator[pa.Table]:
-            for table in self._store.rows():
-                rows = table.filter(compute.is_in(table.column(WALK), value_set=numbers))
-                for seen in compute.value_counts(rows.column(WALK)).to_pylist():
-                    distinct[seen["values"]] += seen["counts"]
+            for rows in self._store.rows_of(self._marks.numbers):
+                distinct.update(rows_per_walk(rows))
                 yield rows
 
         with disk_errors(beside):

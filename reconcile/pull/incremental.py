@@ -26,16 +26,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments, cut, shard_count
+from reconcile.commercelayer.paging import Count, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.mirror import WALK, Mirror, UnfinishedPull
+from reconcile.mirror import Mirror, UnfinishedPull, rows_per_walk
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
-from reconcile.pull.walkers import Walkers
+from reconcile.pull.walkers import Walkers, walks_through
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
 
@@ -119,16 +119,8 @@ class Changes:
         cut_off = max(now, self._base.cut_off)
         if until is not None and until <= cut_off:
             cut_off = until.astimezone(UTC)
-        shards = cut(
-            Window(self._since, cut_off, self._changed_since),
-            first=counted.first_created_at,
-            payments=counted.payments,
-            parts=shard_count(counted.payments),
-        )
-        walks = [
-            Walk(number, shard.window.since, shard.window.until, shard.payments, changed_since=self._changed_since)
-            for number, shard in enumerate(shards, start=1)
-        ]
+        window = Window(self._since, cut_off, self._changed_since)
+        walks = walks_through(window, first=counted.first_created_at, payments=counted.payments)
         self._marks = Bookmarks(cut_off, started_at, walks, began_at=now, base=self._base.sha256)
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
@@ -143,7 +135,6 @@ class Changes:
             self._store,
             self._marks,
             mode=self._mode,
-            most_payments=self._marks.planned // parts if (parts := shard_count(self._marks.planned)) > 1 else None,
             commit_seconds=commit_seconds,
             commit_pages=commit_pages,
             on_page=teller.page,
@@ -189,15 +180,13 @@ class Changes:
 
     def _distinct(self) -> Counter[int]:
         distinct: Counter[int] = Counter()
-        for table in self._changed():
-            distinct.update(Counter[int](table.column(WALK).to_numpy().tolist()))
+        for rows in self._changed():
+            distinct.update(rows_per_walk(rows))
         return distinct
 
     def _changed(self) -> Iterator[pa.Table]:
         """Yield the rows of the walks that count."""
-        numbers = pa.array([walk.number for walk in self._marks.walks], type=pa.int32())
-        for table in self._store.rows():
-            yield table.filter(pc.is_in(table.column(WALK), value_set=numbers))
+        return self._store.rows_of(self._marks.numbers)
 
     def _upsert(self, beside: Path) -> int:
         """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ import pyarrow as pa
 from reconcile.arrow import int32_column
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.paging import cut_finer, pages, walker_count
+from reconcile.commercelayer.paging import cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.errors import first_of
@@ -34,14 +35,23 @@ _TIMES_THE_LAST_ONE = 2
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
 
+def walks_through(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
+    """Return the walks of a pull of `window`, one for each shard; `first` and `payments` as for `cut`."""
+    shards = cut(window, first=first, payments=payments, parts=shard_count(payments))
+    return [
+        Walk(number, shard.window.since, shard.window.until, shard.payments, changed_since=window.changed_since)
+        for number, shard in enumerate(shards, start=1)
+    ]
+
+
 class Walkers:
     """
     The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
 
-    A shard that turns out to hold far more than `most_payments` (null: any number is fine) is cut into several walks.
-    A commit happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where no rate limit holds
-    pages back and commits take little of the time: what a killed process reads again is little. `on_page` is called
-    after each page.
+    A shard that turns out to hold far more than its share of what was planned is cut into several walks. A commit
+    happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where no rate limit holds pages
+    back and commits take little of the time: what a killed process reads again is little. `on_page` is called after
+    each page.
     """
 
     def __init__(
@@ -51,7 +61,6 @@ class Walkers:
         marks: Bookmarks,
         *,
         mode: str,
-        most_payments: int | None,
         commit_seconds: float,
         commit_pages: int,
         on_page: Callable[[], None],
@@ -61,7 +70,8 @@ class Walkers:
         self._store = store
         self._marks = marks
         self._mode = mode
-        self._most_payments = most_payments
+        parts = shard_count(marks.planned)
+        self._most_payments = marks.planned // parts if parts > 1 else None  # null: any number is fine
         self._commit_seconds = commit_seconds
         self._commit_pages = commit_pages
         self._on_page = on_page

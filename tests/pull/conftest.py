@@ -93,7 +93,7 @@ def client_of() -> Callable[..., CommerceLayer]:
 @pytest.fixture
 def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut small worlds too."""
-    monkeypatch.setattr("reconcile.pull.full.shard_count", lambda payments: 4)
+    monkeypatch.setattr("reconcile.pull.walkers.shard_count", lambda payments: 4)
 
 
 @pytest.fixture

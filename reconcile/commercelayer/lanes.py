@@ -21,7 +21,7 @@ from reconcile.commercelayer.document import Quota
 Traffic = Literal["read", "write", "token"]
 
 _GUARD = 0.001
-_ROUND_TRIP_SHARE = 0.5
+_ROUND_TRIP_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True)

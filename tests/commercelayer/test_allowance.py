@@ -169,7 +169,7 @@ def test_who_waits_for_others_answers_asks_again_only_when_it_can_pay(tmp_path: 
 
     asyncio.run(time.run(run()))
 
-    assert at == [pytest.approx(5.0 + 10.0 - 5.0 / 2, abs=0.1)]  # half a round trip sooner than after the answer
+    assert at == [pytest.approx(5.0 + 10.0 - 5.0 * 0.75, abs=0.1)]  # most of a round trip sooner than after the answer
     assert asked[0] <= 2 * 3
 
 

@@ -90,7 +90,7 @@ def limiter_of(time: VirtualTime, share: float = 1.0) -> Limiter:
 def test_whatever_the_network_does_the_server_rejects_nothing(
     delays: list[tuple[float, float]], walkers: int, limit: int
 ) -> None:
-    """Half of the shortest round trip seen is used, so the shortest ways there and back must be seen together."""
+    """The shortest round trip seen is used, so the shortest ways there and back must be seen together."""
     quickest = (min(there for there, _ in delays), min(back for _, back in delays))
     time, server = VirtualTime(), Server(limit, 60.0)
     limiter = limiter_of(time)

@@ -1,0 +1,103 @@
+"""
+Tables of text: words flush left, figures flush right with their points below each other, on so many columns.
+
+Knows how wide text is on a terminal, and that texts from outside must not steer it. Knows no figure's meaning.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BOLD = "1"
+KEEP = "\u00a0"
+"""A blank at which no line is broken; written as a plain one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Cells of one block; `left` columns are words, all others are figures. Row `colours` may be empty."""
+
+    header: tuple[str, ...]
+    left: frozenset[str]
+    rows: list[tuple[str, ...]]
+    colours: list[str]
+
+
+def _points_aligned(cells: Sequence[str]) -> list[str]:
+    """Pad figures on the right, so that decimal points stand below each other when flush right; words stay."""
+    decimals = [len(cell.partition(".")[1] + cell.partition(".")[2]) for cell in cells]
+    return [
+        cell + " " * (max(decimals) - own) if cell[-1:].isdigit() else cell
+        for cell, own in zip(cells, decimals, strict=True)
+    ]
+
+
+def render(table: TextTable, width: int, colour: bool) -> str:
+    """Return `table` as lines of at most `width` columns; one that is too wide has its cells one below the other."""
+    columns = [
+        [name, *(cells if name in table.left else _points_aligned(cells))]
+        for name, *cells in zip(table.header, *table.rows, strict=True)
+    ]
+    widths = [max(map(_columns_wide, cells)) for cells in columns]
+    if sum(widths) + 2 * (len(widths) - 1) > width:
+        return _stacked(table, width, colour)
+    lines = []
+    for row, shade in zip(zip(*columns, strict=True), [BOLD, *table.colours], strict=True):
+        cells = [
+            _pad(cell, cell_wide, left=name in table.left)
+            for name, cell, cell_wide in zip(table.header, row, widths, strict=True)
+        ]
+        lines.append(paint("  ".join(cells).rstrip(), shade, colour))
+    return "\n".join(lines)
+
+
+def _stacked(table: TextTable, width: int, colour: bool) -> str:
+    """One line per cell: the first column as title, each other as name and value, values flush right."""
+    lines = []
+    for row, shade in zip(table.rows, table.colours, strict=True):
+        if row[0]:
+            lines += [paint(line, shade, colour) for line in wrap(row[0], width)]
+        for name, cell in zip(table.header[1:], row[1:], strict=True):
+            if cell:
+                value_wide = max(width - 2 - len(name) - 1, _columns_wide(cell))
+                lines.append(f"  {name} {_pad(cell, value_wide, left=False)}")
+    return "\n".join(lines)
+
+
+def count(number: int) -> str:
+    """Return a number with grouped thousands."""
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def plain(text: object) -> str:
+    """Return text from outside so that it cannot move the cursor, colour the screen or turn the writing around."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+
+
+def _columns_wide(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )
+
+
+def _pad(text: str, width: int, *, left: bool) -> str:
+    blanks = " " * (width - _columns_wide(text))
+    return text + blanks if left else blanks + text
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return `text` as lines of at most `width` columns, where its words allow it."""
+    return [line.replace(KEEP, " ") for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+
+
+def paint(text: str, shade: str, colour: bool) -> str:
+    """Return `text` in a colour, where there is colour."""
+    return f"\x1b[{shade}m{text}\x1b[0m" if colour and shade else text

@@ -90,6 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Annotated[str | None, In("orders", "encoding of text files; default: UTF-8, or by byte order mark")] = (
         None
     )
+    sheet: Annotated[
+        str | None, In("orders", "sheet of a spreadsheet; default: the first visible one that has the columns")
+    ] = None
     max_rejects: Annotated[int, In("orders", "rows that may be unreadable before the run stops")] = 0
     reference_column: Annotated[str | None, In("orders.columns", "column of the reference", key="reference")] = None
     amount_column: Annotated[str | None, In("orders.columns", "column of the order total", key="amount")] = None
@@ -238,6 +241,7 @@ _EXAMPLES = {
     "delimiter": '";"',
     "quote": '"\'"',
     "encoding": '"cp1252"',
+    "sheet": '"Orders"',
     "reference_column": '"Our reference"',
     "amount_column": '"Gross total"',
     "currency_column": '"Currency"',

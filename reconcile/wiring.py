@@ -73,6 +73,7 @@ def order_keywords(settings: Settings) -> Declared:
         "delimiter": settings.delimiter,
         "quote": settings.quote,
         "encoding": settings.encoding,
+        "sheet": settings.sheet,
     }
 
 
@@ -88,13 +89,18 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
 
     Raises SettingsError.
     """
-    if not settings.orders:
-        raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
+    check_orders_named(settings)
     if settings.load_to:
         from reconcile.warehouse.load import sink_of  # with it comes DuckDB, which a pull does without
 
         sink_of(settings.load_to)
     return policy_of(settings), limits_of(settings)
+
+
+def check_orders_named(settings: Settings) -> None:
+    """Raise SettingsError when `settings` do not say where the order totals are."""
+    if not settings.orders:
+        raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
 
 
 def policy_of(settings: Settings) -> MatchPolicy:

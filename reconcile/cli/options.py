@@ -157,6 +157,7 @@ orders_options = _group(
     click.option("--delimiter", metavar="SIGN", help="Column separator of text files; else detected."),
     click.option("--quote", metavar="SIGN", help="Quote of text files; else detected."),
     click.option("--encoding", metavar="NAME", help="Encoding of text files; else UTF-8, or by byte order mark."),
+    click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet; else the first one that has the columns."),
     click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Unreadable rows to put up with [0]."),
 )
 

@@ -34,6 +34,7 @@ class Declared(TypedDict, total=False):
     delimiter: str | None
     quote: str | None
     encoding: str | None
+    sheet: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class OrderFormat:
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `currency` is that of every
     amount without a currency of its own. `amount_basis` is the column of `reconcile.schema.AMOUNT_BASES` that wins
     where a Commerce Layer export has several amounts. `decimal` and `thousands` are the separators of amounts,
-    `delimiter` and `quote` those of cells (`quote=""`: no cell is quoted), `encoding` is a name Python knows.
+    `delimiter` and `quote` those of cells (`quote=""`: no cell is quoted), `encoding` is a name Python knows,
+    `sheet` the sheet of a spreadsheet.
 
     Raises SettingsError when a declaration is impossible; the delimiter may be a word (`tab`).
     """
@@ -62,6 +64,7 @@ class OrderFormat:
     delimiter: str | None = None
     quote: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, and spell what can in one way."""

@@ -16,6 +16,7 @@ from reconcile.cli.demo import demo
 from reconcile.cli.init import init
 from reconcile.cli.load import load
 from reconcile.cli.match import match
+from reconcile.cli.orders import orders
 from reconcile.cli.pull import pull
 from reconcile.cli.run import run
 from reconcile.cli.sandbox import sandbox
@@ -49,5 +50,5 @@ def _keep_few_heaps() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
 
 
-for _command in (demo, run, pull, match, load, check, init, sandbox):
+for _command in (demo, run, pull, match, orders, load, check, init, sandbox):
     main.add_command(_command)

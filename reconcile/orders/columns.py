@@ -68,6 +68,12 @@ class ColumnMap:
         """Whether the amount is whole minor units, as every `…_cents` column is."""
         return folded(self.name("amount")).endswith("cents")
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The file's columns that mean nothing here, in its order."""
+        read = set(self.positions.values())
+        return tuple(name for position, name in enumerate(self.names) if position not in read)
+
     def as_dict(self) -> dict[str, str]:
         """Return role → the file's own column name."""
         return {role: self.names[position] for role, position in self.positions.items()}

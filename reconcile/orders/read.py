@@ -60,8 +60,8 @@ class OrderFile:
     One file as it was read.
 
     `bytes` and `sha256` are those of the file on disk; `rows` became orders, `rejects` are rows that did not;
-    `columns` maps our columns to the file's own names. `encoding`, `delimiter`, `quote` are None where the format
-    has none.
+    `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
+    None where the format has none.
     """
 
     path: str
@@ -75,6 +75,7 @@ class OrderFile:
     delimiter: str | None
     quote: str | None
     columns: dict[str, str]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ class _Reader:
             delimiter=opened.delimiter,
             quote=opened.quote,
             columns=opened.columns.as_dict(),
+            unread=opened.columns.unread,
         )
 
     def _note(self, source: OrderSource, rejects: Sequence[Reject]) -> None:

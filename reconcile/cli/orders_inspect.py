@@ -1,0 +1,115 @@
+"""`reconcile orders inspect`: how order totals would be read, shown without matching anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconcile.cli import console
+from reconcile.cli.options import Session, command, orders_options
+
+if TYPE_CHECKING:
+    from reconcile.orders.inspection import OrdersLook
+    from reconcile.orders.read import OrderFile
+
+
+@click.command()
+@click.argument("orders", nargs=-1, metavar="ORDERS...")
+@click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
+@orders_options
+@command
+def inspect(session: Session, rows: int, **options: Any) -> None:
+    """
+    Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
+
+    Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
+    the rejects.
+    """
+    settings = session.settings(**options)
+
+    from reconcile.orders.inspection import inspect_orders
+    from reconcile.wiring import check_orders_named, order_keywords
+
+    check_orders_named(settings)
+    look = inspect_orders(list(settings.orders), first_rows=rows, **order_keywords(settings))
+    click.echo("\n\n".join(_blocks(look)))
+    if look.report.rejects > settings.max_rejects:
+        sys.exit(3)
+
+
+def _blocks(look: OrdersLook) -> Iterator[str]:
+    from reconcile.reports.terminal import grouped_amount
+    from reconcile.reports.text_table import TextTable, count, plain, plural, render
+
+    def block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
+        names = tuple(header.split(","))
+        table = TextTable(names, frozenset(left.split(",")), list(cells), [""] * len(cells))
+        return render(table, console.width(), colour=False)
+
+    for file in look.report.files:
+        yield "\n".join([plain(file.path), *(f"  {name:<9} {plain(value)}" for name, value in _facts(file))])
+    if look.first_rows:
+        yield block(
+            "Line,Reference,Amount,Currency,Order number,Order id,Ordered on,Amount as read",
+            "Reference,Currency,Order number,Order id,Ordered on,Amount as read",
+            [
+                (
+                    str(row["source_line"]),
+                    plain(row["reference"] or ""),
+                    grouped_amount(row["amount_cents"], row["currency_code"]),
+                    row["currency_code"],
+                    plain(row["order_number"] or ""),
+                    plain(row["order_id"] or ""),
+                    str(row["ordered_on"] or ""),
+                    plain(row["amount_raw"]),
+                )
+                for row in look.first_rows
+            ],
+        )
+    keys = [
+        (
+            one.key,
+            count(one.rows),
+            count(one.without),
+            count(one.distinct),
+            count(one.shared),
+            plain(", ".join(one.examples)),
+        )
+        for one in look.keys
+    ]
+    yield block("Key,Rows,without,Different,Shared,such as", "Key,such as", keys)
+    totals = [
+        (one.currency_code, count(one.rows), grouped_amount(one.amount_cents, one.currency_code)) for one in look.totals
+    ]
+    if totals:
+        yield block("Currency,Rows,Amount", "Currency", totals)
+    if look.rejects:
+        told = [_reject(reject) for reject in look.rejects]
+        more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
+        cannot = f"{plural(look.report.rejects, 'row')} cannot be read:"
+        yield "\n".join([cannot, *map(plain, told), *([f"  and {plural(more, 'row')} more"] if more > 0 else [])])
+
+
+def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
+    packed = f", packed as {file.compression}" if file.compression else ""
+    yield "format", f"{file.format}{packed}, {file.bytes:,} bytes"
+    if file.delimiter is not None:
+        quote = f"quote {file.quote}" if file.quote else "no quotes"
+        named = {"\t": "tab", "\x1f": "unit separator"}.get(file.delimiter, file.delimiter)
+        yield "dialect", f"delimiter {named}, {quote}"
+    if file.encoding is not None:
+        yield "encoding", file.encoding
+    for role, name in file.columns.items():
+        yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
+    if file.unread:
+        yield "unread", ", ".join(f'"{name}"' for name in file.unread)
+    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected"
+
+
+def _reject(reject: dict[str, str]) -> str:
+    cell = f' {reject["column"]} "{reject["value"]}"' if reject["column"] else " the row"
+    remedy = f"; {reject['remedy']}" if reject.get("remedy") else ""
+    return f"  {reject['source_file']}:{reject['source_line']}:{cell} {reject['reason']}{remedy}"

@@ -1,0 +1,118 @@
+"""
+A look at order totals before anything is matched with them: how they were read, first rows, keys, totals, rejects.
+
+Reads everything, as a run would, and keeps nothing. Judges nothing: a key without a value or a row that cannot be read
+is counted and shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Unpack
+
+import duckdb
+
+from reconcile.orders.options import Declared
+from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.schema import ORDERS
+from reconcile.sql import path_literal
+
+KEYS = ("reference", "order_number", "order_id")
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLook:
+    """
+    How usable one key is: rows with it and without, different keys, and rows that share theirs with another row.
+
+    `examples` are some of the keys that come more than once.
+    """
+
+    key: str
+    rows: int
+    without: int
+    distinct: int
+    shared: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyTotal:
+    """Rows of one currency and their sum, in minor units."""
+
+    currency_code: str
+    rows: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersLook:
+    """
+    What is to be seen of order totals.
+
+    `report` is that of reading them; `first_rows` are rows of ORDERS by column name, in the order of the files;
+    `rejects` are the first rows of `rejects.csv` by column name.
+    """
+
+    report: OrdersReport
+    first_rows: tuple[dict[str, Any], ...]
+    keys: tuple[KeyLook, ...]
+    totals: tuple[CurrencyTotal, ...]
+    rejects: tuple[dict[str, str], ...]
+
+
+def inspect_orders(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    first_rows: int = 5,
+    first_rejects: int = 10,
+    **declared: Unpack[Declared],
+) -> OrdersLook:
+    """
+    Return a look at the order totals in `paths`; `declared` is as in `read_orders`.
+
+    Raises OrderFileError when a file cannot be read, SettingsError when a declaration is impossible. Rows that cannot
+    be read raise nothing, however many they are.
+    """
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as name:
+        folder = Path(name)
+        orders, rejects = folder / "orders.parquet", folder / "rejects.csv"
+        report = read_orders_to_parquet(paths, orders, rejects=rejects, max_rejects=sys.maxsize, **declared)
+        with rejects.open(encoding="utf-8", newline="") as text:
+            shown = tuple(islice(csv.DictReader(text), first_rejects))
+        with duckdb.connect(config={"temp_directory": str(folder / "spilled")}) as connection:
+            table = connection.sql(f"SELECT * FROM read_parquet({path_literal(orders)}, file_row_number = true)")
+            return OrdersLook(
+                report=report,
+                first_rows=_first_rows(table, first_rows),
+                keys=tuple(_key(table, key) for key in KEYS),
+                totals=_totals(table),
+                rejects=shown,
+            )
+
+
+def _first_rows(table: duckdb.DuckDBPyRelation, most: int) -> tuple[dict[str, Any], ...]:
+    names = ORDERS.names
+    rows = table.filter(f"file_row_number < {most}").order("file_row_number").project(", ".join(names)).fetchall()
+    return tuple(dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _key(table: duckdb.DuckDBPyRelation, key: str) -> KeyLook:
+    counted = table.filter(f"{key} IS NOT NULL").aggregate(f"{key} AS text, count(*) AS n", key)
+    figures = counted.aggregate("coalesce(sum(n), 0), count(*), coalesce(sum(n) FILTER (n > 1), 0)").fetchall()
+    ((rows, distinct, shared),) = figures
+    ((everything,),) = table.aggregate("count(*)").fetchall()
+    examples = counted.filter("n > 1").order("n DESC, text").limit(_EXAMPLES).project("text").fetchall()
+    return KeyLook(key, int(rows), everything - int(rows), distinct, int(shared), tuple(text for (text,) in examples))
+
+
+def _totals(table: duckdb.DuckDBPyRelation) -> tuple[CurrencyTotal, ...]:
+    found = table.aggregate("currency_code, count(*), sum(amount_cents)", "currency_code").order("currency_code")
+    return tuple(CurrencyTotal(code, rows, int(cents)) for code, rows, cents in found.fetchall())

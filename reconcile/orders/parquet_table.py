@@ -1,28 +1,28 @@
 """
 Parquet to batches of order cells; a file of our own ORDERS passes through as it is, once it is checked.
 
-Knows which Arrow types keep what was written: texts, integers and decimals do, a float does not and is refused. A
-row's line is its number in the file, from 1. Does not know what a cell means.
+Knows Parquet's files, and how one that is `orders.parquet` of a run is recognised. A row's line is its number in the
+file, from 1. How a typed column becomes text is said in `typed`; what a cell means is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.arrow import Column, whole_column
 from reconcile.arrow import compute as pc
+from reconcile.arrow import whole_column
 from reconcile.errors import OrderFileError, first_line
 from reconcile.money import EXPONENTS
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
+from reconcile.orders.options import OrderFormat
 from reconcile.orders.rows import clean_keys
 from reconcile.orders.sources import OrderSource, SourceStream, unreadable
+from reconcile.orders.typed import Reader, column_readers, is_text, typed_rows
 from reconcile.schema import ORDERS
 
 _BATCH_ROWS = 1 << 16
@@ -48,11 +48,8 @@ def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> Ope
         columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)})
         return OpenedOrders(columns, _own_rows(file, source.name))
     columns = map_columns(schema.names, form, path=source.name)
-    readers = {role: _reader(role, schema.field(columns.positions[role]), source.name) for role in columns.positions}
+    readers = column_readers(schema, columns, path=source.name)
     return OpenedOrders(columns, _batches(file, columns, readers, source.name))
-
-
-Reader = Callable[[Column], Column]
 
 
 def _batches(file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], path: str) -> Iterator[Batch]:
@@ -63,18 +60,11 @@ def _batches(file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader
 
 
 def _rows(batch: pa.RecordBatch, first: int, columns: ColumnMap, readers: dict[str, Reader], path: str) -> RawRows:
-    cells = {}
-    for role, read in readers.items():
-        column = batch.column(columns.name(role))
-        try:
-            column.validate(full=True)  # Parquet does not promise that a text is UTF-8
-            cells[role] = read(column)
-        except pa.ArrowException as error:
-            raise _damaged(path, error, column=columns.name(role)) from error
-    is_text = _is_text(batch.column(columns.name("amount")).type)
-    lines = pa.array(range(first, first + batch.num_rows), pa.int64())
-    literal = None if is_text else pa.repeat(pa.scalar(True), batch.num_rows)
-    return RawRows(lines, cells, literal=literal)
+    def damaged(role: str, error: Exception) -> OrderFileError:
+        return _damaged(path, error, column=columns.name(role))
+
+    typed = {role: batch.column(columns.name(role)) for role in readers}
+    return typed_rows(typed, readers, first=first, damaged=damaged)
 
 
 def _own_rows(file: pq.ParquetFile, path: str) -> Iterator[Batch]:
@@ -115,72 +105,8 @@ def _read(file: pq.ParquetFile, names: list[str], path: str) -> Iterator[pa.Reco
 def _check_types(schema: pa.Schema, path: str) -> None:
     for field in ORDERS:
         found = schema.field(field.name).type
-        if found != field.type and not (_is_text(found) and _is_text(field.type)) and not pa.types.is_null(found):
+        if found != field.type and not (is_text(found) and is_text(field.type)) and not pa.types.is_null(found):
             raise _not_ours(path, field.name, f"its type is {found}, not {field.type}")
-
-
-def _reader(role: str, field: pa.Field[Any], path: str) -> Reader:
-    """Return how a column of the type of `field` becomes text without losing anything."""
-    found = field.type
-    if pa.types.is_null(found) or _is_text(found):
-        return _as_text
-    if role == "ordered_on" and (pa.types.is_date(found) or pa.types.is_timestamp(found)):
-        return _date_text
-    if role != "currency" and pa.types.is_integer(found):
-        return _as_text
-    if (role == "amount" and pa.types.is_decimal(found)) or (role != "currency" and _is_whole_decimal(found)):
-        return _decimal_text
-    option = COLUMN_OPTIONS[role]
-    if pa.types.is_floating(found):
-        problem = f'column "{field.name}" is a float ({found}): its digits are no longer exact'
-        hint = f"export it as text, as a decimal or in whole cents, or name another column with {option}"
-    else:
-        problem = f'column "{field.name}" is {found}, which is no {role.replace("_", " ")}'
-        hint = f"export it as text, or name another column with {option}"
-    raise OrderFileError(problem, path=path, column=field.name, hint=hint)
-
-
-def _as_text(column: Column) -> Column:
-    return column.cast(pa.string())
-
-
-def _date_text(column: Column) -> Column:
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = pc.local_timestamp(column)
-    return column.cast(pa.date32(), safe=False).cast(pa.string())
-
-
-def _decimal_text(column: Column) -> Column:
-    """Return plain decimal texts without the zeros that only the type's scale puts there: 12.3000 is 12.3."""
-    scale = column.type.scale
-    if scale < 0:
-        column = column.cast(pa.decimal256(76, 0))
-    texts = column.cast(pa.string())
-    if scale <= 0:
-        return texts
-    # Arrow writes a zero of ten decimals as 0E-10.
-    plain = pc.if_else(pc.equal(column, pa.scalar(0, column.type)), "0.0", texts)
-    trimmed: Column = pc.replace_substring_regex(plain, r"\.?0+$", "")
-    return trimmed
-
-
-def _is_text(found: pa.DataType) -> bool:
-    if pa.types.is_dictionary(found):
-        found = found.value_type
-    return any(
-        is_kind(found)
-        for is_kind in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_string_view,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-        )
-    )
-
-
-def _is_whole_decimal(found: pa.DataType) -> bool:
-    return pa.types.is_decimal(found) and found.scale == 0
 
 
 def _damaged(path: str, error: Exception, column: str | None = None) -> OrderFileError:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-payment-exports", is_flag=True, help="Refuse exports of klarna_payments, as older deployments do.")
 @click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
+@click.option("--no-method-filter", is_flag=True, help="Refuse filters of orders by their payment method.")
 @click.option(
     "--no-event-stores", is_flag=True, help="Serve `versions` in place of `event_stores`, as before August 2025."
 )
@@ -103,6 +104,7 @@ def sandbox(
     export_maximum: int,
     no_payment_exports: bool,
     no_export_includes: bool,
+    no_method_filter: bool,
     no_event_stores: bool,
     token_lifetime: int,
     client_id: str | None,
@@ -144,6 +146,7 @@ def sandbox(
             maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
         ),
         event_stores=not no_event_stores,
+        uncrossed=("payment_method",) if no_method_filter else (),
         storage_port=storage_port,
         keep_requests=False,
     )

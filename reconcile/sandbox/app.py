@@ -5,7 +5,7 @@ The stand-in's HTTP face: `make_app` puts a world, faults and limits together, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from aiohttp import web
@@ -49,6 +49,7 @@ def make_app(
     client_secret: str = CLIENT_SECRET,
     exports: ExportRules | None = None,
     event_stores: bool = True,
+    uncrossed: Collection[str] = (),
     requests: list[RequestRecord] | None = None,
     storage_requests: list[RequestRecord] | None = None,
     clock: Clock = time.monotonic,
@@ -58,9 +59,10 @@ def make_app(
     Return the application that serves `world`: the API under `/api`, tokens at `/oauth/token`.
 
     `limits` are given for live mode and halved in test mode; None switches them off, headers too. With `event_stores`
-    False there are `versions` instead. Every request is appended to `requests` where a list is given. The files of
-    exports are served by another application, on an origin of its own: `app[STORAGE]` answers there, must be told
-    its address, and appends to `storage_requests`.
+    False there are `versions` instead. No filter, of a list or an export, may cross a relationship of `uncrossed`.
+    Every request is appended to `requests` where a list is given. The files of exports are served by another
+    application, on an origin of its own: `app[STORAGE]` answers there, must be told its address, and appends to
+    `storage_requests`.
     """
     faults = faults or Faults()
     clients = (
@@ -78,6 +80,7 @@ def make_app(
     own_limits = None if limits is None else limits.for_mode(world.mode)
     door = FrontDoor(faults=faults, limits=own_limits, desk=desk, clock=clock, wall_clock=wall_clock, requests=requests)
     rules = _in_time(exports or ExportRules(), limits)
+    rules = replace(rules, uncrossed=(*rules.uncrossed, *uncrossed))
     storage = Storage(
         faults=faults,
         url_seconds=rules.url_seconds,
@@ -91,7 +94,8 @@ def make_app(
     app = web.Application(middlewares=[_through(door)])
     app[STORAGE] = storage
     app.router.add_post("/oauth/token", door.token)
-    selections, renderers = Selections(world, {EXPORTS.name: jobs.table}), Renderers(world)
+    selections = Selections(world, {EXPORTS.name: jobs.table}, uncrossed=uncrossed)
+    renderers = Renderers(world)
     OrganizationAnswers(world, renderers, concurrent_exports=rules.concurrent).add_routes(app.router)
     ExportAnswers(world, selections, jobs, renderers).add_routes(app.router)
     TrailAnswers(world, selections, renderers, event_stores=event_stores).add_routes(app.router)

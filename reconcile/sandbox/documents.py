@@ -146,7 +146,7 @@ def related(world: World, row: Row, name: str) -> Any:
         case "payment_source":
             return world.payments.find(row["payment_source_id"]) if row.get("payment_source_id") else None
         case "payment_method":
-            return world.methods.row(1) if row.get("payment_source_id") else None
+            return world.method_of(row)
         case "payment_methods":
             return [world.methods.row(1)] if world.methods.row(1)["payment_gateway_id"] == row["id"] else []
     return None

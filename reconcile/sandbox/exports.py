@@ -45,14 +45,15 @@ class ExportRules:
     What an organization may export, and how fast it goes.
 
     `maximum` records per export, `concurrent` exports pending or in progress at once. With `includes` False no
-    related resource is exported. `records_per_second` and the seconds are divided by `time_scale`, None for that of
-    the rate limits.
+    related resource is exported. Filters may not cross a relationship of `uncrossed`. `records_per_second` and the
+    seconds are divided by `time_scale`, None for that of the rate limits.
     """
 
     maximum: int = 5_000
     concurrent: int = 10
     types: tuple[str, ...] = ("klarna_payments", "orders", "payment_gateways", "payment_methods")
     includes: bool = True
+    uncrossed: tuple[str, ...] = ()
     records_per_second: float = 2_500.0
     pending_seconds: float = 0.2
     url_seconds: float = 300.0
@@ -112,7 +113,7 @@ class Exports:
             key=id_key(world.seed, "exports"),
             columns={name: np.full(1, times.NULL, np.int64) for name in _INSTANTS},
         )
-        self._selections = Selections(world)
+        self._selections = Selections(world, uncrossed=rules.uncrossed)
 
     def row(self, id_: str) -> Row:
         """Return the attributes of an export that is there."""

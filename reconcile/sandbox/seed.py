@@ -117,7 +117,8 @@ class World:
         Return the world in `folder`: `klarna_payments.json` and `orders.json`, arrays of flat objects.
 
         The order of the files is the hidden sequence. Payments name their order in `order_id`, orders their
-        payment source in `payment_source_id`; `mode` in a row overrides the world's.
+        payment source in `payment_source_id`; `payment_method_id` null in an order says that it was not paid with
+        Klarna, `mode` in a row overrides the world's.
 
         Raises InputError when a file is missing or not of that shape.
         """
@@ -222,6 +223,16 @@ class World:
     def order_of(self, payment: Row) -> Row | None:
         """Return the order a payment row belongs to."""
         return self.orders.find(payment["order_id"]) if payment.get("order_id") else None
+
+    def method_of(self, order: Row) -> Row | None:
+        """
+        Return the payment method of an order row: Klarna, unless its `payment_method_id` says otherwise.
+
+        An order keeps it when its payment source is nullified or deleted.
+        """
+        if "payment_method_id" in order:
+            return self.methods.find(order["payment_method_id"]) if order["payment_method_id"] else None
+        return self.methods.row(1)
 
     def payment_ids(self) -> list[str]:
         """Return the ids of all payments in the order of their hidden sequence."""

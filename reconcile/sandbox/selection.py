@@ -9,7 +9,7 @@ window pays for it once.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,17 @@ _BOUNDS = {"gt": (1, None), "gteq": (0, None), "lt": (None, 0), "lteq": (None, 1
 
 
 class Selections:
-    """The selections of one world, the most recent ones kept. `others` are tables that are not the world's."""
+    """
+    The selections of one world, the most recent ones kept. `others` are tables that are not the world's.
 
-    def __init__(self, world: World, others: Mapping[str, Table] | None = None) -> None:
+    Conditions that cross a relationship of `uncrossed` are refused, as where the vendor has not opened it to filters.
+    """
+
+    def __init__(
+        self, world: World, others: Mapping[str, Table] | None = None, *, uncrossed: Collection[str] = ()
+    ) -> None:
         self._world = world
+        self._uncrossed = frozenset(uncrossed)
         self._tables = {
             **(others or {}),
             "klarna_payments": world.payments,
@@ -63,7 +70,14 @@ class Selections:
         return self._tables[type_]
 
     def select(self, type_: str, conditions: tuple[Condition, ...], sort: Sort) -> Sequences:
-        """Return the sequences of the rows that satisfy every condition, in the order of `sort`."""
+        """
+        Return the sequences of the rows that satisfy every condition, in the order of `sort`.
+
+        Raises Refusal for a condition that crosses where it may not.
+        """
+        for path in (path for one in conditions for path in one.paths):
+            if path.crossing in self._uncrossed:
+                raise filter_not_allowed(f"{path.crossing}_{path.attribute}")
         bounds = [one for one in conditions if _bounds_id(one)] if sort in _BY_ID else []
         others = tuple(one for one in conditions if one not in bounds)
         chosen = self._kept_or_chosen(type_, others, sort)
@@ -183,7 +197,7 @@ class Selections:
         if crossing == "order":
             return self._world.order_of(row)
         if crossing == "payment_method":
-            return self._world.methods.row(1)
+            return self._world.method_of(row)
         return self._world.payments.find(row["payment_source_id"]) if row.get("payment_source_id") else None
 
     def _sorted(self, type_: str, chosen: Sequences, name: str, *, descending: bool) -> Sequences:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
 
@@ -48,6 +48,7 @@ class SandboxServer:
         canary: str | None = None,
         exports: ExportRules | None = None,
         event_stores: bool = True,
+        uncrossed: Collection[str] = (),
         storage_port: int = 0,
         keep_requests: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -72,6 +73,7 @@ class SandboxServer:
             client_secret=client_secret,
             exports=exports,
             event_stores=event_stores,
+            uncrossed=uncrossed,
             requests=self.requests if keep_requests else None,
             storage_requests=self.storage_requests if keep_requests else None,
             clock=clock,

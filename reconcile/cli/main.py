@@ -19,6 +19,7 @@ from reconcile.cli.match import match
 from reconcile.cli.orders import orders
 from reconcile.cli.pull import pull
 from reconcile.cli.run import run
+from reconcile.cli.runs import runs
 from reconcile.cli.sandbox import sandbox
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
@@ -50,5 +51,5 @@ def _keep_few_heaps() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
 
 
-for _command in (demo, run, pull, match, orders, load, check, init, sandbox):
+for _command in (demo, run, pull, match, orders, runs, load, check, init, sandbox):
     main.add_command(_command)

@@ -30,7 +30,7 @@ from reconcile.orders.options import Declared
 from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
-from reconcile.settings import Secrets, Settings, load_settings, parse_moment, read_secrets
+from reconcile.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets
 from reconcile.wiring import connect, order_keywords, policy_of, pull_window
 
 
@@ -128,14 +128,17 @@ def match_payments(
 
     `payments` has the columns of PAYMENTS, `orders` those of ORDERS, in any order of rows. `business_date` (a date,
     or "2026-11-20") is today in UTC unless given. `policy` takes settings by name: `on`, `amount_basis`,
-    `tolerance_cents`, `tolerance_percent` (text), `lag_days`, `group_orders`, `mode`; what is not given comes from
+    `tolerance_cents`, `tolerance_percent` (text), `lag_days`, `group_orders`, `mode`, and `clean`, a dictionary of
+    clean-up rules as in `[match.clean]`: `{"case": "fold", "strip_prefix": ["PO-"]}`. What is not given comes from
     `settings`, where given.
 
     Raises SettingsError for a policy that contradicts itself, PaymentFileError and OrderFileError for a frame that
     cannot be used, ProofFailed when totals do not add up.
     """
-    known = {"on", "amount_basis", "tolerance_cents", "tolerance_percent", "lag_days", "group_orders", "mode"}
-    chosen = policy_of(msgspec.structs.replace(settings or Settings(), **_known(policy, known)))
+    known = {"on", "amount_basis", "tolerance_cents", "tolerance_percent", "lag_days", "group_orders", "mode", "clean"}
+    given = {"clean": {}, **_known(policy, known)}
+    given |= clean_settings(given.pop("clean"))
+    chosen = policy_of(msgspec.structs.replace(settings or Settings(), **given))
     if isinstance(business_date, str):
         business_date = parse_moment(business_date, "business_date").date()
     matched = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())

@@ -34,6 +34,13 @@ class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: str | None = None
 
 
+class Replacement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A regular expression, and what comes in place of what it fits."""
+
+    pattern: str
+    with_: str = msgspec.field(default="", name="with")
+
+
 @dataclass(frozen=True, slots=True)
 class In:
     """Where a setting stands in `reconcile.toml`, and what it means."""
@@ -121,6 +128,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, In("match", "days a payment or an order row may wait for its counterpart before it is a break", "lag")
     ] = 0
     group_orders: Annotated[Literal["sum"] | None, In("match", '"sum" adds up order rows of one key first')] = None
+    clean_case: Annotated[
+        Literal["fold"] | None, In("match.clean", "upper and lower case make no difference between two keys", "case")
+    ] = None
+    clean_replace: Annotated[
+        tuple[Replacement, ...],
+        In("match.clean", "regular expressions (RE2), and what comes in place of what they fit", "replace"),
+    ] = ()
+    clean_strip_prefix: Annotated[
+        tuple[str, ...], In("match.clean", "texts that a key may begin with; the longest is taken off", "strip_prefix")
+    ] = ()
+    clean_strip_suffix: Annotated[
+        tuple[str, ...], In("match.clean", "texts that a key may end with; the longest is taken off", "strip_suffix")
+    ] = ()
+    clean_strip_zeros: Annotated[
+        bool, In("match.clean", "leading zeros of a key of digits make no difference", "strip_zeros")
+    ] = False
+    clean_pad_zeros: Annotated[
+        int | None,
+        In("match.clean", "in place of strip_zeros: keys of digits get zeros in front, up to so many", "pad_zeros"),
+    ] = None
+    clean_keys: Annotated[tuple[str, ...], In("match.clean", "the keys that these rules apply to", "keys")] = (
+        "reference",
+        "order_number",
+    )
+    clean_sides: Annotated[tuple[str, ...], In("match.clean", "the sides that these rules apply to", "sides")] = (
+        "payments",
+        "orders",
+    )
 
     out: Annotated[str, In("run", "folder of the run folders")] = "runs"
     on_empty_payments: Annotated[OnEmpty, In("run", 'what it means that there are no payments: "fail" or "warn"')] = (
@@ -210,6 +245,15 @@ def parse_moment(text: str, name: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the settings that `rules` are: a table `[match.clean]` as a dictionary, such as `{"case": "fold"}`.
+
+    Raises SettingsError that lists every problem.
+    """
+    return _converted({"match": {"clean": rules}}, "clean")
+
+
 def commented_toml() -> str:
     """Return a `reconcile.toml` that names every setting with its meaning and default, all commented out."""
     lines = [
@@ -252,6 +296,12 @@ _EXAMPLES = {
     "tolerance_percent": '"0.5"',
     "tolerances": "{ SEK = { cents = 50 } }",
     "group_orders": '"sum"',
+    "clean_case": '"fold"',
+    "clean_replace": "[{ pattern = '^INV[0-9]{4}/', with = \"\" }]",
+    "clean_strip_prefix": '["PO-", "WEB-"]',
+    "clean_strip_suffix": '["-A"]',
+    "clean_strip_zeros": "true",
+    "clean_pad_zeros": "10",
     "fail_on": '["breaks>0"]',
     "load_to": '"duckdb:warehouse.duckdb"',
 }
@@ -278,6 +328,10 @@ def _from_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
+    return _converted(document, str(path))
+
+
+def _converted(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     types = {name: type_ for name, (_, type_) in _declared().items()}
     fields = {(place.table, place.key or name): name for name, (place, _) in _declared().items()}
     fields |= {(place.table, name): name for name, (place, _) in _declared().items()}  # as the option is called
@@ -298,7 +352,7 @@ def _from_toml(path: Path) -> dict[str, Any]:
             problems.append(f"{where}: {_in_words(error)}")
     if problems:
         raise SettingsError(
-            f"{path}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
+            f"{source}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
         )
     return values
 
@@ -347,7 +401,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         try:
             if type_ == tuple[str, ...]:
                 values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-            elif name == "tolerances":
+            elif name in ("tolerances", "clean_replace"):
                 values[name] = msgspec.json.decode(text, type=type_)
             else:
                 values[name] = msgspec.convert(text, type_, strict=False)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from reconcile import limits
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
+from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
@@ -115,6 +116,16 @@ def policy_of(settings: Settings) -> MatchPolicy:
         order_lag_days=settings.lag_days,
         group_orders=settings.group_orders,
         mode=settings.mode,
+        clean=CleanRules(
+            case=settings.clean_case,
+            replace=tuple(Replacement(one.pattern, one.with_) for one in settings.clean_replace),
+            strip_prefix=settings.clean_strip_prefix,
+            strip_suffix=settings.clean_strip_suffix,
+            strip_zeros=settings.clean_strip_zeros,
+            pad_zeros=settings.clean_pad_zeros,
+            keys=settings.clean_keys,
+            sides=settings.clean_sides,
+        ),
     )
 
 

@@ -18,18 +18,19 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from reconcile.errors import OutputError, SettingsError, first_line
+from reconcile.matching.clean_rules import SIDES, CleanRules
+from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
 from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove, side_facts
 from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import PassCount, pair_sides
-from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
     payments_from_arrow,
     payments_from_parquet,
-    with_clean_keys,
 )
 from reconcile.schema import ITEMS
 
@@ -54,6 +55,7 @@ class MatchReport:
     control       rows and amounts per side and currency, in and out; they agree, else there would be no report
     payment_keys, order_keys   rows, null and blank values of each key
     passes        per pass: the rows that reached it with its key, duplicate and shared keys among them, pairs
+    cleaning      per side and key with clean-up rules: the rows that each rule changed; empty without rules
     """
 
     items: int
@@ -61,6 +63,7 @@ class MatchReport:
     payments: SideFacts
     orders: SideFacts
     passes: tuple[PassCount, ...]
+    cleaning: tuple[KeyCleaning, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -71,6 +74,7 @@ class MatchReport:
                 "payments": [asdict(key) for key in self.payments.keys],
                 "orders": [asdict(key) for key in self.orders.keys],
                 "passes": [asdict(one) for one in self.passes],
+                "cleaning": [asdict(one) for one in self.cleaning],
             },
         }
 
@@ -112,12 +116,8 @@ def match_to_parquet(
     partial = items.with_name(f".{items.name}.partial")
     duck = _open(memory_limit, temp_directory, threads)
     try:
-        sides = _Sides.of(
-            duck,
-            (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders)),
-            (str(payments), str(orders)),
-            duck.relation,
-        )
+        frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
+        sides = _both_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
         work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history))
         rows = write_items(work.items(), partial)
         report = work.report(rows, duck.scan(partial), duck.connection)
@@ -168,7 +168,7 @@ def match_frames(
         def relation(side: Frame) -> duckdb.DuckDBPyRelation:
             return duck.relation(side if engine == "duckdb" else duck.from_arrow(arrow.to_arrow(side)))
 
-        sides = _Sides.of(chosen, frames, ("payments", "orders"), relation)
+        sides = _both_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
         work = _Work(chosen, sides, policy, RunFacts(business_date, run_id, history))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
@@ -178,40 +178,56 @@ def match_frames(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
-    """Both sides with clean keys, and what was measured of them."""
+class _Side:
+    """One side as it is matched, what was measured of it, and as `written`: its keys before any rule."""
 
-    payments: Frame
-    orders: Frame
-    payment_facts: SideFacts
-    order_facts: SideFacts
+    frame: Frame
+    written: Frame
+    facts: SideFacts
+    cleaning: tuple[KeyCleaning, ...]
 
     @classmethod
     def of(
         cls,
         engine: Engine,
-        raw: tuple[Frame, Frame],
-        paths: tuple[str, str],
+        raw: Frame,
+        side: str,
+        path: str,
+        *,
+        rules: CleanRules,
         relation: Callable[[Frame], duckdb.DuckDBPyRelation],
-    ) -> _Sides:
-        payments, orders = with_clean_keys(engine, raw[0], "p_"), with_clean_keys(engine, raw[1], "o_")
-        return cls(
-            payments,
-            orders,
-            side_facts(relation(raw[0]), relation(payments), "payments", paths[0]),
-            side_facts(relation(raw[1]), relation(orders), "orders", paths[1]),
-        )
+    ) -> _Side:
+        x, keys = side[0], rules.keys_of(side)
+        written = with_clean_texts(engine, raw, [f"{x}_{key}" for key in KEYS])
+        frame = with_rules(engine, written, [f"{x}_{key}" for key in keys], rules)
+        facts = side_facts(relation(raw), relation(frame), side, path)
+        cleaning = (count_changes(engine, written, f"{x}_{key}", rules, side=side, key=key) for key in keys)
+        return cls(frame, written, facts, tuple(cleaning))
+
+
+def _both_sides(
+    engine: Engine,
+    frames: tuple[Frame, Frame],
+    paths: tuple[str, str],
+    rules: CleanRules,
+    relation: Callable[[Frame], duckdb.DuckDBPyRelation],
+) -> tuple[_Side, _Side]:
+    payments, orders = (
+        _Side.of(engine, frame, side, path, rules=rules, relation=relation)
+        for frame, side, path in zip(frames, SIDES, paths, strict=True)
+    )
+    return payments, orders
 
 
 class _Work:
     """One matching under way: the items as a stream, and after its end the report."""
 
-    def __init__(self, engine: Engine, sides: _Sides, policy: MatchPolicy, facts: RunFacts) -> None:
+    def __init__(self, engine: Engine, sides: tuple[_Side, _Side], policy: MatchPolicy, facts: RunFacts) -> None:
         self.engine = engine
-        self.sides = sides
+        self.payments, self.orders = sides
         self.facts = facts
         self.first_key = policy.on[0]
-        paired = pair_sides(engine, sides.payments, sides.orders, policy)
+        paired = pair_sides(engine, self.payments.frame, self.orders.frame, policy)
         self.passes = paired.passes
         lone = name_pairs(judge_pairs(paired.lone, policy))
         rest = name_any(judge(paired.leftovers, policy, facts.business_date))
@@ -226,14 +242,15 @@ class _Work:
 
     def report(self, rows: int, items: duckdb.DuckDBPyRelation, connection: duckdb.DuckDBPyConnection) -> MatchReport:
         several = connection.from_arrow(pa.Table.from_batches(self.several, GROUPED))
-        control = prove(items, several, self.sides.payment_facts, self.sides.order_facts)
+        control = prove(items, several, self.payments.facts, self.orders.facts)
         pairs = pairs_on(items, self.first_key)
         return MatchReport(
             items=rows,
             control=control,
-            payments=self.sides.payment_facts,
-            orders=self.sides.order_facts,
+            payments=self.payments.facts,
+            orders=self.orders.facts,
             passes=(self.passes[0].with_lone(pairs), *self.passes[1:]),
+            cleaning=(*self.payments.cleaning, *self.orders.cleaning),
         )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from reconcile.errors import SettingsError
+from reconcile.matching.clean_rules import NO_RULES, CleanRules
 from reconcile.schema import AMOUNT_BASES
 
 KEYS = ("reference", "order_number", "order_id")
@@ -105,6 +106,7 @@ class MatchPolicy:
     payment_lag_days  how many days a payment may come after its order row (awaiting_payment)
     group_orders      "sum": order rows of one key and currency count as one order with their summed amount
     mode              live or test: payments of the other mode are set aside; None: none are
+    clean             what makes no difference between two references or order numbers
     """
 
     on: tuple[str, ...] = KEYS
@@ -116,6 +118,7 @@ class MatchPolicy:
     order_lag_days: int = 0
     group_orders: str | None = None
     mode: str | None = None
+    clean: CleanRules = NO_RULES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "on", tuple(self.on))
@@ -161,6 +164,7 @@ class MatchPolicy:
             "order_lag_days": self.order_lag_days,
             "group_orders": self.group_orders,
             "mode": self.mode,
+            "clean": self.clean.as_dict(),
         }
 
 

@@ -1,8 +1,8 @@
 """
-The two sides as the matching sees them: columns checked, named, and their keys cleaned.
+The two sides as the matching sees them: columns checked and named, keys as they were written.
 
 A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number.
-Knows what may stand in for a column that lacks, and what a usable key is. Does not compare the sides.
+Knows what may stand in for a column that lacks. Does not compare the sides.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
-from reconcile.keys import clean_key
 from reconcile.matching.engines import DuckDBEngine, Engine, Frame
 from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.schema import ORDERS, PAYMENTS
@@ -52,10 +50,6 @@ PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_amount")
 ORDER_SIDE = ("o_row", *_ORDER_NAMES)
 _REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents",)}
 
-# Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
-# printable ASCII without outer blanks, which both NFC and strip leave as it is.
-_MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
-
 
 def payments_from_parquet(engine: DuckDBEngine, path: Path, policy: MatchPolicy) -> Frame:
     """Open a Parquet file of PAYMENTS lazily. Raises PaymentFileError when it is not one."""
@@ -75,34 +69,6 @@ def payments_from_arrow(engine: Engine, table: pa.Table, policy: MatchPolicy) ->
 def orders_from_arrow(engine: Engine, table: pa.Table) -> Frame:
     """Take a table of ORDERS. Raises OrderFileError when its columns are not theirs."""
     return engine.from_arrow(_aligned(table, _order_columns(), "orders"))
-
-
-def with_clean_keys(engine: Engine, side: Frame, prefix: str) -> Frame:
-    """
-    Return a side (`prefix` "p_" or "o_") with its keys NFC-normalised and stripped; blank keys are null.
-
-    The cleaning itself is Python's, on the distinct texts that may need it, so that it is the same on every engine.
-    """
-    keys = [f"{prefix}{key}" for key in KEYS]
-    suspect = nw.any_horizontal(*(nw.col(key).str.contains(_MAYBE_UNCLEAN) for key in keys), ignore_nulls=True)
-    suspects = engine.to_arrow(side.filter(suspect).select(*keys))
-    for key in keys:
-        texts = [text for text in suspects.column(key).unique().to_pylist() if text is not None]
-        cleaned = {text: clean_key(text) for text in texts if clean_key(text) != text}
-        if not cleaned:
-            continue
-        rule = pa.table(
-            {
-                "unclean": pa.array(list(cleaned), pa.string()),
-                "clean": pa.array(list(cleaned.values()), pa.string()),
-                "is_unclean": pa.array([True] * len(cleaned)),
-            }
-        )
-        columns = side.collect_schema().names()
-        side = side.join(engine.from_arrow(rule), left_on=key, right_on="unclean", how="left")
-        side = side.with_columns(nw.when(nw.col("is_unclean")).then(nw.col("clean")).otherwise(nw.col(key)).alias(key))
-        side = side.select(*columns)
-    return side
 
 
 def _payment_columns(policy: MatchPolicy) -> dict[str, pa.Field[Any]]:

@@ -75,4 +75,5 @@ def test_the_settings_can_be_written_down() -> None:
         "order_lag_days": 0,
         "group_orders": None,
         "mode": None,
+        "clean": {},
     }

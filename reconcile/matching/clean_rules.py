@@ -1,0 +1,159 @@
+"""
+Clean-up rules: what a merchant declares to make no difference between two keys, beyond NFC and outer white space.
+
+Knows which rules there are, their one order, and which of them cannot hold. Does not touch a key: that is `cleaning`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from reconcile.arrow import compute as pc
+from reconcile.errors import SettingsError
+from reconcile.keys import fold_key
+
+CLEANED_KEYS = ("reference", "order_number")
+"""Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""
+
+SIDES = ("payments", "orders")
+
+MOST_DIGITS = 100
+"""Digits that `pad_zeros` may fill up to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    r"""
+    Every place of a key that `pattern` fits becomes `with_`; "" takes it away.
+
+    `pattern` is a regular expression in RE2 syntax, `with_` a text in which \1 to \9 are groups of the pattern and
+    \0 is all of it. Source: https://github.com/google/re2/wiki/Syntax
+    """
+
+    pattern: str
+    with_: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanRules:
+    """
+    What makes no difference between two keys, in the order in which it is taken away. Raises SettingsError.
+
+    case          "fold": upper and lower case; the other rules do not tell them apart either then
+    replace       regular expressions, one after the other
+    strip_prefix  the longest of these texts that a key begins with, once
+    strip_suffix  the longest of these texts that it then ends with, once
+    strip_zeros   leading zeros of a key that is digits only; the last digit stays
+    pad_zeros     in place of strip_zeros: zeros before such a key, up to so many digits
+    keys, sides   where they apply: all of CLEANED_KEYS and SIDES unless said
+
+    White space at the ends of a key goes after each rule. A key of which nothing is left is missing.
+    """
+
+    case: str | None = None
+    replace: tuple[Replacement, ...] = ()
+    strip_prefix: tuple[str, ...] = ()
+    strip_suffix: tuple[str, ...] = ()
+    strip_zeros: bool = False
+    pad_zeros: int | None = None
+    keys: tuple[str, ...] = CLEANED_KEYS
+    sides: tuple[str, ...] = SIDES
+
+    def __post_init__(self) -> None:
+        if self.case not in (None, "fold"):
+            raise SettingsError(f'[match.clean] case "{self.case}" is not "fold"')
+        if self.strip_zeros and self.pad_zeros is not None:
+            raise SettingsError("[match.clean] strip_zeros and pad_zeros contradict each other: keep one of them")
+        if self.pad_zeros is not None and not 2 <= self.pad_zeros <= MOST_DIGITS:
+            raise SettingsError(f"[match.clean] pad_zeros {self.pad_zeros} is not a number of digits from 2 to 100")
+        for place, one in enumerate(self.replace, start=1):
+            _check_replacement(place, one)
+        for name in ("strip_prefix", "strip_suffix"):
+            object.__setattr__(self, name, tuple(self._as_compared(name, text) for text in getattr(self, name)))
+        for name, known in (("keys", CLEANED_KEYS), ("sides", SIDES)):
+            chosen = getattr(self, name)
+            if not chosen or not set(chosen) <= set(known):
+                raise SettingsError(f"[match.clean] {name} {list(chosen)} is not a choice of {', '.join(known)}")
+            object.__setattr__(self, name, tuple(one for one in known if one in chosen))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rules that are set, in their order: "case", "replace 1", …, "strip_prefix", "strip_suffix", "…_zeros"."""
+        zeros = "strip_zeros" if self.strip_zeros else "pad_zeros"
+        chosen = {
+            "case": self.case is not None,
+            **{f"replace {place}": True for place in range(1, len(self.replace) + 1)},
+            "strip_prefix": bool(self.strip_prefix),
+            "strip_suffix": bool(self.strip_suffix),
+            zeros: self.strip_zeros or self.pad_zeros is not None,
+        }
+        return tuple(name for name, is_set in chosen.items() if is_set)
+
+    def keys_of(self, side: str) -> tuple[str, ...]:
+        """Return the keys of a side ("payments" or "orders") that some rule applies to."""
+        return self.keys if self.names and side in self.sides else ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the rules that are set as plain JSON values, as they stand in `reconcile.toml`; empty for none."""
+        if not self.names:
+            return {}
+        found = asdict(self) | {"replace": [{"pattern": one.pattern, "with": one.with_} for one in self.replace]}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
+
+    def _as_compared(self, name: str, text: str) -> str:
+        text = unicodedata.normalize("NFC", text)
+        if not text.strip():
+            raise SettingsError(f"[match.clean] {name} has an empty text: white space at the ends goes by itself")
+        return fold_key(text) if self.case else text
+
+
+NO_RULES = CleanRules()
+"""Keys that differ in anything but NFC and outer white space are different keys."""
+
+
+def join_rules(rules: CleanRules, more: CleanRules) -> CleanRules:
+    """Return `rules` and those of `more`; what only one can say (case, zeros) is said by `rules` where it says it."""
+    zeros_are_said = rules.strip_zeros or rules.pad_zeros is not None
+    return CleanRules(
+        case=rules.case or more.case,
+        replace=_without_repeats((*rules.replace, *more.replace)),
+        strip_prefix=_without_repeats((*rules.strip_prefix, *more.strip_prefix)),
+        strip_suffix=_without_repeats((*rules.strip_suffix, *more.strip_suffix)),
+        strip_zeros=rules.strip_zeros if zeros_are_said else more.strip_zeros,
+        pad_zeros=rules.pad_zeros if zeros_are_said else more.pad_zeros,
+        keys=rules.keys,
+        sides=rules.sides,
+    )
+
+
+def _without_repeats(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _check_replacement(place: int, one: Replacement) -> None:
+    where = f"[match.clean] replace, rule {place}"
+    if not one.pattern:
+        raise SettingsError(f"{where}: the pattern is empty")
+    a_text = pa.array([""], pa.string())
+    try:
+        pc.match_substring_regex(a_text, one.pattern)
+    except pa.ArrowInvalid as error:
+        reason = str(error).removeprefix("Invalid regular expression: ")
+        raise SettingsError(
+            f'{where}: "{one.pattern}" is not a regular expression: {reason}',
+            hint="the syntax is that of RE2, without look-ahead and back-references; "
+            "in TOML, single quotes keep backslashes: pattern = '^INV\\d+-'",
+        ) from None
+    try:
+        pc.replace_substring_regex(a_text, one.pattern, one.with_)
+    except pa.ArrowInvalid as error:
+        reason = str(error).removeprefix("Invalid replacement string: ")
+        raise SettingsError(
+            f'{where}: "{one.with_}" cannot stand in for "{one.pattern}": {reason}',
+            hint=r"\1 to \9 are groups of the pattern, \\ is a backslash",
+        ) from None

@@ -1,0 +1,167 @@
+"""
+Keys as they are compared: NFC and outer white space, then the declared rules, in frames of any engine.
+
+Rules are expressions that every engine runs alike, so that no column of keys comes into Python; what engines do not do
+alike (NFC, the case of other letters than ASCII's) is done by Python, on the distinct texts that may need it. Counts
+what each rule changed. Does not know which columns a side has, and does not compare sides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+
+from reconcile.keys import WHITE_SPACE, clean_key, fold_key
+from reconcile.matching.clean_rules import CleanRules
+from reconcile.matching.engines import Engine, Frame
+
+# Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
+# printable ASCII without outer blanks, which both NFC and strip leave as it is.
+_MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
+_NOT_ASCII = r"[^ -~]"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCleaning:
+    """
+    What the rules did to one key of one side.
+
+    changed      rule (a name of CleanRules.names) → rows whose key it changed
+    emptied      rows of whose key nothing was left: it is missing
+    collisions   keys that are one by the rules, but were written in more than one way on this side
+    """
+
+    side: str
+    key: str
+    changed: dict[str, int]
+    emptied: int
+    collisions: int
+
+
+def with_clean_texts(engine: Engine, frame: Frame, columns: Sequence[str]) -> Frame:
+    """Return `frame` with the texts of `columns` NFC-normalised and stripped; blank ones are null."""
+    suspect = nw.any_horizontal(*(nw.col(key).str.contains(_MAYBE_UNCLEAN) for key in columns), ignore_nulls=True)
+    suspects = engine.to_arrow(frame.filter(suspect).select(*columns))
+    for column in columns:
+        frame = _with_python(engine, frame, column, suspects.column(column).unique().to_pylist(), clean_key)
+    return frame
+
+
+def with_rules(engine: Engine, frame: Frame, columns: Sequence[str], rules: CleanRules) -> Frame:
+    """Return `frame` with the clean texts of `columns` under `rules`; those of which nothing is left are null."""
+    for column in columns:
+        for _, apply in _steps(rules):
+            frame = apply(engine, frame, column)
+        frame = frame.with_columns(nw.when(nw.col(column) != "").then(nw.col(column)).alias(column))
+    return frame
+
+
+def count_changes(engine: Engine, frame: Frame, column: str, rules: CleanRules, *, side: str, key: str) -> KeyCleaning:
+    """Return what `rules` do to the clean texts of one column of `frame`."""
+    frame = frame.select(nw.col(column).alias("raw"), nw.col(column).alias("now"))
+    counted = []
+    for place, (_, apply) in enumerate(_steps(rules)):
+        frame = apply(engine, frame.with_columns(nw.col("now").alias("before")), "now")
+        counted.append(f"rule_{place}")
+        frame = frame.with_columns((nw.col("now") != nw.col("before")).cast(nw.Int64()).alias(counted[-1]))
+    frame = frame.with_columns((nw.col("now") == "").cast(nw.Int64()).alias("emptied"))
+    sums = engine.to_arrow(frame.select(nw.col(*counted, "emptied").sum()))
+    *changed, emptied = (int(one[0].as_py() or 0) for one in sums.columns)
+    return KeyCleaning(
+        side=side,
+        key=key,
+        changed=dict(zip(rules.names, changed, strict=True)),
+        emptied=emptied,
+        collisions=_collisions(engine, frame.filter(nw.col("now") != "").select("raw", "now")),
+    )
+
+
+def _collisions(engine: Engine, texts: Frame) -> int:
+    # Most keys are there once: two rows of one key come first, and only those are looked at.
+    twice = texts.group_by("now").agg(nw.len().alias("n")).filter(nw.col("n") > 1).select("now")
+    met = texts.join(engine.settle(twice), on="now", how="semi")
+    written = met.group_by("now").agg(nw.col("raw").n_unique().alias("ways")).filter(nw.col("ways") > 1)
+    return int(engine.to_arrow(written.select(nw.len().alias("keys"))).column("keys")[0].as_py())
+
+
+_Step = Callable[[Engine, Frame, str], Frame]
+
+
+def _steps(rules: CleanRules) -> Iterator[tuple[str, _Step]]:
+    """Yield the rules that are set with what each does, in their order."""
+    for name in rules.names:
+        yield name, _fold if name == "case" else _expression(_rule(name, rules))
+
+
+def _rule(name: str, rules: CleanRules) -> Callable[[nw.Expr], nw.Expr]:
+    if name.startswith("replace "):
+        one = rules.replace[int(name.removeprefix("replace ")) - 1]
+        pattern, with_ = unicodedata.normalize("NFC", one.pattern), unicodedata.normalize("NFC", one.with_)
+        if rules.case:  # the key has no case any more: neither has what is compared with it, or put into it
+            pattern, with_ = f"(?i){pattern}", fold_key(with_)
+        return lambda key: _trimmed(key.str.replace_all(pattern, with_))
+    if name == "strip_prefix":
+        return lambda key: _trimmed(key.str.replace_all(rf"^(?:{_any_of(rules.strip_prefix)})", ""))
+    if name == "strip_suffix":
+        return lambda key: _trimmed(key.str.replace_all(rf"(?:{_any_of(rules.strip_suffix)})$", ""))
+    width = rules.pad_zeros
+    return _without_leading_zeros if width is None else lambda key: _padded(key, width)
+
+
+def _expression(rule: Callable[[nw.Expr], nw.Expr]) -> _Step:
+    return lambda _, frame, column: frame.with_columns(rule(nw.col(column)).alias(column))
+
+
+def _any_of(texts: Sequence[str]) -> str:
+    # Of several that fit, the first is taken: the longest, whatever their order in the settings.
+    return "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+
+
+def _trimmed(key: nw.Expr) -> nw.Expr:
+    # By name: engines differ in what they take for white space.
+    return key.str.strip_chars(WHITE_SPACE)
+
+
+def _without_leading_zeros(key: nw.Expr) -> nw.Expr:
+    of_digits = nw.when(key.str.contains("^0+[1-9][0-9]*$")).then(key.str.replace_all("^0+", ""))
+    return of_digits.otherwise(nw.when(key.str.contains("^0+$")).then(nw.lit("0")).otherwise(key))
+
+
+def _padded(key: nw.Expr, width: int) -> nw.Expr:
+    zeros = nw.concat_str([nw.lit("0" * width), key])
+    return nw.when(key.str.contains(f"^[0-9]{{1,{width - 1}}}$")).then(zeros.str.tail(width)).otherwise(key)
+
+
+def _fold(engine: Engine, frame: Frame, column: str) -> Frame:
+    """Return `frame` with `column` folded: ASCII by the engine, all else by Python."""
+    text = nw.col(column)
+    others = engine.to_arrow(frame.filter(text.str.contains(_NOT_ASCII)).select(column).unique())
+    frame = _with_python(engine, frame, column, others.column(column).to_pylist(), fold_key)
+    return frame.with_columns(
+        nw.when(text.str.contains(_NOT_ASCII)).then(text).otherwise(text.str.to_lowercase()).alias(column)
+    )
+
+
+def _with_python(
+    engine: Engine, frame: Frame, column: str, texts: Sequence[str | None], change: Callable[[str], str | None]
+) -> Frame:
+    """Return `frame` with what `change` makes of `texts` in `column` in their place."""
+    changed = {text: new for text in texts if text is not None and (new := change(text)) != text}
+    if not changed:
+        return frame
+    table = pa.table(
+        {
+            "old_text": pa.array(list(changed), pa.string()),
+            "new_text": pa.array(list(changed.values()), pa.string()),
+            "is_changed": pa.array([True] * len(changed)),
+        }
+    )
+    columns = frame.collect_schema().names()
+    frame = frame.join(engine.from_arrow(table), left_on=column, right_on="old_text", how="left")
+    either = nw.when(nw.col("is_changed")).then(nw.col("new_text")).otherwise(nw.col(column))
+    return frame.with_columns(either.alias(column)).select(*columns)

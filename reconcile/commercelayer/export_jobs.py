@@ -45,12 +45,17 @@ _LONGEST_WAIT = 30.0
 
 
 class NotCreated(Exception):
-    """The API refuses the export; `verdict` says why, `why` in its own words."""
+    """
+    The API refuses the export; `verdict` says why, `why` in its own words.
 
-    def __init__(self, verdict: Verdict, why: str) -> None:
+    `for_others`: exports of others took up all the room until patience ended.
+    """
+
+    def __init__(self, verdict: Verdict, why: str, *, for_others: bool = False) -> None:
         super().__init__(why)
         self.verdict = verdict
         self.why = why
+        self.for_others = for_others
 
 
 class StorageDown(BrokenExport):
@@ -96,7 +101,7 @@ class ExportJobs:
                 if verdict.kind != "perhaps_busy" or not await self._is_busy(verdict):
                     raise NotCreated(verdict, error.message) from error
                 if waited >= PATIENCE_SECONDS:
-                    raise NotCreated(Verdict("not_exportable"), error.message) from error
+                    raise NotCreated(Verdict("not_exportable"), error.message, for_others=True) from error
             if ours := len(self._seen):
                 while len(self._seen) >= ours:
                     await self._round()

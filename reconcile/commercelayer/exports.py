@@ -145,6 +145,11 @@ def orders_export(order_ids: Sequence[str], *, narrowed: bool, reference: str) -
     return _creation("orders", ["id", *ORDER_FIELDS], {"id_in": ",".join(order_ids)}, narrowed, reference)
 
 
+def order_totals_export(filters: Mapping[str, str], *, narrowed: bool, reference: str) -> dict[str, object]:
+    """Return the document that exports the orders that pass `filters`, with what is needed of them to match them."""
+    return _creation("orders", ["id", *ORDER_FIELDS], filters, narrowed, reference)
+
+
 def _creation(
     resource_type: str, fields: Sequence[str], filters: Mapping[str, str], narrowed: bool, reference: str
 ) -> dict[str, object]:

@@ -1,0 +1,186 @@
+"""
+The orders that were placed in a window: how to filter, count and cut them, and whether a file of an export holds them.
+
+Knows that an order is placed once it has `placed_at`, whatever became of it since, and that its payment method tells
+whether it was paid with Klarna. A cut is made at an id, as the vendor's own tools make it: the server compares the
+sequence behind the ids, here they are opaque. Keeps nothing, and does not know what becomes of a file.
+
+Sources: https://docs.commercelayer.io/core/filtering-data, .../core/exporting-resources (batches),
+commercelayer-sdk-utils `src/jobs.ts`
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.document import Document, http_date
+from reconcile.commercelayer.export_rows import objects
+from reconcile.commercelayer.exports import BrokenExport
+from reconcile.commercelayer.query import ORDERS_PATH, timestamp
+from reconcile.errors import IncompletePull
+
+KLARNA_ONLY = ("payment_method_payment_source_type_eq", "klarna_payments")
+"""
+Filter that leaves the orders of Klarna. `payment_source` itself can be any of ten types, which filters cannot cross.
+Not every deployment need take it.
+"""
+
+OrderKeys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrders:
+    """
+    Orders placed at or after `since` (null: from the first) and before `until` (null: until now), all in UTC.
+
+    With `klarna_only` those whose payment method is Klarna's; without, all of them.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    klarna_only: bool = True
+
+    def filters(self, ids: IdRange | None = None) -> dict[str, str]:
+        """Return the filters that name them, those in `ids` alone where given, as an export takes them."""
+        filters = {}
+        if self.since is not None:
+            filters["placed_at_gteq"] = timestamp(self.since)
+        if self.until is not None:
+            filters["placed_at_lt"] = timestamp(self.until)
+        if not filters:
+            filters["placed_at_not_null"] = "true"
+        if self.klarna_only:
+            filters[KLARNA_ONLY[0]] = KLARNA_ONLY[1]
+        if ids is not None and ids.after is not None:
+            filters["id_gt"] = ids.after
+        if ids is not None and ids.last is not None:
+            filters["id_lteq"] = ids.last
+        return filters
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids behind `after` (null: from the first) up to and with `last` (null: to the end)."""
+
+    after: str | None = None
+    last: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersCount:
+    """The server's own count, and its clock then in whole seconds."""
+
+    orders: int
+    served_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersInFile:
+    """How many orders a file holds, and a key for each: equal for equal ids, and for no others in practice."""
+
+    orders: int
+    keys: OrderKeys
+
+
+class _Order(msgspec.Struct, frozen=True):
+    id: str
+    placed_at: str | None
+    currency_code: str | None
+    number: str | int | None
+    reference: str | None
+    total_amount_with_taxes_cents: int | None
+
+
+_orders = msgspec.json.Decoder(_Order)
+
+
+async def count_orders(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None = None) -> OrdersCount:
+    """Ask how many orders there are: one request. Raises IncompletePull when the answer has no count."""
+    document = await _at_position(client, placed, ids, 1)
+    if document.record_count is None:
+        raise IncompletePull(
+            "orders: the list says nothing about how many there are (meta.record_count)",
+            hint="without the server's count an export cannot be proved complete; check the API's address",
+        )
+    return OrdersCount(document.record_count, http_date(document.date))
+
+
+async def cut_at(
+    client: CommerceLayer, placed: PlacedOrders, ids: IdRange, *, orders: int, most: int
+) -> list[tuple[IdRange, int]]:
+    """
+    Cut `ids`, which holds about `orders`, into ranges of at most `most`, and say how many each is supposed to hold.
+
+    One request per cut, none where one range is enough. The same orders are cut at the same ids.
+    """
+    positions = range(most, orders, most)
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(_at_position(client, placed, ids, position)) for position in positions]
+    found = [task.result().ids for task in asked]  # nobody is there where some have gone meanwhile
+    inner = [shown[0] for shown in found if shown and shown[0] != ids.last]
+    ranges = [IdRange(after, last) for after, last in pairwise([ids.after, *inner, ids.last])]
+    return [(one, min(most, orders - most * index)) for index, one in enumerate(ranges)]
+
+
+def orders_in_file(path: Path, placed: PlacedOrders) -> OrdersInFile:
+    """
+    Read the file at `path`, an export of some of `placed`, from its first order to the last.
+
+    Raises BrokenExport when it is cut or corrupt, or holds something else than was asked for.
+    """
+    keys = [_key(_checked(content, placed)) for content in objects(path)]
+    found = np.array(keys, np.uint64)
+    if len(np.unique(found)) < len(found):
+        raise BrokenExport("the file holds an order twice")
+    return OrdersInFile(len(found), found)
+
+
+def are_distinct(keys: Sequence[OrderKeys]) -> bool:
+    """Return whether no order is in two files."""
+    together = np.concatenate(keys) if keys else np.array([], np.uint64)
+    return len(np.unique(together)) == len(together)
+
+
+def _key(order_id: str) -> int:
+    return int.from_bytes(blake2b(order_id.encode(), digest_size=8).digest())
+
+
+def _checked(content: bytes, placed: PlacedOrders) -> str:
+    """Return the id of an order. Raises BrokenExport for another shape, and for one that was not asked for."""
+    try:
+        order = _orders.decode(content)
+        at = datetime.fromisoformat(order.placed_at or "")
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise BrokenExport("an order in the file does not have the documented shape", final=True) from error
+    # As texts of whole milliseconds, the way the window was asked for.
+    shown = timestamp(at)
+    if (placed.since is not None and shown < timestamp(placed.since)) or (
+        placed.until is not None and shown >= timestamp(placed.until)
+    ):
+        raise BrokenExport("the file holds orders that were not asked for", final=True)
+    return order.id
+
+
+async def _at_position(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None, position: int) -> Document:
+    """Return the list with the one order at `position` (from 1), by id; its count is that of all."""
+    return await client.get(
+        ORDERS_PATH,
+        {
+            "fields[orders]": "placed_at",
+            "page[number]": str(position),
+            "page[size]": "1",
+            "sort": "id",
+            **{f"filter[q][{name}]": value for name, value in placed.filters(ids).items()},
+        },
+    )

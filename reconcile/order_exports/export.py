@@ -1,0 +1,154 @@
+"""
+Order totals from Commerce Layer's own exports: into a folder, as they came, with what proves them.
+
+Knows what goes before and after: take up what an earlier attempt left, publish the files under their names, write
+`orders.json` last. Reads no amounts: that is the order side's business, which takes the files as any others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.placed_orders import IdRange
+from reconcile.commercelayer.query import timestamp
+from reconcile.errors import EmptySide
+from reconcile.order_exports.exporters import OnFile, OrderExporters, begun
+from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace, file_names, publish
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedOrders:
+    """
+    A finished export: its `files`, the orders in them, the server's counts before and after.
+
+    They were placed from `since` on (null: from the first) and before `until`. `why_all` says why orders of all payment
+    methods are among them, null where they are those of Klarna. `resumed`: an earlier attempt had begun it.
+    """
+
+    files: tuple[Path, ...]
+    orders: int
+    count_before: int
+    count_after: int
+    since: str | None
+    until: str
+    why_all: str | None
+    resumed: bool
+    requests: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for a manifest; files by name."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "files": [path.name for path in self.files]}
+
+
+async def export_orders(
+    client: CommerceLayer,
+    destination: Path,
+    *,
+    workplace: Path,
+    mode: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    allow_empty: bool = False,
+    on_file: OnFile | None = None,
+) -> ExportedOrders:
+    """
+    Export the Klarna orders placed from `since` on and before `until` (both aware; null: from the first, until now).
+
+    Whatever became of an order after it was placed, it is there. Where the server refuses to filter by payment method
+    all placed orders are exported, and the report says so. `destination` gets `orders-0001.json.gz` and so on, as the
+    server wrote them, and `orders.json` with what proves them: window, filters, exports, counts, SHA-256. What is under
+    way is kept in the folder `workplace`, from which the same call goes on. `on_file` is told orders so far and in all.
+
+    Raises EmptySide when there are none, unless `allow_empty`; IncompletePull when the files cannot be proved whole,
+    Refused when orders cannot be exported, WrongMode, other CommerceLayerErrors, FolderBusy, OutputError.
+    """
+    await client.authenticate()
+    asked = Asked(client.organization, mode, _text(since), _text(until))
+    place = Workplace(workplace)
+    at_start = client.statistics.requests.total()
+    with place.locked():
+        state = place.unfinished(asked, now=datetime.now(UTC))
+        if not (resumed := state is not None):
+            place.clear()
+        exporters = OrderExporters(client, place, state or await begun(client, asked, since, until), since, on_file)
+        count_after = await exporters.bring_all(resumed=resumed)
+        state = exporters.state
+        here = [one for one in state.slices if one.orders]
+        orders = sum(one.orders or 0 for one in here)
+        if not orders and not allow_empty:
+            place.clear()
+            raise EmptySide(
+                f"commerce-layer: no order was placed {_span(state)}: nothing can be agreed",
+                side="orders",
+                hint="is this the right window, organization and mode? "
+                'If it is meant, set [run] on_empty_orders = "warn"',
+            )
+        evidence = _evidence(client, exporters, here, count_after)
+        files = await asyncio.to_thread(publish, [place.path(one) for one in here], destination, evidence)
+        place.clear()
+    return ExportedOrders(
+        files=tuple(files),
+        orders=orders,
+        count_before=state.counted,
+        count_after=count_after,
+        since=asked.since,
+        until=state.until,
+        why_all=state.why_all,
+        resumed=resumed,
+        requests=client.statistics.requests.total() - at_start,
+    )
+
+
+def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:
+    """Return what proves the files, as JSON; nothing in it is secret."""
+    state, placed = exporters.state, exporters.placed
+    files = [
+        {
+            "path": name,
+            "orders": one.orders,
+            "counted": one.counted,
+            "bytes": one.bytes,
+            "sha256": one.sha256,
+            "export_id": one.export_id,
+            "filters": placed.filters(IdRange(one.after, one.last)),
+        }
+        for name, one in zip(file_names(len(here)), here, strict=True)
+    ]
+    document = {
+        "version": state.version,
+        "organization": client.organization,
+        "mode": state.asked.mode,
+        "since": state.asked.since,
+        "until": state.until,
+        "filters": placed.filters(),
+        "why_all": state.why_all,
+        "begun_at": timestamp(state.begun_at),
+        "finished_at": timestamp(datetime.now(UTC)),
+        "orders": sum(one.orders or 0 for one in here),
+        "count_before": state.counted,
+        "count_after": count_after,
+        "records_per_export": state.most_records,
+        "files": files,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _span(state: Unfinished) -> str:
+    method = "with Klarna " if state.why_all is None else ""
+    return (
+        f"{method}from {state.asked.since} on and before {state.until}"
+        if state.asked.since
+        else (f"{method}before {state.until}")
+    )
+
+
+def _text(at: datetime | None) -> str | None:
+    return timestamp(at) if at is not None else None

@@ -16,6 +16,12 @@ if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
     from reconcile.orders.read import OrdersReport
 
 
+ALL_METHODS = (
+    "orders of all payment methods were exported, for the server does not filter by them: those that were not paid "
+    "with Klarna meet no payment, and are told as missing_payment"
+)
+
+
 def refuse_empty(side: str, rows: int, on_empty: str) -> None:
     """Raise EmptySide when a side has no rows, unless that is put up with: then it is among the `cautions`."""
     if not rows and on_empty == "fail":
@@ -54,6 +60,8 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
             f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "
             "payment, and breaks from outside it are told as cleared"
         )
+    if (exported := source.get("orders_export")) and exported["why_all"]:
+        warnings.append(ALL_METHODS)
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")

@@ -1,8 +1,8 @@
 """
-From settings to payments in a file: all of a window, or single ones by id.
+From settings to files: payments of a window or single ones by id, and exported order totals.
 
 Knows file endings and the mirror's place, and how to wait for the pull from code that is not asynchronous. What is
-done with the payments is not its business.
+done with payments and orders is not its business.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.query import timestamp
 from reconcile.disk import disk_errors
 from reconcile.errors import SettingsError
+from reconcile.order_exports.export import ExportedOrders
+from reconcile.order_exports.export import export_orders as export_orders_by
 from reconcile.pull.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.rows import sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
@@ -32,6 +34,9 @@ from reconcile.wiring import connect, pull_window
 log = logging.getLogger("reconcile.run")
 
 OnProgress = Callable[[PullProgress], None]
+
+ORDER_EXPORTS = "order-exports"
+"""Folder in the mirror where an export of orders is under way."""
 Result = TypeVar("Result")
 
 
@@ -86,6 +91,33 @@ def pull_to_file(
         if destination is not None:
             _write_csv(payments, destination)
     return destination or Path(settings.mirror) / "payments.parquet", report
+
+
+def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> ExportedOrders:
+    """
+    Export the orders that were placed in the settings' window into `destination`, a folder.
+
+    Raises as `reconcile.order_exports.export.export_orders`; the same call goes on from the mirror.
+    """
+
+    async def exported() -> ExportedOrders:
+        window = pull_window(settings)
+        async with connect(settings, secrets) as client:
+            await client.authenticate()
+            return await export_orders_by(
+                client,
+                destination,
+                workplace=Path(settings.mirror) / ORDER_EXPORTS,
+                mode=agreed_mode(client, settings.mode),
+                since=window["since"],
+                until=window["until"],
+                allow_empty=settings.on_empty_orders == "warn",
+                on_file=lambda orders, of: log.info("exported %d of %d orders", orders, of),
+            )
+
+    report = awaited(exported())
+    log.info("exported %d orders, complete", report.orders, extra=report.as_dict())
+    return report
 
 
 def fetch(settings: Settings, secrets: Secrets, ids: Sequence[str]) -> pa.Table:

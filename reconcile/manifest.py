@@ -69,17 +69,15 @@ class Staging:
 
     def publish(self, manifest: dict[str, Any], *, rows: dict[str, int]) -> Path:
         """
-        Write `manifest.json` with the digest of every file, and put the folder in its place.
+        Write `manifest.json` with the digest of every file, in folders too, and put the folder in its place.
 
         `rows` gives the row count of each table by file name. A folder that stood there is kept as
         `.superseded/<run_id>`. Readers see the old folder, or none for an instant, or the whole new one.
         """
-        outputs = [
-            asdict(digest_of(path, name=path.name, rows=rows.get(path.name)))
-            for path in sorted(self.folder.iterdir())
-            if path.is_file()
-        ]
-        for path in self.folder.iterdir():
+        inside = sorted(self.folder.rglob("*"))
+        names = {path: path.relative_to(self.folder).as_posix() for path in inside if path.is_file()}
+        outputs = [asdict(digest_of(path, name=name, rows=rows.get(name))) for path, name in names.items()]
+        for path in inside:
             sync(path)
         write_json(self.folder / NAME, {**manifest, "outputs": outputs})
         sync(self.folder)

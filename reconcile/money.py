@@ -11,16 +11,20 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-# ISO 4217 list one (current) and list three (withdrawn, since 2015), as of January 2026:
+# ISO 4217 list one (current) and list three (withdrawn since 2015), both as published on 2026-01-01:
 # https://www.six-group.com/en/products-services/financial-information/data-standards.html
 _TWO_DECIMALS = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY
     COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG IDR ILS INR
-    IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN
+    IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MXV MYR MZN
     NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN
     SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+"""
+_WITHDRAWN_WITH_TWO_DECIMALS = """
     ANG BGN CUC HRK LTL MRO SLL STD VEF ZWL
 """
+# When: LTL 2014-12 (paid back into 2015), MRO and STD 2017-12, VEF 2018-08, CUC 2021-06, HRK 2023-01, SLL 2023-12,
+# ZWL 2024-09, ANG 2025-03, BGN 2026-01; of those without decimals, BYR 2017-01.
 _OTHER_DECIMALS = {
     0: "BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
@@ -29,15 +33,45 @@ _OTHER_DECIMALS = {
 # Commerce Layer counts minor units as RubyMoney does, where the forint has none (ISO 4217 gives it two):
 # https://github.com/commercelayer/app-elements packages/app-elements/src/helpers/currencies.ts
 _COMMERCE_LAYER_DECIMALS = {"HUF": 0}
+# ISO 4217 gives these two decimals, but their minor unit is a fifth, and that is how the same source counts the
+# ouguiya, and in some versions the ariary (1 in RubyMoney today): a decimal says nothing sure about minor units.
+UNDECIMAL = frozenset({"MGA", "MRU"})
+"""Currencies that are only read and written in minor units."""
 
 EXPONENTS: dict[str, int] = {
-    **dict.fromkeys(_TWO_DECIMALS.split(), 2),
+    **dict.fromkeys((_TWO_DECIMALS + _WITHDRAWN_WITH_TWO_DECIMALS).split(), 2),
     **{code: exponent for exponent, codes in _OTHER_DECIMALS.items() for code in codes.split()},
     **_COMMERCE_LAYER_DECIMALS,
 }
 """Number of decimals of each currency code, as Commerce Layer counts minor units."""
 
+CURRENCIES = UNDECIMAL | EXPONENTS.keys()
+"""Every currency code that is known."""
+
 INT64_MAX = 2**63 - 1
+MAYBE_THOUSANDS = 3
+"""So many digits behind a separator may be a group of thousands: "1.000"."""
+
+_CURRENCY = "currency"
+ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {
+    "parentheses": ((r"^\(([^()+-][^()]*)\)$", r"-\1"),),
+    "cr_dr": ((r"^([^()+-].*?) ?(?:CR|Cr|cr)$", r"-\1"), (r"^([^()+-].*?) ?(?:DR|Dr|dr)$", r"\1")),
+    "soll_haben": ((r"^([^()+-].*?) ?H$", r"-\1"), (r"^([^()+-].*?) ?S$", r"\1")),
+    _CURRENCY: (),  # by the row's currency, see `accounting_rules`
+    "trailing_minus": ((r"^([0-9].*)-$", r"-\1"),),
+}
+"""
+Ways to write an amount that count only where they are declared, as rules that make a leading sign of them.
+
+(12.00), 12.00 CR, 12,00 H (Haben) and 12.00- are negative; DR and S (Soll) are positive. "currency" is a code or a
+symbol of the row's own currency beside the amount. Rules are regular expressions for `re` and RE2 alike.
+"""
+
+_SYMBOLS = {
+    "EUR": ("€",), "GBP": ("£",), "USD": ("US$", "$"), "AUD": ("A$", "$"), "CAD": ("C$", "$"), "NZD": ("NZ$", "$"),
+    "SEK": ("kr.", "kr"), "NOK": ("kr.", "kr"), "DKK": ("kr.", "kr"), "PLN": ("zł",), "CZK": ("Kč",), "HUF": ("Ft",),
+    "CHF": ("SFr.", "Fr."), "JPY": ("¥",), "RON": ("lei",), "MXN": ("$",),
+}  # fmt: skip
 
 
 class AmountError(ValueError):
@@ -75,25 +109,43 @@ def amount_pattern(decimal: str = ".", thousands: str | None = None) -> re.Patte
     return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{whole})(?:{re.escape(decimal)}(?P<fraction>[0-9]+))?")
 
 
-def parse_amount(text: str, currency_code: str, *, decimal: str = ".", thousands: str | None = None) -> int:
+@lru_cache(maxsize=1024)
+def accounting_rules(currency_code: str, forms: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the rules of the declared `forms` (of ACCOUNTING_FORMS) in the order they apply in."""
+    rules: list[tuple[str, str]] = []
+    for form, of_form in ACCOUNTING_FORMS.items():
+        if form in forms:
+            rules += _beside(currency_code) if form == _CURRENCY else of_form
+    return tuple(rules)
+
+
+def parse_amount(
+    text: str, currency_code: str, *, decimal: str = ".", thousands: str | None = None, accounting: tuple[str, ...] = ()
+) -> int:
     """
     Return the amount in `text` as minor units of `currency_code`.
 
     "1234.50" is 123450 in EUR; "1234" is 1234 in JPY (exponents: ISO 4217, with Commerce Layer's exceptions).
-    A leading sign and surrounding blanks are accepted, symbols and exponents ("1e3") are not. More decimals than
-    the currency has are refused even when they are zeros: "1.000" in EUR may be meant as one thousand.
+    A leading sign and surrounding blanks are accepted, symbols and exponents ("1e3") are not; other forms of
+    ACCOUNTING_FORMS only where `accounting` names them. Zeros behind the currency's decimals are accepted where they
+    can mean nothing else: "110.0000" is 11000 in EUR, but "1.000" may be one thousand, and "1.00" in JPY may be a
+    hundred (as SAP's tables have it).
 
     Raises AmountError when `text` is empty, has more decimals than the currency, could be read two ways
     ("1,234" without a declared separator), or does not fit 64 bits.
     """
+    if currency_code in UNDECIMAL:
+        raise AmountError(text, f"is in {currency_code}, which is not counted in decimals")
     digits_after_point = exponent(currency_code)
     stripped = text.strip()
     if not stripped:
         raise AmountError(text, "is empty")
+    for pattern, plain in accounting_rules(currency_code, accounting):
+        stripped = re.sub(pattern, plain, stripped)
     match = amount_pattern(decimal, thousands).fullmatch(stripped)
     if match is None:
         raise AmountError(text, _why_not(stripped, currency_code, decimal, thousands))
-    fraction = match["fraction"] or ""
+    fraction = _without_zeros(match["fraction"] or "", digits_after_point)
     if len(fraction) > digits_after_point:
         raise AmountError(text, f"has more decimals than {currency_code}, which has {digits_after_point}")
     whole = match["whole"].replace(thousands, "") if thousands else match["whole"]
@@ -105,15 +157,19 @@ def parse_amount(text: str, currency_code: str, *, decimal: str = ".", thousands
     return -cents if match["sign"] == "-" else cents
 
 
-def parse_cents(text: str) -> int:
+def parse_cents(text: str, *, accounting: tuple[str, ...] = ()) -> int:
     """
     Return the whole number of minor units in `text`, as `*_cents` columns hold it ("-1250").
+
+    `accounting` is as in `parse_amount`, but for a currency beside the amount.
 
     Raises AmountError when `text` is empty, is not a whole number in plain digits, or does not fit 64 bits.
     """
     stripped = text.strip()
     if not stripped:
         raise AmountError(text, "is empty")
+    for pattern, plain in accounting_rules("", accounting):
+        stripped = re.sub(pattern, plain, stripped)
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", stripped):
         raise AmountError(text, "is not a whole number of minor units")
     cents = int(stripped)
@@ -136,6 +192,24 @@ def format_amount(cents: int, currency_code: str) -> str:
     sign = "-" if cents < 0 else ""
     whole, fraction = divmod(abs(cents), 10**digits_after_point)
     return f"{sign}{whole}.{fraction:0{digits_after_point}d}"
+
+
+def _without_zeros(fraction: str, digits_after_point: int) -> str:
+    """Return `fraction` without zeros that mean nothing; those of "1.000" and of a currency without decimals stay."""
+    if len(fraction) > max(MAYBE_THOUSANDS, digits_after_point) and digits_after_point >= 2:
+        return fraction if fraction[digits_after_point:].strip("0") else fraction[:digits_after_point]
+    return fraction
+
+
+def _beside(currency_code: str) -> list[tuple[str, str]]:
+    """Return the rules that take the code or a symbol of `currency_code` away, before or behind the digits."""
+    if not currency_code:
+        return []
+    marks = "|".join(re.escape(mark) for mark in (currency_code, *_SYMBOLS.get(currency_code, ())))
+    blank = "[ \u00a0\u202f]?"
+    before = f"^([+-]?){blank}(?:{marks}){blank}([+-]?[0-9].*)$"
+    behind = f"^([+-]?[0-9].*?){blank}(?:{marks})$"
+    return [(before, r"\1\2"), (behind, r"\1")]
 
 
 def _why_not(text: str, currency_code: str, decimal: str, thousands: str | None) -> str:

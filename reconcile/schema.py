@@ -85,7 +85,8 @@ REJECTS = _table(
     ("column", pa.string(), "the file's own name of the column"),
     ("value", pa.string(), "the cell as read"),
     ("reason", pa.string(), "why it cannot be read"),
-    required=("source_file", "source_line", "reason"),
+    ("remedy", pa.string(), "what to do: the option to add, or what to correct in the export"),
+    required=("source_file", "source_line", "reason", "remedy"),
 )
 
 ITEMS = _table(

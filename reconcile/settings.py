@@ -92,6 +92,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
     decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
     thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
+    accounting: Annotated[
+        tuple[str, ...],
+        In("orders", 'forms of amounts: "parentheses", "trailing_minus", "cr_dr", "soll_haben", "currency"'),
+    ] = ()
+    date_format: Annotated[str | None, In("orders", "how dates are written, as strptime has it; default ISO 8601")] = (
+        None
+    )
+    continuation_rows: Annotated[
+        Literal["empty", "repeated"] | None,
+        In("orders", 'leave out further rows of an order, where its total is "empty" or "repeated" in them'),
+    ] = None
     delimiter: Annotated[str | None, In("orders", "column separator of text files; default: detected")] = None
     quote: Annotated[str | None, In("orders", "quote of text files; default: detected")] = None
     encoding: Annotated[str | None, In("orders", "encoding of text files; default: UTF-8, or by byte order mark")] = (
@@ -100,6 +111,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sheet: Annotated[
         str | None, In("orders", "sheet of a spreadsheet; default: the first visible one that has the columns")
     ] = None
+    download_limit: Annotated[
+        str, In("orders", "size up to which a file is fetched from an address, or read from standard input")
+    ] = "4GB"
     max_rejects: Annotated[int, In("orders", "rows that may be unreadable before the run stops")] = 0
     reference_column: Annotated[str | None, In("orders.columns", "column of the reference", key="reference")] = None
     amount_column: Annotated[str | None, In("orders.columns", "column of the order total", key="amount")] = None
@@ -107,6 +121,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_number_column: Annotated[str | None, In("orders.columns", "column of the number", key="order_number")] = None
     order_id_column: Annotated[str | None, In("orders.columns", "column of the order id", key="order_id")] = None
     ordered_on_column: Annotated[str | None, In("orders.columns", "column of the date", key="ordered_on")] = None
+    sign_column: Annotated[
+        str | None, In("orders.columns", "column of debit and credit, which makes credits negative", key="sign")
+    ] = None
 
     on: Annotated[tuple[str, ...], In("match", "keys to match on, in this order")] = (
         "reference",
@@ -282,6 +299,9 @@ _EXAMPLES = {
     "orders": '["exports/orders-*.csv"]',
     "currency": '"EUR"',
     "thousands": '" "',
+    "accounting": '["parentheses"]',
+    "date_format": '"%d.%m.%Y"',
+    "continuation_rows": '"empty"',
     "delimiter": '";"',
     "quote": '"\'"',
     "encoding": '"cp1252"',
@@ -292,6 +312,7 @@ _EXAMPLES = {
     "order_number_column": '"Order no."',
     "order_id_column": '"Commerce Layer id"',
     "ordered_on_column": '"Order date"',
+    "sign_column": '"Debit/Credit"',
     "tolerance_cents": "5",
     "tolerance_percent": '"0.5"',
     "tolerances": "{ SEK = { cents = 50 } }",

@@ -20,6 +20,9 @@ from reconcile.settings import Secrets, Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
 
+COMMERCE_LAYER = "commerce-layer"
+"""In place of an order file: the order totals of Commerce Layer's own exports."""
+
 
 def connect(settings: Settings, secrets: Secrets) -> CommerceLayer:
     """
@@ -67,14 +70,19 @@ def order_keywords(settings: Settings) -> Declared:
         "order_number_column": settings.order_number_column,
         "order_id_column": settings.order_id_column,
         "ordered_on_column": settings.ordered_on_column,
+        "sign_column": settings.sign_column,
         "currency": settings.currency,
         "amount_basis": settings.amount_basis,
         "decimal": settings.decimal,
         "thousands": settings.thousands,
+        "accounting": settings.accounting,
+        "date_format": settings.date_format,
+        "continuation_rows": settings.continuation_rows,
         "delimiter": settings.delimiter,
         "quote": settings.quote,
         "encoding": settings.encoding,
         "sheet": settings.sheet,
+        "download_limit": settings.download_limit,
     }
 
 
@@ -102,6 +110,16 @@ def check_orders_named(settings: Settings) -> None:
     """Raise SettingsError when `settings` do not say where the order totals are."""
     if not settings.orders:
         raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
+
+
+def check_only_files(settings: Settings) -> None:
+    """Raise SettingsError when order totals are to come from Commerce Layer, where nothing is sent."""
+    if COMMERCE_LAYER in settings.orders:
+        raise SettingsError(
+            f"{COMMERCE_LAYER}: order totals are exported by `reconcile run`; here only files are read",
+            hint=f'`reconcile orders export --to exports` makes files: name "exports/orders-*.json.gz". '
+            f"A file of that name is ./{COMMERCE_LAYER}",
+        )
 
 
 def policy_of(settings: Settings) -> MatchPolicy:

@@ -49,6 +49,9 @@ class Session:
 
         for sentence in unknown_variables(os.environ):
             console.say(f"warning: {sentence}", quiet=self.quiet)
+        more = options.pop("more_orders", ())
+        if more:
+            options["orders"] = (*options.get("orders", ()), *more)
         return load_settings(self.config, environ=os.environ, options=options)
 
     def secrets(self) -> Secrets:
@@ -145,19 +148,36 @@ dry_run_option = click.option(
 )
 
 orders_options = _group(
+    click.option(
+        "--orders", "more_orders", multiple=True, metavar="ORDERS", help="The same as an argument; repeatable."
+    ),
     click.option("--reference-column", metavar="NAME", help="Column of the reference."),
     click.option("--amount-column", metavar="NAME", help="Column of the order total."),
     click.option("--currency-column", metavar="NAME", help="Column of the currency."),
     click.option("--order-number-column", metavar="NAME", help="Column of the order number."),
     click.option("--order-id-column", metavar="NAME", help="Column of the Commerce Layer order id."),
     click.option("--ordered-on-column", metavar="NAME", help="Column of the order date."),
+    click.option("--sign-column", metavar="NAME", help="Column of debit and credit; credits become negative."),
     click.option("--currency", metavar="CODE", help="Currency of all rows, where there is no such column."),
     click.option("--decimal", metavar="SIGN", help='Decimal sign, "." or ",".'),
     click.option("--thousands", metavar="SIGN", help="Thousands separator; without it there is none."),
+    click.option(
+        "--accounting",
+        multiple=True,
+        type=click.Choice(["parentheses", "trailing_minus", "cr_dr", "soll_haben", "currency"]),
+        help='A form that amounts may have: "(12.00)", "12.00-", "12.00 CR", "12,00 H", "12.00 EUR".',
+    ),
+    click.option("--date-format", metavar="FORMAT", help='How dates are written, such as "%d.%m.%Y" [ISO 8601].'),
+    click.option(
+        "--continuation-rows",
+        type=click.Choice(["empty", "repeated"]),
+        help="Leave out further rows of an order, where its total is empty or repeated in them.",
+    ),
     click.option("--delimiter", metavar="SIGN", help="Column separator of text files; else detected."),
     click.option("--quote", metavar="SIGN", help="Quote of text files; else detected."),
     click.option("--encoding", metavar="NAME", help="Encoding of text files; else UTF-8, or by byte order mark."),
     click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet; else the first one that has the columns."),
+    click.option("--download-limit", metavar="SIZE", help="Size up to which a file is fetched [4GB]."),
     click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Unreadable rows to put up with [0]."),
 )
 

@@ -7,20 +7,26 @@ Knows the shapes that can be read with a few passes over the column; every other
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
 from reconcile.arrow import Column
 from reconcile.arrow import compute as pc
-from reconcile.money import AmountError, parse_amount, parse_cents
+from reconcile.money import MAYBE_THOUSANDS, AmountError, accounting_rules, parse_amount, parse_cents
 
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
 _POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())
 
 
 def read_decimals(
-    texts: Column, currencies: Column, exponents: Column, *, decimal: str, thousands: str | None
+    texts: Column,
+    currencies: Column,
+    exponents: Column,
+    *,
+    decimal: str,
+    thousands: str | None,
+    accounting: tuple[str, ...] = (),
 ) -> tuple[Column, dict[int, str]]:
     """
     Return minor units of `texts` (int64, null where unreadable), and the reason per unreadable row index.
@@ -33,29 +39,30 @@ def read_decimals(
     if not pc.any(open_rows).as_py():
         return plain, {}
     some = texts.filter(open_rows)
-    tidied = _tidied(some, decimal, thousands)
-    second = _plain_decimals(tidied, exponents.filter(open_rows), decimal)
-    second = _negated(second, pc.starts_with(pc.ascii_trim_whitespace(some), "-"))
     codes = currencies.filter(open_rows).cast(pa.string())
+    decimals = exponents.filter(open_rows)
+    signed = _plainly_signed(pc.ascii_trim_whitespace(some), codes, accounting)
+    tidied = _without_zeros(_tidied(signed, decimal, thousands), decimals, decimal)
+    second = _negated(_plain_decimals(tidied, decimals, decimal), pc.starts_with(signed, "-"))
 
     def read_one(i: int, text: str) -> int:
-        return parse_amount(text, codes[i].as_py(), decimal=decimal, thousands=thousands)
+        return parse_amount(text, codes[i].as_py(), decimal=decimal, thousands=thousands, accounting=accounting)
 
     return _with_the_rest(plain, open_rows, some, second, read_one)
 
 
-def read_cents(texts: Column) -> tuple[Column, dict[int, str]]:
+def read_cents(texts: Column, *, accounting: tuple[str, ...] = ()) -> tuple[Column, dict[int, str]]:
     """Return whole minor units of `texts` (int64, null where unreadable), and the reason per unreadable row index."""
     plain = _plain_integers(texts)
     if not plain.null_count:
         return plain, {}
     open_rows = pc.is_null(plain)
     some = texts.filter(open_rows)
-    trimmed = pc.ascii_trim_whitespace(some)
-    second = _negated(_plain_integers(_unsigned(trimmed)), pc.starts_with(trimmed, "-"))
+    signed = _applied(accounting_rules("", accounting), pc.ascii_trim_whitespace(some))
+    second = _negated(_plain_integers(_unsigned(signed)), pc.starts_with(signed, "-"))
 
     def read_one(_: int, text: str) -> int:
-        return parse_cents(text)
+        return parse_cents(text, accounting=accounting)
 
     return _with_the_rest(plain, open_rows, some, second, read_one)
 
@@ -83,9 +90,36 @@ def _plain_integers(texts: Column) -> Column:
     return amounts
 
 
+def _plainly_signed(texts: Column, codes: Column, accounting: tuple[str, ...]) -> Column:
+    """Give texts in a declared form of accounting the leading sign that they stand for."""
+    if not accounting:
+        return texts
+    plain = texts
+    for code in pc.unique(codes).to_pylist():
+        rules = accounting_rules(code, accounting)
+        plain = pc.if_else(pc.equal(codes, code), _applied(rules, texts), plain)
+    return plain
+
+
+def _applied(rules: Sequence[tuple[str, str]], texts: Column) -> Column:
+    for pattern, plain in rules:
+        texts = pc.replace_substring_regex(texts, pattern, plain)
+    return texts
+
+
+def _without_zeros(texts: Column, exponents: Column, decimal: str) -> Column:
+    """Take zeros behind the decimals of the currency away, where `money.parse_amount` reads them as nothing."""
+    long = pc.match_substring_regex(texts, f"[{decimal}][0-9]{{{MAYBE_THOUSANDS + 1},}}$")
+    long = pc.and_(long, pc.greater_equal(exponents, 2))
+    if not pc.any(long).as_py():
+        return texts
+    short: Column = pc.if_else(long, pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), decimal), texts)
+    return short
+
+
 def _tidied(texts: Column, decimal: str, thousands: str | None) -> Column:
-    """Take blanks, the sign and well-placed thousands separators away; badly placed ones stay, and are not digits."""
-    bare = _unsigned(pc.ascii_trim_whitespace(texts))
+    """Take the sign and well-placed thousands separators away; badly placed ones stay, and are not digits."""
+    bare = _unsigned(texts)
     if thousands is None:
         return bare
     point, comma = (f"[{mark}]" for mark in (decimal, thousands))  # both are single, and never one of `]\\^-`

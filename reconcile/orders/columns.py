@@ -1,51 +1,39 @@
 """
 Which column of a file is the reference, the amount, the currency: by its name, or as the user says.
 
-Knows the names that mean one of our columns. Does not read cells, and never guesses: two names that could mean the
-same column are an error, unless a rule of `NAMES` puts one before the other.
+Knows how the names of `names` and `systems` are weighed against each other. Does not read cells, and never guesses:
+where two columns could be meant, or the one there may mean two things, it is an error that lists them with the option
+to write.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile.errors import OrderFileError
+from reconcile.orders.names import (
+    CLEAR,
+    GROSS,
+    NET,
+    OPEN_AMOUNTS,
+    SIGNS,
+    TAXES,
+    TWINS,
+    UNSURE,
+    Groups,
+    folded,
+    spellings,
+)
 from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
+from reconcile.orders.systems import System, system_of, vocabulary
 from reconcile.schema import AMOUNT_BASES
 
-# Per role, rules in order: a name of an earlier group wins over all of the later ones, names of one group are equals.
-# `number`, `id`, `placed_at` and the `total_…` names are those of Commerce Layer's own order exports:
-# https://docs.commercelayer.io/core-api-reference/orders/object
-NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "reference": (("reference", "order_reference", "payment_reference", "klarna_reference", "ref"),),
-    "amount": (
-        (),  # the run's amount_basis, see `_groups`
-        (
-            *AMOUNT_BASES,
-            "amount_cents",
-            "total_cents",
-            "order_amount_cents",
-            "order_total_cents",
-            "total_amount_with_taxes",
-            "total_amount",
-            "order_amount",
-            "order_total",
-            "grand_total",
-            "total",
-            "amount",
-        ),
-    ),
-    "currency": (("currency_code",), ("currency", "order_currency", "order_currency_code", "currency_iso")),
-    "order_number": (("order_number",), ("number", "order_no", "order")),
-    "order_id": (("order_id",), ("id",)),
-    "ordered_on": (("ordered_on",), ("placed_at",), ("order_date", "ordered_at")),
-}
-"""Names that mean one of our columns, in groups of falling precedence; case, blanks and `_ - .` do not matter."""
-
 REQUIRED = ("reference", "amount")
+_EXAMPLES = {
+    "reference": "reference, order_reference, payment_reference, Referenz, Référence",
+    "amount": "order_total, grand_total, total, amount, Betrag, Montant TTC",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +42,12 @@ class ColumnMap:
     Where each of our columns stands in a file.
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
+    `system` is the program that wrote the table, where its columns tell.
     """
 
     names: tuple[str, ...]
     positions: Mapping[str, int]
+    system: str | None = None
 
     def name(self, role: str) -> str:
         """Return the file's own name of the column of `role`."""
@@ -79,98 +69,176 @@ class ColumnMap:
         return {role: self.names[position] for role, position in self.positions.items()}
 
 
-def folded(name: str) -> str:
-    """Return `name` as it is compared: "Total Amount", "total-amount" and "TOTAL_AMOUNT" are one."""
-    return re.sub(r"[\s_.\-]+", "", unicodedata.normalize("NFKC", name)).casefold()
-
-
 def known_columns(names: Sequence[str], form: OrderFormat) -> int:
     """Return how many roles find at least one candidate in `names`: the right delimiter finds the most."""
-    present = {folded(name) for name in names}
-    wanted = {role: form.column(role) for role in COLUMN_OPTIONS}
-    return sum(
-        bool(present & ({folded(named)} if named else {folded(n) for group in _groups(role, form) for n in group}))
-        for role, named in wanted.items()
-    )
+    return len(_met_roles(names, form))
+
+
+def has_required(names: Sequence[str], form: OrderFormat) -> bool:
+    """Whether `names` have candidates for every column that an order table needs: whether they can be a header."""
+    return set(REQUIRED) <= _met_roles(names, form) and len({folded(name) for name in names}) > 1
 
 
 def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int | None = None) -> ColumnMap:
     """
     Return where the columns stand among `names`, the file's own column names.
 
-    Raises OrderFileError when the reference or the amount is missing, when neither a currency column nor
-    `form.currency` is there, or when several columns have an equal claim; `line` is that of the header.
+    Raises OrderFileError when the reference or the amount is missing or cannot be told for sure, when neither a
+    currency column nor `form.currency` is there, when several columns have an equal claim, or when a column has the
+    sign of the amounts and is not declared; `line` is that of the header.
     """
+    table = _Table(tuple(names), form, path, line)
     positions: dict[str, int] = {}
-    loose = [folded(name) for name in names]
     for role in COLUMN_OPTIONS:
-        named = form.column(role)
-        if named == "":
+        if form.column(role) == "":
             continue
-        candidates = _named(names, loose, named) if named else _candidates(role, loose, form)
+        candidates = table.candidates(role)
         if len(candidates) > 1:
-            raise _ambiguous(role, [names[i] for i in candidates], path=path, line=line)
+            raise table.ambiguous(role, candidates)
         if candidates:
             positions[role] = candidates[0]
-        elif named or role in REQUIRED:
-            raise _missing(role, named, names, path=path, line=line)
-    if "currency" not in positions and form.currency is None:
-        raise OrderFileError(
-            f"there is no currency column among {_listed(names)}",
-            path=path,
-            line=line,
-            hint="name it with --currency-column, or say --currency EUR when every amount is in one currency",
+        elif form.column(role) or role in REQUIRED:
+            raise table.missing(role)
+    if form.amount_column is None:
+        table.check_amount(positions["amount"])
+    if form.sign_column is None and (signs := table.places(SIGNS)):
+        raise table.unsigned(signs)
+    if "currency" not in positions and (form.currency is None or table.unsure("currency")):
+        raise table.missing("currency")
+    return ColumnMap(table.names, positions, table.system.name if table.system else None)
+
+
+def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
+    present = {folded(name) for name in names}
+    met = set()
+    for role in COLUMN_OPTIONS:
+        named = form.column(role)
+        wanted = {folded(named)} if named else vocabulary(role)
+        if present & wanted or (role == "amount" and not named and folded(form.amount_basis) in present):
+            met.add(role)
+    return met
+
+
+class _Table:
+    """The column names of one table, what the user says of them, and where to tell of a problem."""
+
+    def __init__(self, names: tuple[str, ...], form: OrderFormat, path: str, line: int | None) -> None:
+        self.names = names
+        self._form = form
+        self._path = path
+        self._line = line
+        self._loose = [folded(name) for name in names]
+        self.system: System | None = system_of(set(self._loose))
+
+    def places(self, names: Sequence[str]) -> list[int]:
+        """Return where any of `names` stands."""
+        meant = spellings(tuple(names))
+        return [at for at, name in enumerate(self._loose) if name in meant]
+
+    def candidates(self, role: str) -> list[int]:
+        """Return where the columns with the best claim to `role` stand: the one named, or those of the first group."""
+        named = self._form.column(role)
+        if named:
+            exact = [at for at, name in enumerate(self.names) if name == named]
+            return exact or [at for at, name in enumerate(self._loose) if name and name == folded(named)]
+        for group in _groups(role, self._form, self.system):
+            if found := self.places(group):
+                return found
+        return []
+
+    def unsure(self, role: str) -> list[int]:
+        """Return where columns stand that may be `role`, and may be something else."""
+        if self.system and role in self.system.columns:
+            return self.places(self.system.unsure.get(role, ()))
+        return self.places(UNSURE[role])
+
+    def check_amount(self, place: int) -> None:
+        """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
+        if self.system and "amount" in self.system.columns:
+            return
+        if self._loose[place] in spellings((*GROSS, *AMOUNT_BASES)):
+            return
+        if twins := self.places(TWINS):
+            raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
+        if self.places(TAXES) and not self.places(NET):
+            raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
+
+    def ambiguous(self, role: str, candidates: Sequence[int]) -> OrderFileError:
+        """Return the error for several columns with an equal claim to `role`."""
+        names = [self.names[at] for at in candidates]
+        option = COLUMN_OPTIONS[role]
+        what = role.replace("_", " ")
+        if len(set(names)) == 1:
+            return self._error(
+                f'column "{names[0]}" is there {len(names)} times, and would be the {what}',
+                hint=f"rename all but one, or name another column with {option}",
+                column=names[0],
+            )
+        return self._error(
+            f"several columns could be the {what}: {_listed(names)}",
+            hint=f'name the one that is meant, e.g. {option} "{names[0]}"',
         )
-    return ColumnMap(tuple(names), positions)
 
+    def missing(self, role: str) -> OrderFileError:
+        """Return the error for a column that is not there, or may be one of several."""
+        named = self._form.column(role)
+        if not named and (unsure := self.unsure(role)):
+            return self._uncertain(role, unsure, self._note(role) or self._doubt(role, unsure))
+        if not named and role == "currency":
+            return self._error(
+                f"there is no currency column among {_listed(self.names)}",
+                hint="name it with --currency-column, or say --currency EUR when every amount is in one currency",
+            )
+        what = f'column "{named}"' if named else f"{role} column"
+        hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
+        if not named:
+            hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
+            if len(self.names) == 1:
+                hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
+        return self._error(f"there is no {what} among {_listed(self.names)}", hint=hint, column=named)
 
-def _groups(role: str, form: OrderFormat) -> tuple[tuple[str, ...], ...]:
-    if role == "amount":
-        return ((form.amount_basis,), *NAMES[role])
-    return NAMES[role]
-
-
-def _named(names: Sequence[str], loose: Sequence[str], named: str) -> list[int]:
-    exact = [i for i, name in enumerate(names) if name == named]
-    return exact or [i for i, name in enumerate(loose) if name == folded(named)]
-
-
-def _candidates(role: str, loose: Sequence[str], form: OrderFormat) -> list[int]:
-    for group in _groups(role, form):
-        meant = {folded(name) for name in group}
-        found = [i for i, name in enumerate(loose) if name in meant]
-        if found:
-            return found
-    return []
-
-
-def _ambiguous(role: str, candidates: Sequence[str], *, path: str, line: int | None) -> OrderFileError:
-    option = COLUMN_OPTIONS[role]
-    what = role.replace("_", " ")
-    if len(set(candidates)) == 1:
-        return OrderFileError(
-            f'column "{candidates[0]}" is there {len(candidates)} times, and would be the {what}',
-            path=path,
-            line=line,
-            column=candidates[0],
-            hint=f"rename all but one, or name another column with {option}",
+    def unsigned(self, signs: Sequence[int]) -> OrderFileError:
+        """Return the error for a column of signs that nobody has declared."""
+        name = self.names[signs[0]]
+        return self._error(
+            f'column "{name}" says which amounts are credits, and is not declared',
+            hint=f'say --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
+            column=name,
         )
-    return OrderFileError(
-        f"several columns could be the {what}: {_listed(candidates)}",
-        path=path,
-        line=line,
-        hint=f'name the one that is meant, e.g. {option} "{candidates[0]}"',
-    )
+
+    def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:
+        names = [self.names[at] for at in places]
+        may_be = "it may be" if len(names) == 1 else "it may be one of"
+        return self._error(
+            f"no column is surely the {role}: {may_be} {_listed(names)}",
+            hint=f'{why}; name the one that is meant, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
+        )
+
+    def _note(self, role: str) -> str | None:
+        if self.system is None or role not in self.system.notes:
+            return None
+        return f"{self.system.name}: {self.system.notes[role]}"
+
+    def _doubt(self, role: str, unsure: Sequence[int]) -> str:
+        if role == "amount":
+            if set(unsure) <= set(self.places(NET)):
+                return "that is usually without tax"
+            if set(unsure) <= set(self.places(OPEN_AMOUNTS)):
+                return "that is what is still open, not the total"
+        return "names like that mean different things"
+
+    def _error(self, message: str, *, hint: str, column: str | None = None) -> OrderFileError:
+        return OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
 
 
-def _missing(role: str, named: str | None, names: Sequence[str], *, path: str, line: int | None) -> OrderFileError:
-    what = f'column "{named}"' if named else f"{role} column"
-    hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
-    if not named:
-        hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {', '.join(NAMES[role][-1][-5:])} and more"
-        if len(names) == 1:
-            hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
-    return OrderFileError(f"there is no {what} among {_listed(names)}", path=path, line=line, column=named, hint=hint)
+def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:
+    """Return the names of `role` in groups of falling precedence, as the system has them or anybody."""
+    groups = system.columns.get(role, CLEAR[role]) if system else CLEAR[role]
+    if role != "amount" or (system and "amount" in system.columns):
+        return groups
+    if form.amount_basis != AMOUNT_BASES[0]:  # a total with tax is then no better than another
+        groups = (tuple(name for group in groups for name in group),)
+    return ((form.amount_basis,), *groups)
 
 
 def _listed(names: Sequence[str], most: int = 20) -> str:

@@ -22,12 +22,17 @@ _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One cell (or, without `column`, one row) that cannot be read; `line` as in ORDERS.source_line."""
+    """
+    One cell (or, without `column`, one row) that cannot be read; `line` as in ORDERS.source_line.
+
+    A leaf may leave `remedy` empty: it then follows from the reason.
+    """
 
     line: int
     column: str | None
     value: str | None
     reason: str
+    remedy: str = ""
 
     def sentence(self, source_file: str) -> str:
         """Return where and what in one line: `orders.csv:4812: total "12,3O" is not an amount in EUR`."""
@@ -53,6 +58,7 @@ class RejectsFile:
                 guarded(reject.column or ""),
                 cell_text(shortened(reject.value, _MOST_CHARACTERS)),
                 guarded(reject.reason),
+                guarded(reject.remedy),
             )
             for reject in rejects
         )

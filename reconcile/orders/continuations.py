@@ -1,0 +1,84 @@
+"""
+Further rows of one order: line items, which repeat its reference and leave its total empty, or repeat that too.
+
+Knows how to tell them by the row before, and only where the user has declared them: a row that is left out is counted.
+Does not know where a batch of rows comes from; the row before its first is its reader's to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from reconcile.arrow import Column
+from reconcile.arrow import compute as pc
+from reconcile.orders.opened import RawRows
+
+# What the first row of an order has, and further rows leave empty; its number is repeated as the reference is.
+_OF_THE_ORDER = ("amount", "currency", "ordered_on", "sign")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The cells of a row at the edge of a batch, by role, and its line."""
+
+    line: int
+    cells: Mapping[str, str | None]
+
+
+def edges(raw: RawRows) -> tuple[Edge | None, Edge | None]:
+    """Return the first and the last row of `raw`; None twice where it has no rows."""
+    if not len(raw.lines):
+        return None, None
+    return _edge(raw, 0), _edge(raw, len(raw.lines) - 1)
+
+
+def starts_with_continuation(first: Edge, before: Edge | None, kind: str | None) -> bool:
+    """Whether the row `first` goes on with the order of the row `before`; `kind` is "empty" or "repeated"."""
+    if before is None or kind is None:
+        return False
+    both = {role: pa.array([before.cells[role], text], pa.string()) for role, text in first.cells.items()}
+    return bool(_goes_on(both, kind)[1].as_py())
+
+
+def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
+    """Return `raw` without rows that go on with the row before them, and how many those are."""
+    if len(raw.lines) < 2:
+        return raw, 0
+    kept = pc.invert(_goes_on(raw.cells, kind))
+    continued = len(kept) - pc.sum(kept).as_py()
+    if not continued:
+        return raw, 0
+    cells = {role: column.filter(kept) for role, column in raw.cells.items()}
+    literal = raw.literal.filter(kept) if raw.literal is not None else None
+    return RawRows(raw.lines.filter(kept), cells, raw.rejects, literal), continued
+
+
+def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
+    """Return for each row whether it goes on with the one before it; the first does not."""
+    same = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
+    for role, texts in cells.items():
+        if kind == "repeated":
+            same = pc.and_(same, _same_as_before(texts))
+        elif role in _OF_THE_ORDER:
+            same = pc.and_(same, _blank(texts))
+        elif role != "reference":
+            same = pc.and_(same, pc.or_(_blank(texts), _same_as_before(texts)))
+    return same
+
+
+def _same_as_before(texts: Column) -> Column:
+    filled = pc.fill_null(texts, "")
+    same: Column = pa.concat_arrays([pa.array([False]), pc.equal(filled[1:], filled[:-1])])
+    return same
+
+
+def _blank(texts: Column) -> Column:
+    empty: Column = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(pc.fill_null(texts, ""))), 0)
+    return empty
+
+
+def _edge(raw: RawRows, row: int) -> Edge:
+    return Edge(raw.lines[row].as_py(), {role: texts[row].as_py() for role, texts in raw.cells.items()})

@@ -1,0 +1,120 @@
+"""
+What to do about a cell or a row that cannot be read: the option to add, or what to correct in the export.
+
+Knows every reason of a reject, and which declaration would fit the cell. Declares nothing itself: a cell that could be
+read with another declaration is told so, and stays a reject.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconcile.money import EXPONENTS
+from reconcile.orders.options import OrderFormat
+
+CONTINUES = "if further rows of an order are empty here, add --continuation-rows empty: they are left out and counted"
+
+# Reason (as it begins) → remedy, where the cell makes no difference.
+_BY_REASON = (
+    ("is too large", "correct the amount: no order is that large"),
+    (
+        "is not a whole number of minor units",
+        "a column named ...cents has whole minor units: rename it if it has decimals",
+    ),
+    ("is in ", "give the amount in whole minor units, in a column whose name ends in _cents"),
+    (
+        "does not say debit or credit",
+        "write S, D, DR or debit for what is owed, and H, C, CR or credit for what is paid back",
+    ),
+    ("has a sign of its own", 'export amounts without a sign, or say --sign-column "" where their own sign is right'),
+    (
+        "has text after a closing quote",
+        "double the quotes inside the cell, or say --quote '' where quotes mean nothing",
+    ),
+    ("has a blank before an opening quote", "take the blank away, or say --quote '' where quotes mean nothing"),
+    ("is not a JSON object", "give every row as an object of column names and values"),
+    ("is neither text nor a number", "give text or a number here, not a list, an object or true and false"),
+    ("is there more than once", "give every column once in an object"),
+    ("is not a date like", 'correct the date, or --date-format; to leave dates unread, say --ordered-on-column ""'),
+)
+_DATES = (
+    (r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", '--date-format "%d.%m.%Y"'),
+    (r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", '--date-format "%d/%m/%Y", or "%m/%d/%Y" where the month comes first'),
+    (r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}", '--date-format "%d-%m-%Y", or "%m-%d-%Y" where the month comes first'),
+    (r"[0-9]{8}", '--date-format "%Y%m%d"'),
+)
+_BESIDE_CURRENCY = re.compile(r"[0-9-] ?([A-Z]{3}|[€£$¥]|kr\.?|zł)$|^([A-Z]{3}|[€£$¥]|kr\.?) ?[+-]?[0-9]")
+_OF_FORMS = {
+    "parentheses": r"\([^()]+\)",
+    "trailing_minus": r"[0-9].*-",
+    "cr_dr": r"(?i).*[0-9] ?(CR|DR)",
+    "soll_haben": r".*[0-9] ?[HS]",
+}
+
+
+def remedy_of(role: str | None, reason: str, value: str | None, form: OrderFormat, currency: str | None = None) -> str:
+    """Return what to do about `value` in the column of `role` (None: the whole row), which is rejected for `reason`."""
+    text = (value or "").strip()
+    for beginning, remedy in _BY_REASON:
+        if reason.startswith(beginning):
+            return remedy
+    if role == "currency":
+        return _of_currency(text)
+    if role == "ordered_on":
+        return _of_date(text)
+    if role == "amount":
+        return _of_amount(reason, text, form, currency)
+    if "the header has" in reason:
+        return "quote cells that hold the delimiter, and export the row again"
+    return "correct it in the file, or export it again"
+
+
+def _of_currency(text: str) -> str:
+    if not text:
+        return "fill it in, or add --currency CODE if all rows without one are in it; a sum row is no order: remove it"
+    return "export the code of ISO 4217, such as EUR, not a name or a symbol"
+
+
+def _of_date(text: str) -> str:
+    for shape, option in _DATES:
+        if re.match(shape, text):
+            return f'add {option}; to leave dates unread, say --ordered-on-column ""'
+    return 'add --date-format, such as "%d.%m.%Y"; to leave dates unread, say --ordered-on-column ""'
+
+
+def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) -> str:
+    if not text:
+        return "fill it in; a sum row or a row of an order's items is no order: export without them"
+    if "two ways" in reason:
+        return _of_separators(text, form)
+    if "more decimals" in reason:
+        return _of_decimals(text, currency)
+    for name, shape in _OF_FORMS.items():
+        if name not in form.accounting and re.fullmatch(shape, text):
+            return f"if amounts are written like this, add --accounting {name}"
+    if "currency" not in form.accounting and _BESIDE_CURRENCY.search(text):
+        return "export amounts without a currency; if it is that of the row, add --accounting currency"
+    return "export plain digits with at most one decimal sign"
+
+
+def _of_separators(text: str, form: OrderFormat) -> str:
+    bare = text.lstrip("+-")
+    if re.fullmatch(r"[0-9]+,[0-9]{1,2}", bare) and form.decimal == ".":
+        return "if the comma separates decimals, add --decimal ,"
+    if re.fullmatch(r"[0-9]+\.[0-9]{1,2}", bare) and form.decimal == ",":
+        return "if the point separates decimals, add --decimal ."
+    grouped = re.fullmatch(r"[0-9]{1,3}(?:([.,'\u2019 \u00a0\u202f])[0-9]{3})+([.,])[0-9]+", bare)
+    if grouped and grouped[1] != grouped[2]:
+        space = "\u00a0\u202f"
+        sign = "a no-break space" if grouped[1] in space else f"'{grouped[1]}'" if grouped[1] == " " else grouped[1]
+        return f"if that is how amounts are written here, add --decimal {grouped[2]} --thousands {sign}"
+    return "if that is how amounts are written here, add --decimal , or --thousands with its sign"
+
+
+def _of_decimals(text: str, currency: str | None) -> str:
+    fraction = re.split(r"[.,]", text)[-1]
+    if EXPONENTS.get(currency or "") == 0:
+        return "export the amount as it is shown, without decimals: stored with two, it may stand for a hundredfold"
+    if fraction == "000":
+        return "if it means thousands, add --decimal , --thousands . ; else export two decimals"
+    return "export the decimals that the currency has: nothing is rounded here"

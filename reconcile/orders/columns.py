@@ -30,6 +30,8 @@ from reconcile.orders.systems import System, system_of, vocabulary
 from reconcile.schema import AMOUNT_BASES
 
 REQUIRED = ("reference", "amount")
+# Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
+_OF_PAYMENTS = ("mismatched_amounts",)
 _EXAMPLES = {
     "reference": "reference, order_reference, payment_reference, Referenz, Référence",
     "amount": "order_total, grand_total, total, amount, Betrag, Montant TTC",
@@ -88,6 +90,8 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     sign of the amounts and is not declared; `line` is that of the header.
     """
     table = _Table(tuple(names), form, path, line)
+    if form.amount_column is None and (places := table.places(_OF_PAYMENTS)):
+        raise table.of_payments(places[0])
     positions: dict[str, int] = {}
     for role in COLUMN_OPTIONS:
         if form.column(role) == "":
@@ -196,6 +200,14 @@ class _Table:
             if len(self.names) == 1:
                 hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
         return self._error(f"there is no {what} among {_listed(self.names)}", hint=hint, column=named)
+
+    def of_payments(self, place: int) -> OrderFileError:
+        """Return the error for a table of the other side, which has no order totals or has the payments' own."""
+        return self._error(
+            f'this is a table of payments, not of order totals: it has a column "{self.names[place]}"',
+            hint="name an export of orders, such as `reconcile orders export` makes; "
+            "if totals of your own are in it, name their column with --amount-column",
+        )
 
     def unsigned(self, signs: Sequence[int]) -> OrderFileError:
         """Return the error for a column of signs that nobody has declared."""

@@ -1,6 +1,9 @@
 """
 JSON to batches of order cells: one array of objects, or one object per line (NDJSON).
 
+A column that is declared as `payment_source.reference` is looked for inside the object `payment_source`; by themselves
+only the outermost objects' own keys are columns.
+
 Knows how objects are told apart without holding the whole text, and that a number's text is what stands in the file:
 `007` in quotes, `12.30` and a 30-digit reference come out digit for digit. A row's line is its physical line in
 NDJSON, its place in the array (from 1) otherwise. Does not know what a cell means.
@@ -9,7 +12,7 @@ NDJSON, its place in the array (from 1) otherwise. Does not know what a cell mea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -22,7 +25,7 @@ import pyarrow as pa
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
 from reconcile.orders.records import MAX_RECORD_BYTES, Dialect, Positions, blocks_of
 from reconcile.orders.rejects import Reject, shortened
 from reconcile.orders.sources import OrderSource, SourceStream
@@ -60,6 +63,7 @@ def open_json(source: OrderSource, stream: SourceStream, form: OrderFormat) -> O
     names = dict.fromkeys(
         name for line, text in zip(head.lines, head.texts, strict=True) for name in _keys(text, line, source.name)
     )
+    names |= dict.fromkeys(_declared_inside(form, names))
     if not names:
         raise OrderFileError("there is no object with columns in the file", path=source.name, hint=_HINT)
     columns = map_columns(tuple(names), form, path=source.name)
@@ -82,7 +86,7 @@ def _rows(group: _Values, columns: ColumnMap, path: str) -> RawRows:
         if row is None:
             rejects.append(Reject(line, None, shortened(text.decode(), 200), "is not a JSON object"))
             continue
-        raws = [bytes(row.get(name, b"null")) for name in roles.values()]
+        raws = [_raw(row, name) for name in roles.values()]
         values = [_text_of(raw) for raw in raws]
         problems = _problems(text, line, raws, values, roles)
         if problems:
@@ -90,7 +94,7 @@ def _rows(group: _Values, columns: ColumnMap, path: str) -> RawRows:
             continue
         lines.append(line)
         rows.append([value for value, _ in values])
-        literal.append(not bytes(row.get(roles["amount"], b"null")).startswith(b'"'))
+        literal.append(not _raw(row, roles["amount"]).startswith(b'"'))
     cells = {role: pa.array([row[at] for row in rows], pa.string()) for at, role in enumerate(roles)}
     return RawRows(pa.array(lines, pa.int64()), cells, tuple(rejects), pa.array(literal, pa.bool_()))
 
@@ -119,6 +123,24 @@ def _decoded(text: bytes, line: int, path: str) -> dict[str, msgspec.Raw] | None
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OrderFileError(f"this is not valid JSON ({error})", path=path, line=line, hint=_HINT) from error
+
+
+def _declared_inside(form: OrderFormat, keys: Collection[str]) -> list[str]:
+    """Return the declared columns with a dot whose first part is one of `keys`: they stand inside an object."""
+    declared = [name for role in COLUMN_OPTIONS if (name := form.column(role)) and name not in keys]
+    return [name for name in declared if name.partition(".")[1] and name.partition(".")[0] in keys]
+
+
+def _raw(row: Mapping[str, msgspec.Raw], name: str) -> bytes:
+    """Return the JSON value of the column `name`, of the object itself or of one inside; null where there is none."""
+    raw = bytes(row.get(name, b""))
+    outer, _, inner = name.partition(".")
+    if raw or not inner or outer not in row:
+        return raw or b"null"
+    try:
+        return _raw(_OBJECT.decode(row[outer]), inner)
+    except msgspec.ValidationError:  # a list of objects, or a plain value: nobody says which one is meant
+        return bytes(row[outer])
 
 
 def _keys(text: bytes, line: int, path: str) -> Iterable[str]:

@@ -102,10 +102,12 @@ def read_orders(
     """
     Read order totals from files or patterns; return one row per order row, columns of ORDERS, in file order.
 
+    `paths` may also name folders of Parquet files, `-` for standard input, and https://, s3:// and gs:// addresses.
+
     `declared` says what the files do not: `currency="EUR"`, `decimal=","`, `thousands="."`, `delimiter`, `quote`,
     `encoding`, `sheet`, `reference_column`, `amount_column`, `currency_column`, `order_number_column`,
-    `order_id_column`, `ordered_on_column`, and `max_rejects` and `rejects` (a CSV file for unreadable rows). What is not
-    declared comes from `settings`, where given.
+    `order_id_column`, `ordered_on_column`, `download_limit`, and `max_rejects` and `rejects` (a CSV file for unreadable
+    rows). What is not declared comes from `settings`, where given.
 
     Raises TooManyRejects when more rows than `max_rejects` (0) cannot be read, OrderFileError when a file cannot,
     SettingsError when a declaration is impossible.

@@ -43,8 +43,8 @@ class OpenedOrders:
     An open order file: where its columns stand, and its rows.
 
     `batches` raises OrderFileError where the file turns out to be damaged. `encoding`, `delimiter` and `quote` are
-    those found, None where the format has none. A file that is a table of ORDERS already has batches that are
-    `pyarrow.Table` of ORDERS.
+    those found, None where the format has none; so is `sheet`, the one that is read; `other_sheets` could have been. A
+    file that is a table of ORDERS already has batches that are `pyarrow.Table` of ORDERS.
     """
 
     columns: ColumnMap
@@ -52,3 +52,5 @@ class OpenedOrders:
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()

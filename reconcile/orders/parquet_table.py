@@ -1,8 +1,9 @@
 """
 Parquet to batches of order cells; a file of our own ORDERS passes through as it is, once it is checked.
 
-Knows Parquet's files, and how one that is `orders.parquet` of a run is recognised. A row's line is its number in the
-file, from 1. How a typed column becomes text is said in `typed`; what a cell means is not known here.
+Knows Parquet's files, the columns that the names of their folders hold, and how one that is `orders.parquet` of a run
+is recognised. A row's line is its number in the file, from 1. How a typed column becomes text is said in `typed`; what
+a cell means is not known here.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.arrow import Column, whole_column
 from reconcile.arrow import compute as pc
-from reconcile.arrow import whole_column
 from reconcile.errors import OrderFileError, first_line
 from reconcile.money import EXPONENTS
 from reconcile.orders.columns import ColumnMap, map_columns
@@ -41,29 +42,54 @@ def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> Ope
     except pa.ArrowException as error:
         raise _damaged(source.name, error) from error
     except OSError as error:
-        raise unreadable(source.path, error) from error
+        raise unreadable(source.name, error) from error
     schema = file.schema_arrow
     if schema.names == ORDERS.names and not form.names_columns:
         _check_types(schema, source.name)
         columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)})
         return OpenedOrders(columns, _own_rows(file, source.name))
+    schema = _with_partitions(schema, source)
     columns = map_columns(schema.names, form, path=source.name)
     readers = column_readers(schema, columns, path=source.name)
-    return OpenedOrders(columns, _batches(file, columns, readers, source.name))
+    return OpenedOrders(columns, _batches(file, columns, readers, source))
 
 
-def _batches(file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], path: str) -> Iterator[Batch]:
+def _with_partitions(schema: pa.Schema, source: OrderSource) -> pa.Schema:
+    """Return the columns of the file and those that the names of its folders hold; one is never in both."""
+    for name in source.partitions:
+        if name in schema.names:
+            raise OrderFileError(
+                f'column "{name}" is in the file and in the name of its folder, too',
+                path=source.name,
+                column=name,
+                hint="name the files in place of the folder: the names of folders are then not read",
+            )
+        schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def _batches(
+    file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
+) -> Iterator[Batch]:
     first = 1
-    for batch in _read(file, sorted({columns.name(role) for role in columns.positions}), path):
-        yield partial(_rows, batch, first, columns, readers, path)
+    used = {columns.name(role) for role in columns.positions}
+    for batch in _read(file, sorted(used - set(source.partitions)), source.name):
+        yield partial(_rows, batch, first, columns, readers, source)
         first += batch.num_rows
 
 
-def _rows(batch: pa.RecordBatch, first: int, columns: ColumnMap, readers: dict[str, Reader], path: str) -> RawRows:
+def _rows(
+    batch: pa.RecordBatch, first: int, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
+) -> RawRows:
     def damaged(role: str, error: Exception) -> OrderFileError:
-        return _damaged(path, error, column=columns.name(role))
+        return _damaged(source.name, error, column=columns.name(role))
 
-    typed = {role: batch.column(columns.name(role)) for role in readers}
+    def column(name: str) -> Column:
+        if name not in source.partitions:
+            return batch.column(name)
+        return pa.repeat(pa.scalar(source.partitions[name], pa.string()), batch.num_rows)
+
+    typed = {role: column(columns.name(role)) for role in readers}
     return typed_rows(typed, readers, first=first, damaged=damaged)
 
 

@@ -23,14 +23,17 @@ import pyarrow as pa
 from reconcile.errors import OrderFileError, TooManyRejects
 from reconcile.orders.columns import ColumnMap
 from reconcile.orders.delimited import open_delimited
+from reconcile.orders.folders import AgreedColumns
 from reconcile.orders.json_text import open_json
 from reconcile.orders.opened import Batch, OpenedOrders
 from reconcile.orders.options import Declared, OrderFormat
 from reconcile.orders.parquet_table import open_parquet
+from reconcile.orders.places import Place, brought, find_places
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.rows import OrderRows, order_rows
 from reconcile.orders.sink import orders_parquet, text_file
-from reconcile.orders.sources import OrderSource, SourceStream, find_sources
+from reconcile.orders.sources import OrderSource, SourceStream
+from reconcile.orders.xlsx import open_xlsx
 from reconcile.schema import ORDERS
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
     ".json": ("json", open_json),
     ".ndjson": ("json", open_json),
     ".jsonl": ("json", open_json),
+    ".xlsx": ("xlsx", open_xlsx),
+    ".xlsm": ("xlsx", open_xlsx),
     ".parquet": ("parquet", open_parquet),
     ".pq": ("parquet", open_parquet),
 }
@@ -59,9 +64,10 @@ class OrderFile:
     """
     One file as it was read.
 
-    `bytes` and `sha256` are those of the file on disk; `rows` became orders, `rejects` are rows that did not;
+    `bytes` and `sha256` are those of the file as it came; `rows` became orders, `rejects` are rows that did not;
     `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
-    None where the format has none.
+    None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
+    `continuation_rows` were left out as declared.
     """
 
     path: str
@@ -76,15 +82,23 @@ class OrderFile:
     quote: str | None
     columns: dict[str, str]
     unread: tuple[str, ...] = ()
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    continuation_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class OrdersReport:
-    """Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files."""
+    """
+    Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files.
+
+    `continuation_rows` were left out as further rows of an order, where the user has declared such.
+    """
 
     rows: int
     rejects: int
     files: tuple[OrderFile, ...]
+    continuation_rows: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for a manifest."""
@@ -99,7 +113,10 @@ def read_orders(
     **declared: Unpack[Declared],
 ) -> pd.DataFrame:
     """
-    Return the order totals in `paths` (files or glob patterns) as a frame: columns of ORDERS, Arrow-backed.
+    Return the order totals in `paths` as a frame: columns of ORDERS, Arrow-backed.
+
+    `paths` are files, patterns, folders of Parquet files, `-` for standard input, or https://, s3:// and gs://
+    addresses (see `reconcile.orders.places`).
 
     `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
     `encoding="cp1252"`: the fields of `reconcile.orders.options.OrderFormat`. Unreadable rows go to the CSV file
@@ -115,14 +132,14 @@ def read_orders(
     rejects_path = Path(rejects) if rejects is not None else None
     with ExitStack() as stack:
         reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
-        report = reader.read(find_sources(paths, list(SOURCES)))
-    _allow(report, reader.told, max_rejects, rejects_path, form)
+        report = reader.read(_sources(stack, paths, form))
+    _allow(report, reader, max_rejects, rejects_path)
     frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def read_orders_to_parquet(
-    paths: str | Path | Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path | Place],
     destination: Path,
     *,
     rejects: Path,
@@ -142,11 +159,20 @@ def read_orders_to_parquet(
         rejects_file = _rejects_file(stack, rejects)
         with orders_parquet(destination) as sink:
             reader = _Reader(form, sink.write, rejects_file)
-            report = reader.read(find_sources(paths, list(SOURCES)))
+            report = reader.read(_sources(stack, paths, form))
             if report.rejects > max_rejects:
                 stack.close()  # the rejects stay, the rows do not
-            _allow(report, reader.told, max_rejects, rejects, form)
+            _allow(report, reader, max_rejects, rejects)
     return report
+
+
+def _sources(
+    stack: ExitStack, paths: str | Path | Sequence[str | Path | Place], form: OrderFormat
+) -> Iterator[OrderSource]:
+    """Find what `paths` mean, and hand it over one by one; what is fetched is gone when `stack` is closed."""
+    formats = list(SOURCES)
+    places = find_places(paths, formats)
+    return stack.enter_context(closing(brought(places, formats, limit_bytes=form.download_limit_bytes)))
 
 
 def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:
@@ -161,24 +187,36 @@ class _Reader:
         self._keep = keep
         self._rejects_file = rejects_file
         self.told: list[str] = []
+        self.remedies: set[str] = set()
+        self._agreed = AgreedColumns()
 
     def read(self, sources: Iterable[OrderSource]) -> OrdersReport:
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
             files = tuple(self._read_file(source, pool) for source in sources)
-        return OrdersReport(sum(file.rows for file in files), sum(file.rejects for file in files), files)
+        return OrdersReport(
+            rows=sum(file.rows for file in files),
+            rejects=sum(file.rejects for file in files),
+            files=files,
+            continuation_rows=sum(file.continuation_rows for file in files),
+        )
 
     def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
         kind, leaf = SOURCES[source.suffix]
-        rows = rejects = 0
+        rows = rejects = continued = 0
+        before = None
         with closing(SourceStream(source)) as stream:
             opened = leaf(source, stream, self._form)
+            self._agreed.check(source.folder, opened.columns.names, path=source.name)
             tasks = (partial(_finished, batch, opened.columns, self._form, source.name) for batch in opened.batches)
-            for done in _in_order(tasks, pool):
+            for found in _in_order(tasks, pool):
+                done = found.after(before, self._form)
+                before = done.last or before
                 if done.table.num_rows:
                     self._keep(done.table)
                 self._note(source, done.rejects)
                 rows += done.table.num_rows
                 rejects += done.rejected_rows
+                continued += done.continued
             sha256, size = stream.digest()
         return OrderFile(
             path=source.name,
@@ -193,12 +231,16 @@ class _Reader:
             quote=opened.quote,
             columns=opened.columns.as_dict(),
             unread=opened.columns.unread,
+            sheet=opened.sheet,
+            other_sheets=opened.other_sheets,
+            continuation_rows=continued,
         )
 
     def _note(self, source: OrderSource, rejects: Sequence[Reject]) -> None:
         if self._rejects_file is not None:
             self._rejects_file.write(source.name, rejects)
         self.told += [reject.sentence(source.name) for reject in rejects[: _TOLD - len(self.told)]]
+        self.remedies.update(reject.remedy for reject in rejects)
 
 
 def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str) -> OrderRows:
@@ -225,24 +267,17 @@ def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor
             rest.cancel()
 
 
-def _allow(report: OrdersReport, told: Sequence[str], max_rejects: int, path: Path | None, form: OrderFormat) -> None:
+def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path | None) -> None:
     if report.rejects <= max_rejects:
         return
     count = report.rejects
     rows = "1 row" if count == 1 else f"{count} rows"
-    message = "\n".join((f"orders: {rows} cannot be read, {max_rejects} allowed", *(f"  {one}" for one in told)))
-    where = f" (all are in {path})" if path is not None else ""
+    message = "\n".join((f"orders: {rows} cannot be read, {max_rejects} allowed", *(f"  {one}" for one in reader.told)))
+    remedy = f"{reader.remedies.pop()};" if len(reader.remedies) == 1 else "correct the cells,"
+    where = f" (all are in {path}, with what to do)" if path is not None else ""
     raise TooManyRejects(
         message,
         rejects=count,
         rejects_path=path,
-        hint=_remedy(told, form) or f"fix the cells{where}, or set the rows aside with --max-rejects {count}",
+        hint=f"{remedy} or set the rows aside with --max-rejects {count}{where}",
     )
-
-
-def _remedy(told: Sequence[str], form: OrderFormat) -> str | None:
-    """Return what to declare when the first cells told are amounts that are written in another way than declared."""
-    if not told or not all("could be read two ways" in one for one in told):
-        return None
-    other = "," if form.decimal == "." else "."
-    return f"if that is how amounts are written here, declare it: --decimal {other}, or --thousands with its sign"

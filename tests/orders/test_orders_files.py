@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
+from reconcile.orders.places import find_places
 from reconcile.orders.read import SOURCES, read_orders_to_parquet
-from reconcile.orders.sources import find_sources
 from reconcile.orders.text import TextBlocks
 
 HEADER = "reference,amount,currency\n"
@@ -27,7 +27,7 @@ def written(folder: Path, *names: str) -> None:
 
 def refused(*paths: str | Path) -> OrderFileError:
     with pytest.raises(OrderFileError) as caught:
-        find_sources(list(paths), list(SOURCES))
+        find_places(list(paths), list(SOURCES))
     assert caught.value.hint
     return caught.value
 
@@ -87,8 +87,13 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "delimiter": ",",
                 "quote": '"',
                 "columns": {"reference": "reference", "amount": "amount", "currency": "currency"},
+                "unread": (),
+                "sheet": None,
+                "other_sheets": (),
+                "continuation_rows": 0,
             },
         ),
+        "continuation_rows": 0,
     }
 
 
@@ -101,14 +106,14 @@ def test_a_file_meant_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_of_a_known_kind_is_refused(tmp_path: Path) -> None:
-    written(tmp_path, "a.xlsx", "b", "folder/c.csv")
+    written(tmp_path, "a.xyz", "b", "folder/c.csv")
     os.mkfifo(tmp_path / "pipe.csv")
 
     assert refused(tmp_path / "no.csv").message == f"{tmp_path}/no.csv: there is no such file"
     assert refused(tmp_path / "no*.csv").message == f"{tmp_path}/no*.csv: no file matches this pattern"
     assert refused(tmp_path / "folder").hint == f'name the files in it, e.g. "{tmp_path}/folder/*.csv"'
     assert refused(tmp_path / "pipe.csv").message == f"{tmp_path}/pipe.csv: this is not a regular file"
-    assert refused(tmp_path / "a.xlsx").message == f'{tmp_path}/a.xlsx: files ending in ".xlsx" cannot be read'
+    assert refused(tmp_path / "a.xyz").message == f'{tmp_path}/a.xyz: files ending in ".xyz" cannot be read'
     assert refused(tmp_path / "b").message == f"{tmp_path}/b: the name has no known ending"
     assert all(suffix in str(refused(tmp_path / "b").hint) for suffix in (*SOURCES, ".gz"))
     assert refused().message == "orders: no order file is named"

@@ -1,0 +1,117 @@
+"""
+Packed files: gzip, Zstandard and zip, unpacked as a stream.
+
+Knows what makes a packed file damaged, and when it unpacks to more than a table of order totals can be. Memory does
+not grow with what is packed, and no name that stands in an archive is ever used as a path. Does not know formats.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from io import IOBase
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
+
+LARGEST_RATIO = 500
+"""
+How many bytes one packed byte may stand for, from ROOM_BYTES on.
+
+A row holds at least a reference that no other row has, some eight bytes that do not pack: a table would need rows of
+4,000 repeated characters to come near. What is made to fill memory or a disk packs a thousandfold and more.
+"""
+ROOM_BYTES = 64 << 20
+
+
+class Readable(Protocol):
+    """Bytes that are read forward."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all of the rest when negative."""
+
+
+class DamagedPacking(Exception):
+    """The packed bytes are not what they should be; the message says in which way."""
+
+
+class PackedTooWell(Exception):
+    """What comes out is so much more than what went in that it cannot be a table."""
+
+
+def gunzipped(packed: Readable) -> Readable:
+    """Return what the gzip members in `packed` hold, one after the other."""
+    return _Gunzipped(packed)
+
+
+def unzstd(packed: Readable) -> Readable:
+    """Return what the Zstandard frames in `packed` hold, one after the other."""
+    return _Unzstd(packed)
+
+
+STREAMS: dict[str, Callable[[Readable], Readable]] = {".gz": gunzipped, ".zst": unzstd}
+"""Suffix → the stream of what the packed file holds."""
+
+ARCHIVE = ".zip"
+PACKINGS = (*STREAMS, ARCHIVE)
+"""Every suffix of a packed file."""
+
+
+class Watched:
+    """A stream of unpacked bytes that ends with PackedTooWell where no table would go on."""
+
+    def __init__(self, plain: Readable, packed_bytes: Callable[[], int]) -> None:
+        self._plain = plain
+        self._packed_bytes = packed_bytes
+        self._bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, nothing at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(1 << 20), b""))
+        got = self._plain.read(size)
+        self._bytes += len(got)
+        if self._bytes > ROOM_BYTES and self._bytes > LARGEST_RATIO * self._packed_bytes():
+            raise PackedTooWell
+        return got
+
+
+class _Gunzipped:
+    def __init__(self, packed: Readable) -> None:
+        self._plain = gzip.GzipFile(fileobj=cast(BinaryIO, packed), mode="rb")
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._plain.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DamagedPacking(str(error)) from error
+
+
+class _Unzstd:
+    def __init__(self, packed: Readable) -> None:
+        file = pa.PythonFile(cast(IOBase, _ForArrow(packed)), mode="r")
+        self._plain = pa.CompressedInputStream(file, "zstd")
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._plain.read(size if size >= 0 else None)
+        except OSError as error:
+            if error.errno is not None:  # the disk's; Arrow's own have no number
+                raise
+            raise DamagedPacking(str(error)) from error
+
+
+class _ForArrow:
+    """What Arrow asks of a Python file; closing is left to the owner."""
+
+    closed = False
+
+    def __init__(self, packed: Readable) -> None:
+        self.read = packed.read
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Do nothing."""

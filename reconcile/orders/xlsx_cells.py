@@ -58,7 +58,7 @@ class CellTexts:
         if kind == "d" and role in _KEYS:
             return text, IS_DATE
         shown = self.plain(cell)
-        return shown, None if shown is not None else NOT_STORED
+        return (shown, None) if shown is not None else (text, NOT_STORED)
 
     def plain(self, cell: Cell) -> str | None:
         """Return the text that `cell` holds, a number as its digits; None where nothing can be read."""

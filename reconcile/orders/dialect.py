@@ -1,17 +1,19 @@
 """
 The header and the dialect of delimited text: which characters separate and quote, and where the rows begin.
 
-Knows that the first line that is not blank names the columns. The delimiter is the one under which most of those
-names are known columns of an order table (`columns.NAMES`): unlike a statistic over the rows, that does not mistake
-the decimal commas of a tab-separated file, or a text full of commas, for the structure of the table.
+Knows that the first line that is not blank names the columns; where it cannot, as the title of a list or the first line
+of a DATEV file, it is the one line near the top that can. The delimiter is the one under which most of those names are
+known columns of an order table (`columns`): unlike a statistic over the rows, that does not mistake the decimal commas
+of a tab-separated file, or a text full of commas, for the structure of the table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.columns import known_columns
+from reconcile.orders.columns import has_required, known_columns
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.records import Dialect, Record, scan_record
 from reconcile.orders.text import count_lines
@@ -19,16 +21,23 @@ from reconcile.orders.text import count_lines
 DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x1f")
 """Delimiters that are looked for; any other is named with `--delimiter`."""
 
+_SEARCHED_LINES = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The dialect, the column names with the line they stand on, and at which byte and line the rows begin."""
+    """
+    The dialect, the column names with the line they stand on, and at which byte and line the rows begin.
+
+    `problem` is what is wrong with its quotes.
+    """
 
     dialect: Dialect
     names: tuple[str, ...]
     line: int
     rows_at: int
     rows_line: int
+    problem: str | None = None
 
 
 def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool) -> Header:
@@ -50,20 +59,48 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool) -> He
         delimiter = delimiter or chr(first_line[4])
         start = _next_line(head, start)
     line = count_lines(head[:start]) + 1
-    dialects = [Dialect(mark, _quote(head, start, form)) for mark in ([delimiter] if delimiter else DELIMITERS)]
-    headers = [
-        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=final))
-    ]
-    if not headers:
+    marks = (delimiter,) if delimiter else DELIMITERS
+    found = _read_header(head, start, line, marks, form, final=final)
+    if found is None:
         raise OrderFileError(
             "the header line does not end", path=path, line=line, hint="look for a quote that is never closed in it"
         )
+    if not has_required(found.names, form):
+        found = _below_titles(head, start, line, marks, form, final=final) or found
+    if found.problem:
+        raise OrderFileError(f"the header {found.problem}", path=path, line=found.line, hint="correct the header line")
+    return found
+
+
+def _read_header(
+    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
+) -> Header | None:
+    """Return the line at `start` as a header, None when it does not end."""
+    dialects = [Dialect(mark, _quote(head, start, form)) for mark in marks]
+    scanned = [
+        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=final))
+    ]
+    if not scanned:
+        return None
     # The first of the best: a later delimiter must know more columns, or cut more of them where none is known.
-    (record, rows_at), dialect = max(headers, key=lambda found: _score(found[0][0], form))
-    if record.problem:
-        raise OrderFileError(f"the header {record.problem}", path=path, line=line, hint="correct the header line")
+    (record, rows_at), dialect = max(scanned, key=lambda found: _score(found[0][0], form))
     names = tuple(name.strip() for name in record.cells)
-    return Header(dialect, names, line, rows_at, line + count_lines(head[start:rows_at]))
+    return Header(dialect, names, line, rows_at, line + count_lines(head[start:rows_at]), record.problem)
+
+
+def _below_titles(
+    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
+) -> Header | None:
+    """Return the one line among the next that can be the header, None where there is none or more than one."""
+    headers = []
+    for number in range(line + 1, line + _SEARCHED_LINES):
+        start = _next_line(head, start)
+        if start == len(head):
+            break
+        found = _read_header(head, start, number, marks, form, final=final)
+        if found is not None and has_required(found.names, form):
+            headers.append(found)
+    return headers[0] if len(headers) == 1 else None
 
 
 def _score(record: Record, form: OrderFormat) -> tuple[int, int]:

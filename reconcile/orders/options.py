@@ -158,9 +158,7 @@ def _check_money(form: OrderFormat) -> None:
 def _check_rows(form: OrderFormat) -> None:
     unknown = sorted(set(form.accounting) - set(ACCOUNTING_FORMS))
     if unknown:
-        raise SettingsError(
-            f'accounting "{unknown[0]}" is unknown', hint=f"use any of {', '.join(ACCOUNTING_FORMS)}"
-        )
+        raise SettingsError(f'accounting "{unknown[0]}" is unknown', hint=f"use any of {', '.join(ACCOUNTING_FORMS)}")
     if form.continuation_rows not in (None, *CONTINUATIONS):
         raise SettingsError(
             f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(CONTINUATIONS)}"

@@ -173,7 +173,6 @@ SYSTEMS: tuple[System, ...] = (
             ("PO/Check Number",),
             ("Amount (Foreign Currency)",),
             ("Amount (Transaction Total)",),
-            ("Amount (Net of Tax)",),
             ("Internal ID", "Document Number"),
         ),
         columns={

@@ -119,8 +119,8 @@ def test_rejects_file_has_its_columns_also_without_rejects(tmp_path: Path) -> No
 
     read_orders_to_parquet(source, tmp_path / "o.parquet", rejects=tmp_path / "r.csv")
 
-    assert (tmp_path / "r.csv").read_bytes() == b"source_file,source_line,column,value,reason\n"
-    assert REJECTS.names == ["source_file", "source_line", "column", "value", "reason"]
+    assert (tmp_path / "r.csv").read_bytes() == b"source_file,source_line,column,value,reason,remedy\n"
+    assert REJECTS.names == ["source_file", "source_line", "column", "value", "reason", "remedy"]
 
 
 def test_too_many_rejects_are_all_written_before_the_run_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,9 @@ def test_too_many_rejects_are_all_written_before_the_run_stops(tmp_path: Path, m
         '  a.csv:3: amount "x" is not an amount in EUR\n'
         '  a.csv:4: amount "x" is not an amount in EUR'
     )
-    assert caught.value.hint == "fix the cells (all are in r.csv), or set the rows aside with --max-rejects 4"
+    assert caught.value.hint == (
+        "correct the cells, or set the rows aside with --max-rejects 4 (all are in r.csv, with what to do)"
+    )
     assert (caught.value.rejects, caught.value.rejects_path) == (4, Path("r.csv"))
     with Path("r.csv").open(newline="") as text:
         assert [(row["source_file"], row["source_line"]) for row in csv.DictReader(text)] == [
@@ -237,7 +239,9 @@ def test_a_frames_rejects_are_written_where_asked(tmp_path: Path) -> None:
 
     assert "is not an amount in EUR" in rejects.read_text()
     assert caught.value.rejects_path == rejects
-    assert without.value.hint == "fix the cells, or set the rows aside with --max-rejects 1"
+    assert without.value.hint == (
+        "export plain digits with at most one decimal sign; or set the rows aside with --max-rejects 1"
+    )
 
 
 def test_rows_come_in_file_order_whatever_block_is_done_first(

@@ -65,6 +65,10 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")
+    for file in orders.files:
+        if file.other_sheets:
+            others = ", ".join(f'"{name}"' for name in file.other_sheets)
+            warnings.append(f'{file.path}: sheet "{file.sheet}" was read, {others} was not: name another with --sheet')
     if all(sides.values()) and not any(one.shared_keys for one in report.passes):
         warnings.append("no key of one side is found on the other: is this the right file, the right column?")
     today = staging.business_date.isoformat()

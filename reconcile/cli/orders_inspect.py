@@ -100,6 +100,9 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         quote = f"quote {file.quote}" if file.quote else "no quotes"
         named = {"\t": "tab", "\x1f": "unit separator"}.get(file.delimiter, file.delimiter)
         yield "dialect", f"delimiter {named}, {quote}"
+    if file.sheet is not None:
+        others = ", ".join(f'"{name}"' for name in file.other_sheets)
+        yield "sheet", f'"{file.sheet}"' + (f", and not {others}" if others else "")
     if file.encoding is not None:
         yield "encoding", file.encoding
     for role, name in file.columns.items():

@@ -18,11 +18,12 @@ from pathlib import Path, PurePosixPath
 from reconcile.errors import OrderFileError
 from reconcile.orders.archives import only_member
 from reconcile.orders.packing import ARCHIVE, PACKINGS
-from reconcile.orders.sources import OrderSource, SourceStream
+from reconcile.orders.sources import OrderSource, SourceStream, unreadable
 
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # with a file in it, and without one
 _SPREADSHEET = "[Content_Types].xml"  # the first name in every Office file: ECMA-376, part 2
+_OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
 _HEAD_BYTES = 4096
 _JSON = re.compile(r"\s*(\[\s*[{\[\]]|\{\s*[\"}])")
 _WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
@@ -58,7 +59,10 @@ def kind_of_file(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
     """
     kind = kind_of_name(name, formats)
     if kind is None and not _format_ending(name):
-        kind = kind_of_content(path, name=name, formats=formats)
+        try:
+            kind = kind_of_content(path, name=name, formats=formats)
+        except OSError as error:
+            raise unreadable(name, error) from error
         if kind == _PLAIN_TEXT:
             raise _unknown(name, name, formats)
         return kind
@@ -135,8 +139,9 @@ def _unknown(name: str, file_name: str, formats: Sequence[str]) -> OrderFileErro
     packed = endings.pop() if endings and endings[-1] in PACKINGS else ""
     if packed and endings and endings[-1] in PACKINGS:
         return OrderFileError("the file is packed more than once", path=name, hint="unpack it, and name what is inside")
+    export = f"export it as one of {', '.join(formats)}; text formats also with {', '.join(PACKINGS)}"
     return OrderFileError(
         f'files ending in "{endings[-1]}{packed}" cannot be read' if endings else "the name has no known ending",
         path=name,
-        hint=f"export it as one of {', '.join(formats)}; text formats also with {', '.join(PACKINGS)}",
+        hint="save it as .xlsx or CSV" if endings and endings[-1] in _OTHER_SPREADSHEETS else export,
     )

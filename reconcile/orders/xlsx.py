@@ -21,7 +21,7 @@ from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.rejects import Reject
 from reconcile.orders.sources import OrderSource, SourceStream
-from reconcile.orders.xlsx_cells import CellTexts
+from reconcile.orders.xlsx_cells import REMEDIES, CellTexts
 from reconcile.orders.xlsx_package import Sheet, Workbook, open_workbook
 from reconcile.orders.xlsx_plain import Cell, SheetRow
 from reconcile.orders.xlsx_sheet import sheet_rows
@@ -138,7 +138,9 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> Ra
     for role, at in columns.positions.items():
         texts[role], problems = _column([row.cells.get(at) for row in group], role, cells)
         for i, why in problems.items():
-            rejects.setdefault(i, []).append(Reject(group[i].line, columns.name(role), texts[role][i], why))
+            rejects.setdefault(i, []).append(
+                Reject(group[i].line, columns.name(role), texts[role][i], why, REMEDIES[why])
+            )
     missing = [i for i, row in enumerate(zip(*texts.values(), strict=True)) if not any(row)]
     left_out = rejects.keys() | {i for i in missing if all(map(cells.is_blank, group[i].cells.values()))}
     kept = [i for i in range(len(group)) if i not in left_out]

@@ -31,6 +31,18 @@ IS_TRUTH = "is a truth value in the spreadsheet"
 NO_RESULT = "is a formula without a calculated result"
 NOT_STORED = "is stored in a way that no spreadsheet program writes"
 
+REMEDIES = {
+    LOST_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
+    NOT_WHOLE: "format the column as text, and enter it again",
+    NO_DAY: "correct the date",
+    IS_DATE: "the spreadsheet took it for a date: format the column as text, and enter it again",
+    IS_ERROR: "mend what it is calculated from, or enter the value itself",
+    IS_TRUTH: "format the column as text, and enter it again",
+    NO_RESULT: "open the file in a spreadsheet program and save it: that calculates it",
+    NOT_STORED: "open the file in a spreadsheet program and save it again",
+}
+"""Reason → what to do about it."""
+
 
 class CellTexts:
     """Reads the cells of one workbook."""

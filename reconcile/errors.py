@@ -7,7 +7,8 @@ ReconcileError
 │   ├── OrderFileError       one file cannot be read as a table of order totals
 │   ├── PaymentFileError     one file cannot be read as a table of payments
 │   ├── TooManyRejects       rows were rejected, more than allowed
-│   └── EmptySide            one side has no rows, or no usable keys
+│   ├── EmptySide            one side has no rows, or no usable keys
+│   └── AcceptanceError      a decision about a break cannot be read or made
 ├── CommerceLayerError       look at Commerce Layer or the way to it             exit 4
 │   ├── AuthError            the credentials are refused, or may not list payments
 │   ├── Unreachable          no usable answer came, after every retry
@@ -100,6 +101,10 @@ class EmptySide(InputError):
     def __init__(self, message: str, *, side: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.side = side
+
+
+class AcceptanceError(InputError):
+    """A decision about a break cannot be read, or there is no such break to decide about."""
 
 
 class CommerceLayerError(ReconcileError):

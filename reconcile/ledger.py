@@ -81,8 +81,7 @@ def history(ledger: Path, business_date: date) -> pa.Table:
             """
             WITH latest AS (SELECT max(business_date) AS ran_on FROM runs WHERE business_date < $date)
             SELECT item_id, min(opened_on) AS first_seen_on,
-                   bool_or(opened_on <= ran_on AND (cleared_on IS NULL OR cleared_on > ran_on)) AS was_open,
-                   NULL::TEXT AS accepted_reason, NULL::DATE AS accepted_until
+                   bool_or(opened_on <= ran_on AND (cleared_on IS NULL OR cleared_on > ran_on)) AS was_open
             FROM episodes, latest WHERE opened_on < $date GROUP BY item_id ORDER BY item_id
             """,
             params={"date": business_date},

@@ -1,7 +1,8 @@
 """
 Limits that stop the close: `breaks>0`, `amount>100.00EUR`, `percent>0.1`, of one status too.
 
-Knows the notation and the figures of a summary; what exceeds a limit is said in words.
+Knows the notation and the figures of a summary; what exceeds a limit is said in words. Breaks that somebody has
+accepted count against no limit.
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ def _measured(limit: Limit, figures: Mapping[str, Any]) -> Decimal:
     ]
     if limit.measure == "amount":
         amounts = [amount for line in lines for amount in line["amounts"]]
-        return Decimal(sum(a["at_stake_cents"] for a in amounts if a["currency_code"] == limit.currency_code))
-    count = Decimal(sum(line["count"] for line in lines))
+        mine = [a for a in amounts if a["currency_code"] == limit.currency_code]
+        return Decimal(sum(a["at_stake_cents"] - a["accepted_at_stake_cents"] for a in mine))
+    accepted = sum(amount["accepted_count"] for line in lines for amount in line["amounts"])
+    count = Decimal(sum(line["count"] for line in lines) - accepted)
     if limit.measure == "count":
         return count
     items = figures["counts"]["items"]

@@ -18,21 +18,26 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from reconcile import __version__, ledger, limits, manifest, summary
+from reconcile import __version__, acceptances, ledger, limits, manifest, summary
 from reconcile.cautions import cautions, refuse_empty
 from reconcile.errors import InputError, OutputError, ReconcileError, TooManyRejects
-from reconcile.fetching import pull
+from reconcile.fetching import export_orders, pull
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
+from reconcile.order_exports.export import ExportedOrders
+from reconcile.orders.places import Place
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
 from reconcile.payments import copy_payments
 from reconcile.pull.pull import PullProgress
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import checked, narrowed_to, order_keywords
+from reconcile.wiring import COMMERCE_LAYER, check_only_files, checked, narrowed_to, order_keywords
 
 log = logging.getLogger("reconcile.run")
+
+EVIDENCE = "evidence"
+"""Folder of a run folder: what was read from Commerce Layer for this run alone, as it came."""
 
 OnProgress = Callable[[PullProgress], None]
 
@@ -72,9 +77,14 @@ def run(
     """
     policy, checks = checked(settings)
     with manifest.staged(Path(settings.out), business_date) as staging:
+        acceptances.read_decisions(staging.out / acceptances.NAME)  # an error in it is told before an hour of pulling
         timings = _Timings()
+        exported = None
+        if COMMERCE_LAYER in settings.orders:
+            with timings.stage("export"):
+                exported = export_orders(settings, secrets, staging.folder / EVIDENCE)
         with timings.stage("orders"):
-            orders = _read_orders(settings, staging)
+            orders = _read_orders(settings, staging, exported)
         with timings.stage("pull"):
             pulled = pull(
                 settings,
@@ -88,6 +98,7 @@ def run(
             "narrowed": narrowed_to(settings),
             "mode": pulled.mode,
             "organization": pulled.organization,
+            **({"orders_export": exported.as_dict()} if exported is not None else {}),
         }
         return _finish(settings, policy, checks, staging, orders, source, timings)
 
@@ -98,8 +109,10 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
 
     As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it.
     """
+    check_only_files(settings)
     policy, checks = checked(settings)
     with manifest.staged(Path(settings.out), business_date) as staging:
+        acceptances.read_decisions(staging.out / acceptances.NAME)
         timings = _Timings()
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
@@ -122,7 +135,8 @@ def _finish(
     folder, out, business_date = staging.folder, staging.out, staging.business_date
     ledger.follow(out / ledger.NAME, _published(out))
     history = ledger.history(out / ledger.NAME, business_date)
-    run_id = _run_id(business_date, policy, folder, history)
+    accepted = acceptances.standing(acceptances.read_decisions(out / acceptances.NAME), business_date)
+    run_id = _run_id(business_date, policy, folder, history, accepted)
     with timings.stage("matching"):
         report = match_to_parquet(
             folder / "payments.parquet",
@@ -132,6 +146,7 @@ def _finish(
             business_date=business_date,
             run_id=run_id,
             history=history,
+            acceptances=accepted,
             memory_limit=settings.memory_limit,
             temp_directory=folder,
         )
@@ -202,12 +217,12 @@ def _load(place: Path, url: str) -> LoadReceipt:
         raise
 
 
-def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
+def _read_orders(settings: Settings, staging: manifest.Staging, exported: ExportedOrders | None = None) -> OrdersReport:
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
     try:
         report = read_orders_to_parquet(
-            list(settings.orders),
+            _places(settings, exported),
             staging.folder / "orders.parquet",
             rejects=kept,
             **order_keywords(settings),
@@ -220,6 +235,12 @@ def _read_orders(settings: Settings, staging: manifest.Staging) -> OrdersReport:
     refuse_empty("orders", report.rows, settings.on_empty_orders)
     kept.rename(staging.folder / "rejects.csv")
     return report
+
+
+def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place]:
+    """Return where the order totals are; exported files under names that do not change from run to run."""
+    files = [Place(f"{EVIDENCE}/{path.name}", path) for path in exported.files] if exported is not None else []
+    return [place for word in settings.orders for place in (files if word == COMMERCE_LAYER else [word])]
 
 
 def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
@@ -240,8 +261,8 @@ def open_breaks(out: Path) -> set[str]:
     return {str(id_) for table in found for id_ in table.column("payment_id").to_pylist() if id_ is not None}
 
 
-def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any) -> str:
-    # The same inputs, settings and history give the same id, and with it the same bytes of items.parquet.
+def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any, accepted: Any) -> str:
+    # The same inputs, settings, history and acceptances give the same id, and with it the same bytes of items.parquet.
     digest = manifest.digest_of_text(
         __version__,
         business_date.isoformat(),
@@ -249,6 +270,7 @@ def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any
         manifest.digest_of(folder / "payments.parquet").sha256,
         manifest.digest_of(folder / "orders.parquet").sha256,
         repr(history.to_pydict()),
+        repr(accepted.to_pydict()),
     )
     return f"{business_date:%Y%m%d}-{digest[:12]}"
 

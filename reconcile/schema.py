@@ -133,25 +133,36 @@ ITEMS = _table(
 )
 
 LEDGER_COLUMNS = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
-"""Columns of ITEMS that only the history of runs can fill; the matching leaves them null."""
+"""Columns of ITEMS that the history of runs and people's decisions fill; they say nothing about the match."""
 
 HISTORY = _table(
     ("item_id", pa.string(), "as in ITEMS"),
     ("first_seen_on", pa.date32(), "business date of the first run in which this item was a break"),
     ("was_open", pa.bool_(), "it was a break in the latest run before this business date"),
-    ("accepted_reason", pa.string(), "why it is accepted; null when it is not"),
-    ("accepted_until", pa.date32(), "until when it is accepted"),
     required=("item_id", "first_seen_on", "was_open"),
 )
 """What the ledger knows of breaks before a run: one row per item that ever was a break."""
+
+ACCEPTANCES = _table(
+    ("item_id", pa.string(), "as in ITEMS"),
+    ("status", pa.string(), "of the break when it was accepted; it returns when it has another"),
+    ("at_stake_cents", pa.int64(), "at stake then, minor units; without a cap it returns with another"),
+    ("currency_code", pa.string(), "ISO 4217"),
+    ("cap_cents", pa.int64(), "the most it may put at stake and stay accepted; null: exactly at_stake_cents"),
+    ("accepted_reason", pa.string(), "why it is accepted"),
+    ("accepted_until", pa.date32(), "last business date on which it is accepted; null: no end"),
+    required=("item_id", "accepted_reason"),
+)
+"""The acceptances that may hold on a business date: at most one per item."""
 
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: texts by their UTF-8 bytes, nulls last."""
 
 # What an item puts at stake: what differs, where both sides were compared and that is the finding; else the whole
 # amount of the side that is there. SQL over ITEMS, as DuckDB reads it; never negative, 0 where no amount is known.
-AT_STAKE_CENTS = """abs(coalesce(
-    CASE WHEN status IN ('matched', 'within_tolerance', 'amount_mismatch', 'flagged_by_api')
+COMPARED_STATUSES = ("matched", "within_tolerance", "amount_mismatch", "flagged_by_api")
+AT_STAKE_CENTS = f"""abs(coalesce(
+    CASE WHEN status IN ({", ".join(f"'{status}'" for status in COMPARED_STATUSES)})
     THEN difference_cents END, payment_amount_cents, order_amount_cents, 0))"""
 AT_STAKE_CURRENCY = "coalesce(payment_currency_code, order_currency_code)"
 

@@ -44,6 +44,18 @@ def guarded(text: str) -> str:
     return "".join(signs)
 
 
+def unguarded(text: str) -> str:
+    """Return `text` without the guard: the inverse of `guarded`. A text that never had one comes back as it is."""
+    first = _after_skipped(text, 1)
+    place = 1 if text.startswith("'") and text[first : first + 1] in tuple(_SIGNS + "\t\r\n") else 0
+    signs = []
+    while place < len(text):
+        signs.append(text[place])
+        is_guarded = text[place + 1 : place + 2] == "'" and text[_after_skipped(text, place + 2) :][:1] in tuple(_SIGNS)
+        place += 2 if text[place] in ";\t\r\n" and is_guarded else 1
+    return "".join(signs)
+
+
 def guarded_sql(column: str) -> str:
     """Return SQL for the text `column` (an identifier, quoted where it must be) with the guard of `guarded`."""
     # Nearly every cell starts with an ASCII letter or digit and has no separator: comparing is far cheaper than RE2.

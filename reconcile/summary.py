@@ -89,7 +89,8 @@ def _statuses(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         f"""
         SELECT status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
                sum(payment_amount_cents), sum(order_amount_cents),
-               sum(difference_cents), sum({AT_STAKE_CENTS})
+               sum(difference_cents), sum({AT_STAKE_CENTS}),
+               count(accepted_reason), coalesce(sum({AT_STAKE_CENTS}) FILTER (accepted_reason IS NOT NULL), 0)
         FROM items GROUP BY ALL ORDER BY status, currency_code NULLS LAST
         """
     ).fetchall()
@@ -100,6 +101,8 @@ def _statuses(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         "order_amount_cents",
         "difference_cents",
         "at_stake_cents",
+        "accepted_count",
+        "accepted_at_stake_cents",
     )
     lines: dict[str, dict[str, Any]] = {}
     for status, kind, *amounts in rows:

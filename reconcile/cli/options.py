@@ -207,6 +207,16 @@ output_options = _group(
     click.option("--memory-limit", metavar="SIZE", help="Memory the matching may use [2GB]."),
 )
 
+run_options = _group(
+    click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder [the latest of --out]."),
+    click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs]."),
+)
+
+decision_options = _group(
+    click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever reads the reports."),
+    click.option("--by", metavar="NAME", help="Who decides."),
+)
+
 
 def parse_business_date(text: str | None) -> date:
     """Return the business date in `text`, or today in UTC."""

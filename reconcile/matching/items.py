@@ -7,7 +7,7 @@ history of runs knows of a break. Does not judge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from reconcile.matching.engines import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind
 from reconcile.parquet import write_parquet
-from reconcile.schema import HISTORY, ITEMS
+from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY, ITEMS
 
 # ITEMS column: column of the judged rows.
 _PLAIN = {
@@ -73,11 +73,15 @@ _IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER],
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is the same for every item of a run, and what earlier runs knew (a table of HISTORY)."""
+    """
+    What is the same for every item of a run, what earlier runs knew (a table of HISTORY), and what people have decided
+    (a table of ACCEPTANCES).
+    """
 
     business_date: date
     run_id: str | None
     history: pa.Table | None
+    acceptances: pa.Table | None = None
 
 
 def sorted_items(engine: Engine, rows: Frame) -> Iterator[pa.RecordBatch]:
@@ -129,7 +133,7 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
 
     Asserts that the batches are in order: the engine was told to sort, and a plan that forgets would be our bug.
     """
-    history = _History(facts)
+    history, acceptances = _History(facts), _Acceptances(facts)
     last = -1
     for batch in batches:
         if batch.num_rows == 0:
@@ -139,10 +143,15 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
         assert bounds["min"].as_py() >= last, "items come sorted by status"
         last = bounds["max"].as_py()
         several = batch.select(["item_id", "order_rows"]).filter(pc.greater(batch.column("order_rows"), _ONE))
-        yield _items(batch, codes, facts, history), several.cast(GROUPED)
+        columns = _columns(batch, codes, facts, history)
+        columns |= acceptances.columns_of(columns)
+        arrays = [columns[field.name].cast(field.type) for field in ITEMS]
+        yield pa.RecordBatch.from_arrays(arrays, schema=ITEMS), several.cast(GROUPED)
 
 
-def _items(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, history: _History) -> pa.RecordBatch:
+def _columns(
+    batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, history: _History
+) -> dict[str, pa.Array[Any]]:
     rows = batch.num_rows
     is_break = _IS_BREAK.take(codes)
     columns: dict[str, pa.Array[Any]] = {ours: batch.column(theirs) for ours, theirs in _PLAIN.items()}
@@ -155,8 +164,7 @@ def _items(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, history
         **history.columns_of(batch.column("item_id"), is_break),
         "suggestion": pa.nulls(rows, pa.string()),
     }
-    arrays = [columns[field.name].cast(field.type) for field in ITEMS]
-    return pa.RecordBatch.from_arrays(arrays, schema=ITEMS)
+    return columns
 
 
 class _History:
@@ -168,7 +176,7 @@ class _History:
         self.known = known.combine_chunks()
 
     def columns_of(self, item_ids: pa.Array[Any], is_break: pa.Array[Any]) -> dict[str, pa.Array[Any]]:
-        """Return LEDGER_COLUMNS for a batch: null for what is no break, `new` for a break never seen before."""
+        """Return when breaks were seen, for a batch: null for what is no break, `new` for one never seen before."""
         today = _scalar(self.facts.business_date, pa.date32())
         never = pa.nulls(len(item_ids), pa.date32())
         if not self.known.num_rows or not pc.any(is_break).as_py():
@@ -191,9 +199,50 @@ class _History:
             "last_seen_on": pc.if_else(is_break, today, never),
             "age_days": days,
             "state": pc.if_else(is_break, state, _scalar(None, pa.string())),
-            "accepted_reason": seen["accepted_reason"],
-            "accepted_until": seen["accepted_until"],
         }
+
+
+class _Acceptances:
+    """What people have decided about breaks, looked up by `item_id`; a break that has changed is not accepted."""
+
+    def __init__(self, facts: RunFacts) -> None:
+        given = ACCEPTANCES.empty_table() if facts.acceptances is None else facts.acceptances
+        self.given = given.cast(ACCEPTANCES).combine_chunks()
+
+    def columns_of(self, items: Mapping[str, Any]) -> dict[str, pa.Array[Any]]:
+        """Return `accepted_reason` and `accepted_until` for a batch of ITEMS, by the columns it has so far."""
+        is_break = items["is_break"]
+        if not self.given.num_rows or not pc.any(is_break).as_py():
+            rows = len(is_break)
+            return {"accepted_reason": pa.nulls(rows, pa.string()), "accepted_until": pa.nulls(rows, pa.date32())}
+        ids: Any = pc.if_else(is_break, items["item_id"], _scalar(None, pa.string()))
+        place: Any = pc.index_in(ids, value_set=self.given.column("item_id"), skip_nulls=True)
+        of: dict[str, Any] = {name: self.given.column(name).take(place).combine_chunks() for name in ACCEPTANCES.names}
+        cents, code = _at_stake(items)
+        same_status = _unchanged(items["status"], of["status"])
+        same_amount = _unchanged(cents, of["at_stake_cents"])
+        within = pc.less_equal(cents, of["cap_cents"])
+        amount = pc.if_else(pc.is_valid(of["cap_cents"]), pc.fill_null(within, False), same_amount)
+        holds = pc.and_(pc.and_(same_status, amount), _unchanged(code, of["currency_code"]))
+        holds = pc.and_(pc.is_valid(place), pc.fill_null(holds, False))
+        return {
+            "accepted_reason": pc.if_else(holds, of["accepted_reason"], _scalar(None, pa.string())),
+            "accepted_until": pc.if_else(holds, of["accepted_until"], _scalar(None, pa.date32())),
+        }
+
+
+def _at_stake(items: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return AT_STAKE_CENTS and AT_STAKE_CURRENCY of a batch."""
+    compared = pc.is_in(items["status"], value_set=pa.array(COMPARED_STATUSES))
+    difference = pc.if_else(compared, items["difference_cents"], _scalar(None, pa.int64()))
+    none = _scalar(0, pa.int64())
+    cents = pc.abs(pc.coalesce(difference, items["payment_amount_cents"], items["order_amount_cents"], none))
+    return cents, pc.coalesce(items["payment_currency_code"], items["order_currency_code"])
+
+
+def _unchanged(now: Any, then: Any) -> Any:
+    """Return where `now` is what it was; where it was not told, it may be anything."""
+    return pc.or_(pc.is_null(then), pc.fill_null(pc.equal(now, then), False))
 
 
 def _scalar(value: object, type_: pa.DataType) -> Any:

@@ -96,6 +96,7 @@ def match_to_parquet(
     business_date: date,
     run_id: str,
     history: pa.Table | None = None,
+    acceptances: pa.Table | None = None,
     engine: str = "duckdb",
     memory_limit: str | None = None,
     temp_directory: Path | None = None,
@@ -104,8 +105,8 @@ def match_to_parquet(
     """
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
-    `history` is a table of HISTORY. `memory_limit` ("1GB"), `temp_directory` and `threads` are DuckDB's. Equal inputs
-    and settings give equal bytes.
+    `history` is a table of HISTORY, `acceptances` one of ACCEPTANCES. `memory_limit` ("1GB"), `temp_directory` and
+    `threads` are DuckDB's. Equal inputs and settings give equal bytes.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
     that does not exist, OutputError when memory or disk are used up, ProofFailed when the totals differ. After an error
@@ -118,7 +119,7 @@ def match_to_parquet(
     try:
         frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
         sides = _both_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
-        work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history))
+        work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history, acceptances))
         rows = write_items(work.items(), partial)
         report = work.report(rows, duck.scan(partial), duck.connection)
         partial.replace(items)

@@ -65,6 +65,9 @@ def _headline(summary: Mapping[str, Any], width: int, colour: bool) -> str:
     words, shade = _VERDICTS.get(summary["verdict"], (f"{plain(summary['verdict'])}: ", _RED))
     breaks = plural(counts["breaks"], "break") if counts["breaks"] else "no breaks"
     verdict = f"{words}{breaks} in {plural(counts['items'], 'item')}"
+    amounts = [line for status in summary["statuses"] for line in status["amounts"]]
+    if accepted := sum(line.get("accepted_count", 0) for line in amounts):
+        verdict += f", {count(accepted)} accepted"
     at_stake = _at_stake(summary["statuses"])
     if at_stake:
         verdict += f", at stake {at_stake}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.spreadsheet import guarded, guarded_sql, unguarded_sql
+from reconcile.spreadsheet import guarded, guarded_sql, unguarded, unguarded_sql
 
 SIGNS = "=+-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 hostile = st.text(alphabet=SIGNS + "'; \t\r\n\u00a0\u2003\u200b\ufeff\x00\x0b\"aZ09,é\ue000", max_size=8)
@@ -49,3 +49,14 @@ def test_sql_and_python_guard_alike_and_the_guard_comes_off(texts: list[str]) ->
     assert back == texts
     runs = re.compile(rf"^[\t\r\n]|(?:^|[;\t\r\n])[^\S\t\r\n]*[{re.escape(SIGNS)}]")
     assert [text for text in written if runs.search(text)] == []
+
+
+@given(text=hostile)
+@settings(max_examples=300, deadline=None)
+def test_taking_the_guard_off_a_single_text_gives_it_back(text: str) -> None:
+    assert unguarded(guarded(text)) == text
+
+
+@pytest.mark.parametrize("text", ["known", "'quoted'", "it's", "a; 'b", "", "-5"])
+def test_a_text_that_never_had_a_guard_comes_back_as_it_is(text: str) -> None:
+    assert unguarded(text) == text

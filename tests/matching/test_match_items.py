@@ -77,21 +77,21 @@ def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
     payments = payments_table([{"reference": key} for key in ("A", "B", "C", "D")])
     orders = orders_table([{"reference": "D"}])
     rows = [
-        {"item_id": md5("payment:P1"), "first_seen_on": date(2026, 3, 1), "was_open": True, "accepted_reason": "known"},
+        {"item_id": md5("payment:P1"), "first_seen_on": date(2026, 3, 1), "was_open": True},
         {"item_id": md5("payment:P2"), "first_seen_on": date(2026, 3, 31), "was_open": False},
         {"item_id": md5("payment:P4"), "first_seen_on": date(2026, 3, 31), "was_open": True},
     ]
     history = pa.Table.from_pylist(rows, schema=HISTORY)
     items, _ = match(payments, orders, policy=POLICY, history=history)
 
-    shown = ["payment_id", "first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason"]
+    shown = ["payment_id", "first_seen_on", "last_seen_on", "age_days", "state"]
     assert items.select(shown).sort_by("payment_id").to_pylist() == [
         dict(zip(shown, row, strict=True))
         for row in [
-            ("P1", date(2026, 3, 1), BUSINESS_DATE, 31, "open", "known"),
-            ("P2", date(2026, 3, 31), BUSINESS_DATE, 1, "reopened", None),
-            ("P3", BUSINESS_DATE, BUSINESS_DATE, 0, "new", None),
-            ("P4", None, None, None, None, None),
+            ("P1", date(2026, 3, 1), BUSINESS_DATE, 31, "open"),
+            ("P2", date(2026, 3, 31), BUSINESS_DATE, 1, "reopened"),
+            ("P3", BUSINESS_DATE, BUSINESS_DATE, 0, "new"),
+            ("P4", None, None, None, None),
         ]
     ]
 

@@ -12,12 +12,23 @@ from reconcile.limits import exceeded, parse_limit
 STATUSES = ("matched", "amount_mismatch", "missing_order")
 
 
-def line(status: str, kind: str, *amounts: tuple[str | None, int, int]) -> dict[str, Any]:
+def line(status: str, kind: str, *amounts: Any) -> dict[str, Any]:
     return {
         "status": status,
         "kind": kind,
-        "count": sum(count for _, count, _ in amounts),
-        "amounts": [{"currency_code": code, "count": n, "at_stake_cents": cents} for code, n, cents in amounts],
+        "count": sum(amount[1] for amount in amounts),
+        "amounts": [
+            {
+                "currency_code": code,
+                "count": n,
+                "at_stake_cents": cents,
+                "accepted_count": accepted,
+                "accepted_at_stake_cents": accepted_cents,
+            }
+            for code, n, cents, accepted, accepted_cents in (
+                (*amount, 0, 0) if len(amount) == 3 else amount for amount in amounts
+            )
+        ],
     }
 
 
@@ -60,6 +71,17 @@ def test_a_limit_that_is_exceeded_is_said_in_words(text: str, sentence: str) -> 
 )
 def test_a_limit_that_is_just_met_is_not_exceeded(text: str) -> None:
     assert said(text) == []
+
+
+def test_an_accepted_break_counts_against_no_limit() -> None:
+    figures = {"counts": {"items": 100}, "statuses": [line("missing_order", "break", ("EUR", 3, 50_000, 2, 49_900))]}
+
+    def told(text: str) -> list[str]:
+        return exceeded([parse_limit(text, STATUSES)], figures)
+
+    assert told("breaks>1") == told("amount>1.00EUR") == told("percent>1") == told("missing_order>1") == []
+    assert told("breaks>0") == ["breaks>0: 1 break"]
+    assert told("amount>0.99EUR") == ["amount>0.99EUR: 1.00 EUR at stake in breaks"]
 
 
 def test_an_empty_run_has_no_percentage() -> None:

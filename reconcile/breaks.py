@@ -1,0 +1,342 @@
+"""
+Breaks of a published run, looked at and decided about: filtered, accepted, withdrawn, by hand or by a CSV file.
+
+A published run is never changed: a decision is a line in `acceptances.csv` beside the run folders and holds from the
+run on whose break it was made, when that date or a later one runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reconcile import acceptances, manifest
+from reconcile.acceptances import Decision, append_decisions, read_decisions
+from reconcile.disk import disk_errors, replacing
+from reconcile.errors import AcceptanceError, OutputError, first_line
+from reconcile.money import AmountError, format_amount, parse_amount
+from reconcile.parquet import scan
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+from reconcile.spreadsheet import guarded, unguarded
+
+SHEET = (
+    "item_id",
+    "reference",
+    "payment_id",
+    "status",
+    "at_stake",
+    "currency_code",
+    "first_seen_on",
+    "age_days",
+    "accept_reason",
+    "accept_until",
+    "accept_cap",
+    "accept_by",
+)
+"""Columns of the CSV file that people fill in: those that begin with `accept_` are theirs."""
+
+_OFFERED = 5  # breaks that an error lists
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which breaks to show; None leaves a question out. `text` is looked for in references, numbers and ids."""
+
+    statuses: tuple[str, ...] = ()
+    currency_code: str | None = None
+    older_than_days: int | None = None
+    text: str | None = None
+    accepted: bool | None = None
+
+
+def latest_run(out: Path) -> Path:
+    """Return the run folder of the latest date in `out`. Raises OutputError when there is none."""
+    folders = manifest.published(out)
+    if not folders:
+        raise OutputError(f"{out}: there is no run in it", hint="name the folder of the runs with --out")
+    return folders[-1]
+
+
+def list_breaks(folder: Path, wanted: Filter) -> list[dict[str, Any]]:
+    """
+    Return the breaks of the run folder `folder`, oldest and largest first, as columns of ITEMS with what is decided.
+
+    Beside the columns: `at_stake_cents` and `currency_code`, and `decision`: `accepted` in this run, `accepted since`
+    or `withdrawn since` by a decision made after it, else null.
+    Raises OutputError when `folder` is no run folder, AcceptanceError when the decisions cannot be read.
+    """
+    document = manifest.read_manifest(folder)
+    on = date.fromisoformat(document["business_date"])
+    since = _standing(folder, on)
+    rows = [row | {"decision": _decision(row, since)} for row in _breaks(folder)]
+    return [row for row in rows if _is_wanted(row, wanted)]
+
+
+def accept(
+    folder: Path,
+    named: Sequence[str],
+    *,
+    reason: str,
+    until: date | None = None,
+    cap: str | None = None,
+    by: str | None = None,
+    every: bool = False,
+) -> list[Decision]:
+    """
+    Accept the breaks of `folder` that `named` names, by reference, order number, payment id or item id.
+
+    `cap` is a decimal amount of the break's currency up to which it stays accepted. With `every` one name may stand for
+    several breaks. Returns the decisions as recorded.
+    Raises AcceptanceError when a name fits no break or several, or a figure makes no sense; then nothing is recorded.
+    """
+    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    _check_reason(reason)
+    _check_until(until, on)
+    decisions = [
+        _accepted(row, on, reason=reason, until=until, cap=cap, by=by)
+        for name in named
+        for row in _named(folder, name, every=every)
+    ]
+    append_decisions(folder.parent / acceptances.NAME, decisions)
+    return decisions
+
+
+def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None = None) -> list[Decision]:
+    """Take back the acceptances of the breaks that `named` names; else as `accept`."""
+    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    _check_reason(reason)
+    standing = _standing(folder, on)
+    decisions = []
+    for name in named:
+        rows = [row for row in _named(folder, name, every=True) if row["item_id"] in standing]
+        if not rows:
+            raise AcceptanceError(f'"{name}": is not accepted', hint="`reconcile breaks list --accepted` shows what is")
+        decisions += [
+            Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows
+        ]
+    append_decisions(folder.parent / acceptances.NAME, decisions)
+    return decisions
+
+
+def write_sheet(folder: Path, destination: Path) -> int:
+    """
+    Write the breaks of `folder` as a CSV file (SHEET) to decide in, and return how many; what stands is filled in.
+
+    Raises OutputError when the file cannot be written.
+    """
+    rows = list_breaks(folder, Filter())
+    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    standing = _standing(folder, on)
+    with (
+        disk_errors(destination),
+        replacing(destination) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(SHEET)
+        for row in rows:
+            decided = standing.get(row["item_id"], {})
+            cap = decided.get("cap_cents")
+            writer.writerow(
+                (
+                    row["item_id"],
+                    guarded(row["reference"] or ""),
+                    row["payment_id"] or "",
+                    row["status"],
+                    _amount(row["at_stake_cents"], row["currency_code"]),
+                    row["currency_code"] or "",
+                    row["first_seen_on"] or "",
+                    row["age_days"],
+                    guarded(decided.get("accepted_reason") or ""),
+                    decided.get("accepted_until") or "",
+                    "" if cap is None else _amount(cap, row["currency_code"]),
+                    "",
+                )
+            )
+    return len(rows)
+
+
+def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
+    """
+    Record what was filled in in `sheet`, a CSV file as `write_sheet` writes it; what stands already is left out.
+
+    Raises AcceptanceError naming line and column when a row is of no break of `folder`, or of one that has changed
+    since; then nothing is recorded.
+    """
+    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    by_id = {row["item_id"]: row for row in _breaks(folder)}
+    standing = _standing(folder, on)
+    decisions = []
+    for line, cells in _filled_in(sheet):
+        row = by_id.get(cells["item_id"])
+        problem = _stale(cells, row)
+        if row is None or problem:
+            raise AcceptanceError(
+                f"{sheet}:{line}: {problem}", hint="write the file anew with `reconcile breaks export` and decide again"
+            )
+        try:
+            until = date.fromisoformat(cells["accept_until"]) if cells.get("accept_until") else None
+            _check_until(until, on)
+            decision = _accepted(
+                row,
+                on,
+                reason=cells["accept_reason"],
+                until=until,
+                cap=cells.get("accept_cap"),
+                by=cells.get("accept_by"),
+            )
+        except ValueError:
+            raise AcceptanceError(
+                f'{sheet}:{line}: accept_until "{cells["accept_until"]}" is not a date', hint="write it like 2026-12-31"
+            ) from None
+        except AcceptanceError as error:
+            raise AcceptanceError(f"{sheet}:{line}: {error.message}", hint=error.hint) from None
+        known = standing.get(decision.item_id, {})
+        same = (known.get("accepted_reason"), known.get("accepted_until"), known.get("cap_cents"))
+        if same != (decision.reason, decision.until, decision.cap_cents):
+            decisions.append(decision)
+    if decisions:
+        append_decisions(folder.parent / acceptances.NAME, decisions)
+    return decisions
+
+
+def _breaks(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "breaks.parquet"
+    query = f"SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code FROM {scan(path)}"
+    with contextlib.closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+        except duckdb.Error as error:
+            raise OutputError(
+                f"{path}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` tells what was changed"
+            ) from error
+    return rows
+
+
+def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
+    table = acceptances.standing(read_decisions(folder.parent / acceptances.NAME), on)
+    return {row["item_id"]: row for row in table.to_pylist()}
+
+
+def _decision(row: Mapping[str, Any], standing: Mapping[str, Any]) -> str | None:
+    if row["accepted_reason"] is not None:
+        return "accepted" if row["item_id"] in standing else "withdrawn since"
+    decided = standing.get(row["item_id"])
+    if decided is None or decided["status"] not in (None, row["status"]):
+        return None
+    now, then, most = row["at_stake_cents"], decided["at_stake_cents"], decided["cap_cents"]
+    holds = now <= most if most is not None else then in (None, now)
+    return "accepted since" if holds else None
+
+
+def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
+    accepted = (row["decision"] or "").startswith("accepted")
+    texts = (row[name] or "" for name in ("reference", "order_number", "order_id", "payment_id", "item_id"))
+    return (
+        (not wanted.statuses or row["status"] in wanted.statuses)
+        and (wanted.currency_code is None or row["currency_code"] == wanted.currency_code.upper())
+        and (wanted.older_than_days is None or row["age_days"] > wanted.older_than_days)
+        and (wanted.text is None or any(wanted.text.casefold() in text.casefold() for text in texts))
+        and (wanted.accepted is None or accepted == wanted.accepted)
+    )
+
+
+def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
+    keys = ("item_id", "payment_id", "reference", "order_number")
+    rows = [row for row in _breaks(folder) if any(row[key] == name for key in keys)]
+    if not rows:
+        raise AcceptanceError(
+            f'"{name}": is no break of {folder}', hint="`reconcile breaks list --text` finds it by a part of its name"
+        )
+    if len(rows) > 1 and not every:
+        offered = "\n".join(
+            f"  {row['item_id']}  {row['status']}  {_amount(row['at_stake_cents'], row['currency_code'])} "
+            f"{row['currency_code'] or ''}".rstrip()
+            for row in rows[:_OFFERED]
+        )
+        more = f"\n  and {len(rows) - _OFFERED} more" if len(rows) > _OFFERED else ""
+        raise AcceptanceError(
+            f'"{name}": {len(rows)} breaks have it\n{offered}{more}', hint="name one by its item id, or say --all"
+        )
+    return rows
+
+
+def _accepted(
+    row: Mapping[str, Any], on: date, *, reason: str, until: date | None, cap: str | None, by: str | None
+) -> Decision:
+    cents, code = row["at_stake_cents"], row["currency_code"]
+    cap_cents = None
+    if cap:
+        if code is None:
+            raise AcceptanceError(f"cap {cap}: the break has no currency", hint="accept it without a cap")
+        try:
+            cap_cents = parse_amount(cap, code)
+        except AmountError as error:
+            raise AcceptanceError(f"cap: {error}", hint=f"write it as an amount of {code}, like 12.50") from error
+        if cap_cents < cents:
+            raise AcceptanceError(
+                f"cap {cap}: {format_amount(cents, code)} {code} are at stake already",
+                hint="a cap is the most that may be at stake; give a higher one, or none",
+            )
+    return Decision(
+        item_id=row["item_id"],
+        accepted_on=on,
+        reason=reason.strip(),
+        status=row["status"],
+        cents=cents if code is not None else None,
+        currency_code=code,
+        cap_cents=cap_cents,
+        until=until,
+        by=by or None,
+        reference=row["reference"],
+    )
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise AcceptanceError("the reason is empty", hint="say why, for whoever reads the report")
+
+
+def _check_until(until: date | None, on: date) -> None:
+    if until is not None and until < on:
+        raise AcceptanceError(f"until {until} is before the run of {on}", hint="give a later date, or none")
+
+
+def _filled_in(sheet: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        reader = csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        lacking = [name for name in ("item_id", "accept_reason") if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise AcceptanceError(
+                f'{sheet}:1: there is no column "{lacking[0]}"', hint="`reconcile breaks export` writes such a file"
+            )
+        rows = [
+            (reader.line_num, {str(name): unguarded(str(value or "")).strip() for name, value in row.items()})
+            for row in reader
+        ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AcceptanceError(f"{sheet}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
+    return [(line, cells) for line, cells in rows if cells["accept_reason"]]
+
+
+def _stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
+    """Why a line cannot be taken for the break it was written for; nothing when it can."""
+    if row is None:
+        return f'"{cells["item_id"]}" is no break of this run'
+    for name, now in (("status", row["status"]), ("at_stake", _amount(row["at_stake_cents"], row["currency_code"]))):
+        if cells.get(name) and cells[name] != now:
+            return f"the {name.replace('_', ' ')} of the break is {now} now, not {cells[name]}"
+    return ""
+
+
+def _amount(cents: int, currency_code: str | None) -> str:
+    return "" if currency_code is None else format_amount(cents, currency_code)

@@ -1,0 +1,304 @@
+"""Breaks that people decide about: accepted, seen again when they change, withdrawn, by hand and by a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from places import SAMPLE
+
+from reconcile.acceptances import NAME, read_decisions
+from reconcile.breaks import Filter, accept, accept_sheet, list_breaks, withdraw, write_sheet
+from reconcile.cli.main import main
+from reconcile.errors import AcceptanceError
+from reconcile.run import match
+from reconcile.settings import Settings
+
+OUT = Path("runs")
+
+
+def night(day: int, **options: Any) -> Path:
+    settings = Settings(orders=("orders.csv",), mode="live", **options)
+    return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("decided")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shutil.copy(SAMPLE / "orders.csv", folder / "orders.csv")
+        night(20)
+    return folder
+
+
+@pytest.fixture
+def run(made: Path, workplace: Path) -> Path:
+    """The run of a night, in the folder to work in."""
+    shutil.copytree(made, workplace, dirs_exist_ok=True)
+    return OUT / "2026-11-20"
+
+
+def item(folder: Path, reference: str) -> dict[str, Any]:
+    rows = pq.read_table(folder / "items.parquet").to_pylist()
+    (row,) = [row for row in rows if row["reference"] == reference]
+    return row
+
+
+def said(*words: str) -> Result:
+    return CliRunner().invoke(main, words, catch_exceptions=False)
+
+
+def mismatch(run: Path) -> dict[str, Any]:
+    rows = list_breaks(run, Filter(statuses=("amount_mismatch",), currency_code="EUR"))
+    return next(row for row in rows if sum(one["reference"] == row["reference"] for one in rows) == 1)
+
+
+def change_total(reference: str, cents: int) -> None:
+    lines = Path("orders.csv").read_text().splitlines()
+    place = lines[0].split(",").index("total_amount")
+    changed = []
+    for line in lines:
+        cells = line.split(",")
+        if cells[0] == reference or reference in cells:
+            cells[place] = f"{cents // 100}.{cents % 100:02d}"
+        changed.append(",".join(cells))
+    assert changed != lines
+    Path("orders.csv").write_text("\n".join(changed) + "\n")
+
+
+def test_an_accepted_break_stays_visible_and_says_why(run: Path) -> None:
+    one = mismatch(run)
+    accept(run, [one["reference"]], reason="known rounding", until=date(2026, 12, 31), by="finance")
+
+    later = item(night(21), one["reference"])
+
+    assert later["is_break"]
+    assert later["accepted_reason"] == "known rounding"
+    assert later["accepted_until"] == date(2026, 12, 31)
+    (decided,) = list_breaks(OUT / "2026-11-21", Filter(accepted=True))
+    assert decided["decision"] == "accepted"
+    summary = json.loads((OUT / "2026-11-21" / "summary.json").read_text())
+    line = next(line for line in summary["statuses"] if line["status"] == "amount_mismatch")
+    eur = next(amount for amount in line["amounts"] if amount["currency_code"] == "EUR")
+    assert (eur["accepted_count"], eur["accepted_at_stake_cents"]) == (1, one["at_stake_cents"])
+
+
+def test_it_returns_when_its_amount_changes(run: Path) -> None:
+    one = mismatch(run)
+    accept(run, [one["reference"]], reason="known")
+    change_total(one["reference"], one["order_amount_cents"] + 7)
+
+    assert item(night(21), one["reference"])["accepted_reason"] is None
+
+
+@pytest.mark.parametrize(("more", "reason"), [(0, "up to a euro more"), (100, "up to a euro more"), (101, None)])
+def test_up_to_its_cap_it_may_change(run: Path, more: int, reason: str | None) -> None:
+    one = mismatch(run)
+    sign = 1 if one["difference_cents"] > 0 else -1
+    cap = one["at_stake_cents"] + 100
+    accept(run, [one["item_id"]], reason="up to a euro more", cap=f"{cap // 100}.{cap % 100:02d}")
+    if more:
+        change_total(one["reference"], one["order_amount_cents"] - sign * more)
+
+    found = item(night(21), one["reference"])
+
+    assert abs(found["difference_cents"]) == one["at_stake_cents"] + more
+    assert found["accepted_reason"] == reason
+
+
+def test_it_returns_when_its_status_changes(run: Path) -> None:
+    (one,) = list_breaks(run, Filter(statuses=("missing_order",)))[:1]
+    accept(run, [one["item_id"]], reason="comes in December", cap="99999.00")
+    text = Path("orders.csv").read_text().rstrip("\n")
+    header = text.splitlines()[0].split(",")
+    row = dict.fromkeys(header, "")
+    row |= {"reference": one["reference"], "total_amount": "1.00", "currency": one["currency_code"]}
+    Path("orders.csv").write_text("\n".join([text, ",".join(row.values())]) + "\n")
+
+    found = item(night(21), one["reference"])
+
+    assert found["status"] != "missing_order"
+    assert found["accepted_reason"] is None
+
+
+def test_after_its_last_date_it_returns(run: Path) -> None:
+    one = mismatch(run)
+    accept(run, [one["reference"]], reason="until tomorrow", until=date(2026, 11, 21))
+
+    assert item(night(21), one["reference"])["accepted_reason"] == "until tomorrow"
+    assert item(night(22), one["reference"])["accepted_reason"] is None
+
+
+def test_what_is_decided_later_changes_no_earlier_night(run: Path) -> None:
+    one = mismatch(run)
+    later = night(21)
+    accept(later, [one["reference"]], reason="seen on the 21st")
+
+    assert item(night(20), one["reference"])["accepted_reason"] is None
+    assert item(night(21), one["reference"])["accepted_reason"] == "seen on the 21st"
+
+
+def test_a_withdrawn_acceptance_is_no_more_and_stays_on_record(run: Path) -> None:
+    one = mismatch(run)
+    accept(run, [one["reference"]], reason="known")
+    withdraw(run, [one["reference"]], reason="it was not")
+
+    assert item(night(21), one["reference"])["accepted_reason"] is None
+    assert [(line.accepts, line.reason) for line in read_decisions(OUT / NAME)] == [
+        (True, "known"),
+        (False, "it was not"),
+    ]
+    with pytest.raises(AcceptanceError, match="is not accepted"):
+        withdraw(run, [one["reference"]], reason="again")
+
+
+def test_an_accepted_break_counts_against_no_limit(run: Path) -> None:
+    breaks = list_breaks(run, Filter())
+    accept(run, [row["item_id"] for row in breaks], reason="all known")
+
+    words = ("match", str(SAMPLE / "payments.csv"), "orders.csv", "--mode", "live", "--fail-on", "breaks>0")
+    assert said(*words, "--date", "2026-11-21").exit_code == 0
+    change_total(mismatch(run)["reference"], 1)
+    result = said(*words, "--date", "2026-11-21")
+    assert result.exit_code == 1
+    assert "over limit: breaks>0: 1 break" in result.stderr
+    assert f"{len(breaks) - 1} accepted" in result.stderr
+
+
+def test_equal_decisions_give_equal_bytes(run: Path) -> None:
+    accept(run, [mismatch(run)["item_id"]], reason="known")
+    first = (night(21) / "items.parquet").read_bytes()
+
+    assert (night(21) / "items.parquet").read_bytes() == first
+
+
+def test_names_that_fit_none_or_several_record_nothing(run: Path) -> None:
+    with pytest.raises(AcceptanceError, match='"unheard-of": is no break'):
+        accept(run, [mismatch(run)["item_id"], "unheard-of"], reason="x")
+    rows = list_breaks(run, Filter())
+    twice = next(row["reference"] for row in rows if sum(row["reference"] == one["reference"] for one in rows) > 1)
+    with pytest.raises(AcceptanceError, match="breaks have it"):
+        accept(run, [twice], reason="x")
+    assert not (OUT / NAME).exists()
+
+    assert len(accept(run, [twice], reason="x", every=True)) > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--reason", " "), "the reason is empty"),
+        (("--reason", "x", "--until", "2026-11-19"), "until 2026-11-19 is before the run of 2026-11-20"),
+        (("--reason", "x", "--cap", "1,0"), "could be read two ways"),
+        (("--reason", "x", "--cap", "0.01"), "are at stake already"),
+    ],
+)
+def test_what_makes_no_sense_is_told(run: Path, words: tuple[str, ...], problem: str) -> None:
+    result = said("breaks", "accept", mismatch(run)["item_id"], *words)
+
+    assert result.exit_code == 3
+    assert problem in result.stderr
+    assert not (OUT / NAME).exists()
+
+
+def test_many_are_decided_in_a_file_that_anybody_can_edit(run: Path) -> None:
+    assert write_sheet(run, Path("sheet.csv")) == len(list_breaks(run, Filter()))
+    with Path("sheet.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[:3]:
+        row |= {"accept_reason": "=known, by all", "accept_until": "2026-12-31", "accept_by": "ops"}
+    with Path("sheet.csv").open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    assert [one.item_id for one in accept_sheet(run, Path("sheet.csv"))] == [row["item_id"] for row in rows[:3]]
+    assert accept_sheet(run, Path("sheet.csv")) == []  # what stands is not recorded twice
+    assert {one.reason for one in read_decisions(OUT / NAME)} == {"=known, by all"}
+    assert len(list_breaks(run, Filter(accepted=True))) == 3
+    assert "accepted since" in said("breaks", "list", "--accepted").stdout
+
+
+def test_a_line_about_a_break_that_has_changed_is_an_error_and_records_nothing(run: Path) -> None:
+    write_sheet(run, Path("sheet.csv"))
+    text = Path("sheet.csv").read_text()
+    one = mismatch(run)
+    with Path("sheet.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["accept_reason"] = "known"
+    with Path("sheet.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    change_total(one["reference"], one["order_amount_cents"] + 7)
+    later = night(21)
+
+    with pytest.raises(AcceptanceError, match=r"sheet.csv:\d+: the at stake of the break is"):
+        accept_sheet(later, Path("sheet.csv"))
+    assert not (OUT / NAME).exists()
+    Path("sheet.csv").write_text(text.replace("accept_reason", "why"))
+    with pytest.raises(AcceptanceError, match='there is no column "accept_reason"'):
+        accept_sheet(later, Path("sheet.csv"))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("x,2026-11-20,perhaps,,,,,,known,,,", 'column "decision": "perhaps" is neither accept nor withdraw'),
+        ("x,20.11.2026,accept,,,,,,known,,,", 'column "accepted_on": "20.11.2026" is not a date'),
+        ("x,2026-11-20,accept,,1.00,,,,known,,,", 'column "currency_code": "" is no currency'),
+        ("x,2026-11-20,accept,,1.005,EUR,,,known,,,", 'column "at_stake":'),
+        ("x,2026-11-20,accept,,,,,,,,,", 'column "reason": is empty'),
+        (",2026-11-20,accept,,,,,,known,,,", 'column "item_id": is empty'),
+        ("x,2026-11-20,accept,,,,,,known,,,,more", "there are more cells than columns"),
+    ],
+)
+def test_a_decision_that_cannot_be_read_stops_the_run(run: Path, line: str, problem: str) -> None:
+    accept(run, [mismatch(run)["item_id"]], reason="known")
+    with (OUT / NAME).open("a") as file:
+        file.write(line + "\n")
+
+    with pytest.raises(AcceptanceError) as told:
+        night(21)
+    assert problem in str(told.value)
+    assert f"{NAME}:3: " in str(told.value)
+    with pytest.raises(AcceptanceError):
+        accept(run, [mismatch(run)["item_id"]], reason="more")
+
+
+def test_a_record_written_by_hand_is_taken(run: Path) -> None:
+    one = mismatch(run)
+    (OUT / NAME).write_text(f"item_id,accepted_on,reason\r\n{one['item_id']},2026-11-20,by hand")
+    accept(run, [row["item_id"] for row in list_breaks(run, Filter())[-1:]], reason="by command")
+
+    assert item(night(21), one["reference"])["accepted_reason"] == "by hand"
+    assert [line.reason for line in read_decisions(OUT / NAME)] == ["by hand", "by command"]
+
+
+def test_breaks_are_filtered_and_listed_for_people_and_programs(run: Path) -> None:
+    everything = json.loads(said("breaks", "list", "--format", "json").stdout)
+    with duckdb.connect() as connection:
+        ids = connection.sql(f"SELECT item_id FROM '{run}/breaks.parquet'").fetchall()
+    assert [row["item_id"] for row in everything] == [id_ for (id_,) in ids]
+
+    chosen = json.loads(
+        said("breaks", "list", "--status", "amount_mismatch", "--currency", "eur", "--format", "json").stdout
+    )
+    assert {(row["status"], row["currency_code"]) for row in chosen} == {("amount_mismatch", "EUR")}
+    one = mismatch(run)
+    assert one["reference"] in said("breaks", "list", "--text", one["reference"][-5:].lower()).stdout
+    assert said("breaks", "list", "--older-than", "0").stderr == f"no such break in {run}\n"
+    assert said("breaks", "list", "--limit", "2").stderr == f"{len(everything) - 2} more\n"
+    assert said("breaks", "list", "--status", "nonsense").exit_code == 2
+    rows = list(csv.DictReader(said("breaks", "list", "--format", "csv").stdout.splitlines()))
+    assert len(rows) == len(everything)

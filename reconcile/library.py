@@ -100,9 +100,10 @@ def read_orders(
     paths: str | Path | Sequence[str | Path], *, settings: Settings | None = None, **declared: Any
 ) -> pd.DataFrame:
     """
-    Read order totals from files or patterns; return one row per order row, columns of ORDERS, in file order.
+    Read order totals from wherever they are; return one row per order row, columns of ORDERS, in file order.
 
-    `paths` may also name folders of Parquet files, `-` for standard input, and https://, s3:// and gs:// addresses.
+    `paths` name files, patterns, folders of Parquet files, `-` for standard input, or https://, s3:// and gs://
+    addresses.
 
     `declared` says what the files do not: `currency="EUR"`, `decimal=","`, `thousands="."`, `delimiter`, `quote`,
     `encoding`, `sheet`, `reference_column`, `amount_column`, `currency_column`, `order_number_column`,

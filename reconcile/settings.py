@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from reconcile.errors import SettingsError
+from reconcile.orders.addresses import without_secrets
 
 PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"
@@ -88,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, In("pull", "an incremental pull reads again what changed so long before the last one began")
     ] = 60
 
-    orders: Annotated[tuple[str, ...], In("orders", "order totals: files or patterns", key="files")] = ()
+    orders: Annotated[tuple[str, ...], In("orders", "files, patterns, folders or addresses", key="files")] = ()
     currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
     decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
     thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
@@ -186,6 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def public(self) -> dict[str, Any]:
         """Return the settings as plain values for the manifest; there is no secret among them."""
         values: dict[str, Any] = msgspec.to_builtins(self)
+        values["orders"] = [without_secrets(word) for word in self.orders]
         return values
 
 

@@ -37,7 +37,8 @@ def run(session: Session, business_date: str | None, dry_run: bool, **options: A
     """
     Pull all payments, match them with the order totals in ORDERS, write a run folder.
 
-    ORDERS are files or patterns: CSV, TSV, JSON, NDJSON, Parquet, also gzipped. Credentials come from the
+    ORDERS are files, patterns, folders of Parquet files, https://, s3:// and gs:// addresses, or - for standard
+    input: CSV, TSV, JSON, NDJSON, XLSX or Parquet, text also as .gz, .zst or .zip. Credentials come from the
     environment: RECONCILE_CLIENT_ID and RECONCILE_CLIENT_SECRET, or RECONCILE_CLIENT_SECRET_FILE.
     The last line on standard output is the run folder.
     """
@@ -46,9 +47,11 @@ def run(session: Session, business_date: str | None, dry_run: bool, **options: A
     secrets = session.secrets()
 
     from reconcile import run as night
+    from reconcile.wiring import COMMERCE_LAYER
 
     if dry_run:
-        tell_plan(settings, secrets, recheck=night.open_breaks(Path(settings.out)))
+        exports = COMMERCE_LAYER in settings.orders
+        tell_plan(settings, secrets, recheck=night.open_breaks(Path(settings.out)), with_orders=exports)
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)

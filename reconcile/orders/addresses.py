@@ -63,7 +63,8 @@ def parse_address(word: str) -> Address:
             path=without_secrets(word),
             hint="name a local file without a scheme, or an https://, s3:// or gs:// address",
         )
-    host = parts.netloc.rpartition("@")[2].lower()
+    host = parts.netloc.rpartition("@")[2]
+    host = host.lower() if parts.scheme in ("http", "https") else host
     if parts.scheme == "http" and not is_loopback(host):
         raise OrderFileError(
             "http:// is not safe for order totals", path=without_secrets(word), hint="use https://, or fetch the file"
@@ -79,7 +80,7 @@ def without_secrets(word: str) -> str:
     scheme, _, rest = word.partition("://")
     rest = re.split(r"[?#]" if scheme.lower().startswith("http") else r"[?]", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
-    return _CONTROL.sub("?", f"{scheme.lower()}://{host.rpartition('@')[2].lower()}{slash}{path}")
+    return _CONTROL.sub("?", f"{scheme.lower()}://{host.rpartition('@')[2]}{slash}{path}")
 
 
 def is_loopback(host: str) -> bool:

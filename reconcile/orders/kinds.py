@@ -105,7 +105,11 @@ def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
 
 
 def _of_member(path: Path, name: str, formats: Sequence[str]) -> Kind:
-    inside = PurePosixPath(only_member(path, name=name).filename.replace("\\", "/")).name
+    try:
+        member = only_member(path, name=name)
+    except OSError as error:
+        raise unreadable(name, error) from error
+    inside = PurePosixPath(member.filename.replace("\\", "/")).name
     kind = kind_of_name(inside, formats)
     if kind is None or kind.packing:
         raise _unknown(f"{name} ({inside})", inside, formats)

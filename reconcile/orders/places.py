@@ -46,7 +46,7 @@ def find_places(paths: str | Path | Sequence[str | Path | Place], formats: Seque
 
     A Place among them means itself: a file here that goes by another name. `formats` are the suffixes that can be read.
     Raises OrderFileError when a file or a match is missing, is not a regular file, has another suffix, or is meant
-    twice (its rows would be counted twice).
+    twice (its rows would be counted twice, and no row could say which of two files it is from).
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     seen: set[str | Path] = set()
@@ -54,10 +54,10 @@ def find_places(paths: str | Path | Sequence[str | Path | Place], formats: Seque
     for place in (found for one in given for found in _expanded(one, formats)):
         if place.path is not None:
             kind_of_file(place.path, name=place.name, formats=formats)
-        identity = place.path.resolve() if place.path is not None else place.name
-        if identity in seen:
+        identities = {place.name} if place.path is None else {place.name, place.path.resolve()}
+        if not seen.isdisjoint(identities):
             raise _twice(place)
-        seen.add(identity)
+        seen |= identities
         places.append(place)
     if not places:
         raise OrderFileError("no order file is named", path="orders", hint="name at least one file")

@@ -58,6 +58,8 @@ class SourceStream:
             self.close()
             if isinstance(error, DamagedPacking):
                 raise self._damaged(error) from error
+            if isinstance(error, OSError):
+                raise unreadable(source.name, error) from error
             raise
 
     def _unpacked(self, source: OrderSource) -> Readable:

@@ -85,7 +85,7 @@ def _fetch_once(address: Address, destination: Path, limit_bytes: int) -> None:
         raise _answered(error.code) from error
     except urllib.error.URLError as error:
         raise _unreached(error.reason) from error
-    except (http.client.HTTPException, OSError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         raise _unreached(error) from error
     if size is not None and copied != size:
         raise _Broken("the connection broke off")
@@ -183,11 +183,11 @@ def _answered(status: int) -> Exception:
 def _unreached(reason: Any) -> Exception:
     if isinstance(reason, _Broken | _Refused):
         return reason
-    if isinstance(reason, ssl.SSLError):
+    if isinstance(reason, ssl.SSLError) and not isinstance(reason, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return _Refused("the server's certificate or TLS is not accepted", "check the address")
     if isinstance(reason, TimeoutError):
         return _Broken("no answer came in time")
-    if isinstance(reason, http.client.InvalidURL):
+    if isinstance(reason, http.client.InvalidURL | ValueError):
         return _Refused("this is not a usable address", "write it as https://host/path")
     if isinstance(reason, OSError) and reason.strerror:
         return _Broken(f"no connection ({reason.strerror})")

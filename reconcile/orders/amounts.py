@@ -123,7 +123,7 @@ def _tidied(texts: Column, decimal: str, thousands: str | None) -> Column:
     if thousands is None:
         return bare
     point, comma = (f"[{mark}]" for mark in (decimal, thousands))  # both are single, and never one of `]\\^-`
-    grouped = pc.match_substring_regex(bare, f"^[0-9]{{1,3}}({comma}[0-9]{{3}})+({point}[0-9]+)?$")
+    grouped = pc.match_substring_regex(bare, f"^[1-9][0-9]{{0,2}}({comma}[0-9]{{3}})+({point}[0-9]+)?$")
     tidy: Column = pc.if_else(grouped, pc.replace_substring(bare, thousands, ""), bare)
     return tidy
 

@@ -129,7 +129,8 @@ def _currencies(cells: Column | None, count: int, default: str | None) -> tuple[
         cells = pa.nulls(count, pa.string())
     written = pc.fill_null(cells, "").dictionary_encode()
     texts = written.dictionary.to_pylist()
-    meant = [text.strip().upper() or default or "" for text in texts]
+    # Only ASCII has one upper case: str.upper() makes "ISK" of "ısk" too.
+    meant = [(text.strip().upper() if text.isascii() else text.strip()) or default or "" for text in texts]
     known = [code if code in CURRENCIES else None for code in meant]
     exponents = pc.take(pa.array([EXPONENTS.get(code or "") for code in known], pa.int8()), written.indices)
     codes = pa.DictionaryArray.from_arrays(written.indices, pa.array(known, pa.string()))

@@ -107,7 +107,9 @@ class CellTexts:
             return text, NOT_STORED
         if kind == "time" and role != "ordered_on":
             return digits, IS_DATE
-        return (digits, None) if role not in _KEYS else _key(text, digits, number_format)
+        if abs(float(digits)) >= _FIRST_LOST:
+            return text, LOST_DIGITS
+        return (digits, None) if role not in _KEYS else _key(digits, number_format)
 
 
 def _digits(text: str) -> str | None:
@@ -117,9 +119,7 @@ def _digits(text: str) -> str | None:
     return double_text(float(text)) if _NUMBER.fullmatch(text) else None
 
 
-def _key(stored: str, digits: str, number_format: str) -> tuple[str, str | None]:
-    if abs(float(digits)) >= _FIRST_LOST:
-        return stored, LOST_DIGITS
+def _key(digits: str, number_format: str) -> tuple[str, str | None]:
     if not digits.removeprefix("-").isdecimal():
         return digits, NOT_WHOLE
     return whole_text(int(digits), number_format), None

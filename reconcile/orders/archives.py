@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.packing import DamagedPacking
+from reconcile.orders.packing import TOO_SHORT, DamagedPacking
 
 _LARGEST_LIST = 1 << 20  # bytes of the archive's list of files: some ten thousand names
 _PIECE_BYTES = 1 << 18
@@ -116,7 +116,7 @@ class MemberStream:
             if piece:
                 return piece
             if not fed:
-                raise DamagedPacking("it ends too early")
+                raise DamagedPacking(TOO_SHORT)
         if inflate.unused_data:
             raise DamagedPacking("it holds more than the archive says")
         return b""
@@ -124,7 +124,7 @@ class MemberStream:
     def _take(self, size: int) -> bytes:
         taken = self._raw.read(min(size, self._left))
         if not taken and self._left:
-            raise DamagedPacking("it ends too early")
+            raise DamagedPacking(TOO_SHORT)
         self._left -= len(taken)
         return taken
 

@@ -131,7 +131,7 @@ def _store(address: Address) -> fs.FileSystem:
     options = dict(parse_qsl(address.query))
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise OrderFileError(
-            f'"{unknown[0]}" after "?" means nothing here', path=address.name, hint=f"there are {', '.join(_OPTIONS)}"
+            f'"{unknown[0]}" after "?" means nothing here', path=address.name, hint=f"known are {', '.join(_OPTIONS)}"
         )
     return (_s3 if address.scheme == "s3" else _gs)(address, options)
 

@@ -23,6 +23,7 @@ A row holds at least a reference that no other row has, some eight bytes that do
 4,000 repeated characters to come near. What is made to fill memory or a disk packs a thousandfold and more.
 """
 ROOM_BYTES = 64 << 20
+TOO_SHORT = "it ends too early"
 
 
 class Readable(Protocol):
@@ -84,7 +85,9 @@ class _Gunzipped:
     def read(self, size: int = -1) -> bytes:
         try:
             return self._plain.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except EOFError as error:
+            raise DamagedPacking(TOO_SHORT) from error
+        except (zlib.error, gzip.BadGzipFile) as error:
             raise DamagedPacking(str(error)) from error
 
 
@@ -99,7 +102,7 @@ class _Unzstd:
         except OSError as error:
             if error.errno is not None:  # the disk's; Arrow's own have no number
                 raise
-            raise DamagedPacking(str(error)) from error
+            raise DamagedPacking(TOO_SHORT if "Truncated" in str(error) else str(error)) from error
 
 
 class _ForArrow:

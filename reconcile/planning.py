@@ -1,8 +1,8 @@
 """
-What a pull would do and cost, told before it: after one token and one count.
+What a pull would do and cost, told before it: after one token and one count; and an export of orders, after two more.
 
-Knows how requests, minutes and bytes follow from a number of payments. Sends nothing else, and writes nothing: the
-mirror is looked at, not opened.
+Knows how requests, minutes and bytes follow from a number of payments and orders. Sends nothing else, and writes
+nothing: the mirror is looked at, not opened.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from reconcile.commercelayer.limiter import Allowance
 from reconcile.commercelayer.paging import count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.mirror import bookmarks_in
+from reconcile.order_exports.exporters import count_placed
 from reconcile.pull.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.pull.finished import Finished, finished_pull
 from reconcile.pull.incremental import changes_name
@@ -33,6 +34,8 @@ RECORDS_PER_EXPORT = 5_000
 REQUESTS_PER_EXPORT = 4
 # The token, the count that a pull begins with, and the one that proves it.
 OTHER_REQUESTS = 3
+# The token, the two counts that an export of orders begins with, and the one that proves it.
+OTHER_ORDER_REQUESTS = 4
 # Commits (200 bytes, twice while they are merged), the result and its copy in the mirror (80 each) of the sandbox's
 # payments, and room for longer ones.
 BYTES_PER_PAYMENT = 700
@@ -53,7 +56,8 @@ class Plan:
 
     `payments` is the server's count of the window, or of what changed in it for an `incremental` pull; `rechecked` are
     asked for by id; `left` are those that an `unfinished` pull has not read yet. `disk_bytes` is what the mirror and
-    the result take together.
+    the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`; null where none
+    are.
     """
 
     organization: str
@@ -69,10 +73,14 @@ class Plan:
     transport: str
     why_transport: str
     disk_bytes: int
+    orders: int | None = None
+    by_order_exports: Cost | None = None
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield subject and message of each line of the plan, for people."""
         yield "access", f"{self.organization}, {self.mode}"
+        if self.orders is not None and self.by_order_exports is not None:
+            yield "orders", f"{self.orders:,} to export, {_in_words(self.by_order_exports)}"
         if self.incremental:
             yield "pull", f"incremental: {self.payments:,} to read for their changes, {self.rechecked:,} by id"
         else:
@@ -86,9 +94,13 @@ class Plan:
         yield "disk", f"about {max(1, round(self.disk_bytes / 1_000_000)):,} MB"
 
 
-async def plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str] = ()) -> Plan:
+async def plan(
+    settings: Settings, secrets: Secrets, *, recheck: Collection[str] = (), with_orders: bool = False
+) -> Plan:
     """
     Return what a pull by `settings` would do now; `recheck` as for `pull_to_parquet`.
+
+    `with_orders`: count the orders too that an export would hold.
 
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
@@ -105,6 +117,7 @@ async def plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str]
         payments = (await count_payments(client, Window(since, until, changed_since))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         rechecked = len(ids_to_check(folder / "payments.parquet", recheck)) if base else 0
+        orders = (await count_placed(client, since, until))[0] if with_orders else None
         choice = choose_transport("pages" if base else settings.via, payments)
         transport: str = choice.transport
         why_transport = "changes are few" if base else choice.why
@@ -124,6 +137,8 @@ async def plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str]
             transport=transport,
             why_transport=why_transport,
             disk_bytes=BYTES_PER_PAYMENT * ((base.rows if base else 0) + payments),
+            orders=orders,
+            by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
         )
 
 
@@ -151,8 +166,8 @@ def _page_requests(payments: int, rechecked: int) -> int:
     return OTHER_REQUESTS + pages + math.ceil(rechecked / PAGE_SIZE)
 
 
-def _export_requests(payments: int) -> int:
-    return OTHER_REQUESTS + REQUESTS_PER_EXPORT * math.ceil(payments / RECORDS_PER_EXPORT)
+def _export_requests(records: int, others: int = OTHER_REQUESTS) -> int:
+    return others + REQUESTS_PER_EXPORT * math.ceil(records / RECORDS_PER_EXPORT)
 
 
 def _cost(requests: int, client: CommerceLayer) -> Cost:

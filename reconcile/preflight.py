@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.cautions import refuse_empty
+from reconcile.cautions import ALL_METHODS, refuse_empty
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError
+from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
-from reconcile.wiring import checked, connect, order_keywords
+from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, pull_window
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -46,8 +47,8 @@ def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
     findings = [*_looked("settings", lambda: _settings(settings))]
     asked, payments = asyncio.run(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
     findings += _looked("disk", lambda: _output(Path(settings.out), payments))
-    if settings.orders:
-        findings += _looked("orders", lambda: _orders(settings))
+    if files := [word for word in settings.orders if word != COMMERCE_LAYER]:
+        findings += _looked("orders", lambda: _orders(settings, files))
     return findings + asked
 
 
@@ -71,7 +72,8 @@ async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Fi
     try:
         async with connect(settings, secrets) as client:
             count = (await count_payments(client, Window(None, None))).payments
-            return list(_answered(client, count)), count
+            exports = [await _exports(client, settings)] if COMMERCE_LAYER in settings.orders else []
+            return [*_answered(client, count), *exports], count
     except ReconcileError as error:
         return [_failure("access", error)], 0
 
@@ -94,10 +96,22 @@ def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
         yield Finding("clock", "ok", f"within {abs(offset):.0f} s of the server's")
 
 
-def _orders(settings: Settings) -> Iterator[Finding]:
+async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
+    window = pull_window(settings)
+    try:
+        orders, _, why_all = await count_placed(client, window["since"], window["until"])
+        refuse_empty("orders", orders, settings.on_empty_orders)
+    except ReconcileError as error:
+        return _failure("orders", error)
+    if why_all is not None:
+        return Finding("orders", "warn", ALL_METHODS, "name files, to leave out those of other methods")
+    return Finding("orders", "ok", f"{orders:,} orders paid with Klarna can be exported")
+
+
+def _orders(settings: Settings, files: list[str]) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         report = read_orders_to_parquet(
-            list(settings.orders),
+            files,
             Path(folder) / "orders.parquet",
             rejects=Path(folder) / "rejects.csv",
             **order_keywords(settings),

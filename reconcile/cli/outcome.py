@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from reconcile.settings import Secrets, Settings
 
 
-def tell_plan(settings: Settings, secrets: Secrets, *, recheck: Collection[str] = ()) -> None:
-    """Show on standard output what a pull would do and cost."""
+def tell_plan(
+    settings: Settings, secrets: Secrets, *, recheck: Collection[str] = (), with_orders: bool = False
+) -> None:
+    """Show on standard output what a pull would do and cost; `with_orders` also an export of order totals."""
     from reconcile.fetching import awaited
     from reconcile.planning import plan
 
-    for subject, message in awaited(plan(settings, secrets, recheck=recheck)).lines():
+    for subject, message in awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders)).lines():
         click.echo(f"{subject:<12} {message}")
 
 

@@ -24,6 +24,7 @@ from reconcile.matching.engines import Engine, Frame
 # printable ASCII without outer blanks, which both NFC and strip leave as it is.
 _MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
 _NOT_ASCII = r"[^ -~]"
+_MAYBE_BLANK = r"^[^!-~]|[^!-~]$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def count_changes(engine: Engine, frame: Frame, column: str, rules: CleanRules, 
         key=key,
         changed=dict(zip(rules.names, changed, strict=True)),
         emptied=emptied,
-        collisions=_collisions(engine, frame.filter(nw.col("now") != "").select("raw", "now")),
+        collisions=_collisions(engine, frame.filter(nw.col("now") != "").select("raw", "now")) if any(changed) else 0,
     )
 
 
@@ -106,9 +107,9 @@ def _rule(name: str, rules: CleanRules) -> Callable[[nw.Expr], nw.Expr]:
             pattern, with_ = f"(?i){pattern}", fold_key(with_)
         return lambda key: _trimmed(key.str.replace_all(pattern, with_))
     if name == "strip_prefix":
-        return lambda key: _trimmed(key.str.replace_all(rf"^(?:{_any_of(rules.strip_prefix)})", ""))
+        return lambda key: _trimmed(_without_prefix(key, rules.strip_prefix))
     if name == "strip_suffix":
-        return lambda key: _trimmed(key.str.replace_all(rf"(?:{_any_of(rules.strip_suffix)})$", ""))
+        return lambda key: _trimmed(_without_suffix(key, rules.strip_suffix))
     width = rules.pad_zeros
     return _without_leading_zeros if width is None else lambda key: _padded(key, width)
 
@@ -117,19 +118,28 @@ def _expression(rule: Callable[[nw.Expr], nw.Expr]) -> _Step:
     return lambda _, frame, column: frame.with_columns(rule(nw.col(column)).alias(column))
 
 
-def _any_of(texts: Sequence[str]) -> str:
-    # Of several that fit, the first is taken: the longest, whatever their order in the settings.
-    return "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+def _without_prefix(key: nw.Expr, prefixes: Sequence[str]) -> nw.Expr:
+    result = key
+    for prefix in sorted(prefixes, key=len):  # the longest is asked first, and so said last
+        result = nw.when(key.str.starts_with(prefix)).then(key.str.slice(len(prefix))).otherwise(result)
+    return result
+
+
+def _without_suffix(key: nw.Expr, suffixes: Sequence[str]) -> nw.Expr:
+    # A search from the left finds the longest of those that reach the end.
+    pattern = "|".join(re.escape(suffix) for suffix in suffixes)
+    ends = nw.any_horizontal(*(key.str.ends_with(suffix) for suffix in suffixes), ignore_nulls=False)
+    return nw.when(ends).then(key.str.replace_all(f"(?:{pattern})$", "")).otherwise(key)
 
 
 def _trimmed(key: nw.Expr) -> nw.Expr:
-    # By name: engines differ in what they take for white space.
-    return key.str.strip_chars(WHITE_SPACE)
+    # White space by name, as engines differ in what it is; and only where there may be some, as DuckDB takes its time.
+    return nw.when(key.str.contains(_MAYBE_BLANK)).then(key.str.strip_chars(WHITE_SPACE)).otherwise(key)
 
 
 def _without_leading_zeros(key: nw.Expr) -> nw.Expr:
     of_digits = nw.when(key.str.contains("^0+[1-9][0-9]*$")).then(key.str.replace_all("^0+", ""))
-    return of_digits.otherwise(nw.when(key.str.contains("^0+$")).then(nw.lit("0")).otherwise(key))
+    return of_digits.otherwise(nw.when(key.str.contains("^00+$")).then(nw.lit("0")).otherwise(key))
 
 
 def _padded(key: nw.Expr, width: int) -> nw.Expr:

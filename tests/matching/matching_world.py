@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
@@ -124,12 +126,23 @@ def _case(topic: str, title: str, text: str) -> Case:
     day = settings.pop("business_date", None)
     return Case(
         name=f"{topic}: {title.strip()}",
-        policy=_policy(settings),
+        policy=replace(_policy(settings), clean=_rules(text)),
         business_date=date.fromisoformat(day) if day else BUSINESS_DATE,
         payments=payments_table(tables["payments"]),
         orders=orders_table(tables["orders"]),
         expected=tables["expected"],
     )
+
+
+def _rules(text: str) -> CleanRules:
+    """Return the rules of a case, a table as in `[match.clean]`."""
+    found = re.search(r"^clean: (.*)$", text, flags=re.MULTILINE)
+    if not found:
+        return NO_RULES
+    rules = tomllib.loads(f"rules = {found[1]}")["rules"]
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in rules.items()}
+    chosen["replace"] = tuple(Replacement(one["pattern"], one["with"]) for one in rules.get("replace", ()))
+    return CleanRules(**chosen)
 
 
 def _settings(text: str) -> dict[str, str]:

@@ -6,12 +6,14 @@ Rows are dictionaries as in PAYMENTS and ORDERS; items are what a reader can see
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from reconcile.matching.clean_rules import CleanRules
 from reconcile.matching.policy import MatchPolicy
 
 Row = dict[str, Any]
@@ -21,8 +23,8 @@ Item = tuple[Any, ...]
 
 def expected_items(payments: list[Row], orders: list[Row], policy: MatchPolicy, today: date) -> list[Item]:
     """Return the items of two lists of rows; order rows are named by their source_line."""
-    payments = [cleaned(payment) for payment in payments]
-    orders = [cleaned(order) for order in orders]
+    payments = [cleaned(payment, policy, "payments") for payment in payments]
+    orders = [cleaned(order, policy, "orders") for order in orders]
     wrong = [p for p in payments if policy.mode and p["mode"] not in (None, policy.mode)]
     right = [p for p in payments if p not in wrong]
     pairs, met = run_passes(right, orders, policy)
@@ -39,11 +41,29 @@ def expected_items(payments: list[Row], orders: list[Row], policy: MatchPolicy, 
     return items
 
 
-def cleaned(row: Row) -> Row:
+def cleaned(row: Row, policy: MatchPolicy, side: str) -> Row:
     row = dict(row)
     for key in ("reference", "order_number", "order_id"):
-        row[key] = unicodedata.normalize("NFC", row[key]).strip() or None if row[key] else None
+        text = unicodedata.normalize("NFC", row[key] or "").strip()
+        if key in policy.clean.keys and side in policy.clean.sides:
+            text = by_rules(text, policy.clean)
+        row[key] = text or None
     return row
+
+
+def by_rules(text: str, rules: CleanRules) -> str:
+    """Return a clean text as `rules` leave it; patterns are those that RE2 and Python read alike."""
+    fold = rules.case == "fold"
+    if fold:
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    for one in rules.replace:
+        with_ = one.with_.casefold() if fold else one.with_
+        text = re.sub(one.pattern, with_, text, flags=re.IGNORECASE if fold else 0).strip()
+    text = min((text[len(one) :] for one in rules.strip_prefix if text.startswith(one)), key=len, default=text).strip()
+    text = min((text[: -len(one)] for one in rules.strip_suffix if text.endswith(one)), key=len, default=text).strip()
+    if text.isascii() and text.isdigit():
+        text = (text.lstrip("0") or "0") if rules.strip_zeros else text.rjust(rules.pad_zeros or 0, "0")
+    return text
 
 
 def run_passes(payments: list[Row], orders: list[Row], policy: MatchPolicy) -> tuple[list[Any], set[int]]:

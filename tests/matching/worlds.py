@@ -9,9 +9,12 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from matching_world import orders_table, payments_table
 
+from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Tolerance
 
-keys = st.sampled_from([None, "", " ", "A", "A ", "B", "C", "é", "e\u0301", "\u00a0D"])
+keys = st.sampled_from(
+    [None, "", " ", "A", "A ", "a", "PO-A", "po- a", "B", "C", "é", "e\u0301", "É", "\u00a0D", "7", "007", "PO-"]
+)
 ids = st.sampled_from([None, "x", "y", "z"])
 currencies = st.sampled_from(["EUR", "EUR", "EUR", "JPY", None])
 cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**58, 2**58 + 1])
@@ -60,6 +63,20 @@ def policy_of(on: list[str], general: Tolerance, **settings: Any) -> MatchPolicy
     return MatchPolicy(on=tuple(on), tolerance_cents=general.cents, tolerance_percent=general.percent, **settings)
 
 
+rules = st.builds(
+    CleanRules,
+    case=st.sampled_from([None, "fold"]),
+    replace=st.lists(
+        st.sampled_from([Replacement("[ .-]"), Replacement("^P"), Replacement("(A)$", r"\1\1"), Replacement("0", "É")]),
+        max_size=2,
+    ).map(tuple),
+    strip_prefix=st.lists(st.sampled_from(["PO", "PO-", "po-", "0"]), max_size=2).map(tuple),
+    strip_suffix=st.lists(st.sampled_from(["A", "-A", "É"]), max_size=2).map(tuple),
+    strip_zeros=st.booleans(),
+    keys=st.sampled_from([("reference",), ("reference", "order_number")]),
+    sides=st.sampled_from([("payments", "orders"), ("orders",)]),
+)
+
 policies = st.builds(
     policy_of,
     on=st.lists(st.sampled_from(["reference", "order_number", "order_id"]), min_size=1, unique=True),
@@ -69,4 +86,5 @@ policies = st.builds(
     order_lag_days=st.integers(0, 3),
     group_orders=st.sampled_from([None, "sum"]),
     mode=st.sampled_from([None, "live"]),
+    clean=st.just(NO_RULES) | rules,
 )

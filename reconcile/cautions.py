@@ -65,7 +65,13 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")
+    warnings += _copies(orders)
     for file in orders.files:
+        if not file.ordered:
+            warnings.append(
+                f"{file.path}: the query has no ORDER BY: the same rows may come in another order the next time, and "
+                "then have other lines"
+            )
         if file.other_sheets:
             others = ", ".join(f'"{name}"' for name in file.other_sheets)
             warnings.append(f'{file.path}: sheet "{file.sheet}" was read, {others} was not: name another with --sheet')
@@ -75,3 +81,13 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
     if later := [path.name for path in manifest.published(staging.out) if path.name > today]:
         warnings.append(f"later runs were made without this one: run {', '.join(later[:3])} again, oldest first")
     return warnings
+
+
+def _copies(orders: OrdersReport) -> list[str]:
+    first: dict[str, str] = {}
+    pairs = [(file.path, first.setdefault(file.sha256, file.path)) for file in orders.files if file.rows]
+    return [
+        f"{path} is {other} byte for byte: every row of it counts twice, is it a copy?"
+        for path, other in pairs
+        if path != other
+    ]

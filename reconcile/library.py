@@ -26,6 +26,7 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
+from reconcile.orders.database_url import orders_query
 from reconcile.orders.options import Declared
 from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
@@ -97,13 +98,21 @@ async def fetch_payment(
 
 
 def read_orders(
-    paths: str | Path | Sequence[str | Path], *, settings: Settings | None = None, **declared: Any
+    paths: str | Path | Sequence[str | Path] = (),
+    *,
+    sql: str | None = None,
+    database: str | None = None,
+    settings: Settings | None = None,
+    **declared: Any,
 ) -> pd.DataFrame:
     """
     Read order totals from wherever they are; return one row per order row, columns of ORDERS, in file order.
 
     `paths` name files, patterns, folders of Parquet files, `-` for standard input, or https://, s3:// and gs://
     addresses.
+
+    `sql` is a query (or "@file.sql") on `database`, such as "postgresql://host/name", "duckdb:file" or "sqlite:file":
+    its rows follow those of `paths`, or come alone. Say ORDER BY: equal data then give equal `source_line`s.
 
     `declared` says what the files do not: `currency="EUR"`, `decimal=","`, `thousands="."`, `delimiter`, `quote`,
     `encoding`, `sheet`, `reference_column`, `amount_column`, `currency_column`, `order_number_column`,
@@ -115,7 +124,11 @@ def read_orders(
     """
     given: dict[str, Any] = {**order_keywords(settings), "max_rejects": settings.max_rejects} if settings else {}
     known = {*inspect.signature(read.read_orders).parameters, *Declared.__annotations__} - {"paths", "declared"}
-    return read.read_orders(paths, **given | _known(declared, known))
+    query = orders_query(sql, database)
+    if query is None:
+        return read.read_orders(paths, **given | _known(declared, known))
+    files = [paths] if isinstance(paths, str | Path) else list(paths)
+    return read.read_orders([*files, query], **given | _known(declared, known))
 
 
 def match_payments(

@@ -23,7 +23,7 @@ from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
-from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, pull_window
+from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -47,7 +47,8 @@ def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
     findings = [*_looked("settings", lambda: _settings(settings))]
     asked, payments = asyncio.run(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
     findings += _looked("disk", lambda: _output(Path(settings.out), payments))
-    if files := [word for word in settings.orders if word != COMMERCE_LAYER]:
+    files = [word for word in settings.orders if word != COMMERCE_LAYER]
+    if files or settings.orders_sql:
         findings += _looked("orders", lambda: _orders(settings, files))
     return findings + asked
 
@@ -111,7 +112,7 @@ async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
 def _orders(settings: Settings, files: list[str]) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         report = read_orders_to_parquet(
-            files,
+            [*files, *order_queries(settings)],
             Path(folder) / "orders.parquet",
             rejects=Path(folder) / "rejects.csv",
             **order_keywords(settings),

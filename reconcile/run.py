@@ -25,6 +25,7 @@ from reconcile.fetching import export_orders, pull
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.order_exports.export import ExportedOrders
+from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.places import Place
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
 from reconcile.payments import copy_payments
@@ -32,7 +33,7 @@ from reconcile.pull.pull import PullProgress
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import COMMERCE_LAYER, check_only_files, checked, narrowed_to, order_keywords
+from reconcile.wiring import COMMERCE_LAYER, check_only_files, checked, narrowed_to, order_keywords, order_queries
 
 log = logging.getLogger("reconcile.run")
 
@@ -237,10 +238,11 @@ def _read_orders(settings: Settings, staging: manifest.Staging, exported: Export
     return report
 
 
-def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place]:
+def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place | OrdersQuery]:
     """Return where the order totals are; exported files under names that do not change from run to run."""
     files = [Place(f"{EVIDENCE}/{path.name}", path) for path in exported.files] if exported is not None else []
-    return [place for word in settings.orders for place in (files if word == COMMERCE_LAYER else [word])]
+    named = [place for word in settings.orders for place in (files if word == COMMERCE_LAYER else [word])]
+    return [*named, *order_queries(settings)]
 
 
 def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import msgspec
 
 from reconcile.errors import SettingsError
 from reconcile.orders.addresses import without_secrets
+from reconcile.orders.database_url import passwords, shown_url
 
 PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"
@@ -90,9 +91,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60
 
     orders: Annotated[tuple[str, ...], In("orders", "files, patterns, folders or addresses", key="files")] = ()
+    orders_sql: Annotated[
+        str | None, In("orders", "query for order totals, or @FILE with one; it needs an ORDER BY", key="sql")
+    ] = None
+    orders_db: Annotated[
+        str | None, In("orders", "its database: postgresql://HOST/NAME, duckdb:FILE or sqlite:FILE", key="database")
+    ] = None
     currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
     decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
     thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
+    amount_unit: Annotated[
+        Literal["minor", "major"] | None,
+        In("orders", 'unit of amounts; default: "minor" (whole cents) in columns named ...cents, else "major"'),
+    ] = None
     accounting: Annotated[
         tuple[str, ...],
         In("orders", 'forms of amounts: "parentheses", "trailing_minus", "cr_dr", "soll_haben", "currency"'),
@@ -188,6 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the settings as plain values for the manifest; there is no secret among them."""
         values: dict[str, Any] = msgspec.to_builtins(self)
         values["orders"] = [without_secrets(word) for word in self.orders]
+        values["orders_db"] = self.orders_db and shown_url(self.orders_db)
         return values
 
 
@@ -240,11 +252,12 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
 
 
 def secret_texts(environ: Mapping[str, str]) -> list[str]:
-    """Return what must appear in no log: the client secret, wherever it comes from; nothing when there is none."""
+    """Return what must appear in no log: the client secret, wherever it comes from, and a database's password."""
+    others = passwords(environ.get(f"{PREFIX}ORDERS_DB", ""))
     try:
-        return [_secret("CLIENT_SECRET", environ)]
+        return [_secret("CLIENT_SECRET", environ), *others]
     except SettingsError:
-        return [text for text in (environ.get(f"{PREFIX}CLIENT_SECRET"),) if text]
+        return [*(text for text in (environ.get(f"{PREFIX}CLIENT_SECRET"),) if text), *others]
 
 
 def parse_moment(text: str, name: str) -> datetime:
@@ -299,8 +312,11 @@ _EXAMPLES = {
     "since": '"2026-01-01"',
     "until": '"2026-11-01T00:00:00Z"',
     "orders": '["exports/orders-*.csv"]',
+    "orders_sql": '"SELECT reference, total, currency FROM orders ORDER BY reference"',
+    "orders_db": '"postgresql://reader@db.example.com/books"',
     "currency": '"EUR"',
     "thousands": '" "',
+    "amount_unit": '"minor"',
     "accounting": '["parentheses"]',
     "date_format": '"%d.%m.%Y"',
     "continuation_rows": '"empty"',
@@ -371,6 +387,8 @@ def _converted(document: Mapping[str, Any], source: str) -> dict[str, Any]:
             if name == "tolerance_percent" and type(value) is int:
                 value = str(value)
             values[name] = msgspec.convert(value, types[name], strict=types[name] is not float)
+            if name == "orders_db" and passwords(values[name]):
+                problems.append(f"{where}: holds a password: use {PREFIX}ORDERS_DB, PGPASSWORD or ~/.pgpass for it")
         except msgspec.ValidationError as error:
             problems.append(f"{where}: {_in_words(error)}")
     if problems:

@@ -15,6 +15,7 @@ from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
 from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
+from reconcile.orders.database_url import OrdersQuery, orders_query
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
 
@@ -75,6 +76,7 @@ def order_keywords(settings: Settings) -> Declared:
         "amount_basis": settings.amount_basis,
         "decimal": settings.decimal,
         "thousands": settings.thousands,
+        "amount_unit": settings.amount_unit,
         "accounting": settings.accounting,
         "date_format": settings.date_format,
         "continuation_rows": settings.continuation_rows,
@@ -84,6 +86,12 @@ def order_keywords(settings: Settings) -> Declared:
         "sheet": settings.sheet,
         "download_limit": settings.download_limit,
     }
+
+
+def order_queries(settings: Settings) -> list[OrdersQuery]:
+    """Return the query for order totals by `settings`, if any. Raises SettingsError for one that cannot be asked."""
+    query = orders_query(settings.orders_sql, settings.orders_db)
+    return [query] if query is not None else []
 
 
 def narrowed_to(settings: Settings) -> str | None:
@@ -108,7 +116,7 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
 
 def check_orders_named(settings: Settings) -> None:
     """Raise SettingsError when `settings` do not say where the order totals are."""
-    if not settings.orders:
+    if not settings.orders and not order_queries(settings):
         raise SettingsError("no order totals: no file is named", hint="name one or more files, or set [orders] files")
 
 

@@ -151,6 +151,10 @@ orders_options = _group(
     click.option(
         "--orders", "more_orders", multiple=True, metavar="ORDERS", help="The same as an argument; repeatable."
     ),
+    click.option("--orders-sql", metavar="QUERY", help="Query for order totals, or @FILE with one; say ORDER BY."),
+    click.option(
+        "--orders-db", metavar="URL", help="Its database: postgresql://HOST/NAME, duckdb:FILE or sqlite:FILE."
+    ),
     click.option("--reference-column", metavar="NAME", help="Column of the reference."),
     click.option("--amount-column", metavar="NAME", help="Column of the order total."),
     click.option("--currency-column", metavar="NAME", help="Column of the currency."),
@@ -161,6 +165,11 @@ orders_options = _group(
     click.option("--currency", metavar="CODE", help="Currency of all rows, where there is no such column."),
     click.option("--decimal", metavar="SIGN", help='Decimal sign, "." or ",".'),
     click.option("--thousands", metavar="SIGN", help="Thousands separator; without it there is none."),
+    click.option(
+        "--amount-unit",
+        type=click.Choice(["minor", "major"]),
+        help="Unit of amounts: whole cents, or decimals [minor in columns named ...cents].",
+    ),
     click.option(
         "--accounting",
         multiple=True,

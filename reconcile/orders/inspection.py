@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Unpack
 import duckdb
 
 from reconcile.orders.options import Declared
-from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.orders.read import OrderPaths, OrdersReport, read_orders_to_parquet
 from reconcile.schema import ORDERS
 from reconcile.sql import path_literal
 
@@ -69,7 +68,7 @@ class OrdersLook:
 
 
 def inspect_orders(
-    paths: str | Path | Sequence[str | Path],
+    paths: OrderPaths,
     *,
     first_rows: int = 5,
     first_rejects: int = 10,

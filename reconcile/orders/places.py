@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconcile.disk import disk_errors
-from reconcile.errors import OrderFileError
+from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders import standard_input
-from reconcile.orders.addresses import is_address, parse_address
+from reconcile.orders.addresses import is_address, parse_address, printable
 from reconcile.orders.folders import parts_of
 from reconcile.orders.kinds import kind_of_content, kind_of_file
 from reconcile.orders.patterns import files_below, is_pattern, matching_paths
@@ -49,12 +49,13 @@ def find_places(paths: str | Path | Sequence[str | Path | Place], formats: Seque
     twice (its rows would be counted twice, and no row could say which of two files it is from).
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    seen: set[str | Path] = set()
-    places = []
+    seen: set[str | tuple[int, int]] = set()
+    places: list[Place] = []
     for place in (found for one in given for found in _expanded(one, formats)):
+        identities: set[str | tuple[int, int]] = {place.name}
         if place.path is not None:
             kind_of_file(place.path, name=place.name, formats=formats)
-        identities = {place.name} if place.path is None else {place.name, place.path.resolve()}
+            identities.add(_inode(place.path))  # the same through a link, be it a symbolic or a hard one
         if not seen.isdisjoint(identities):
             raise _twice(place)
         seen |= identities
@@ -62,6 +63,16 @@ def find_places(paths: str | Path | Sequence[str | Path | Place], formats: Seque
     if not places:
         raise OrderFileError("no order file is named", path="orders", hint="name at least one file")
     return places
+
+
+def refuse_overwriting(places: Sequence[Place], outputs: Sequence[Path]) -> None:
+    """Raise SettingsError when one of `outputs` is one of the files of `places`, or another output."""
+    inputs = {_inode(place.path) for place in places if place.path is not None}
+    for at, output in enumerate(outputs):
+        if output in outputs[:at] or (output.exists() and _inode(output) in inputs):
+            raise SettingsError(
+                f"{output}: what is written there would overwrite a file that is needed", hint="name another file"
+            )
 
 
 def brought(places: Sequence[Place], formats: Sequence[str], *, limit_bytes: int) -> Generator[OrderSource]:
@@ -127,10 +138,12 @@ def _matches(pattern: Path) -> Iterator[Place]:
     try:
         found = matching_paths(str(pattern))
     except OSError as error:
-        raise unreadable(pattern, error) from error
+        raise unreadable(_called(pattern), error) from error
     if not found:
         raise OrderFileError(
-            "no file matches this pattern", path=pattern, hint="check the folder, and quote the pattern for the shell"
+            "no file matches this pattern",
+            path=_called(pattern),
+            hint="check the folder, and quote the pattern for the shell",
         )
     for path in found:
         yield _regular(path, _mode(path))
@@ -140,16 +153,31 @@ def _in_folder(folder: Path, formats: Sequence[str]) -> Iterator[Place]:
     try:
         names = list(files_below(folder))
     except OSError as error:
-        raise unreadable(folder, error) from error
+        raise unreadable(_called(folder), error) from error
     for name in names:
         if (folder / name).is_dir():
             raise OrderFileError(
-                "links to folders inside a folder are not followed", path=folder / name, hint="name that folder too"
+                "links to folders inside a folder are not followed",
+                path=_called(folder / name),
+                hint="name that folder too",
             )
-    for part in parts_of(names, folder=str(folder), formats=formats):
+    called = _called(folder)
+    for part in parts_of(names, folder=called, formats=formats):
         path = folder / part.name
         place = _regular(path, _mode(path))
-        yield Place(place.name, path=path, partitions=part.partitions, folder=str(folder))
+        yield Place(place.name, path=path, partitions=part.partitions, folder=called)
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(_called(path), error) from error
+    return found.st_dev, found.st_ino
+
+
+def _called(path: Path) -> str:
+    return printable(str(path))
 
 
 def _mode(path: Path) -> int | None:
@@ -161,17 +189,26 @@ def _mode(path: Path) -> int | None:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
             return None
-        raise unreadable(path, error) from error
+        raise unreadable(_called(path), error) from error
 
 
 def _regular(path: Path, mode: int | None) -> Place:
+    name = _called(path)
     if mode is None:
-        raise OrderFileError("there is no such file", path=path, hint="check the path; it is relative to where you are")
+        problem = "this is a link that leads to no file" if _is_link(path) else "there is no such file"
+        raise OrderFileError(problem, path=name, hint="check the path; it is relative to where you are")
     if stat.S_ISDIR(mode):
-        raise OrderFileError("this is a folder, not a file", path=path, hint=f'name the files in it, e.g. "{path}/*"')
+        raise OrderFileError("this is a folder, not a file", path=name, hint=f'name the files in it, e.g. "{name}/*"')
     if not stat.S_ISREG(mode):
-        raise OrderFileError("this is not a regular file", path=path, hint="save it to a file first")
-    return Place(str(path), path=path)
+        raise OrderFileError("this is not a regular file", path=name, hint="save it to a file first")
+    return Place(name, path=path)
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except (OSError, ValueError):
+        return False
 
 
 def _twice(place: Place) -> OrderFileError:

@@ -13,22 +13,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import pyarrow as pa
 
 from reconcile.errors import OrderFileError, TooManyRejects
 from reconcile.orders.columns import ColumnMap
+from reconcile.orders.database import QueryStream
+from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.delimited import open_delimited
 from reconcile.orders.folders import AgreedColumns
 from reconcile.orders.json_text import open_json
 from reconcile.orders.opened import Batch, OpenedOrders
 from reconcile.orders.options import Declared, OrderFormat
 from reconcile.orders.parquet_table import open_parquet
-from reconcile.orders.places import Place, brought, find_places
+from reconcile.orders.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.rows import OrderRows, order_rows
 from reconcile.orders.sink import orders_parquet, text_file
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Leaf = Callable[[OrderSource, SourceStream, OrderFormat], OpenedOrders]
+OrderPaths: TypeAlias = str | Path | OrdersQuery | Sequence[str | Path | Place | OrdersQuery]
 
 SOURCES: dict[str, tuple[str, Leaf]] = {
     ".csv": ("csv", open_delimited),
@@ -68,6 +71,9 @@ class OrderFile:
     `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
     None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
     `continuation_rows` were left out as declared.
+
+    A query's result is told in the same way: `path` is the database, `bytes` and `sha256` are those of the cells read,
+    `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
     """
 
     path: str
@@ -85,6 +91,8 @@ class OrderFile:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
     continuation_rows: int = 0
+    query_sha256: str | None = None
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ class OrdersReport:
 
 
 def read_orders(
-    paths: str | Path | Sequence[str | Path],
+    paths: OrderPaths,
     *,
     max_rejects: int = 0,
     rejects: str | Path | None = None,
@@ -116,7 +124,7 @@ def read_orders(
     Return the order totals in `paths` as a frame: columns of ORDERS, Arrow-backed.
 
     `paths` are files, patterns, folders of Parquet files, `-` for standard input, or https://, s3:// and gs://
-    addresses (see `reconcile.orders.places`).
+    addresses (see `reconcile.orders.places`), or queries on a database (`reconcile.orders.database_url.orders_query`).
 
     `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
     `encoding="cp1252"`: the fields of `reconcile.orders.options.OrderFormat`. Unreadable rows go to the CSV file
@@ -132,14 +140,14 @@ def read_orders(
     rejects_path = Path(rejects) if rejects is not None else None
     with ExitStack() as stack:
         reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
-        report = reader.read(_sources(stack, paths, form))
+        report = reader.read(*_sources(stack, paths, form, [rejects_path]))
     _allow(report, reader, max_rejects, rejects_path)
     frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def read_orders_to_parquet(
-    paths: str | Path | Sequence[str | Path | Place],
+    paths: OrderPaths,
     destination: Path,
     *,
     rejects: Path,
@@ -159,7 +167,7 @@ def read_orders_to_parquet(
         rejects_file = _rejects_file(stack, rejects)
         with orders_parquet(destination) as sink:
             reader = _Reader(form, sink.write, rejects_file)
-            report = reader.read(_sources(stack, paths, form))
+            report = reader.read(*_sources(stack, paths, form, [rejects, destination]))
             if report.rejects > max_rejects:
                 stack.close()  # the rejects stay, the rows do not
             _allow(report, reader, max_rejects, rejects)
@@ -167,12 +175,18 @@ def read_orders_to_parquet(
 
 
 def _sources(
-    stack: ExitStack, paths: str | Path | Sequence[str | Path | Place], form: OrderFormat
-) -> Iterator[OrderSource]:
-    """Find what `paths` mean, and hand it over one by one; what is fetched is gone when `stack` is closed."""
+    stack: ExitStack, paths: OrderPaths, form: OrderFormat, outputs: Sequence[Path | None]
+) -> tuple[Iterable[OrderSource], list[OrdersQuery]]:
+    """Find what `paths` mean: files, handed over one by one and gone when `stack` is closed, and queries."""
+    given = [paths] if isinstance(paths, str | Path | OrdersQuery) else list(paths)
+    queries = [one for one in given if isinstance(one, OrdersQuery)]
+    files = [one for one in given if not isinstance(one, OrdersQuery)]
+    if queries and not files:
+        return (), queries
     formats = list(SOURCES)
-    places = find_places(paths, formats)
-    return stack.enter_context(closing(brought(places, formats, limit_bytes=form.download_limit_bytes)))
+    places = find_places(files, formats)
+    refuse_overwriting(places, [output for output in outputs if output is not None])
+    return stack.enter_context(closing(brought(places, formats, limit_bytes=form.download_limit_bytes))), queries
 
 
 def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:
@@ -190,9 +204,12 @@ class _Reader:
         self.remedies: set[str] = set()
         self._agreed = AgreedColumns()
 
-    def read(self, sources: Iterable[OrderSource]) -> OrdersReport:
+    def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
-            files = tuple(self._read_file(source, pool) for source in sources)
+            files = (
+                *(self._read_file(source, pool) for source in sources),
+                *(self._read_query(query, pool) for query in queries),
+            )
         return OrdersReport(
             rows=sum(file.rows for file in files),
             rejects=sum(file.rejects for file in files),
@@ -202,26 +219,43 @@ class _Reader:
 
     def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
         kind, leaf = SOURCES[source.suffix]
-        rows = rejects = continued = 0
-        before = None
         with closing(SourceStream(source)) as stream:
             opened = leaf(source, stream, self._form)
             self._agreed.check(source.folder, opened.columns.names, path=source.name)
-            tasks = (partial(_finished, batch, opened.columns, self._form, source.name) for batch in opened.batches)
-            for found in _in_order(tasks, pool):
-                done = found.after(before, self._form)
-                before = done.last or before
-                if done.table.num_rows:
-                    self._keep(done.table)
-                self._note(source, done.rejects)
-                rows += done.table.num_rows
-                rejects += done.rejected_rows
-                continued += done.continued
-            sha256, size = stream.digest()
+            file = self._read_rows(opened, stream.digest, pool, name=source.name, kind=kind)
+        return replace(file, compression=source.compression.removeprefix(".") or None)
+
+    def _read_query(self, query: OrdersQuery, pool: ThreadPoolExecutor) -> OrderFile:
+        with closing(QueryStream(query)) as stream:
+            file = self._read_rows(stream.open(self._form), stream.digest, pool, name=query.name, kind=query.engine)
+        return replace(file, query_sha256=query.sha256, ordered=query.is_ordered)
+
+    def _read_rows(
+        self,
+        opened: OpenedOrders,
+        digest: Callable[[], tuple[str, int]],
+        pool: ThreadPoolExecutor,
+        *,
+        name: str,
+        kind: str,
+    ) -> OrderFile:
+        rows = rejects = continued = 0
+        before = None
+        tasks = (partial(_finished, batch, opened.columns, self._form, name) for batch in opened.batches)
+        for found in _in_order(tasks, pool):
+            done = found.after(before, self._form)
+            before = done.last or before
+            if done.table.num_rows:
+                self._keep(done.table)
+            self._note(name, done.rejects)
+            rows += done.table.num_rows
+            rejects += done.rejected_rows
+            continued += done.continued
+        sha256, size = digest()
         return OrderFile(
-            path=source.name,
+            path=name,
             format=kind,
-            compression=source.compression.removeprefix(".") or None,
+            compression=None,
             bytes=size,
             sha256=sha256,
             rows=rows,
@@ -236,10 +270,10 @@ class _Reader:
             continuation_rows=continued,
         )
 
-    def _note(self, source: OrderSource, rejects: Sequence[Reject]) -> None:
+    def _note(self, source_file: str, rejects: Sequence[Reject]) -> None:
         if self._rejects_file is not None:
-            self._rejects_file.write(source.name, rejects)
-        self.told += [reject.sentence(source.name) for reject in rejects[: _TOLD - len(self.told)]]
+            self._rejects_file.write(source_file, rejects)
+        self.told += [reject.sentence(source_file) for reject in rejects[: _TOLD - len(self.told)]]
         self.remedies.update(reject.remedy for reject in rejects)
 
 

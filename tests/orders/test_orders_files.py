@@ -91,6 +91,8 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "sheet": None,
                 "other_sheets": (),
                 "continuation_rows": 0,
+                "query_sha256": None,
+                "ordered": True,
             },
         ),
         "continuation_rows": 0,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from unicodedata import category
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconcile.errors import OrderFileError
@@ -39,7 +40,7 @@ class Address:
     @property
     def name(self) -> str:
         """The address without user info, query and fragment: what `source_file`, rejects and errors call the file."""
-        return f"{self.scheme}://{self.host}{self.path}"
+        return printable(f"{self.scheme}://{self.host}{self.path}")
 
 
 def is_address(word: str) -> bool:
@@ -80,7 +81,12 @@ def without_secrets(word: str) -> str:
     scheme, _, rest = word.partition("://")
     rest = re.split(r"[?#]" if scheme.lower().startswith("http") else r"[?]", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
-    return _CONTROL.sub("?", f"{scheme.lower()}://{host.rpartition('@')[2]}{slash}{path}")
+    return printable(f"{scheme.lower()}://{host.rpartition('@')[2]}{slash}{path}")
+
+
+def printable(name: str) -> str:
+    """Return `name`, with what cannot be shown, leads a terminal astray or is no Unicode written as an escape."""
+    return "".join(_escaped(sign) if category(sign)[0] == "C" else sign for sign in name)
 
 
 def is_loopback(host: str) -> bool:
@@ -90,6 +96,10 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
 
 
 def _check(word: str, parts: SplitResult) -> None:

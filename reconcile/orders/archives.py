@@ -20,7 +20,7 @@ from reconcile.orders.packing import TOO_SHORT, DamagedPacking
 _LARGEST_LIST = 1 << 20  # bytes of the archive's list of files: some ten thousand names
 _PIECE_BYTES = 1 << 18
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, length of the name, length of the extra field
-_ENCRYPTED = 0x1 | 0x40
+_ENCRYPTED, _UTF_8 = 0x1 | 0x40, 0x800
 _LINK = 0o120000
 _ASIDE = ("__MACOSX",)
 _ASIDE_NAMES = (".DS_Store", "Thumbs.db", "desktop.ini")
@@ -91,8 +91,9 @@ class MemberStream:
             signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(self._raw.read(_LOCAL_HEADER.size))
         except (struct.error, ValueError):
             return False
-        self._raw.seek(name_bytes + extra_bytes, 1)
-        return bool(signature == b"PK\x03\x04")
+        name = self._raw.read(name_bytes).decode("utf-8" if self._member.flag_bits & _UTF_8 else "cp437", "replace")
+        self._raw.seek(extra_bytes, 1)
+        return signature == b"PK\x03\x04" and name == self._member.orig_filename
 
     def _piece(self, size: int) -> bytes:
         piece = self._take(size) if self._inflate is None else self._inflated(self._inflate, size)

@@ -23,7 +23,7 @@ from pyarrow import fs
 
 from reconcile.disk import disk_errors
 from reconcile.errors import OrderFileError
-from reconcile.orders.addresses import Address, is_loopback
+from reconcile.orders.addresses import Address, is_loopback, printable
 from reconcile.orders.folders import parts_of
 from reconcile.orders.patterns import is_pattern, matches
 from reconcile.orders.pieces import check_size, copy_pieces
@@ -100,7 +100,7 @@ def _names(store: fs.FileSystem, bucket: str, folder: str) -> list[str]:
 def _object(
     store: fs.FileSystem, address: Address, key: str, partitions: Mapping[str, str | None], folder: str | None = None
 ) -> StoredObject:
-    name = f"{address.scheme}://{address.host}/{key}"
+    name = printable(f"{address.scheme}://{address.host}/{key}")
     return StoredObject(name, partial(_bring, store, _path(address.host, key), name), partitions, folder)
 
 

@@ -8,8 +8,10 @@ a cell means is not known here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,7 +40,8 @@ def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> Ope
             hint="uncompress it first: Parquet is compressed inside",
         )
     try:
-        file = pq.ParquetFile(source.path)
+        path = cast(str, os.fsencode(source.path))  # a name need not be Unicode: Arrow takes bytes, its types do not
+        file = pq.ParquetFile(pa.OSFile(path, "r"))
     except pa.ArrowException as error:
         raise _damaged(source.name, error) from error
     except OSError as error:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reconcile.errors import OrderFileError
+from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders.patterns import matches, matching_paths
+from reconcile.orders.read import read_orders, read_orders_to_parquet
 
 
 def written(path: Path, **columns: Any) -> Path:
@@ -152,7 +153,7 @@ def test_a_folder_is_read_whole_or_not_at_all(read: Any, tmp_path: Path) -> None
     assert "this is not a regular file" in refused(read, tmp_path / "t").message
     (tmp_path / "t" / "b.parquet").unlink()
     (tmp_path / "t" / "c.parquet").symlink_to(tmp_path / "gone.parquet")
-    assert refused(read, tmp_path / "t").message == f"{tmp_path}/t/c.parquet: there is no such file"
+    assert refused(read, tmp_path / "t").message == f"{tmp_path}/t/c.parquet: this is a link that leads to no file"
 
 
 def test_a_file_of_two_words_is_given_twice(read: Any, tmp_path: Path) -> None:
@@ -216,3 +217,47 @@ def test_a_path_that_leads_nowhere_is_no_file(
 )
 def test_patterns_stand_for_names(name: str, pattern: str, expected: bool) -> None:
     assert expected == matches(name, pattern.split("/"))
+
+
+def test_a_hard_link_is_the_same_file(read: Any, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").hardlink_to(path)
+
+    assert "the file is given twice" in refused(read, tmp_path / "*.parquet").message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"\xfc.parquet", b"a\x1b[31m\n.parquet", "\u202ea.parquet".encode()],
+    ids=["not UTF-8", "control characters", "right to left"],
+)
+def test_a_name_that_cannot_be_shown_is_written_with_escapes(read: Any, tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / "in"
+    path = written(tmp_path / "a.parquet")
+    folder.mkdir()
+    path.rename(folder / os.fsdecode(name))
+
+    for word in (folder, folder / "*.parquet"):
+        [shown] = read.paths(word).columns("source_file")[0]
+        assert shown.startswith(f"{folder}/")
+        assert shown.isprintable()
+        assert "\\" in shown
+
+
+def test_no_input_is_ever_overwritten(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet")
+    before = path.read_bytes()
+    link = tmp_path / "rejects.csv"
+    link.symlink_to(path)
+
+    with pytest.raises(SettingsError, match="would overwrite a file that is needed"):
+        read_orders(path, rejects=path)
+    with pytest.raises(SettingsError, match="would overwrite a file that is needed"):
+        read_orders_to_parquet(path, tmp_path / "out.parquet", rejects=link)
+    with pytest.raises(SettingsError, match="would overwrite a file that is needed"):
+        read_orders_to_parquet(tmp_path / "*.parquet", path, rejects=tmp_path / "r.csv")
+    with pytest.raises(SettingsError, match="would overwrite a file that is needed"):
+        read_orders_to_parquet(path, tmp_path / "out", rejects=tmp_path / "out")
+
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.parquet", "rejects.csv"]

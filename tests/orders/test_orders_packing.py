@@ -151,6 +151,8 @@ def test_an_archive_must_agree_with_itself(read: Any) -> None:
     hides_a_row = in_directory(hides_a_row, 24, struct.pack("<L", len(TABLE)))
 
     assert "it holds more than the archive says" in problem(read, hides_a_row, "orders.zip")
+    with pytest.raises(OrderFileError, match="its list of files is wrong"):
+        read(plain.replace(b"orders.csv", b"others.csv", 1), name="orders.zip")
     for offset, value in ((24, len(TABLE) + 1), (24, len(TABLE) - 1), (16, 0), (20, 5), (20, 1 << 20), (42, 7)):
         message = problem(read, in_directory(plain, offset, struct.pack("<L", value)), "orders.zip")
         assert message.startswith("the compressed file is damaged or cut off ("), (offset, value)

@@ -263,24 +263,24 @@ def zstd(content: bytes) -> bytes:
 ARRAY = json.dumps([{"reference": f"R{at}", "total": f"{at}.00", "currency": "EUR"} for at in (1, 2)]).encode()
 LINES = b"".join(line + b"}\n" for line in ARRAY.strip(b"[]}").split(b"}, "))
 
-CONTENTS = [
-    (TABLE, "csv", None),
-    (b"\xef\xbb\xbf" + TABLE, "csv", None),
-    (TABLE.decode().encode("utf-16"), "csv", None),
-    (b"[No],[Sum]\n" + TABLE.replace(b"reference,amount,currency\n", b""), None, None),
-    (ARRAY, "json", None),
-    (b"\xef\xbb\xbf\n " + ARRAY, "json", None),
-    (ARRAY.decode().encode("utf-16"), "json", None),
-    (LINES, "json", None),
-    (parquet(), "parquet", None),
-    (gzip.compress(TABLE), "csv", "gz"),
-    (gzip.compress(ARRAY), "json", "gz"),
-    (zstd(LINES), "json", "zst"),
-    (zipped("orders.csv"), "csv", "zip"),
-]
+CONTENTS = {
+    "csv": (TABLE, "csv", None),
+    "csv with a mark": (b"\xef\xbb\xbf" + TABLE, "csv", None),
+    "csv in UTF-16": (TABLE.decode().encode("utf-16"), "csv", None),
+    "csv with brackets": (b"[No],[Sum]\n" + TABLE.replace(b"reference,amount,currency\n", b""), None, None),
+    "array": (ARRAY, "json", None),
+    "array with a mark": (b"\xef\xbb\xbf\n " + ARRAY, "json", None),
+    "array in UTF-16": (ARRAY.decode().encode("utf-16"), "json", None),
+    "objects": (LINES, "json", None),
+    "parquet": (parquet(), "parquet", None),
+    "csv.gz": (gzip.compress(TABLE), "csv", "gz"),
+    "json.gz": (gzip.compress(ARRAY), "json", "gz"),
+    "ndjson.zst": (zstd(LINES), "json", "zst"),
+    "zip": (zipped("orders.csv"), "csv", "zip"),
+}
 
 
-@pytest.mark.parametrize(("content", "kind", "compression"), CONTENTS)
+@pytest.mark.parametrize(("content", "kind", "compression"), CONTENTS.values(), ids=CONTENTS.keys())
 @pytest.mark.parametrize("where", ["web", "stdin"])
 def test_the_first_bytes_say_what_no_name_says(
     read: Any, store: Store, piped: Callable[[bytes], None], content: bytes, kind: str, compression: str, where: str
@@ -301,6 +301,7 @@ def test_the_first_bytes_say_what_no_name_says(
 @pytest.mark.parametrize(
     ("path", "content", "compression"),
     [("/a.csv", gzip.compress(TABLE), "gz"), ("/a.csv.gz", TABLE, None), ("/a.csv", zipped("b.csv"), "zip")],
+    ids=["packed", "unpacked", "zipped"],
 )
 def test_a_server_may_pack_or_unpack_on_the_way(
     read: Any, store: Store, path: str, content: bytes, compression: str | None
@@ -328,7 +329,7 @@ def test_a_web_page_in_place_of_a_file_is_told(read: Any, store: Store) -> None:
         ("https:///a.csv?sig=1", "https:///a.csv: this is not a usable address"),
         ("https://klaus:s3cret@h:port/a.csv", "https://h:port/a.csv: this is not a usable address"),
         ("https://[::1/a.csv?sig=1", "https://[::1/a.csv: this is not a usable address"),
-        ("https://h/a\n.csv", "https://h/a?.csv: this is not a usable address"),
+        ("https://h/a\n.csv", "https://h/a\\n.csv: this is not a usable address"),
         ("s3://klaus:s3cret@b/a.csv?sig=1", 's3://b/a.csv: "sig" after "?" means nothing here'),
         ("s3://b/a.csv?endpoint_override=h&scheme=http", "s3://b/a.csv: only https is safe for order totals"),
     ],

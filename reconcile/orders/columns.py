@@ -8,6 +8,8 @@ to write.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from reconcile.errors import OrderFileError
 from reconcile.orders.names import (
     CLEAR,
     GROSS,
+    MINOR_UNITS,
     NET,
     OPEN_AMOUNTS,
     SIGNS,
@@ -44,12 +47,13 @@ class ColumnMap:
     Where each of our columns stands in a file.
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
-    `system` is the program that wrote the table, where its columns tell.
+    `system` is the program that wrote the table, where its columns tell; `unit` is that of the amount as declared.
     """
 
     names: tuple[str, ...]
     positions: Mapping[str, int]
     system: str | None = None
+    unit: str | None = None
 
     def name(self, role: str) -> str:
         """Return the file's own name of the column of `role`."""
@@ -57,7 +61,9 @@ class ColumnMap:
 
     @property
     def amount_is_cents(self) -> bool:
-        """Whether the amount is whole minor units, as every `…_cents` column is."""
+        """Whether the amount is whole minor units, as declared, or as every `…_cents` column is."""
+        if self.unit is not None:
+            return self.unit == "minor"
         return folded(self.name("amount")).endswith("cents")
 
     @property
@@ -105,11 +111,12 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
             raise table.missing(role)
     if form.amount_column is None:
         table.check_amount(positions["amount"])
+    table.check_unit(positions["amount"])
     if form.sign_column is None and (signs := table.places(SIGNS)):
         raise table.unsigned(signs)
     if "currency" not in positions and (form.currency is None or table.unsure("currency")):
         raise table.missing("currency")
-    return ColumnMap(table.names, positions, table.system.name if table.system else None)
+    return ColumnMap(table.names, positions, table.system.name if table.system else None, form.amount_unit)
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
@@ -167,6 +174,18 @@ class _Table:
         if self.places(TAXES) and not self.places(NET):
             raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
 
+    def check_unit(self, place: int) -> None:
+        """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
+        name = self.names[place]
+        if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
+            return
+        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
+            raise self._error(
+                f'column "{name}" may be in minor units, such as cents',
+                hint="say --amount-unit minor if it is, or --amount-unit major if it has decimals",
+                column=name,
+            )
+
     def ambiguous(self, role: str, candidates: Sequence[int]) -> OrderFileError:
         """Return the error for several columns with an equal claim to `role`."""
         names = [self.names[at] for at in candidates]
@@ -197,7 +216,7 @@ class _Table:
         hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
         if not named:
             hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
-            if len(self.names) == 1:
+            if len(self.names) == 1 and self._line is not None:
                 hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
         return self._error(f"there is no {what} among {_listed(self.names)}", hint=hint, column=named)
 

@@ -8,6 +8,7 @@ means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -21,6 +22,7 @@ from reconcile.arrow import Column, whole_column
 from reconcile.arrow import compute as pc
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.dialect import Header, find_header
+from reconcile.orders.mistaken import telling_kind
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
@@ -28,16 +30,22 @@ from reconcile.orders.rejects import Reject, shortened
 from reconcile.orders.sources import OrderSource, SourceStream
 from reconcile.orders.text import TextBlocks, count_lines
 
+_TABLE = "a table of text"
+_IS_ROWS = "is several rows in one, by a quote that is opened in one of them and closed in another"
+_LINE = re.compile(rb"\r\n|\n|\r")
+_AMOUNT_LIKE = re.compile(rb"[^A-Za-z0-9]*[0-9][^A-Za-z]*")
 _SHOWN = 200  # characters of a row that is rejected whole
 
 
 def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
     """Return the table in `stream`; raises OrderFileError when its header, dialect or encoding cannot be read."""
     texts = TextBlocks(stream, path=source.name, encoding=form.encoding)
-    pieces = iter(texts)
-    head, second = next(pieces, b""), next(pieces, b"")
-    header = find_header(head, form, path=source.name, final=not second)
-    columns = map_columns(header.names, form, path=source.name, line=header.line)
+    with telling_kind(texts.head, wanted=_TABLE, path=source.name, form=form):
+        pieces = iter(texts)
+        head, blank_lines = _first_with_content(pieces)
+        second = next(pieces, b"")
+        header = find_header(head, form, path=source.name, final=not second, first_line=blank_lines + 1)
+        columns = map_columns(header.names, form, path=source.name, line=header.line)
     blocks = blocks_of(
         chain((head[header.rows_at :], second), pieces), header.dialect, path=source.name, first_line=header.rows_line
     )
@@ -48,6 +56,16 @@ def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat)
         delimiter=header.dialect.delimiter,
         quote=header.dialect.quote,
     )
+
+
+def _first_with_content(pieces: Iterator[bytes]) -> tuple[bytes, int]:
+    """Return the first block that is not all blank, and the number of lines before it."""
+    lines = 0
+    for piece in pieces:
+        if piece.strip():
+            return piece, lines
+        lines += count_lines(piece)
+    return b"", lines
 
 
 def _batches(blocks: Iterator[Block], header: Header, columns: ColumnMap) -> Iterator[Batch]:
@@ -63,14 +81,14 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
     good: list[Record] = []
     rejects: list[Reject] = []
     for record in records:
-        if record.problem is not None:
-            text = header.dialect.delimiter.join(record.cells)
-            rejects.append(Reject(record.line, None, shortened(text, _SHOWN), record.problem))
-        elif record.is_blank:
+        if record.problem is None and record.is_blank:
             continue
+        if record.problem is not None:
+            rejects += _each_line(record.text, record.line, record.problem)
         elif len(record.cells) != width:
-            text = header.dialect.delimiter.join(record.cells)
-            rejects.append(_ragged(record.line, text, len(record.cells), width))
+            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), width))
+        elif _is_rows(record.text, header, columns):
+            rejects += _each_line(record.text, record.line, _IS_ROWS)
         else:
             good.append(record)
     cells = {
@@ -91,9 +109,9 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     else:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
-    if not ragged and not pc.any(_maybe_blank(cells)).as_py():
+    if not ragged and total == _line_count(block.text) and not pc.any(_maybe_blank(cells)).as_py():
         return RawRows(lines, cells)
-    return _without_odd_rows(block, header, cells, ragged)
+    return _without_odd_rows(block, header, columns, cells, ragged)
 
 
 def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.InvalidRow]) -> dict[str, Column]:
@@ -125,21 +143,28 @@ def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.In
 
 
 def _without_odd_rows(
-    block: Block, header: Header, cells: Mapping[str, Column], ragged: Sequence[csv.InvalidRow]
+    block: Block, header: Header, columns: ColumnMap, cells: Mapping[str, Column], ragged: Sequence[csv.InvalidRow]
 ) -> RawRows:
-    """Return the block without blank rows, and with those of another width as rejects."""
+    """Return the block without blank rows, and with those of another width, or of several rows in one, as rejects."""
     starts, ends, lines = record_spans(block.text, header.dialect, block.first_line)
     texts = _Blank(header.dialect)
     ragged_at = np.array([(row.number or 0) - 1 for row in ragged], np.int64)
-    rejects = []
+    rejects: list[Reject] = []
     for row, at in zip(ragged, ragged_at, strict=True):
         text = block.text[starts[at] : ends[at]]
         if not texts.is_blank(text):
-            rejects.append(_ragged(int(lines[at]), text.decode(), row.actual_columns, row.expected_columns))
+            rejects += _each_line(text, int(lines[at]), _ragged(row.actual_columns, row.expected_columns))
     good_at = np.delete(np.arange(len(lines)), ragged_at)
     kept = np.ones(len(good_at), np.bool_)
     for i in pc.indices_nonzero(_maybe_blank(cells)).to_pylist():
         kept[i] = not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
+    lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
+    for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
+        at = good_at[i]
+        text = block.text[starts[at] : ends[at]]
+        if _is_rows(text, header, columns):
+            kept[i] = False
+            rejects += _each_line(text, int(lines[at]), _IS_ROWS)
     mask = pa.array(kept)
     return RawRows(
         pa.array(lines[good_at]).filter(mask),
@@ -173,9 +198,27 @@ def _maybe_blank(cells: Mapping[str, Column]) -> Column:
     return empty
 
 
-def _ragged(line: int, text: str, cells: int, width: int) -> Reject:
-    counted = f"{cells} cell{'' if cells == 1 else 's'}"
-    return Reject(line, None, shortened(text, _SHOWN), f"has {counted}, the header has {width}")
+def _ragged(cells: int, width: int) -> str:
+    return f"has {cells} cell{'' if cells == 1 else 's'}, the header has {width}"
+
+
+def _each_line(text: bytes, line: int, reason: str) -> list[Reject]:
+    """Reject every line of a record: what a stray quote has drawn together are as many rows as lines."""
+    return [Reject(line + i, None, shortened(one.decode(), _SHOWN), reason) for i, one in enumerate(_LINE.split(text))]
+
+
+def _is_rows(text: bytes, header: Header, columns: ColumnMap) -> bool:
+    """
+    Whether a record of several lines looks like as many rows, drawn together by a stray pair of quotes.
+
+    It does where two of its lines, cut at every delimiter, have a cell for each column and an amount in its place.
+    """
+    at, width = columns.positions["amount"], len(header.names)
+    lines = _LINE.split(text)
+    if len(lines) < 2 or width < 2:
+        return False
+    cut = (line.split(header.dialect.delimiter.encode()) for line in lines)
+    return sum(len(cells) == width and _AMOUNT_LIKE.fullmatch(cells[at]) is not None for cells in cut) > 1
 
 
 def _line_count(text: bytes) -> int:

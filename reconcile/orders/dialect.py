@@ -9,6 +9,7 @@ of a tab-separated file, or a text full of commas, for the structure of the tabl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x1f")
 """Delimiters that are looked for; any other is named with `--delimiter`."""
 
 _SEARCHED_LINES = 30
+# Saved again, the line is a cell as any other: with quotes, and filled up with delimiters.
+_SEPARATOR_LINE = re.compile(rb'"?sep=([\x01-\x09\x0b\x0c\x0e-\x7f])\1*"?(?=[\r\n]|\Z)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,12 @@ class Header:
     problem: str | None = None
 
 
-def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool) -> Header:
+def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first_line: int = 1) -> Header:
     """
-    Return the header of the text that begins with `head` (all of it when `final`).
+    Return the header of the text that begins with `head` (all of it when `final`), whose first line is `first_line`.
 
-    A first line `sep=;`, as spreadsheets write it, names the delimiter. Raises OrderFileError when there is no
-    header, or when it is not whole.
+    A line `sep=;` before all others, as spreadsheets write it, names the delimiter. Raises OrderFileError when there
+    is no header, or when it is not whole.
     """
     start = len(head) - len(head.lstrip(b" \t\r\n"))
     start = max(head.rfind(b"\n", 0, start), head.rfind(b"\r", 0, start)) + 1
@@ -54,22 +57,33 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool) -> He
             "there is nothing in the file", path=path, hint="export it again, with a header line of column names"
         )
     delimiter = form.delimiter
-    first_line = head[start : start + 16].splitlines()[0].strip().lower()
-    if first_line.startswith(b"sep=") and len(first_line) == 5:
-        delimiter = delimiter or chr(first_line[4])
+    if named := _SEPARATOR_LINE.match(head, start):
+        line = first_line + count_lines(head[:start])
+        delimiter = delimiter or _named_delimiter(named[1].decode(), path=path, line=line)
         start = _next_line(head, start)
-    line = count_lines(head[:start]) + 1
+    line = first_line + count_lines(head[:start])
     marks = (delimiter,) if delimiter else DELIMITERS
     found = _read_header(head, start, line, marks, form, final=final)
     if found is None:
         raise OrderFileError(
-            "the header line does not end", path=path, line=line, hint="look for a quote that is never closed in it"
+            "the header line does not end",
+            path=path,
+            line=line,
+            hint="if it is one, look for a quote in it that is never closed",
         )
     if not has_required(found.names, form):
         found = _below_titles(head, start, line, marks, form, final=final) or found
     if found.problem:
         raise OrderFileError(f"the header {found.problem}", path=path, line=found.line, hint="correct the header line")
     return found
+
+
+def _named_delimiter(mark: str, *, path: str, line: int) -> str:
+    if mark.isalnum() or mark in "\"'\\":
+        raise OrderFileError(
+            f"the line sep={mark} names no possible delimiter", path=path, line=line, hint="name it with --delimiter"
+        )
+    return mark
 
 
 def _read_header(

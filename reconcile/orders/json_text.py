@@ -12,7 +12,8 @@ NDJSON, its place in the array (from 1) otherwise. Does not know what a cell mea
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -24,15 +25,20 @@ import pyarrow as pa
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns import ColumnMap, map_columns
+from reconcile.orders.mistaken import telling_kind
+from reconcile.orders.names import folded
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
 from reconcile.orders.records import MAX_RECORD_BYTES, Dialect, Positions, blocks_of
 from reconcile.orders.rejects import Reject, shortened
 from reconcile.orders.sources import OrderSource, SourceStream
-from reconcile.orders.text import TextBlocks
+from reconcile.orders.systems import vocabulary
+from reconcile.orders.text import TextBlocks, count_lines
 
 _LINES = Dialect(delimiter=",", quote="")  # a line end inside a JSON text is always written \n
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_BLANKS = b" \t\r\n"  # of JSON; bytes.strip() takes more
+_ONE_KEY = "give every object the same keys"
 _HINT = "give one array of objects, or one object per line"
 
 
@@ -51,32 +57,53 @@ def open_json(source: OrderSource, stream: SourceStream, form: OrderFormat) -> O
     Raises OrderFileError, then or while batches are read, when the text is not JSON or a row has no such columns.
     """
     texts = TextBlocks(stream, path=source.name, encoding=form.encoding)
+    with telling_kind(texts.head, wanted="JSON", path=source.name, form=form):
+        return _opened(texts, form, source.name)
+    raise AssertionError("the block returns or raises")
+
+
+def _opened(texts: TextBlocks, form: OrderFormat, path: str) -> OpenedOrders:
     pieces = iter(texts)
-    first = next(pieces, b"")
-    if not first.strip():
-        raise OrderFileError("there is nothing in the file", path=source.name, hint=_HINT)
+    blank_lines, first = 0, next(pieces, b"")
+    while first and not first.strip():
+        blank_lines, first = blank_lines + count_lines(first), next(pieces, b"")
+    if not first:
+        raise OrderFileError("there is nothing in the file", path=path, hint=_HINT)
     whole = chain((first,), pieces)
-    groups = _elements(whole, source.name) if first.lstrip().startswith(b"[") else _lines(whole, source.name)
+    groups = _elements(whole, path) if first.lstrip().startswith(b"[") else _lines(whole, path, blank_lines + 1)
     head = next(groups, None)
     if head is None:
         return OpenedOrders(ColumnMap((), {}), iter(()), encoding=texts.encoding)
     names = dict.fromkeys(
-        name for line, text in zip(head.lines, head.texts, strict=True) for name in _keys(text, line, source.name)
+        name for line, text in zip(head.lines, head.texts, strict=True) for name in _keys(text, line, path)
     )
     names |= dict.fromkeys(_declared_inside(form, names))
     if not names:
-        raise OrderFileError("there is no object with columns in the file", path=source.name, hint=_HINT)
-    columns = map_columns(tuple(names), form, path=source.name)
-    return OpenedOrders(columns, _batches(chain((head,), groups), columns, source.name), encoding=texts.encoding)
+        raise OrderFileError("there is no object with columns in the file", path=path, hint=_HINT)
+    _check_wrapped(head, names, path)
+    columns = map_columns(tuple(names), form, path=path)
+    found = tuple(role for role in COLUMN_OPTIONS if form.column(role) is None)
+    return OpenedOrders(columns, _batches(chain((head,), groups), columns, found, path), encoding=texts.encoding)
 
 
-def _batches(groups: Iterable[_Values], columns: ColumnMap, path: str) -> Iterator[Batch]:
+def _check_wrapped(head: _Values, names: Collection[str], path: str) -> None:
+    """Refuse one object around the rows."""
+    row = _decoded(head.texts[0], head.lines[0], path) or {}
+    inside = [name for name, raw in row.items() if bytes(raw).lstrip(b"[ \t\r\n").startswith(b"{")]
+    if len(head.texts) == 1 and len(inside) == 1 and len(names) == 1:
+        raise OrderFileError(
+            f'the rows are inside of one object, under "{inside[0]}"', path=path, hint="give the array alone: [{…}, …]"
+        )
+
+
+def _batches(groups: Iterable[_Values], columns: ColumnMap, found: Sequence[str], path: str) -> Iterator[Batch]:
     for group in groups:
-        yield partial(_rows, group, columns, path)
+        yield partial(_rows, group, columns, found, path)
 
 
-def _rows(group: _Values, columns: ColumnMap, path: str) -> RawRows:
+def _rows(group: _Values, columns: ColumnMap, found: Sequence[str], path: str) -> RawRows:
     roles = {role: columns.name(role) for role in columns.positions}
+    known = frozenset(columns.names)
     lines: list[int] = []
     rows: list[list[str | None]] = []
     literal: list[bool] = []
@@ -88,7 +115,7 @@ def _rows(group: _Values, columns: ColumnMap, path: str) -> RawRows:
             continue
         raws = [_raw(row, name) for name in roles.values()]
         values = [_text_of(raw) for raw in raws]
-        problems = _problems(text, line, raws, values, roles)
+        problems = _problems(text, line, raws, values, roles) or _elsewhere(row, line, roles, found, known)
         if problems:
             rejects.extend(problems)
             continue
@@ -107,12 +134,39 @@ def _problems(
     roles: dict[str, str],
 ) -> list[Reject]:
     found = []
+    names = roles.values()
+    # A key may be written with escapes: then only a parser sees that it is the same.
+    suspect = b"\\" in text or any(text.count(f'"{name}"'.encode()) > 1 for name in names)
+    repeated = _repeated(text) if suspect else frozenset()
     for name, raw, (_, problem) in zip(roles.values(), raws, values, strict=True):
-        if problem is None and text.count(f'"{name}"'.encode()) > 1 and _is_repeated(text, name):
+        if problem is None and name in repeated:
             problem = "is there more than once in the object"
         if problem is not None:
             found.append(Reject(line, name, shortened(raw.decode(), 200), problem))
     return found
+
+
+def _elsewhere(
+    row: Mapping[str, msgspec.Raw], line: int, roles: Mapping[str, str], found: Sequence[str], known: Set[str]
+) -> list[Reject]:
+    """
+    Refuse an object that has the value of a column under another key than the objects before it had.
+
+    `found` are the roles whose column is found by its name, `known` the keys that were met when it was.
+    """
+    if row.keys() <= known and all(name in row for name in roles.values()):
+        return []
+    rejects = []
+    for role in found:
+        if roles.get(role) in row:
+            continue
+        for key, raw in row.items():
+            is_other = key not in known if role not in roles else key not in roles.values()
+            if is_other and bytes(raw) != b"null" and folded(key) in vocabulary(role):
+                what = role.replace("_", " ")
+                problem = f"has the {what} under another key than the objects before it"
+                rejects.append(Reject(line, key, shortened(bytes(raw).decode(), 200), problem, _ONE_KEY))
+    return rejects
 
 
 def _decoded(text: bytes, line: int, path: str) -> dict[str, msgspec.Raw] | None:
@@ -153,7 +207,8 @@ def _text_of(raw: bytes) -> tuple[str | None, str | None]:
     if kind == b'"':
         if b"\\" not in raw:
             return raw[1:-1].decode(), None
-        return msgspec.json.decode(raw, type=str), None
+        text = msgspec.json.decode(raw, type=str)
+        return text, "holds a NUL character" if "\0" in text else None
     if raw == b"null":
         return None, None
     if kind in b"-0123456789":
@@ -161,14 +216,14 @@ def _text_of(raw: bytes) -> tuple[str | None, str | None]:
     return None, "is neither text nor a number"
 
 
-def _is_repeated(text: bytes, name: str) -> bool:
-    """Whether the outermost object has the key `name` twice; the last one would win, silently."""
-    pairs = json.loads(text, object_pairs_hook=list)
-    return [key for key, _ in pairs].count(name) > 1
+def _repeated(text: bytes) -> frozenset[str]:
+    """Return the keys that the outermost object has more than once; the last one would win, silently."""
+    pairs = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str, parse_constant=str)
+    return frozenset(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
 
 
-def _lines(texts: Iterable[bytes], path: str) -> Iterator[_Values]:
-    for block in blocks_of(texts, _LINES, path=path):
+def _lines(texts: Iterable[bytes], path: str, first_line: int) -> Iterator[_Values]:
+    for block in blocks_of(texts, _LINES, path=path, first_line=first_line):
         found = [(line, text) for line, text in enumerate(block.text.splitlines(), block.first_line) if text.strip()]
         if found:
             yield _Values([line for line, _ in found], [text for _, text in found])
@@ -206,7 +261,7 @@ def _elements(texts: Iterable[bytes], path: str) -> Iterator[_Values]:
 def _values(text: bytes, ends: Positions, place: int, *, alone: bool) -> _Values:
     """Return the elements that end at `ends`; `alone`: nothing was before and the array ends, so it may be empty."""
     starts = [0, *(int(end) + 1 for end in ends[:-1])]
-    texts = [text[start : int(end)].strip() for start, end in zip(starts, ends, strict=True)]
+    texts = [text[start : int(end)].strip(_BLANKS) for start, end in zip(starts, ends, strict=True)]
     if alone and texts == [b""]:
         return _Values([], [])
     return _Values(range(place, place + len(texts)), texts)

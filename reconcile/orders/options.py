@@ -22,6 +22,7 @@ CONTINUATIONS = ("empty", "repeated")
 DOWNLOAD_LIMIT = "4GB"
 _SIZE = re.compile(r"\s*([0-9]{1,15}) ?([KMGT]?B)\s*", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape")
 _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
@@ -37,6 +38,7 @@ class Declared(TypedDict, total=False):
     sign_column: str | None
     currency: str | None
     amount_basis: str
+    amount_unit: str | None
     decimal: str
     thousands: str | None
     accounting: Sequence[str]
@@ -56,7 +58,8 @@ class OrderFormat:
 
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `currency` is that of every
     amount without a currency of its own. `amount_basis` is the column of `reconcile.schema.AMOUNT_BASES` that wins
-    where a Commerce Layer export has several amounts. `decimal` and `thousands` are the separators of amounts,
+    where a Commerce Layer export has several amounts. `amount_unit` is "minor" for whole minor units and "major" for
+    decimals (default: "minor" for names that end in "cents"). `decimal` and `thousands` are the separators of amounts,
     `accounting` the forms of `reconcile.money.ACCOUNTING_FORMS` they may have; `sign_column` tells debits and credits
     apart. `date_format` is how dates are written, as `strptime` has it (default: ISO 8601). `continuation_rows` says
     what the further rows of one order have in place of its total: nothing ("empty"), or the same again ("repeated");
@@ -76,6 +79,7 @@ class OrderFormat:
     sign_column: str | None = None
     currency: str | None = None
     amount_basis: str = AMOUNT_BASES[0]
+    amount_unit: str | None = None
     decimal: str = "."
     thousands: str | None = None
     accounting: Sequence[str] = ()
@@ -159,6 +163,8 @@ def _check_rows(form: OrderFormat) -> None:
     unknown = sorted(set(form.accounting) - set(ACCOUNTING_FORMS))
     if unknown:
         raise SettingsError(f'accounting "{unknown[0]}" is unknown', hint=f"use any of {', '.join(ACCOUNTING_FORMS)}")
+    if form.amount_unit not in (None, "minor", "major"):
+        raise SettingsError(f'amount_unit "{form.amount_unit}" is unknown', hint="use minor (whole cents) or major")
     if form.continuation_rows not in (None, *CONTINUATIONS):
         raise SettingsError(
             f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(CONTINUATIONS)}"
@@ -187,7 +193,8 @@ def _check_encoding(form: OrderFormat) -> None:
     if form.encoding is None:
         return
     try:
-        is_text = codecs.lookup(form.encoding)._is_text_encoding
+        codec = codecs.lookup(form.encoding)
+        is_text = codec._is_text_encoding and codec.name.replace("_", "-") not in _NO_ENCODINGS_OF_FILES
     except (LookupError, ValueError):
         is_text = False
     if not is_text:

@@ -36,10 +36,15 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as cells; `line` is its first physical line, `problem` what is wrong with its quotes."""
+    """
+    One record as cells; `line` is its first physical line, `problem` what is wrong with its quotes.
+
+    `text` is the record as it stands, without its line end.
+    """
 
     line: int
     cells: tuple[str, ...]
+    text: bytes
     problem: str | None = None
 
     @property
@@ -131,7 +136,7 @@ def scan_record(text: bytes, start: int, line: int, dialect: Dialect, *, final: 
         end = _after_line_end(text, at, final=final)
         if end is None:
             return None
-        return Record(line, tuple(cell.decode() for cell in cells), problem), end
+        return Record(line, tuple(cell.decode() for cell in cells), text[start:at], problem), end
 
 
 def _with_end(texts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -8,6 +8,7 @@ read with another declaration is told so, and stays a reject.
 from __future__ import annotations
 
 import re
+from itertools import product
 
 from reconcile.money import EXPONENTS
 from reconcile.orders.options import OrderFormat
@@ -17,10 +18,7 @@ CONTINUES = "if further rows of an order are empty here, add --continuation-rows
 # Reason (as it begins) → remedy, where the cell makes no difference.
 _BY_REASON = (
     ("is too large", "correct the amount: no order is that large"),
-    (
-        "is not a whole number of minor units",
-        "a column named ...cents has whole minor units: rename it if it has decimals",
-    ),
+    ("is not a whole number of minor units", "if amounts have decimals here, add --amount-unit major"),
     ("is in ", "give the amount in whole minor units, in a column whose name ends in _cents"),
     (
         "does not say debit or credit",
@@ -31,18 +29,31 @@ _BY_REASON = (
         "has text after a closing quote",
         "double the quotes inside the cell, or say --quote '' where quotes mean nothing",
     ),
+    (
+        "is several rows in one",
+        "double the quotes inside cells, or say --quote '' where quotes mean nothing",
+    ),
     ("has a blank before an opening quote", "take the blank away, or say --quote '' where quotes mean nothing"),
     ("is not a JSON object", "give every row as an object of column names and values"),
     ("is neither text nor a number", "give text or a number here, not a list, an object or true and false"),
     ("is there more than once", "give every column once in an object"),
-    ("is not a date like", 'correct the date, or --date-format; to leave dates unread, say --ordered-on-column ""'),
 )
-_DATES = (
-    (r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", '--date-format "%d.%m.%Y"'),
-    (r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", '--date-format "%d/%m/%Y", or "%m/%d/%Y" where the month comes first'),
-    (r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}", '--date-format "%d-%m-%Y", or "%m-%d-%Y" where the month comes first'),
-    (r"[0-9]{8}", '--date-format "%Y%m%d"'),
+_DATES = (  # shape, how to declare it, and where the month may come first, how else
+    (r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", "%d.%m.%Y", None),
+    (r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", "%d/%m/%Y", "%m/%d/%Y"),
+    (r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}", "%d-%m-%Y", "%m-%d-%Y"),
+    (r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}", "%Y/%m/%d", None),
+    (r"[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}", "%Y.%m.%d", None),
+    (r"[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}", "%b %d, %Y", None),
+    (r"[0-9]{8}", "%Y%m%d", None),
 )
+_TIMES = (
+    (r"", ""),
+    (r"\s+[0-9]{1,2}:[0-9]{2}", " %H:%M"),
+    (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2}", " %H:%M:%S"),
+    (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M", " %H:%M:%S %p"),
+)
+_UNREAD = 'to leave dates unread, say --ordered-on-column ""'
 _BESIDE_CURRENCY = re.compile(r"[0-9-] ?([A-Z]{3}|[€£$¥]|kr\.?|zł)$|^([A-Z]{3}|[€£$¥]|kr\.?) ?[+-]?[0-9]")
 _OF_FORMS = {
     "parentheses": r"\([^()]+\)",
@@ -55,6 +66,8 @@ _OF_FORMS = {
 def remedy_of(role: str | None, reason: str, value: str | None, form: OrderFormat, currency: str | None = None) -> str:
     """Return what to do about `value` in the column of `role` (None: the whole row), which is rejected for `reason`."""
     text = (value or "").strip()
+    if reason.startswith("is not a date like"):
+        return f"correct the date, or --date-format; {_UNREAD}"
     for beginning, remedy in _BY_REASON:
         if reason.startswith(beginning):
             return remedy
@@ -76,17 +89,22 @@ def _of_currency(text: str) -> str:
 
 
 def _of_date(text: str) -> str:
-    for shape, option in _DATES:
-        if re.match(shape, text):
-            return f'add {option}; to leave dates unread, say --ordered-on-column ""'
-    return 'add --date-format, such as "%d.%m.%Y"; to leave dates unread, say --ordered-on-column ""'
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return f"correct the date; {_UNREAD}"
+    for (date, written, other), (time, behind) in product(_DATES, _TIMES):
+        if re.fullmatch(date + time, text):
+            or_else = f', or "{other}{behind}" where the month comes first' if other else ""
+            return f'add --date-format "{written}{behind}"{or_else}; {_UNREAD}'
+    return f'add --date-format, such as "%d.%m.%Y"; {_UNREAD}'
 
 
 def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) -> str:
     if not text:
         return "fill it in; a sum row or a row of an order's items is no order: export without them"
+    if separators := _separators(text, form):
+        return separators
     if "two ways" in reason:
-        return _of_separators(text, form)
+        return "if that is how amounts are written here, add --decimal , or --thousands with its sign"
     if "more decimals" in reason:
         return _of_decimals(text, currency)
     for name, shape in _OF_FORMS.items():
@@ -97,7 +115,8 @@ def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) 
     return "export plain digits with at most one decimal sign"
 
 
-def _of_separators(text: str, form: OrderFormat) -> str:
+def _separators(text: str, form: OrderFormat) -> str | None:
+    """Return what to declare for the decimal sign and the thousands separator of `text`, None where that is not sure."""
     bare = text.lstrip("+-")
     if re.fullmatch(r"[0-9]+,[0-9]{1,2}", bare) and form.decimal == ".":
         return "if the comma separates decimals, add --decimal ,"
@@ -108,7 +127,7 @@ def _of_separators(text: str, form: OrderFormat) -> str:
         space = "\u00a0\u202f"
         sign = "a no-break space" if grouped[1] in space else f"'{grouped[1]}'" if grouped[1] == " " else grouped[1]
         return f"if that is how amounts are written here, add --decimal {grouped[2]} --thousands {sign}"
-    return "if that is how amounts are written here, add --decimal , or --thousands with its sign"
+    return None
 
 
 def _of_decimals(text: str, currency: str | None) -> str:

@@ -8,6 +8,7 @@ byte-order mark or a declared encoding a file is UTF-8 or an error, a guess is o
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ from reconcile.orders.sources import Readable
 
 BLOCK_BYTES = 4 << 20
 _SHORT = 4096
+_MARK_OF_LINE = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 _LINE_FEED = 10
 
 _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's: longest first
@@ -33,7 +35,9 @@ class TextBlocks:
     Iterates the blocks of `stream`: bytes, each of them whole UTF-8 characters, no byte-order mark.
 
     A block is `block_bytes` of the stream (at least 4: a byte-order mark), by default BLOCK_BYTES.
-    `encoding` is the one declared (None: by byte-order mark, else UTF-8), and the one found once iteration has begun.
+    `encoding` is the one declared (None: by byte-order mark, else UTF-8), and the one found once iteration has begun;
+    `head` are the first bytes as they are. A byte-order mark at the start of a line is left out: it stands where files
+    were put together.
     Raises OrderFileError naming byte and line at the first byte that is not text in that encoding, and at a NUL.
     """
 
@@ -47,6 +51,7 @@ class TextBlocks:
         self._bytes_before = 0
         first = stream.read(self._block_bytes)
         self._first: bytes | None = first
+        self.head = first[:_SHORT]
         self._declared = encoding is not None
         self.encoding = encoding or next((name for mark, name in _MARKS if first.startswith(mark)), "utf-8")
         self.is_empty = not first
@@ -55,7 +60,7 @@ class TextBlocks:
         """Yield each block once, in order."""
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         is_utf8 = codecs.lookup(self.encoding).name == "utf-8"
-        at_start = True
+        at_line_start = True
         while True:
             raw = self._first if self._first is not None else self._stream.read(self._block_bytes)
             self._first = None
@@ -63,8 +68,9 @@ class TextBlocks:
                 block = raw
             else:
                 block = self._decoded(decoder, raw)
-            if at_start and block:
-                block, at_start = block.removeprefix(codecs.BOM_UTF8), False
+            if block:
+                block = _without_marks(block, at_line_start=at_line_start)
+                at_line_start = block.endswith((b"\n", b"\r"))
             if b"\0" in block:
                 raise self._nul(block)
             self._bytes_before += len(raw)
@@ -77,6 +83,13 @@ class TextBlocks:
     def _decoded(self, decoder: codecs.IncrementalDecoder, raw: bytes) -> bytes:
         try:
             return decoder.decode(raw, final=not raw).encode()
+        except UnicodeEncodeError as error:
+            raise OrderFileError(
+                f"there is half a character (U+{ord(error.object[error.start]):04X}) in the text",
+                path=self._path,
+                line=self._lines_before + count_lines(error.object[: error.start].encode(errors="replace")) + 1,
+                hint="the file is damaged, or not in the encoding that is named: export it again",
+            ) from error
         except UnicodeDecodeError as error:
             carried = len(error.object) - len(raw)  # bytes of the block before that wait for their character's end
             position = self._bytes_before - carried + error.start
@@ -86,6 +99,12 @@ class TextBlocks:
                 path=self._path,
                 line=self._lines_before + count_lines(good) + 1,
                 hint=self._hint(error.object, error.start),
+            ) from error
+        except UnicodeError as error:  # of an encoding that is told by its mark, where there is none
+            raise OrderFileError(
+                f"there is no byte-order mark, by which {self.encoding} is read",
+                path=self._path,
+                hint=f"name the order of the bytes too: --encoding {self.encoding}-le, or {self.encoding}-be",
             ) from error
 
     def _nul(self, block: bytes) -> OrderFileError:
@@ -106,6 +125,8 @@ class TextBlocks:
     def _hint(self, raw: bytes, start: int) -> str:
         if self._declared:
             return f"the file is not in {self.encoding}: name the right one with --encoding"
+        if not self.encoding.startswith("utf-8"):
+            return "the file is damaged or cut off: export it again"
         if guess := _utf_16_without_mark(raw):
             return f"it looks like UTF-16 without a byte-order mark: try --encoding {guess}"
         around = raw[start : start + 1].decode("cp1252", "replace")
@@ -114,10 +135,17 @@ class TextBlocks:
 
 
 def _utf_16_without_mark(text: bytes) -> str | None:
-    start = text[:2000]
-    if start.count(0) * 3 < len(start):
-        return None
-    return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
+    first, second = text[:2000:2], text[1:2000:2]  # of each pair of bytes, one is NUL in nearly all text
+    if second.count(0) * 2 > len(second) and first.count(0) * 10 < len(first):
+        return "utf-16-le"
+    return "utf-16-be" if first.count(0) * 2 > len(first) and second.count(0) * 10 < len(second) else None
+
+
+def _without_marks(block: bytes, *, at_line_start: bool) -> bytes:
+    if at_line_start:
+        while block.startswith(codecs.BOM_UTF8):
+            block = block.removeprefix(codecs.BOM_UTF8)
+    return _MARK_OF_LINE.sub(rb"\1", block) if codecs.BOM_UTF8 in block else block
 
 
 def count_lines(text: bytes) -> int:

@@ -102,7 +102,7 @@ def test_a_quote_inside_an_unquoted_cell_stays_as_it_is() -> None:
 
     (block,) = blocks_of([text], COMMA, path="orders.csv")
 
-    assert block.records == (Record(1, ("R1", '5" pipe')),)
+    assert block.records == (Record(1, ("R1", '5" pipe'), b'R1,5" pipe'),)
 
 
 def test_text_around_quotes_is_a_problem_of_its_row_only() -> None:

@@ -44,7 +44,7 @@ HEADER = "Ref;Betrag;Currency;Order Date\n"
         ("R1;1;EUR", "", "R1;1;EUR", "has 3 cells, the header has 4"),
         ("R1;1;EUR;;", "", "R1;1;EUR;;", "has 5 cells, the header has 4"),
         ("R1", "", "R1", "has 1 cell, the header has 4"),
-        ('"R1"x;1;EUR;', "", "R1x;1;EUR;", "has text after a closing quote"),
+        ('"R1"x;1;EUR;', "", '"R1"x;1;EUR;', "has text after a closing quote"),
         (' "R1";1;EUR;', "", ' "R1";1;EUR;', "has a blank before an opening quote"),
         ("R1; ;EUR;", "Betrag", " ", "is empty"),
     ],

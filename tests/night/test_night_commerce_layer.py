@@ -1,0 +1,221 @@
+"""Order totals from Commerce Layer's own exports: one command, and the evidence in the run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from reconcile import run as nights
+from reconcile.cli.main import main
+from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
+from reconcile.runs import verify_run
+from reconcile.sandbox.exports import ExportRules
+from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
+from reconcile.settings import Secrets, Settings
+
+NIGHT = date(2026, 11, 20)
+CANARY = "canary-of-klarna-tokens"
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[..., SandboxServer]]:
+    """Return a function that serves a world (default: 40 payments) which exports twenty records at most."""
+    servers: list[SandboxServer] = []
+
+    def start(world: World | None = None, *faults: str, **options: Any) -> SandboxServer:
+        rules = ExportRules(maximum=20, time_scale=1_000.0)
+        options = {"limits": None, "exports": rules, "canary": CANARY, **options}
+        server = SandboxServer(world or World.generate(40), faults=Faults.parse(faults), **options)
+        server.__enter__()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask after exports without waiting a second for each."""
+    monkeypatch.setattr("reconcile.commercelayer.export_jobs.pause_seconds", lambda *_: 0.005)
+
+
+def night(server: SandboxServer, out: Path, **options: Any) -> nights.RunResult:
+    """Run a night with exported order totals against `server`."""
+    settings = Settings(
+        **{
+            "api_url": server.api_url,
+            "orders": ("commerce-layer",),
+            "out": str(out),
+            "mirror": str(out / "mirror"),
+            "retry_seconds": 3,
+            **options,
+        }
+    )
+    return nights.run(settings, Secrets(server.client_id, server.client_secret), business_date=NIGHT)
+
+
+def items_of(folder: Path) -> list[dict[str, Any]]:
+    return pq.read_table(folder / "items.parquet").to_pylist()
+
+
+def test_every_placed_order_meets_its_payment(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    world = World.generate(300)
+    placed = [row for row in map(world.orders.row, world.orders.alive().tolist()) if row["placed_at"]]
+    for row in placed[::3]:
+        world.update_order(row["id"], touch=False, reference=None)
+    for row in placed[::6]:
+        world.update_order(row["id"], touch=False, number=f"other-{row['id']}")
+
+    items = items_of(night(served(world), tmp_path).folder)
+
+    paired = [item for item in items if item["matched_on"] is not None]
+    assert len(paired) == len(placed)
+    assert {item["order_id"] for item in paired} == {row["id"] for row in placed}
+    assert not {item["status"] for item in items} & {"missing_order", "missing_payment", "duplicate_reference"}
+    assert {"reference", "order_number", "order_id"} >= {item["matched_on"] for item in paired} >= {"reference"}
+    assert not any(item["difference_cents"] for item in paired)
+
+
+def test_the_files_are_kept_as_evidence_and_verified(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    folder = night(served(), tmp_path).folder
+
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    names = ["evidence/orders-0001.json.gz", "evidence/orders-0002.json.gz"]
+    assert names == [file["path"] for file in manifest["inputs"]["files"]]
+    evidence = json.loads((folder / "evidence" / "orders.json").read_bytes())
+    assert [file["sha256"] for file in evidence["files"]] == [file["sha256"] for file in manifest["inputs"]["files"]]
+    assert manifest["orders_export"]["orders"] == sum(file["rows"] for file in manifest["inputs"]["files"])
+    assert verify_run(folder).problems == ()
+    (folder / names[0]).write_bytes(b"")
+    assert any(names[0] in problem for problem in verify_run(folder).problems)
+
+
+def test_equal_orders_give_equal_bytes(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    server = served()
+
+    first, second = (night(server, tmp_path / name).folder for name in ("a", "b"))
+
+    for name in ("orders.parquet", "items.parquet", "evidence/orders-0001.json.gz"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert set(pq.read_table(first / "orders.parquet")["source_file"].to_pylist()) == {
+        "evidence/orders-0001.json.gz",
+        "evidence/orders-0002.json.gz",
+    }
+
+
+def test_files_and_exports_stand_side_by_side(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("reference,total,currency\nFROM-THE-ERP,1.00,EUR\n")
+
+    folder = night(served(), tmp_path / "runs", orders=(str(more), "commerce-layer")).folder
+
+    files = json.loads((folder / "manifest.json").read_bytes())["inputs"]["files"]
+    assert [Path(file["path"]).name for file in files] == ["more.csv", "orders-0001.json.gz", "orders-0002.json.gz"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The items of a night that nothing goes wrong with."""
+    rules = ExportRules(maximum=20, time_scale=1_000.0)
+    with SandboxServer(World.generate(40), limits=None, exports=rules) as server:
+        return (night(server, tmp_path_factory.mktemp("undisturbed")).folder / "items.csv").read_bytes()
+
+
+# A token, two counts, a refusal, a cut, two exports, looks at them, a count; then the pull.
+@pytest.mark.parametrize(
+    "number", [number if number in (3, 8) else pytest.param(number, marks=pytest.mark.slow) for number in range(1, 15)]
+)
+def test_a_night_that_breaks_off_anywhere_publishes_nothing_and_the_next_goes_on(
+    served: Callable[..., SandboxServer], tmp_path: Path, number: int, undisturbed: bytes
+) -> None:
+    server = served(None, f"5xx:#{number}")
+
+    try:
+        folder = night(server, tmp_path, retry_seconds=0.001).folder
+    except CommerceLayerError:
+        assert not (tmp_path / "2026-11-20").exists()
+        folder = night(server, tmp_path, retry_seconds=0.001).folder
+
+    assert (folder / "items.csv").read_bytes() == undisturbed
+
+
+def test_orders_of_all_payment_methods_are_told(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    result = night(served(uncrossed=("payment_method",)), tmp_path)
+
+    assert any(warning.startswith("orders of all payment methods") for warning in result.summary["warnings"])
+
+
+def test_a_total_that_the_api_does_not_have_is_a_reject(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+    world = World.generate(40)
+    order = next(row for row in map(world.orders.row, world.orders.alive().tolist()) if row["placed_at"])
+    world.update_order(order["id"], total_amount_with_taxes_cents=None)
+
+    with pytest.raises(TooManyRejects, match=r"evidence/orders-0001\.json\.gz:1: total_amount_with_taxes_cents"):
+        night(served(world), tmp_path)
+
+
+def test_no_orders_stop_the_night_unless_that_is_put_up_with(
+    served: Callable[..., SandboxServer], tmp_path: Path
+) -> None:
+    server, early = served(), {"until": "2024-07-01", "on_empty_payments": "warn"}
+
+    with pytest.raises(EmptySide):
+        night(server, tmp_path, **early)
+    folder = night(server, tmp_path, **early, on_empty_orders="warn").folder
+
+    assert pq.read_table(folder / "orders.parquet").num_rows == 0
+
+
+def test_a_match_sends_nothing_and_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="only files are read") as raised:
+        nights.match(Settings(orders=("commerce-layer",)), tmp_path / "payments.parquet", business_date=NIGHT)
+
+    assert "reconcile orders export --to exports" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("words", [["commerce-layer"], ["--orders", "commerce-layer"]])
+def test_check_and_dry_run_count_what_would_be_exported(
+    served: Callable[..., SandboxServer], words: list[str], workplace: Path
+) -> None:
+    server = served()
+    access = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}
+
+    def said(command: str, *more: str) -> str:
+        line = [command, *words, "--api-url", server.api_url, *more]
+        return CliRunner().invoke(main, line, env=access, catch_exceptions=False).stdout
+
+    count = len([row for row in map(server.world.orders.row, server.world.orders.alive().tolist()) if row["placed_at"]])
+    assert f"ok    orders       {count} orders paid with Klarna can be exported" in said("check")
+    assert f"orders       {count} to export, about 8 requests" in said("run", "--dry-run")
+    assert not list(workplace.iterdir())
+
+
+def test_nothing_secret_is_left_by_a_night(served: Callable[..., SandboxServer], workplace: Path) -> None:
+    server = served(None, "storage-expired:#1", "storage-5xx:#2")
+    environ = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "reconcile", "run", "--orders", "commerce-layer", "--api-url", server.api_url, "-vv"],
+        env=os.environ | environ,
+        capture_output=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr.decode()
+    seen = b"\n".join([result.stdout, result.stderr, *(p.read_bytes() for p in workplace.rglob("*") if p.is_file())])
+    for secret in (CANARY, "X-Amz", server.storage_url, server.client_secret):
+        assert secret.encode() not in seen

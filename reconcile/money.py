@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-# ISO 4217 list one (current) and list three (withdrawn since 2015), both as published on 2026-01-01:
+# ISO 4217 list one (current, as of 2026-09-17) and list three (withdrawn since the end of 2014, as of 2026-01-01):
 # https://www.six-group.com/en/products-services/financial-information/data-standards.html
 _TWO_DECIMALS = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY
@@ -21,9 +21,9 @@ _TWO_DECIMALS = """
     SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
 """
 _WITHDRAWN_WITH_TWO_DECIMALS = """
-    ANG BGN CUC HRK LTL MRO SLL STD VEF ZWL
+    ANG BGN CUC HRK LTL SLL STD VEF ZWL
 """
-# When: LTL 2014-12 (paid back into 2015), MRO and STD 2017-12, VEF 2018-08, CUC 2021-06, HRK 2023-01, SLL 2023-12,
+# When: LTL 2014-12, STD (and MRO) 2017-12, VEF 2018-08, CUC 2021-06, HRK 2023-01, SLL 2023-12,
 # ZWL 2024-09, ANG 2025-03, BGN 2026-01; of those without decimals, BYR 2017-01.
 _OTHER_DECIMALS = {
     0: "BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -33,9 +33,12 @@ _OTHER_DECIMALS = {
 # Commerce Layer counts minor units as RubyMoney does, where the forint has none (ISO 4217 gives it two):
 # https://github.com/commercelayer/app-elements packages/app-elements/src/helpers/currencies.ts
 _COMMERCE_LAYER_DECIMALS = {"HUF": 0}
-# ISO 4217 gives these two decimals, but their minor unit is a fifth, and that is how the same source counts the
-# ouguiya, and in some versions the ariary (1 in RubyMoney today): a decimal says nothing sure about minor units.
-UNDECIMAL = frozenset({"MGA", "MRU"})
+_ISO_DECIMALS = {"HUF": 2}
+"""Decimals that ISO 4217 gives such a currency: books may write them, as zeros."""
+
+# ISO 4217 gives these two decimals, but their minor unit is a fifth, and that is how the same source counts them
+# (the ariary in whole ones since RubyMoney 7): a decimal says nothing sure about minor units.
+UNDECIMAL = frozenset({"MGA", "MRO", "MRU"})
 """Currencies that are only read and written in minor units."""
 
 EXPONENTS: dict[str, int] = {
@@ -49,9 +52,7 @@ CURRENCIES = UNDECIMAL | EXPONENTS.keys()
 """Every currency code that is known."""
 
 INT64_MAX = 2**63 - 1
-MAYBE_THOUSANDS = 3
-"""So many digits behind a separator may be a group of thousands: "1.000"."""
-
+_MAYBE_THOUSANDS = 3
 _CURRENCY = "currency"
 ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {
     "parentheses": ((r"^\(([^()+-][^()]*)\)$", r"-\1"),),
@@ -128,8 +129,8 @@ def parse_amount(
     "1234.50" is 123450 in EUR; "1234" is 1234 in JPY (exponents: ISO 4217, with Commerce Layer's exceptions).
     A leading sign and surrounding blanks are accepted, symbols and exponents ("1e3") are not; other forms of
     ACCOUNTING_FORMS only where `accounting` names them. Zeros behind the currency's decimals are accepted where they
-    can mean nothing else: "110.0000" is 11000 in EUR, but "1.000" may be one thousand, and "1.00" in JPY may be a
-    hundred (as SAP's tables have it).
+    can mean nothing else: "110.0000" is 11000 in EUR, and "12.00" is 12 in HUF (which has two decimals in ISO 4217),
+    but "1.000" may be one thousand, and "1.00" in JPY may be a hundred (as SAP's tables have it).
 
     Raises AmountError when `text` is empty, has more decimals than the currency, could be read two ways
     ("1,234" without a declared separator), or does not fit 64 bits.
@@ -145,7 +146,7 @@ def parse_amount(
     match = amount_pattern(decimal, thousands).fullmatch(stripped)
     if match is None:
         raise AmountError(text, _why_not(stripped, currency_code, decimal, thousands))
-    fraction = _without_zeros(match["fraction"] or "", digits_after_point)
+    fraction = _without_zeros(match["fraction"] or "", currency_code)
     if len(fraction) > digits_after_point:
         raise AmountError(text, f"has more decimals than {currency_code}, which has {digits_after_point}")
     whole = match["whole"].replace(thousands, "") if thousands else match["whole"]
@@ -194,11 +195,27 @@ def format_amount(cents: int, currency_code: str) -> str:
     return f"{sign}{whole}.{fraction:0{digits_after_point}d}"
 
 
-def _without_zeros(fraction: str, digits_after_point: int) -> str:
-    """Return `fraction` without zeros that mean nothing; those of "1.000" and of a currency without decimals stay."""
-    if len(fraction) > max(MAYBE_THOUSANDS, digits_after_point) and digits_after_point >= 2:
-        return fraction if fraction[digits_after_point:].strip("0") else fraction[:digits_after_point]
-    return fraction
+def idle_zeros(currency_code: str, decimal: str = ".") -> str | None:
+    """
+    Return the pattern (`re` and RE2) of a fraction whose last zeros can mean nothing, None where they may.
+
+    Three digits may be a group of thousands, and a currency without decimals may have been stored in hundredths.
+    """
+    written = _ISO_DECIMALS.get(currency_code, EXPONENTS[currency_code])
+    if written < 2:
+        return None
+    lengths = [f"{max(_MAYBE_THOUSANDS, written) + 1},"]
+    if currency_code in _ISO_DECIMALS:
+        lengths.append(f"1,{written}")
+    return "|".join(f"[{decimal}][0-9]{{{length}}}$" for length in lengths)
+
+
+def _without_zeros(fraction: str, currency_code: str) -> str:
+    pattern = idle_zeros(currency_code)
+    if pattern is None or not re.fullmatch(pattern, f".{fraction}"):
+        return fraction
+    kept = fraction[: EXPONENTS[currency_code]]
+    return fraction if fraction[len(kept) :].strip("0") else kept
 
 
 def _beside(currency_code: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from reconcile.arrow import Column
 from reconcile.arrow import compute as pc
-from reconcile.money import MAYBE_THOUSANDS, AmountError, accounting_rules, parse_amount, parse_cents
+from reconcile.money import AmountError, accounting_rules, idle_zeros, parse_amount, parse_cents
 
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
 _POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())
@@ -42,7 +42,7 @@ def read_decimals(
     codes = currencies.filter(open_rows).cast(pa.string())
     decimals = exponents.filter(open_rows)
     signed = _plainly_signed(pc.ascii_trim_whitespace(some), codes, accounting)
-    tidied = _without_zeros(_tidied(signed, decimal, thousands), decimals, decimal)
+    tidied = _without_zeros(_tidied(signed, decimal, thousands), codes, decimal)
     second = _negated(_plain_decimals(tidied, decimals, decimal), pc.starts_with(signed, "-"))
 
     def read_one(i: int, text: str) -> int:
@@ -107,14 +107,14 @@ def _applied(rules: Sequence[tuple[str, str]], texts: Column) -> Column:
     return texts
 
 
-def _without_zeros(texts: Column, exponents: Column, decimal: str) -> Column:
-    """Take zeros behind the decimals of the currency away, where `money.parse_amount` reads them as nothing."""
-    long = pc.match_substring_regex(texts, f"[{decimal}][0-9]{{{MAYBE_THOUSANDS + 1},}}$")
-    long = pc.and_(long, pc.greater_equal(exponents, 2))
-    if not pc.any(long).as_py():
-        return texts
-    short: Column = pc.if_else(long, pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), decimal), texts)
-    return short
+def _without_zeros(texts: Column, codes: Column, decimal: str) -> Column:
+    """Take last zeros of a fraction away, where `money.parse_amount` reads them as nothing."""
+    shorter = texts
+    for code in pc.unique(codes).to_pylist():
+        if (pattern := idle_zeros(code, decimal)) is not None:
+            idle = pc.and_(pc.equal(codes, code), pc.match_substring_regex(texts, pattern))
+            shorter = pc.if_else(idle, pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), decimal), shorter)
+    return shorter
 
 
 def _tidied(texts: Column, decimal: str, thousands: str | None) -> Column:

@@ -58,7 +58,7 @@ def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
 
 def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
     """Return for each row whether it goes on with the one before it; the first does not."""
-    same = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
+    same: Column = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
     for role, texts in cells.items():
         if kind == "repeated":
             same = pc.and_(same, _same_as_before(texts))

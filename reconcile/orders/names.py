@@ -187,6 +187,14 @@ SIGNS = _words(
 )
 """Names of a column that says whether an amount is a debit or a credit."""
 
+MINOR_UNITS = frozenset(
+    _words(
+        "cent | cents | minor | subunit | subunits | penny | pennies | pence | öre | øre | sentti | senttiä",
+        "centime | centimes | céntimo | céntimos | centavos | centesimi | grosz | grosze | groszy | fillér | rappen",
+    )
+)
+"""Words that say an amount may be counted in minor units."""
+
 CLEAR: dict[str, Groups] = {
     "reference": ((*_REFERENCE, *EXTERNAL_DOCUMENT),),
     "amount": (

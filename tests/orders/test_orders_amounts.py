@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.money import EXPONENTS, AmountError, parse_amount, parse_cents
+from reconcile.money import ACCOUNTING_FORMS, EXPONENTS, AmountError, parse_amount, parse_cents
 from reconcile.orders.amounts import read_cents, read_decimals
 
 SIGNS = st.sampled_from(["", "", "", "-", "+", "--", "- ", "\u2212"])
@@ -25,6 +25,18 @@ PLAIN_AMOUNTS = st.builds(
     st.text("0123456789", max_size=5),
 )
 TEXTS = ALMOST_AMOUNTS | PLAIN_AMOUNTS | PLAIN_AMOUNTS.map(lambda t: t.replace(".", ",")) | st.text(max_size=8)
+FORM_NAMES = tuple(sorted(ACCOUNTING_FORMS))
+FORMS = st.lists(st.sampled_from(FORM_NAMES), unique=True).map(tuple)
+DRESSED = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "", "(", "-", "€", "EUR ", "-€", "kr ", "( "]),
+        PLAIN_AMOUNTS | PLAIN_AMOUNTS.map(lambda t: t + "0000"),
+        st.sampled_from(
+            ["", ")", "-", " CR", "DR", " H", "S", " EUR", "€", " kr.", "- CR", " EUR-", ") CR", "\u00a0€"]
+        ),
+    ),
+)
 CODES = st.sampled_from([*sorted(EXPONENTS)[::20], "EUR", "JPY", "KWD", "CLF"])
 SEPARATORS = st.sampled_from(
     [(".", None), (",", None), (".", ","), (",", "."), (",", " "), (".", "'"), (",", "\u202f"), (".", "_")]
@@ -40,35 +52,51 @@ def verdict(parse: Callable[..., int], *args: str, **declared: Any) -> tuple[int
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(TEXTS, CODES), max_size=8), SEPARATORS)
-@example([(text, "EUR") for text in (".5", "5.", ".", "-.5", "+5.", "", "-", "5.5.5", "0x1", "9" * 19)], (".", None))
-@example([(text, "EUR") for text in ("1,234", "1,23", ",123", "1,234.", "-1,234.5", "1234,567", "1,234,5")], (".", ","))
+@given(st.lists(st.tuples(TEXTS | DRESSED, CODES), max_size=8), SEPARATORS, FORMS)
 @example(
-    [(text, "KWD") for text in (".500", "1.500", "1.5001", "9223372036854775.807", "9223372036854775.808")], (".", None)
+    [(text, "EUR") for text in (".5", "5.", ".", "-.5", "+5.", "", "-", "5.5.5", "0x1", "9" * 19)], (".", None), ()
+)
+@example(
+    [(text, "EUR") for text in ("1,234", "1,23", ",123", "1,234.", "-1,234.5", "1234,567", "1,234,5")], (".", ","), ()
+)
+@example(
+    [(text, "KWD") for text in (".500", "1.500", "1.5001", "9223372036854775.807", "9223372036854775.808")],
+    (".", None),
+    (),
+)
+@example([("110.0000", code) for code in ("EUR", "JPY", "KWD", "CLF")], (".", None), ())
+@example([(f"1.{zeros}", "EUR") for zeros in ("0", "00", "000", "0000", "00010", "50000")], (".", None), ())
+@example(
+    [(text, "EUR") for text in ("(12.00)", "12.00-", "12.00 CR", "(-1)", "€-5", "-€5", "5 SEK")],
+    (".", None),
+    FORM_NAMES,
 )
 def test_a_column_of_decimals_is_what_money_reads_one_by_one(
-    cells: list[tuple[str, str]], separators: tuple[str, str | None]
+    cells: list[tuple[str, str]], separators: tuple[str, str | None], accounting: tuple[str, ...]
 ) -> None:
     decimal, thousands = separators
     texts = pa.array([text for text, _ in cells], pa.string())
     codes = pa.array([code for _, code in cells], pa.string()).dictionary_encode()
     exponents = pa.array([EXPONENTS[code] for _, code in cells], pa.int8())
 
-    amounts, reasons = read_decimals(texts, codes, exponents, decimal=decimal, thousands=thousands)
+    amounts, reasons = read_decimals(
+        texts, codes, exponents, decimal=decimal, thousands=thousands, accounting=accounting
+    )
 
     for i, (text, code) in enumerate(cells):
-        expected = verdict(parse_amount, text, code, decimal=decimal, thousands=thousands)
+        expected = verdict(parse_amount, text, code, decimal=decimal, thousands=thousands, accounting=accounting)
 
         assert (amounts[i].as_py(), reasons.get(i)) == expected
 
 
 @settings(max_examples=60)
-@given(st.lists(TEXTS, max_size=8))
-def test_a_column_of_cents_is_what_money_reads_one_by_one(cells: list[str]) -> None:
-    amounts, reasons = read_cents(pa.array(cells, pa.string()))
+@given(st.lists(TEXTS | DRESSED, max_size=8), FORMS)
+@example(["(1250)", "1250-", "1250 CR", "1250 H", "1250 EUR", "-(1250)"], ("parentheses", "trailing_minus", "cr_dr"))
+def test_a_column_of_cents_is_what_money_reads_one_by_one(cells: list[str], accounting: tuple[str, ...]) -> None:
+    amounts, reasons = read_cents(pa.array(cells, pa.string()), accounting=accounting)
 
     for i, text in enumerate(cells):
-        assert (amounts[i].as_py(), reasons.get(i)) == verdict(parse_cents, text)
+        assert (amounts[i].as_py(), reasons.get(i)) == verdict(parse_cents, text, accounting=accounting)
 
 
 def test_a_missing_amount_is_empty_and_a_row_without_currency_is_not_judged() -> None:

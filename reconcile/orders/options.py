@@ -171,8 +171,8 @@ def _check_rows(form: OrderFormat) -> None:
         )
     if form.date_format is not None and not is_date_format(form.date_format):
         raise SettingsError(
-            f'date_format "{form.date_format}" does not say day, month and year',
-            hint='write it like "%d.%m.%Y" (31.12.2026), "%m/%d/%Y" or "%Y%m%d"',
+            f'date_format "{form.date_format}" is not a format of dates',
+            hint='name day, month and year, as in "%d.%m.%Y" (31.12.2026); YYYY-MM-DD is always the ISO date',
         )
 
 

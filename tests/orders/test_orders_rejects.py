@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reconcile
-from reconcile.errors import OutputError, TooManyRejects
+from reconcile.errors import OutputError, SettingsError, TooManyRejects
 from reconcile.keys import clean_key
+from reconcile.orders.options import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import cell_text
 from reconcile.orders.rows import clean_keys
@@ -96,6 +97,65 @@ def test_a_footer_without_an_amount_is_a_reject_and_a_blank_row_is_none(read: An
 )
 def test_dates_are_iso_dates_or_the_date_of_an_iso_time(read: Any, text: str, day: date | None) -> None:
     assert read(f"{HEADER}R1;1;EUR;{text}\n", amount_column="Betrag").columns("ordered_on") == [(day,)]
+
+
+@pytest.mark.parametrize(
+    ("date_format", "text", "day"),
+    [
+        ("%d.%m.%Y", "31.12.2026", date(2026, 12, 31)),
+        ("%d.%m.%Y", "1.2.2026", date(2026, 2, 1)),
+        ("%m/%d/%Y", "12/31/2026", date(2026, 12, 31)),
+        ("%Y%m%d", "20261231", date(2026, 12, 31)),
+        ("%d.%m.%y", " 31.12.26 ", date(2026, 12, 31)),
+        ("%m/%d/%Y %H:%M:%S", "9/6/2016  6:29:00", date(2016, 9, 6)),
+        ("%d.%m.%Y", "2026-12-31", date(2026, 12, 31)),
+        ("%d.%m.%Y", "2026-12-31T10:00:00Z", date(2026, 12, 31)),
+        ("%d.%m.%Y", "", None),
+    ],
+)
+def test_a_declared_format_is_read_beside_iso_dates(read: Any, date_format: str, text: str, day: date | None) -> None:
+    content = f"{HEADER}R1;1;EUR;{text}\n"
+
+    assert read(content, date_format=date_format).columns("ordered_on") == [(day,)]
+
+
+@pytest.mark.parametrize("text", ["31/12/2026", "31.12.2026 10:00", "30.02.2026", "12.31.2026", "\u0663\u0661.12.2026"])
+def test_a_date_in_another_format_than_declared_is_a_reject(read: Any, text: str) -> None:
+    assert read(f"{HEADER}R1;1;EUR;{text}\n", date_format="%d.%m.%Y").reasons == [
+        ("2", "Order Date", text, 'is not a date like "%d.%m.%Y"')
+    ]
+
+
+@pytest.mark.parametrize("date_format", ["", "%d.%m", "%Y", "%H:%M", "day", "%Q", "%d.%m.%Y %", "%Y-%d-%m"])
+def test_a_format_that_says_no_day_or_another_than_iso_is_a_settings_error(date_format: str) -> None:
+    with pytest.raises(SettingsError, match="is not a format of dates"):
+        OrderFormat(date_format=date_format)
+
+
+@pytest.mark.parametrize(
+    ("mark", "cents"),
+    [("S", 1250), ("H", -1250), (" haben ", -1250), ("Debit", 1250), ("CR", -1250), ("+", 1250), ("-", -1250)],
+)
+def test_the_column_of_signs_makes_credits_negative(read: Any, mark: str, cents: int) -> None:
+    for name, amount in (("amount", "12.50"), ("amount_cents", "1250")):
+        outcome = read(f"reference;{name};currency;S/H\nR1;{amount};EUR;{mark}\n", sign_column="S/H")
+
+        assert outcome.columns("amount_cents") == [(cents,)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "mark", "reason"),
+    [
+        ("12.50", "", "does not say debit or credit"),
+        ("12.50", "X", "does not say debit or credit"),
+        ("-12.50", "H", "has a sign of its own beside it"),
+        ("-12.50", "S", "has a sign of its own beside it"),
+    ],
+)
+def test_a_sign_that_says_nothing_or_too_much_is_a_reject(read: Any, amount: str, mark: str, reason: str) -> None:
+    outcome = read(f"reference;amount;currency;S/H\nR1;{amount};EUR;{mark}\n", sign_column="S/H")
+
+    assert outcome.reasons == [("2", "S/H", mark, reason)]
 
 
 def test_keys_are_clean_and_what_was_read_is_kept(read: Any) -> None:

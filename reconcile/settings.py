@@ -90,7 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, In("pull", "an incremental pull reads again what changed so long before the last one began")
     ] = 60
 
-    orders: Annotated[tuple[str, ...], In("orders", "files, patterns, folders or addresses", key="files")] = ()
+    orders: Annotated[
+        tuple[str, ...], In("orders", 'files, patterns, folders, addresses, or "commerce-layer"', key="files")
+    ] = ()
     orders_sql: Annotated[
         str | None, In("orders", "query for order totals, or @FILE with one; it needs an ORDER BY", key="sql")
     ] = None

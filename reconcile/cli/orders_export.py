@@ -54,6 +54,6 @@ def _in_words(report: ExportedOrders) -> str:
     files = "1 file" if len(report.files) == 1 else f"{len(report.files)} files"
     since = f"from {report.since} on and " if report.since else ""
     return (
-        f"{report.orders:,} orders in {files}, placed {since}before {report.until}, {report.requests:,} requests; "
+        f"{report.orders:,} orders in {files}, placed {since}before {report.until}; "
         f"complete: the server counted {report.count_before:,} before and {report.count_after:,} after"
     )

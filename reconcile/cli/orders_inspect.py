@@ -31,9 +31,10 @@ def inspect(session: Session, rows: int, **options: Any) -> None:
     settings = session.settings(**options)
 
     from reconcile.orders.inspection import inspect_orders
-    from reconcile.wiring import check_orders_named, order_keywords, order_queries
+    from reconcile.wiring import check_only_files, check_orders_named, order_keywords, order_queries
 
     check_orders_named(settings)
+    check_only_files(settings)
     look = inspect_orders([*settings.orders, *order_queries(settings)], first_rows=rows, **order_keywords(settings))
     click.echo("\n\n".join(_blocks(look)))
     if look.report.rejects > settings.max_rejects:

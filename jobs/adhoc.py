@@ -21,7 +21,7 @@ CONFIG = Path(__file__).with_suffix(".toml")
 COLUMNS = ["status", "reference", "payment_amount_cents", "order_amount_cents", "difference_cents"]
 
 
-def reconciled(orders: Path, config: Path, since: str | None, until: str | None) -> reconcile.MatchResult:
+def reconciled(orders: str, config: Path, since: str | None, until: str | None) -> reconcile.MatchResult:
     """Return the match of the payments of a window with the rows of one file."""
     settings = reconcile.load_settings(config, environ=os.environ, options={"since": since, "until": until})
     payments = asyncio.run(reconcile.pull_payments(settings=settings))
@@ -30,11 +30,11 @@ def reconciled(orders: Path, config: Path, since: str | None, until: str | None)
 
 
 @click.command()
-@click.argument("orders", type=click.Path(path_type=Path))
+@click.argument("orders")
 @click.option("--config", type=click.Path(path_type=Path), default=CONFIG, help="Settings of the pull.")
 @click.option("--since", metavar="WHEN", help="Payments created at or after this date or time (UTC).")
 @click.option("--until", metavar="WHEN", help="Payments created before this date or time (UTC).")
-def adhoc(orders: Path, config: Path, since: str | None, until: str | None) -> None:
+def adhoc(orders: str, config: Path, since: str | None, until: str | None) -> None:
     """Print the breaks between the payments of a window and the order totals in ORDERS."""
     try:
         result = reconciled(orders, config, since, until)

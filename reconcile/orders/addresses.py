@@ -56,32 +56,32 @@ def parse_address(word: str) -> Address:
         _check(word, parts)
     except ValueError as error:
         raise OrderFileError(
-            "this is not a usable address", path=without_secrets(word), hint="write it as https://host/path"
+            "this is not a usable address", path=_masked(word), hint="write it as https://host/path"
         ) from error
     if parts.scheme not in SCHEMES:
         raise OrderFileError(
             f'addresses that begin with "{parts.scheme}://" are not read',
-            path=without_secrets(word),
+            path=_masked(word),
             hint="name a local file without a scheme, or an https://, s3:// or gs:// address",
         )
     host = parts.netloc.rpartition("@")[2]
     host = host.lower() if parts.scheme in ("http", "https") else host
     if parts.scheme == "http" and not is_loopback(host):
         raise OrderFileError(
-            "http:// is not safe for order totals", path=without_secrets(word), hint="use https://, or fetch the file"
+            "http:// is not safe for order totals", path=_masked(word), hint="use https://, or fetch the file"
         )
     decoded = [unquote(text) if text is not None else None for text in (parts.username, parts.password)]
     return Address(parts.scheme, host, parts.path, parts.query, *decoded)
 
 
 def without_secrets(word: str) -> str:
-    """Return `word`, without user info, query and fragment if it is an address, be it a usable one or not."""
+    """Return what an error or a report may call `word`: its name where it is an address, be it a usable one or not."""
     if not is_address(word):
         return word
-    scheme, _, rest = word.partition("://")
-    rest = re.split(r"[?#]" if scheme.lower().startswith("http") else r"[?]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    return printable(f"{scheme.lower()}://{host.rpartition('@')[2]}{slash}{path}")
+    try:
+        return parse_address(word).name
+    except OrderFileError as error:
+        return error.path
 
 
 def printable(name: str) -> str:
@@ -96,6 +96,13 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _masked(word: str) -> str:
+    """Return `word` without all that can be a secret, though it cannot be taken apart as an address."""
+    scheme, _, rest = word.partition("://")
+    # A password may hold any sign where nobody has escaped it: all before the last "@" goes.
+    return printable(f"{scheme.lower()}://{re.split('[?#]', rest.rpartition('@')[2], maxsplit=1)[0]}")
 
 
 def _escaped(sign: str) -> str:

@@ -34,11 +34,7 @@ def only_member(path: Path, *, name: str) -> zipfile.ZipInfo:
     Raises OrderFileError about `name` when there is none, or more than one, when it is encrypted, packed again or in
     an unknown way, and when its name leads anywhere.
     """
-    try:
-        with path.open("rb") as raw, zipfile.ZipFile(_Careful(raw)) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, DamagedPacking, NotImplementedError, struct.error, UnicodeDecodeError) as error:
-        raise _damaged(name, str(error)) from error
+    members = _members(path, name)
     found = [member for member in members if not _is_aside(member)]
     if not found:
         raise _refusal(name, "there is no file in the archive", "pack one table of order totals")
@@ -47,6 +43,19 @@ def only_member(path: Path, *, name: str) -> zipfile.ZipInfo:
         raise _refusal(name, f"there are {len(found)} files in the archive: {listed}", "unpack it, and name the files")
     _check(found[0], name)
     return found[0]
+
+
+def holds(path: Path, member_name: str, *, name: str) -> bool:
+    """Return whether the archive at `path` has a file of this name; raises OrderFileError when it is damaged."""
+    return any(member.filename == member_name for member in _members(path, name))
+
+
+def _members(path: Path, name: str) -> list[zipfile.ZipInfo]:
+    try:
+        with path.open("rb") as raw, zipfile.ZipFile(_Careful(raw)) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, DamagedPacking, NotImplementedError, struct.error, UnicodeDecodeError) as error:
+        raise _damaged(name, str(error)) from error
 
 
 class MemberStream:

@@ -144,7 +144,7 @@ def _s3(address: Address, options: Mapping[str, str]) -> fs.FileSystem:
         return fs.S3FileSystem(
             access_key=address.user,
             secret_key=address.password,
-            anonymous="anonymous" in options,
+            anonymous=options.get("anonymous", "").lower() == "true",
             region=region or (fs.resolve_s3_region(address.host) if not endpoint else "us-east-1"),
             endpoint_override=endpoint,
             scheme=scheme,
@@ -157,7 +157,7 @@ def _gs(address: Address, options: Mapping[str, str]) -> fs.FileSystem:
     endpoint, scheme = _endpoint(address, options.get("endpoint_override", ""), options)
     with _store_errors(address.name):
         return fs.GcsFileSystem(
-            anonymous="anonymous" in options,
+            anonymous=options.get("anonymous", "").lower() == "true",
             endpoint_override=endpoint,
             scheme=scheme,
             retry_time_limit=timedelta(seconds=_RETRY_SECONDS),

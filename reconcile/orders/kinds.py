@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import codecs
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.archives import only_member
+from reconcile.orders.archives import holds, only_member
 from reconcile.orders.packing import ARCHIVE, PACKINGS
 from reconcile.orders.sources import OrderSource, SourceStream, unreadable
 
@@ -87,7 +86,9 @@ def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
         head = file.read(_HEAD_BYTES)
     named = kind_of_name(name, formats)
     if head.startswith(_ZIP):
-        return _format(".xlsx", "", name, formats) if _is_spreadsheet(path) else _of_member(path, name, formats)
+        if holds(path, _SPREADSHEET, name=name):
+            return _format(".xlsx", "", name, formats)
+        return _of_member(path, name, formats)
     packing = ".gz" if head.startswith(_GZIP) else ".zst" if head.startswith(_ZSTD) else ""
     if named and named.suffix:
         return Kind(named.suffix, packing)
@@ -106,6 +107,10 @@ def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
 
 def _of_member(path: Path, name: str, formats: Sequence[str]) -> Kind:
     try:
+        if holds(path, _SPREADSHEET, name=name):
+            raise OrderFileError(
+                "this is a spreadsheet, not an archive of a table", path=name, hint="give its name the ending .xlsx"
+            )
         member = only_member(path, name=name)
     except OSError as error:
         raise unreadable(name, error) from error
@@ -114,14 +119,6 @@ def _of_member(path: Path, name: str, formats: Sequence[str]) -> Kind:
     if kind is None or kind.packing:
         raise _unknown(f"{name} ({inside})", inside, formats)
     return Kind(kind.suffix, ARCHIVE)
-
-
-def _is_spreadsheet(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _SPREADSHEET in archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError):
-        return False
 
 
 def _suffix_of(head: bytes) -> str:

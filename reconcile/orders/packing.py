@@ -88,7 +88,9 @@ class _Gunzipped:
         except EOFError as error:
             raise DamagedPacking(TOO_SHORT) from error
         except (zlib.error, gzip.BadGzipFile) as error:
-            raise DamagedPacking(str(error)) from error
+            is_other = "Not a gzipped file" in str(error)
+            said = "it is not gzip, or something follows the packed bytes" if is_other else str(error)
+            raise DamagedPacking(said) from error
 
 
 class _Unzstd:
@@ -102,7 +104,15 @@ class _Unzstd:
         except OSError as error:
             if error.errno is not None:  # the disk's; Arrow's own have no number
                 raise
-            raise DamagedPacking(TOO_SHORT if "Truncated" in str(error) else str(error)) from error
+            raise DamagedPacking(_in_words(str(error))) from error
+
+
+def _in_words(said: str) -> str:
+    if "Truncated" in said:
+        return TOO_SHORT
+    if "too much memory" in said:
+        return "it needs too much memory: pack it without --long"
+    return said
 
 
 class _ForArrow:

@@ -28,6 +28,7 @@ PAUSES_SECONDS = (1.0, 3.0, 9.0)
 MOST_REDIRECTS = 5
 
 _SAFE = "%/:=&?~#+!$,;'@()*[]"  # stands in addresses as it is: RFC 3986
+_ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # what the first bytes tell again
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _REFUSALS = {
     401: (
@@ -112,6 +113,12 @@ def _announced(answer: http.client.HTTPResponse) -> int | None:
     """Return the length the server announces, None where the answer ends by itself (in chunks)."""
     if answer.status != 200:
         raise _answered(answer.status)
+    encoding = answer.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in _ENCODINGS:
+        raise _Refused(
+            "the server packs the file in a way that was not asked for, and is not read",
+            "fetch it by other means, and name the file",
+        )
     if answer.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return None
     length = answer.headers.get("Content-Length", "")

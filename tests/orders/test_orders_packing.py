@@ -134,6 +134,8 @@ def test_what_follows_or_precedes_the_packed_bytes_is_an_error(
 ) -> None:
     for content in (pack(TABLE) + b"x", pack(TABLE) + b"\n\n\n\nmore", b"x" + pack(TABLE)):
         assert problem(read, content, name).startswith("the compressed file is damaged or cut off (")
+    if name.endswith(".gz"):
+        assert "(it is not gzip, or something follows the packed bytes)" in problem(read, TABLE, name)
 
 
 @pytest.mark.parametrize("at", range(0, 60, 3))
@@ -204,6 +206,7 @@ def test_what_cannot_be_unpacked_is_told_apart(read: Any) -> None:
     )
     assert "is packed by method 99" in problem(read, in_directory(plain, 10, b"\x63\x00"), "orders.zip")
     assert "is a link, not a file" in problem(read, zipped((link, b"/etc/passwd")), "orders.zip")  # type: ignore[arg-type]  # writestr takes both
+    assert "is a spreadsheet" in problem(read, zipped(("[Content_Types].xml", b""), ("xl/a.xml", b"")), "orders.zip")
     assert "this is not a readable zip archive" in problem(read, TABLE, "orders.zip")
 
 

@@ -21,6 +21,7 @@ from order_stores import Answer, Handler, Store, serving
 import reconcile
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders import web
+from reconcile.settings import Settings
 
 TABLE = b"reference,amount,currency\nR1,1.00,EUR\nR2,2.00,EUR\n"
 ROWS = [("R1", 100), ("R2", 200)]
@@ -314,6 +315,12 @@ def test_a_server_may_pack_or_unpack_on_the_way(
     assert outcome.report.files[0].compression == compression
 
 
+def test_a_packing_that_is_not_read_is_refused(read: Any, store: Store) -> None:
+    store.files["/a.csv"] = lambda handler: handler.send(200, TABLE, Content_Encoding="br")
+
+    assert "packs the file in a way that was not asked for" in refused(read, store.url("/a.csv")).message
+
+
 def test_a_web_page_in_place_of_a_file_is_told(read: Any, store: Store) -> None:
     store.files["/export"] = b"\n <!DOCTYPE html><title>Log in</title>"
 
@@ -329,6 +336,7 @@ def test_a_web_page_in_place_of_a_file_is_told(read: Any, store: Store) -> None:
         ("https:///a.csv?sig=1", "https:///a.csv: this is not a usable address"),
         ("https://klaus:s3cret@h:port/a.csv", "https://h:port/a.csv: this is not a usable address"),
         ("https://[::1/a.csv?sig=1", "https://[::1/a.csv: this is not a usable address"),
+        ("https://klaus:s3/cr?t#s3cret@h/a.csv?sig=1", "https://h/a.csv: this is not a usable address"),
         ("https://h/a\n.csv", "https://h/a\\n.csv: this is not a usable address"),
         ("s3://klaus:s3cret@b/a.csv?sig=1", 's3://b/a.csv: "sig" after "?" means nothing here'),
         ("s3://b/a.csv?endpoint_override=h&scheme=http", "s3://b/a.csv: only https is safe for order totals"),
@@ -344,6 +352,12 @@ def test_addresses_that_cannot_be_told_apart_are_given_twice(read: Any, store: S
     assert error.message == f"{store.url('/a.csv')}: the file is given twice"
     assert 'addresses that differ only after "?" cannot be told apart' in str(error.hint)
     assert store.paths == []
+
+
+def test_secrets_of_addresses_are_not_among_the_settings_of_a_manifest() -> None:
+    words = ("https://klaus:s3cret@h:1/a.csv?sig=1#x", "s3://AKIAEXAMPLE:s3cret@b/k#1.csv?region=r", "a?.csv", "-")
+
+    assert Settings(orders=words).public()["orders"] == ["https://h:1/a.csv", "s3://b/k#1.csv", "a?.csv", "-"]
 
 
 @pytest.fixture

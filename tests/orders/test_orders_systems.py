@@ -6,6 +6,7 @@ The lines are those of `docs/orders.md`, whose sources say where they were read;
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns import map_columns
 from reconcile.orders.options import OrderFormat
+from reconcile.orders.systems import SYSTEMS
 
 SHOPIFY = (
     "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"
@@ -397,3 +399,12 @@ def test_what_an_export_leaves_open_is_asked_and_not_guessed(
 
     assert message is None or str(caught.value) == f"orders.csv:1: {message}"
     assert hint is None or caught.value.hint == hint
+
+
+def test_the_document_tells_of_every_system_and_option() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "orders.md").read_text(encoding="utf-8")
+    told = {word for system in SYSTEMS for word in system.name.split()[:2]}
+
+    assert [word for word in sorted(told) if word not in document] == []
+    for option in ("--accounting", "--sign-column", "--date-format", "--continuation-rows", "--amount-unit"):
+        assert option in document

@@ -46,6 +46,20 @@ def pull_warnings(pulled: dict[str, Any]) -> list[str]:
     return warnings
 
 
+def key_warnings(report: MatchReport) -> list[str]:
+    """Return what to know of the keys: what rules have made one, and what would make them meet where they do not."""
+    warnings = []
+    for one in report.cleaning:
+        if one.collisions:
+            noun = one.key.replace("_", " ")
+            nouns, verb = (noun, "stands") if one.collisions == 1 else (f"{noun}s", "stand")
+            warnings.append(
+                f"by [match.clean], {one.collisions:,} {nouns} of {one.side} {verb} for several that were written in "
+                "different ways: such rows are duplicates, which are never paired"
+            )
+    return [*warnings, report.hint] if report.hint else warnings
+
+
 def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
     """Return what a reader of the figures must know besides them."""
     sides = {"orders": report.orders.rows, "payments": report.payments.rows}
@@ -77,6 +91,7 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
             warnings.append(f'{file.path}: sheet "{file.sheet}" was read, {others} was not: name another with --sheet')
     if all(sides.values()) and not any(one.shared_keys for one in report.passes):
         warnings.append("no key of one side is found on the other: is this the right file, the right column?")
+    warnings += key_warnings(report)
     today = staging.business_date.isoformat()
     if later := [path.name for path in manifest.published(staging.out) if path.name > today]:
         warnings.append(f"later runs were made without this one: run {', '.join(later[:3])} again, oldest first")

@@ -188,6 +188,7 @@ def _finish(
             "software": manifest.software(),
             "settings": settings.public(),
             "inputs": orders.as_dict(),
+            "clean": {"rules": policy.clean.as_dict(), "keys": figures["key_profile"]["cleaning"]},
             "previous": manifest.link_to_previous(out, business_date),
             "control": figures["control"],
         },

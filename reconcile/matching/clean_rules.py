@@ -6,7 +6,6 @@ Knows which rules there are, their one order, and which of them cannot hold. Doe
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +14,6 @@ import pyarrow as pa
 
 from reconcile.arrow import compute as pc
 from reconcile.errors import SettingsError
-from reconcile.keys import fold_key
 
 CLEANED_KEYS = ("reference", "order_number")
 """Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""
@@ -74,7 +72,8 @@ class CleanRules:
         for place, one in enumerate(self.replace, start=1):
             _check_replacement(place, one)
         for name in ("strip_prefix", "strip_suffix"):
-            object.__setattr__(self, name, tuple(self._as_compared(name, text) for text in getattr(self, name)))
+            if any(not text.strip() for text in getattr(self, name)):
+                raise SettingsError(f"[match.clean] {name} has an empty text: white space at the ends goes by itself")
         for name, known in (("keys", CLEANED_KEYS), ("sides", SIDES)):
             chosen = getattr(self, name)
             if not chosen or not set(chosen) <= set(known):
@@ -100,16 +99,9 @@ class CleanRules:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules that are set as plain JSON values, as they stand in `reconcile.toml`; empty for none."""
-        if not self.names:
-            return {}
         found = asdict(self) | {"replace": [{"pattern": one.pattern, "with": one.with_} for one in self.replace]}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
-
-    def _as_compared(self, name: str, text: str) -> str:
-        text = unicodedata.normalize("NFC", text)
-        if not text.strip():
-            raise SettingsError(f"[match.clean] {name} has an empty text: white space at the ends goes by itself")
-        return fold_key(text) if self.case else text
+        said = {name: value for name, value in found.items() if value and value not in (CLEANED_KEYS, SIDES)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
 
 NO_RULES = CleanRules()

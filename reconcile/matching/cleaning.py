@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
@@ -100,16 +101,17 @@ def _steps(rules: CleanRules) -> Iterator[tuple[str, _Step]]:
 
 
 def _rule(name: str, rules: CleanRules) -> Callable[[nw.Expr], nw.Expr]:
+    # With `case` a key has no case any more: neither has what is compared with it, or put into it.
+    said = fold_key if rules.case else partial(unicodedata.normalize, "NFC")
     if name.startswith("replace "):
         one = rules.replace[int(name.removeprefix("replace ")) - 1]
-        pattern, with_ = unicodedata.normalize("NFC", one.pattern), unicodedata.normalize("NFC", one.with_)
-        if rules.case:  # the key has no case any more: neither has what is compared with it, or put into it
-            pattern, with_ = f"(?i){pattern}", fold_key(with_)
+        pattern = ("(?i)" if rules.case else "") + unicodedata.normalize("NFC", one.pattern)
+        with_ = said(one.with_)
         return lambda key: _trimmed(key.str.replace_all(pattern, with_))
     if name == "strip_prefix":
-        return lambda key: _trimmed(_without_prefix(key, rules.strip_prefix))
+        return lambda key: _trimmed(_without_prefix(key, [said(prefix) for prefix in rules.strip_prefix]))
     if name == "strip_suffix":
-        return lambda key: _trimmed(_without_suffix(key, rules.strip_suffix))
+        return lambda key: _trimmed(_without_suffix(key, [said(suffix) for suffix in rules.strip_suffix]))
     width = rules.pad_zeros
     return _without_leading_zeros if width is None else lambda key: _padded(key, width)
 

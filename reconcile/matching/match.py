@@ -23,6 +23,7 @@ from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_t
 from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove, side_facts
 from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
+from reconcile.matching.key_hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import PassCount, pair_sides
 from reconcile.matching.policy import KEYS, MatchPolicy
@@ -56,6 +57,7 @@ class MatchReport:
     payment_keys, order_keys   rows, null and blank values of each key
     passes        per pass: the rows that reached it with its key, duplicate and shared keys among them, pairs
     cleaning      per side and key with clean-up rules: the rows that each rule changed; empty without rules
+    hint          where hardly a key is on both sides: what would make them meet, as counted
     """
 
     items: int
@@ -64,6 +66,7 @@ class MatchReport:
     orders: SideFacts
     passes: tuple[PassCount, ...]
     cleaning: tuple[KeyCleaning, ...] = ()
+    hint: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -75,6 +78,7 @@ class MatchReport:
                 "orders": [asdict(key) for key in self.orders.keys],
                 "passes": [asdict(one) for one in self.passes],
                 "cleaning": [asdict(one) for one in self.cleaning],
+                "hint": self.hint,
             },
         }
 
@@ -201,6 +205,7 @@ class _Side:
         x, keys = side[0], rules.keys_of(side)
         written = with_clean_texts(engine, raw, [f"{x}_{key}" for key in KEYS])
         frame = with_rules(engine, written, [f"{x}_{key}" for key in keys], rules)
+        frame = engine.settle(frame) if keys else frame  # a rule is worth more than a column on disk
         facts = side_facts(relation(raw), relation(frame), side, path)
         cleaning = (count_changes(engine, written, f"{x}_{key}", rules, side=side, key=key) for key in keys)
         return cls(frame, written, facts, tuple(cleaning))
@@ -230,6 +235,7 @@ class _Work:
         self.first_key = policy.on[0]
         paired = pair_sides(engine, self.payments.frame, self.orders.frame, policy)
         self.passes = paired.passes
+        self.policy = policy
         lone = name_pairs(judge_pairs(paired.lone, policy))
         rest = name_any(judge(paired.leftovers, policy, facts.business_date))
         self.rows = nw.concat([lone, rest])
@@ -252,6 +258,17 @@ class _Work:
             orders=self.orders.facts,
             passes=(self.passes[0].with_lone(pairs), *self.passes[1:]),
             cleaning=(*self.payments.cleaning, *self.orders.cleaning),
+            hint=self._hint(sum(one.shared_keys for one in self.passes) + pairs - self.passes[0].pairs),
+        )
+
+    def _hint(self, shared_keys: int) -> str | None:
+        return key_hint(
+            self.engine,
+            self.payments.written,
+            self.orders.written,
+            rows=(self.payments.facts.rows, self.orders.facts.rows),
+            shared_keys=shared_keys,
+            policy=self.policy,
         )
 
 

@@ -44,6 +44,9 @@ def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool) -> st
     keys = _keys(summary.get("key_profile"))
     if keys.rows:
         blocks.append(render(keys, width, colour))
+    cleaning = _cleaning((summary.get("key_profile") or {}).get("cleaning", ()))
+    if cleaning.rows:
+        blocks.append(render(cleaning, width, colour))
     aging = _aging(summary.get("aging", ()))
     if aging.rows:
         blocks.append(render(aging, width, colour))
@@ -138,6 +141,23 @@ def _keys(profile: Mapping[str, Any] | None) -> TextTable:
         rows.append((one["key"], *map(count, (*counts, one["shared_keys"], twice, one["pairs"]))))
     header = ("Key", "Payments", "without", "Orders", "without", "On both", "Twice", "Pairs")
     return TextTable(header, frozenset({"Key"}), rows, [""] * len(rows))
+
+
+def _cleaning(keys: Sequence[Mapping[str, Any]]) -> TextTable:
+    """What the clean-up rules did: rows of each side whose key a rule changed; keys emptied and keys made one."""
+    counts: dict[tuple[str, str], dict[str, str]] = {}
+    touched = {one["key"] for one in keys if any(one["changed"].values())} or {one["key"] for one in keys[:1]}
+    for one in keys:
+        if one["key"] not in touched:
+            continue
+        effects = {**one["changed"], "nothing left": one["emptied"], "made one": one["collisions"]}
+        for effect, number in effects.items():
+            if number or effect in one["changed"]:
+                counts.setdefault((effect, one["key"]), {})[one["side"]] = count(number)
+    rows: list[tuple[str, ...]] = []
+    for head, sides in counts.items():
+        rows.append((*head, sides.get("payments", ""), sides.get("orders", "")))
+    return TextTable(("Clean-up", "Key", "Payments", "Orders"), frozenset({"Clean-up", "Key"}), rows, [""] * len(rows))
 
 
 def _aging(aging: Sequence[Mapping[str, Any]]) -> TextTable:

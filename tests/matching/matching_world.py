@@ -140,7 +140,7 @@ def _rules(text: str) -> CleanRules:
     if not found:
         return NO_RULES
     rules = tomllib.loads(f"rules = {found[1]}")["rules"]
-    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in rules.items()}
+    chosen: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in rules.items()}
     chosen["replace"] = tuple(Replacement(one["pattern"], one["with"]) for one in rules.get("replace", ()))
     return CleanRules(**chosen)
 

@@ -53,17 +53,21 @@ def cleaned(row: Row, policy: MatchPolicy, side: str) -> Row:
 
 def by_rules(text: str, rules: CleanRules) -> str:
     """Return a clean text as `rules` leave it; patterns are those that RE2 and Python read alike."""
-    fold = rules.case == "fold"
-    if fold:
-        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    fold = folded if rules.case == "fold" else str
+    text = fold(text)
     for one in rules.replace:
-        with_ = one.with_.casefold() if fold else one.with_
-        text = re.sub(one.pattern, with_, text, flags=re.IGNORECASE if fold else 0).strip()
-    text = min((text[len(one) :] for one in rules.strip_prefix if text.startswith(one)), key=len, default=text).strip()
-    text = min((text[: -len(one)] for one in rules.strip_suffix if text.endswith(one)), key=len, default=text).strip()
+        text = re.sub(one.pattern, fold(one.with_), text, flags=re.IGNORECASE if rules.case else 0).strip()
+    starts = [text[len(one) :] for one in map(fold, rules.strip_prefix) if text.startswith(one)]
+    text = min(starts, key=len, default=text).strip()
+    ends = [text[: -len(one)] for one in map(fold, rules.strip_suffix) if text.endswith(one)]
+    text = min(ends, key=len, default=text).strip()
     if text.isascii() and text.isdigit():
         text = (text.lstrip("0") or "0") if rules.strip_zeros else text.rjust(rules.pad_zeros or 0, "0")
     return text
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 def run_passes(payments: list[Row], orders: list[Row], policy: MatchPolicy) -> tuple[list[Any], set[int]]:

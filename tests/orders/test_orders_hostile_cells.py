@@ -36,6 +36,8 @@ def one_row(read: Any, columns: str, row: str, **declared: Any) -> Any:
         ("1.234", "KWD", {}, 1234),
         ("12345", "HUF", {}, 12345),
         ("12345", "JPY", {}, 12345),
+        ("12345.00", "HUF", {}, 12345),
+        ("1.0000", "KWD", {}, 1000),
         ("92233720368547758.07", "EUR", {}, MOST),
         ("0" * 39 + "1", "EUR", {}, 100),
         ("1.234,56", "EUR", GERMAN, 123456),
@@ -69,8 +71,8 @@ def test_amounts_are_exact(read: Any, cell: str, currency: str, declared: dict[s
         ("1.000", "EUR", {}, TOO_MANY),
         ("1.005", "EUR", {}, TOO_MANY),
         ("1.00", "JPY", {}, TOO_MANY),
-        ("12345.00", "HUF", {}, TOO_MANY),
-        ("1.0000", "KWD", {}, TOO_MANY),
+        ("12345.50", "HUF", {}, TOO_MANY),
+        ("1.0001", "KWD", {}, TOO_MANY),
         ("19.990000000000002", "EUR", {}, TOO_MANY),
         ("92233720368547758.08", "EUR", {}, LARGE),
         ("-92233720368547758.08", "EUR", {}, LARGE),
@@ -221,9 +223,7 @@ def test_other_dates_are_rejected_with_the_option_to_add(read: Any, cell: str) -
 
 
 def test_every_bad_cell_of_a_row_is_told_and_the_row_counted_once(read: Any) -> None:
-    outcome = one_row(read, "reference;amount;currency;order_date", "A;x;y;z")
+    outcome = one_row(read, "reference;amount;currency;order_date", "A;x;EUR;z")
 
-    assert [row["column"] for row in outcome.rejects] == ["amount", "currency", "order_date"] or len(
-        outcome.rejects
-    ) == 2
+    assert [row["column"] for row in outcome.rejects] == ["amount", "order_date"]
     assert outcome.report.rejects == 1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconcile.errors import OrderFileError
+from reconcile.orders.mistaken import known_as
 from reconcile.orders.packing import Readable, Watched
 from reconcile.orders.sources import unreadable
 from reconcile.orders.xlsx_strings import SharedStrings, read_strings
@@ -91,18 +92,24 @@ def _check_kind(file: BinaryIO, name: str) -> None:
     if head.startswith(_COMPOUND):
         raise _compound(file, name)
     if not head.startswith(b"PK"):
-        what = "text" if b"\0" not in head[:1000] else "of another kind"
-        raise OrderFileError(
-            f"this is not a spreadsheet: its content is {what}",
-            path=name,
-            hint="give the file the ending of what it is, such as .csv, or save it as .xlsx",
-        )
+        raise _another_kind(head, name)
     file.seek(max(0, size - _LONGEST_COMMENT - 22))
     tail = file.read()
     at = tail.rfind(_END_OF_DIRECTORY)
     if at >= 0 and int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_DIRECTORY_BYTES:
         raise damaged(name, "its directory is larger than that of any spreadsheet")
     file.seek(0)
+
+
+def _another_kind(head: bytes, name: str) -> OrderFileError:
+    if known := known_as(head):
+        return OrderFileError(f"this is {known[0]}, not a spreadsheet", path=name, hint=known[1])
+    what = "of another kind" if b"\0" in head[:1000] else "text"
+    return OrderFileError(
+        f"this is not a spreadsheet: its content is {what}",
+        path=name,
+        hint="give the file the ending of what it is, such as .csv, or save it as .xlsx",
+    )
 
 
 def _compound(file: BinaryIO, name: str) -> OrderFileError:
@@ -197,12 +204,11 @@ def _opened(package: zipfile.ZipFile, part: str, path: str) -> Iterator[Readable
         raise damaged(path, f'there is no part "{part}"')
     try:
         stream = package.open(name)
-    except RuntimeError as error:  # zipfile's word for an encrypted member
-        raise OrderFileError("the spreadsheet is protected by a password", path=path, hint="save it without one") from (
-            error
-        )
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise damaged(path, f"{part}: {error}") from error
+    except RuntimeError as error:  # zipfile's word for an encrypted member
+        problem = "the spreadsheet is protected by a password"
+        raise OrderFileError(problem, path=path, hint="save it without one") from error
     with stream:
         packed_bytes = package.NameToInfo[name].compress_size
         yield Watched(stream, lambda: packed_bytes)

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from reconcile.errors import OrderFileError
 from reconcile.orders.packing import Readable
 from reconcile.orders.xlsx_plain import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
-from reconcile.orders.xlsx_xml import LONGEST_TOKEN_BYTES, XmlFeed, damaged, names_of, new_parser, pieces_of
+from reconcile.orders.xlsx_xml import XmlFeed, damaged, names_of, new_parser, pieces_of
 
 _ROW, _CELL, _TEXTS, _FORMULA, _PHONETIC, _ROWS = "row", "c", ("v", "t"), "f", "rPh", "sheetData"
 _KINDS = names_of(_ROW, _CELL, *_TEXTS, _FORMULA, _PHONETIC, _ROWS)
 _ROW_END = b"</row>"
 _DEEPEST = 64
+_LONGEST_CELL = 16 << 20
 
 
 def sheet_rows(part: Readable, *, name: str, path: str) -> Iterator[SheetRow]:
@@ -102,8 +103,8 @@ class _SheetReader:
         if self._is_read:
             self._texts.append(text)
             self._length += len(text)
-            if self._length > LONGEST_TOKEN_BYTES:
-                raise self._damaged(f"a cell of more than {LONGEST_TOKEN_BYTES >> 20} MiB in row {self.line}")
+            if self._length > _LONGEST_CELL:
+                raise self._damaged(f"a cell of more than {_LONGEST_CELL >> 20} MiB in row {self.line}")
 
     def _end(self, element: str) -> None:
         known = _KINDS.get(element)

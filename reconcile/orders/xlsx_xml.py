@@ -16,7 +16,7 @@ from reconcile.errors import OrderFileError
 from reconcile.orders.packing import PackedTooWell, Readable
 
 PIECE_BYTES = 128 << 10
-LONGEST_TOKEN_BYTES = 16 << 20
+_LONGEST_TAG_BYTES = 1 << 20
 _DEEPEST = 64
 _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 # ISO/IEC 29500 has two sets of names for the same elements: Transitional, and Strict as Excel can save it too.
@@ -64,8 +64,8 @@ class XmlFeed:
         except _Doctype as error:
             what = f"{self._name} has a document type, which no spreadsheet program writes"
             raise damaged(self._path, what) from error
-        if self._bytes - self._parser.CurrentByteIndex > LONGEST_TOKEN_BYTES:
-            raise damaged(self._path, f"{self._name} has one tag of more than {LONGEST_TOKEN_BYTES >> 20} MiB")
+        if self._bytes - self._parser.CurrentByteIndex > _LONGEST_TAG_BYTES:
+            raise damaged(self._path, f"{self._name} has one tag of more than {_LONGEST_TAG_BYTES >> 20} MiB")
 
 
 def pieces_of(part: Readable, *, name: str, path: str) -> Iterator[bytes]:

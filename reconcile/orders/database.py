@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
@@ -33,6 +33,7 @@ ENGINES: dict[str, tuple[str, str | None]] = {
 """Engine → module with `connect(query) -> Connection`, and the extra that it needs."""
 
 T = TypeVar("T")
+_LONGEST_WAIT_SECONDS = 0.5
 
 
 class Connection(Protocol):
@@ -62,8 +63,7 @@ class QueryStream:
         connect = _connector(query.engine)
         self._query = query
         self._digest = _CellDigest()
-        self._connection: Connection | None = None
-        self._under_way: Future[RawRows | None] | None = None
+        self._is_idle = True
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="orders-query")
         try:
             self._connection = self._thread.submit(connect, query).result()
@@ -73,7 +73,7 @@ class QueryStream:
 
     def open(self, form: OrderFormat) -> OpenedOrders:
         """Start the query, find its columns, and return its rows to come."""
-        assert self._connection is not None, "without a connection there is no stream"
+        self._is_idle = False
         names = self._answer(self._thread.submit(self._connection.execute))
         columns = map_columns(names, form, path=self._query.name)
         return OpenedOrders(columns, self._batches(self._connection.rows(columns)))
@@ -84,31 +84,32 @@ class QueryStream:
 
     def close(self) -> None:
         """Cancel what is still under way, and close the connection."""
-        if self._connection is None:
-            return
-        if self._under_way is not None and not self._under_way.done():
+        if not self._is_idle:
             self._connection.cancel()
         self._thread.submit(self._connection.close)
         self._thread.shutdown()
-        self._connection = None
 
     def _batches(self, rows: Iterator[RawRows]) -> Iterator[Batch]:
-        self._under_way = self._thread.submit(next, rows, None)
-        while (raw := self._answer(self._under_way)) is not None:
-            self._under_way = self._thread.submit(next, rows, None)
+        self._is_idle = False
+        ahead = self._thread.submit(next, rows, None)
+        while (raw := self._answer(ahead)) is not None:
+            self._is_idle = False
+            ahead = self._thread.submit(next, rows, None)
             self._digest.add(raw)
             yield partial(_as_it_is, raw)
 
     def _answer(self, future: Future[T]) -> T:
-        """Wait for `future`; whoever interrupts the waiting ends the query too."""
+        """Wait for what the thread was asked for; who is interrupted meanwhile leaves it to `close` to cancel it."""
+        # A signal that comes just before the waiting begins does not end it: so nobody waits for long at a time.
+        while not wait([future], timeout=_LONGEST_WAIT_SECONDS).done:
+            pass
         try:
-            return future.result()
-        except BaseException:
-            if self._connection is not None and not future.done():
-                self._connection.cancel()
+            answer = future.result()
+        except Exception:
+            self._is_idle = True
             raise
-        finally:
-            del future  # an error would hold it, and it the error: whatever the query has open would stay open
+        self._is_idle = True
+        return answer
 
 
 class _CellDigest:

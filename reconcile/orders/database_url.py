@@ -22,8 +22,8 @@ FILES = ("duckdb", "sqlite")
 _HINT = "write postgresql://HOST/DATABASE, duckdb:FILE or sqlite:FILE; from others, export a file"
 _SECRET_PARAMETERS = ("password", "sslpassword")
 _HOSTS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]@:,]*)(:[0-9]*)?(,(\[[0-9A-Fa-f:.%]+\]|[^\[\]@:,]*)(:[0-9]*)?)*")
-# A comment at the end of a query. With a quote or a `*` in it, it could be the end of a text or of a longer comment.
-_LAST_COMMENT = re.compile(r"--[^'\"$*\n]*\Z")
+# A comment at the end of a query. With a quote or a `*/` in it, it could be the end of a text or of a longer comment.
+_LAST_COMMENT = re.compile(r"--(?:(?!\*/)[^'\"$\n])*\Z")
 
 
 @dataclass(frozen=True, slots=True)

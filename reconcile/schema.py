@@ -128,7 +128,7 @@ ITEMS = _table(
     ("state", pa.string(), "new, open or reopened; null for non-breaks"),
     ("accepted_reason", pa.string(), "why this break is accepted, null when it is not"),
     ("accepted_until", pa.date32(), "until when it is accepted"),
-    ("suggestion", pa.string(), "likeliest explanation, never a match"),
+    ("suggestion", pa.string(), "likeliest explanation of a break, never a match; null where there is none"),
     required=("item_id", "business_date", "status", "kind", "is_break"),
 )
 

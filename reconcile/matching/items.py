@@ -54,6 +54,7 @@ JUDGED = (
     "order_rank",
     "order_rows",
     "item_text",
+    "o_ordered_on",
     *(name for name in _PLAIN.values() if name != "item_id"),
 )
 """Columns of the rows to sort."""
@@ -129,7 +130,7 @@ def _named(rows: Frame, *, orders: bool) -> Frame:
 
 def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """
-    Yield each batch of `sorted_items` as ITEMS, together with its grouped orders: `item_id`, `order_rows` above 1.
+    Yield each batch of `sorted_items`, with suggestions, as ITEMS, and its grouped orders: `item_id`, `order_rows`.
 
     Asserts that the batches are in order: the engine was told to sort, and a plan that forgets would be our bug.
     """
@@ -162,7 +163,7 @@ def _columns(
         "kind": _KINDS.take(codes),
         "is_break": is_break,
         **history.columns_of(batch.column("item_id"), is_break),
-        "suggestion": pa.nulls(rows, pa.string()),
+        "suggestion": batch.column("suggestion"),
     }
     return columns
 

@@ -33,6 +33,7 @@ from reconcile.matching.sides import (
     payments_from_arrow,
     payments_from_parquet,
 )
+from reconcile.matching.suggestions import TotalsOf, totals_in_file, totals_in_table, with_suggestions
 from reconcile.schema import ITEMS
 
 ENGINES = ("duckdb",)
@@ -123,7 +124,10 @@ def match_to_parquet(
     try:
         frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
         sides = _both_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
-        work = _Work(duck, sides, policy, RunFacts(business_date, run_id, history, acceptances))
+        facts = RunFacts(business_date, run_id, history, acceptances)
+        work = _Work(
+            duck, sides, policy, facts, duck.connection.cursor(), totals_in_file(payments, duck.connection.cursor())
+        )
         rows = write_items(work.items(), partial)
         report = work.report(rows, duck.scan(partial), duck.connection)
         partial.replace(items)
@@ -174,7 +178,8 @@ def match_frames(
             return duck.relation(side if engine == "duckdb" else duck.from_arrow(arrow.to_arrow(side)))
 
         sides = _both_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
-        work = _Work(chosen, sides, policy, RunFacts(business_date, run_id, history))
+        facts = RunFacts(business_date, run_id, history)
+        work = _Work(chosen, sides, policy, facts, duck.connection.cursor(), totals_in_table(tables[0]))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
     finally:
@@ -228,8 +233,18 @@ def _both_sides(
 class _Work:
     """One matching under way: the items as a stream, and after its end the report."""
 
-    def __init__(self, engine: Engine, sides: tuple[_Side, _Side], policy: MatchPolicy, facts: RunFacts) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sides: tuple[_Side, _Side],
+        policy: MatchPolicy,
+        facts: RunFacts,
+        connection: duckdb.DuckDBPyConnection,
+        totals_of: TotalsOf,
+    ) -> None:
         self.engine = engine
+        self.connection = connection  # of its own: the items stream from the engine's
+        self.totals_of = totals_of
         self.payments, self.orders = sides
         self.facts = facts
         self.first_key = policy.on[0]
@@ -242,7 +257,8 @@ class _Work:
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:
-        for batch, several in finish(sorted_items(self.engine, self.rows), self.facts):
+        judged = with_suggestions(sorted_items(self.engine, self.rows), self.connection, self.totals_of)
+        for batch, several in finish(judged, self.facts):
             if several.num_rows:
                 self.several.append(several)
             yield batch

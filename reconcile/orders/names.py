@@ -18,6 +18,10 @@ from reconcile.schema import AMOUNT_BASES
 Groups = tuple[tuple[str, ...], ...]
 
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "đ": "d", "ı": "i", "°": "o", "#": "no"})
+_LONGEST = 300
+_ASCII = {
+    code: None for code in range(128) if unicodedata.category(chr(code))[0] in "PZC" and chr(code) not in "%*&@"
+} | {ord("#"): "no"}
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 
 
@@ -27,6 +31,10 @@ def folded(name: str) -> str:
 
     "Total Amount", "total-amount" and "TOTAL_AMOUNT" are one, and so are "N° commande" and "Nº commande".
     """
+    if len(name) > _LONGEST:
+        return name  # no name that is known is so long; an unclosed quote can make one of megabytes
+    if name.isascii():
+        return name.translate(_ASCII).lower()
     composed = unicodedata.normalize("NFKC", name.replace("№", "#")).casefold().translate(_LETTERS)
     letters = unicodedata.normalize("NFKD", composed)
     return "".join(sign for sign in letters if unicodedata.category(sign)[0] not in "MPZC" or sign in "%*&@")

@@ -58,7 +58,7 @@ class RejectsFile:
                 guarded(reject.column or ""),
                 cell_text(shortened(reject.value, _MOST_CHARACTERS)),
                 guarded(reject.reason),
-                guarded(reject.remedy),
+                reject.remedy,  # words of our own, which begin with a letter
             )
             for reject in rejects
         )

@@ -56,11 +56,13 @@ _TIMES = (
 _UNREAD = 'to leave dates unread, say --ordered-on-column ""'
 _BESIDE_CURRENCY = re.compile(r"[0-9-] ?([A-Z]{3}|[€£$¥]|kr\.?|zł)$|^([A-Z]{3}|[€£$¥]|kr\.?) ?[+-]?[0-9]")
 _OF_FORMS = {
-    "parentheses": r"\([^()]+\)",
-    "trailing_minus": r"[0-9].*-",
-    "cr_dr": r"(?i).*[0-9] ?(CR|DR)",
-    "soll_haben": r".*[0-9] ?[HS]",
+    "parentheses": re.compile(r"\([^()]+\)"),
+    "trailing_minus": re.compile(r"[0-9].*-"),
+    "cr_dr": re.compile(r".*[0-9] ?(CR|DR)", re.IGNORECASE),
+    "soll_haben": re.compile(r".*[0-9] ?[HS]"),
 }
+_ONE_SIGN = re.compile(r"[+-]*[0-9]+([.,])[0-9]{1,2}")
+_GROUPED = re.compile(r"[+-]*[0-9]{1,3}(?:([.,'\u2019 \u00a0\u202f])[0-9]{3})+([.,])[0-9]+")
 
 
 def remedy_of(role: str | None, reason: str, value: str | None, form: OrderFormat, currency: str | None = None) -> str:
@@ -108,7 +110,7 @@ def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) 
     if "more decimals" in reason:
         return _of_decimals(text, currency)
     for name, shape in _OF_FORMS.items():
-        if name not in form.accounting and re.fullmatch(shape, text):
+        if name not in form.accounting and shape.fullmatch(text):
             return f"if amounts are written like this, add --accounting {name}"
     if "currency" not in form.accounting and _BESIDE_CURRENCY.search(text):
         return "export amounts without a currency; if it is that of the row, add --accounting currency"
@@ -116,13 +118,11 @@ def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) 
 
 
 def _separators(text: str, form: OrderFormat) -> str | None:
-    """Return what to declare for the decimal sign and the thousands separator of `text`, None where that is not sure."""
-    bare = text.lstrip("+-")
-    if re.fullmatch(r"[0-9]+,[0-9]{1,2}", bare) and form.decimal == ".":
-        return "if the comma separates decimals, add --decimal ,"
-    if re.fullmatch(r"[0-9]+\.[0-9]{1,2}", bare) and form.decimal == ",":
-        return "if the point separates decimals, add --decimal ."
-    grouped = re.fullmatch(r"[0-9]{1,3}(?:([.,'\u2019 \u00a0\u202f])[0-9]{3})+([.,])[0-9]+", bare)
+    """Return what to declare for the decimal sign and the thousands separator of `text`, None where it is not sure."""
+    one = _ONE_SIGN.fullmatch(text)
+    if one and one[1] != form.decimal:
+        return f"if the {'comma' if one[1] == ',' else 'point'} separates decimals, add --decimal {one[1]}"
+    grouped = _GROUPED.fullmatch(text)
     if grouped and grouped[1] != grouped[2]:
         space = "\u00a0\u202f"
         sign = "a no-break space" if grouped[1] in space else f"'{grouped[1]}'" if grouped[1] == " " else grouped[1]

@@ -184,14 +184,17 @@ def _rejects(
 ) -> list[Reject]:
     rejects = []
     for role, (texts, reasons) in found.items():
+        if not reasons:
+            continue
         name = columns.name(role) if role in columns.positions else None
-        for row, reason in reasons.items():
-            value = texts[row].as_py()
+        rows = pa.array(list(reasons), pa.int64())
+        told = (column.take(rows).to_pylist() for column in (raw.lines, texts, codes.cast(pa.string())))
+        for (row, reason), line, value, code in zip(reasons.items(), *told, strict=True):
             if reason == "is empty" and _continues(raw, row):
                 remedy = CONTINUES
             else:
-                remedy = remedy_of(role, reason, value, form, codes[row].as_py())
-            rejects.append(Reject(raw.lines[row].as_py(), name, value, reason, remedy))
+                remedy = remedy_of(role, reason, value, form, code)
+            rejects.append(Reject(line, name, value, reason, remedy))
     return rejects
 
 

@@ -132,6 +132,7 @@ def test_what_no_option_mends_says_what_to_correct(read: Any, row: str, declared
     (reject,) = read(HEADER + row + "\n", **declared).rejects
 
     assert reject["remedy"] == remedy
+    assert remedy[0].isalpha()  # else a spreadsheet might run it
 
 
 def test_no_reason_of_the_leaves_is_left_without_a_remedy_of_its_own() -> None:

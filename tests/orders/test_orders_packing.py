@@ -160,6 +160,16 @@ def test_an_archive_must_agree_with_itself(read: Any) -> None:
         assert message.startswith("the compressed file is damaged or cut off ("), (offset, value)
 
 
+def test_an_archive_holds_nothing_behind_its_file(read: Any) -> None:
+    plain = zipped(("orders.csv", TABLE))
+    directory, end = plain.index(b"PK\x01\x02"), plain.index(b"PK\x05\x06")
+    packed_bytes = struct.unpack_from("<L", plain, directory + 20)[0]
+    longer = in_directory(plain, 20, struct.pack("<L", packed_bytes + 4))
+    longer = longer[:directory] + b"more" + longer[directory : end + 16] + struct.pack("<LH", directory + 4, 0)
+
+    assert "it holds more than the archive says" in problem(read, longer, "orders.zip")
+
+
 def test_an_archive_must_leave_no_doubt_which_file_is_meant(read: Any) -> None:
     two = zipped(("a.csv", TABLE), ("b.csv", TABLE))
     many = zipped(*((f"{at}.csv", TABLE) for at in range(9)))

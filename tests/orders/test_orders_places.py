@@ -238,6 +238,13 @@ def test_a_file_is_fetched_up_to_the_limit(read: Any, store: Store, spool: Path,
     assert read.paths(store.url("/a.csv"), download_limit=f"{len(TABLE)}b").columns("reference", "amount_cents") == ROWS
 
 
+def test_a_file_that_is_announced_as_too_large_is_not_fetched(read: Any, store: Store) -> None:
+    store.files["/a.csv"] = cut_off
+
+    assert "the file is larger than" in refused(read, store.url("/a.csv"), download_limit=f"{len(TABLE) - 1}B").message
+    assert len(store.paths) == 1
+
+
 @pytest.mark.parametrize("limit", ["", "4", "GB", "-1GB", "0GB", "1.5GB", "4 giga"])
 def test_a_limit_that_is_no_size_is_refused(read: Any, limit: str) -> None:
     with pytest.raises(SettingsError, match="is not a size"):

@@ -102,11 +102,36 @@ async def test_settings_serve_all_three_calls(workplace: Path) -> None:
     assert repr(result) == f"MatchResult(400 items, {len(result.breaks)} breaks)"
 
 
+def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
+    Path("orders.csv").write_text("reference,total,currency\nPO-ab1,10.00,EUR\n", encoding="utf-8")
+    moment = pd.Timestamp("2026-11-01", tz="UTC")
+    payments = pd.DataFrame(
+        {
+            "payment_id": ["P1"],
+            "reference": ["AB1"],
+            "created_at": [moment],
+            "total_amount_with_taxes_cents": [1000],
+            "currency_code": ["EUR"],
+        }
+    ).convert_dtypes(dtype_backend="pyarrow")
+    orders = reconcile.read_orders("orders.csv")
+    clean = {"case": "fold", "strip_prefix": ["PO-"], "replace": [{"pattern": "B", "with": "C"}]}
+    result = reconcile.match_payments(payments, orders, clean=clean, business_date="2026-11-20")
+
+    assert result.items["reference"].tolist() == ["ac1"]
+    assert result.items["payment_reference"].tolist() == ["AB1"]
+    assert [one["changed"]["strip_prefix"] for one in result.summary["key_profile"]["cleaning"]] == [0, 0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("call", "problem"),
     [
         (lambda: reconcile.read_orders("orders.csv", amount="x"), "there is no amount here"),
         (lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), lag=1), "there is no lag here"),
+        (
+            lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), clean={"cases": "fold"}),
+            "clean: [match.clean] cases: there is no such setting (did you mean [match.clean] case?)",
+        ),
         (lambda: asyncio.run(reconcile.pull_payments(organisation="x")), "there is no organisation here"),
         (
             lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_percent=0.5),

@@ -203,6 +203,26 @@ def test_the_keys_show_how_usable_they_are(summary: dict[str, Any]) -> None:
     ) in summary_table(summary, width=80, colour=False) + "\n"
 
 
+def test_what_clean_up_rules_did_is_shown_for_the_keys_that_they_changed(summary: dict[str, Any]) -> None:
+    nothing = {"changed": {"case": 0, "strip_prefix": 0}, "emptied": 0, "collisions": 0}
+    orders = {"changed": {"case": 1200, "strip_prefix": 0}, "emptied": 3, "collisions": 0}
+    summary["key_profile"] = {
+        "cleaning": [
+            {"side": "payments", "key": "reference", **nothing},
+            {"side": "payments", "key": "order_number", **nothing},
+            {"side": "orders", "key": "reference", **orders},
+            {"side": "orders", "key": "order_number", **nothing},
+        ]
+    }
+
+    assert (
+        "Clean-up      Key        Payments  Orders\n"
+        "case          reference         0   1,200\n"
+        "strip_prefix  reference         0       0\n"
+        "nothing left  reference                 3\n\n"
+    ) in summary_table(summary, width=80, colour=False)
+
+
 def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) -> None:
     summary |= {"statuses": [], "control": {"payments": [], "orders": []}, "organization": None, "mode": None}
     summary["verdict"] = "clean"

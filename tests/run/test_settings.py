@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.settings import Settings, commented_toml, load_settings, parse_moment, read_secrets
+from reconcile.settings import (
+    Replacement,
+    Settings,
+    clean_settings,
+    commented_toml,
+    load_settings,
+    parse_moment,
+    read_secrets,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +166,7 @@ def test_the_commented_file_is_valid_when_the_comments_are_taken_off() -> None:
 
     assert settings.organization == "my-shop"
     assert settings.tolerances["SEK"].cents == 50
+    assert settings.clean_replace == (Replacement("^INV[0-9]{4}/"),)
     assert settings.reference_column == "Our reference"
 
 
@@ -207,3 +216,33 @@ def test_missing_credentials_are_named(environ: dict[str, str], problem: str) ->
         read_secrets(environ)
 
     assert caught.value.message == problem
+
+
+def test_clean_up_rules_come_from_the_file_from_the_environment_or_as_a_dictionary() -> None:
+    write("[match.clean]\ncase = 'fold'\nstrip_prefix = ['PO-']\nreplace = [{ pattern = '\\d+$', with = 'x' }]\n")
+    settings = load_settings(environ={"RECONCILE_CLEAN_STRIP_PREFIX": "A-,B-", "RECONCILE_CLEAN_PAD_ZEROS": "10"})
+
+    assert settings.clean_replace == (Replacement(r"\d+$", "x"),)
+    assert (settings.clean_case, settings.clean_strip_prefix, settings.clean_pad_zeros) == ("fold", ("A-", "B-"), 10)
+    given = load_settings(environ={"RECONCILE_CLEAN_REPLACE": '[{"pattern": "a"}]'})
+    assert given.clean_replace == (Replacement("a", ""),)
+    assert clean_settings({"strip_zeros": True, "replace": [{"pattern": "a", "with": "b"}]}) == {
+        "clean_strip_zeros": True,
+        "clean_replace": (Replacement("a", "b"),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        ({"cases": "fold"}, "[match.clean] cases: there is no such setting (did you mean [match.clean] case?)"),
+        ({"strip_zeros": "yes"}, "[match.clean] strip_zeros: expected `bool`"),
+        ({"replace": [{"with": "a"}]}, "[match.clean] replace: object missing required field `pattern`"),
+        ("fold", "[match] clean: there is no such setting"),
+    ],
+)
+def test_a_dictionary_of_clean_up_rules_is_checked_like_the_file(rules: dict[str, object], problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        clean_settings(rules)
+
+    assert problem.lower() in caught.value.message.lower()

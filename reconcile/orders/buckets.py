@@ -31,6 +31,7 @@ from reconcile.orders.pieces import check_size, copy_pieces
 _OPTIONS = ("endpoint_override", "region", "scheme", "anonymous")
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRY_SECONDS = 10, 60, 30
 _CODE = re.compile(r"AWS Error ([A-Z_]+)|Status\(([A-Z_]+)|HTTP status (\d{3})")
+_UNREACHED, _WAY = "the store cannot be reached", "check its endpoint and the way to it, and start again"
 _REFUSALS = {  # what the stores say: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, gRPC's codes
     "ACCESS_DENIED": "access is denied",
     "PERMISSION_DENIED": "access is denied",
@@ -40,8 +41,8 @@ _REFUSALS = {  # what the stores say: https://docs.aws.amazon.com/AmazonS3/lates
     "SIGNATURE_DOES_NOT_MATCH": "the credentials are not accepted",
     "EXPIRED_TOKEN": "the credentials have expired",
     "NO_SUCH_BUCKET": "there is no such bucket",
-    "NETWORK_CONNECTION": "the store cannot be reached",
-    "UNAVAILABLE": "the store cannot be reached",
+    "NETWORK_CONNECTION": _UNREACHED,
+    "UNAVAILABLE": _UNREACHED,
 }
 
 
@@ -189,9 +190,8 @@ def _store_errors(name: str) -> Iterator[None]:
         found = _CODE.search(str(error))
         code = next((group for group in found.groups() if group), "") if found else ""
         problem = _REFUSALS.get(code, f"the store refuses ({code or type(error).__name__})")
-        raise OrderFileError(
-            problem, path=name, hint="check the address, and the credentials in the environment of this command"
-        ) from error
+        hint = "check the address, and the credentials in the environment of this command"
+        raise OrderFileError(problem, path=name, hint=_WAY if problem == _UNREACHED else hint) from error
 
 
 def _path(bucket: str, key: str) -> str:

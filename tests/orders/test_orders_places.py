@@ -488,6 +488,16 @@ def test_what_a_store_refuses_is_told_in_words(
     )
 
 
+@pytest.mark.slow  # the stores' clients wait before they ask again
+def test_a_store_that_is_not_there_is_told(read: Any, store: Store) -> None:
+    with serving() as other:
+        gone = other.port
+
+    error = refused(read, f"s3://AKIAEXAMPLE:s3cret@books/a.csv?endpoint_override=127.0.0.1:{gone}&scheme=http")
+
+    assert error.message == "s3://books/a.csv: the store cannot be reached"
+
+
 def test_an_endpoint_and_credentials_come_from_the_environment(
     read: Any, store: Store, bucket: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

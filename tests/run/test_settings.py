@@ -246,3 +246,31 @@ def test_a_dictionary_of_clean_up_rules_is_checked_like_the_file(rules: dict[str
         clean_settings(rules)
 
     assert problem.lower() in caught.value.message.lower()
+
+
+def test_the_password_of_a_database_is_refused_in_a_file_and_shown_nowhere() -> None:
+    url = "postgresql://reader:geheim@db.example.com:5432/books?sslmode=require"
+    write(f'[orders]\ndatabase = "{url}"\n')
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ={})
+    write('[orders]\nsql = "SELECT 1"\ndatabase = "postgresql://reader@db.example.com/books"\n')
+    settings = load_settings(environ={"RECONCILE_ORDERS_DB": url})
+
+    assert caught.value.message == (
+        "reconcile.toml: [orders] database: holds a password: use RECONCILE_ORDERS_DB, PGPASSWORD or ~/.pgpass for it"
+    )
+    assert settings.orders_db == url
+    assert settings.public()["orders_db"] == "postgresql://db.example.com:5432/books"
+    assert settings.public()["orders_sql"] == "SELECT 1"
+
+
+def test_no_log_line_holds_the_secret_or_the_password_of_a_database() -> None:
+    url = "postgresql://reader:ge%20heim@db.example.com/books"
+
+    assert secret_texts({"RECONCILE_CLIENT_SECRET": "s3cret", "RECONCILE_ORDERS_DB": url}) == [
+        "s3cret",
+        "ge%20heim",
+        "ge heim",
+    ]
+    assert secret_texts({}) == []

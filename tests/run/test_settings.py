@@ -17,6 +17,7 @@ from reconcile.settings import (
     load_settings,
     parse_moment,
     read_secrets,
+    secret_texts,
 )
 
 

@@ -55,7 +55,7 @@ def key_warnings(report: MatchReport) -> list[str]:
             nouns, verb = (noun, "stands") if one.collisions == 1 else (f"{noun}s", "stand")
             warnings.append(
                 f"by [match.clean], {one.collisions:,} {nouns} of {one.side} {verb} for several that were written in "
-                "different ways: such rows are duplicates, which are never paired"
+                "different ways: their rows are duplicates, which are never paired, or with group_orders one order"
             )
     return [*warnings, report.hint] if report.hint else warnings
 

@@ -100,7 +100,11 @@ ITEMS = _table(
     ("status", pa.string(), "the verdict, one of the statuses"),
     ("kind", pa.string(), "ok, break, timing or info"),
     ("is_break", pa.bool_(), "kind is break"),
-    ("reference", pa.string(), "clean key of the payment, else of the order row"),
+    (
+        "reference",
+        pa.string(),
+        "key as compared, under the rules of [match.clean]: of the payment, else of the order row",
+    ),
     ("matched_on", pa.string(), "the pass that paired the rows; null when unpaired"),
     ("payment_id", pa.string(), "klarna_payments id"),
     ("payment_reference", pa.string(), "klarna_payments reference, as the API has it"),

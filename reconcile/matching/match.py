@@ -7,7 +7,7 @@ same expression and give the same items. Reads no settings, keeps no history: bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,15 +18,15 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from reconcile.errors import OutputError, SettingsError, first_line
-from reconcile.matching.clean_rules import SIDES, CleanRules
-from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
-from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove, side_facts
+from reconcile.matching.cleaning import KeyCleaning
+from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove
 from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.key_hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import PassCount, pair_sides
-from reconcile.matching.policy import KEYS, MatchPolicy
+from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.prepared import PreparedSide, prepare_sides
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
@@ -123,7 +123,7 @@ def match_to_parquet(
     duck = _open(memory_limit, temp_directory, threads)
     try:
         frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
-        sides = _both_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
+        sides = prepare_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
         facts = RunFacts(business_date, run_id, history, acceptances)
         work = _Work(
             duck, sides, policy, facts, duck.connection.cursor(), totals_in_file(payments, duck.connection.cursor())
@@ -177,7 +177,7 @@ def match_frames(
         def relation(side: Frame) -> duckdb.DuckDBPyRelation:
             return duck.relation(side if engine == "duckdb" else duck.from_arrow(arrow.to_arrow(side)))
 
-        sides = _both_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
+        sides = prepare_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
         facts = RunFacts(business_date, run_id, history)
         work = _Work(chosen, sides, policy, facts, duck.connection.cursor(), totals_in_table(tables[0]))
         items = pa.Table.from_batches(work.items(), ITEMS)
@@ -187,56 +187,13 @@ def match_frames(
     return MatchResult(_like(payments, items), report)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One side as it is matched, what was measured of it, and as `written`: its keys before any rule."""
-
-    frame: Frame
-    written: Frame
-    facts: SideFacts
-    cleaning: tuple[KeyCleaning, ...]
-
-    @classmethod
-    def of(
-        cls,
-        engine: Engine,
-        raw: Frame,
-        side: str,
-        path: str,
-        *,
-        rules: CleanRules,
-        relation: Callable[[Frame], duckdb.DuckDBPyRelation],
-    ) -> _Side:
-        x, keys = side[0], rules.keys_of(side)
-        written = with_clean_texts(engine, raw, [f"{x}_{key}" for key in KEYS])
-        frame = with_rules(engine, written, [f"{x}_{key}" for key in keys], rules)
-        frame = engine.settle(frame) if keys else frame  # a rule is worth more than a column on disk
-        facts = side_facts(relation(raw), relation(frame), side, path)
-        cleaning = (count_changes(engine, written, f"{x}_{key}", rules, side=side, key=key) for key in keys)
-        return cls(frame, written, facts, tuple(cleaning))
-
-
-def _both_sides(
-    engine: Engine,
-    frames: tuple[Frame, Frame],
-    paths: tuple[str, str],
-    rules: CleanRules,
-    relation: Callable[[Frame], duckdb.DuckDBPyRelation],
-) -> tuple[_Side, _Side]:
-    payments, orders = (
-        _Side.of(engine, frame, side, path, rules=rules, relation=relation)
-        for frame, side, path in zip(frames, SIDES, paths, strict=True)
-    )
-    return payments, orders
-
-
 class _Work:
     """One matching under way: the items as a stream, and after its end the report."""
 
     def __init__(
         self,
         engine: Engine,
-        sides: tuple[_Side, _Side],
+        sides: tuple[PreparedSide, PreparedSide],
         policy: MatchPolicy,
         facts: RunFacts,
         connection: duckdb.DuckDBPyConnection,

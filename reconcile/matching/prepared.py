@@ -1,0 +1,64 @@
+"""
+Both sides made ready to be matched: keys as they are compared, facts for the proof, and what the rules changed.
+
+Knows in which order a side is cleaned and measured, and keeps it as it was written for hints. Does not pair anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from reconcile.matching.clean_rules import SIDES, CleanRules
+from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
+from reconcile.matching.control import SideFacts, side_facts
+from reconcile.matching.engines import Engine, Frame
+from reconcile.matching.policy import KEYS
+
+Relation = Callable[[Frame], duckdb.DuckDBPyRelation]
+"""A frame of the engine as a relation of DuckDB, which measures it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSide:
+    """
+    One side before the passes.
+
+    frame      the rows, with keys as they are compared; `written`: with clean keys before any rule
+    facts      what went in: totals, usable keys, identities
+    cleaning   what the rules did to each key that they apply to; empty without rules
+    """
+
+    frame: Frame
+    written: Frame
+    facts: SideFacts
+    cleaning: tuple[KeyCleaning, ...]
+
+
+def prepare_sides(
+    engine: Engine, raw: tuple[Frame, Frame], paths: tuple[str, str], rules: CleanRules, relation: Relation
+) -> tuple[PreparedSide, PreparedSide]:
+    """
+    Return payments and orders with clean keys under `rules`; `raw` is both as opened, from `paths`.
+
+    Raises PaymentFileError or OrderFileError for what no proof is possible with.
+    """
+    payments, orders = (
+        _prepared(engine, frame, side, path, rules, relation)
+        for frame, side, path in zip(raw, SIDES, paths, strict=True)
+    )
+    return payments, orders
+
+
+def _prepared(engine: Engine, raw: Frame, side: str, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
+    x, keys = side[0], rules.keys_of(side)
+    written = with_clean_texts(engine, raw, [f"{x}_{key}" for key in KEYS])
+    frame = written
+    if keys:
+        # Kept, not run again for each of its uses: rules take longer than reading what they made.
+        frame = engine.settle(with_rules(engine, written, [f"{x}_{key}" for key in keys], rules))
+    facts = side_facts(relation(raw), relation(frame), side, path)
+    cleaning = (count_changes(engine, written, f"{x}_{key}", rules, side=side, key=key) for key in keys)
+    return PreparedSide(frame, written, facts, tuple(cleaning))

@@ -8,7 +8,8 @@ ReconcileError
 │   ├── PaymentFileError     one file cannot be read as a table of payments
 │   ├── TooManyRejects       rows were rejected, more than allowed
 │   ├── EmptySide            one side has no rows, or no usable keys
-│   └── AcceptanceError      a decision about a break cannot be read or made
+│   ├── AcceptanceError      a decision about a break cannot be read or made
+│   └── UnknownItem          no item of a run has this name, or too many have
 ├── CommerceLayerError       look at Commerce Layer or the way to it             exit 4
 │   ├── AuthError            the credentials are refused, or may not list payments
 │   ├── Unreachable          no usable answer came, after every retry
@@ -105,6 +106,10 @@ class EmptySide(InputError):
 
 class AcceptanceError(InputError):
     """A decision about a break cannot be read, or there is no such break to decide about."""
+
+
+class UnknownItem(InputError):
+    """No item of the run has the name that was given, or too many have."""
 
 
 class CommerceLayerError(ReconcileError):

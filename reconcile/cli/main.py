@@ -14,6 +14,7 @@ from reconcile import __version__
 from reconcile.cli.breaks import breaks
 from reconcile.cli.check import check
 from reconcile.cli.demo import demo
+from reconcile.cli.explain import explain
 from reconcile.cli.init import init
 from reconcile.cli.load import load
 from reconcile.cli.match import match
@@ -52,5 +53,5 @@ def _keep_few_heaps() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
 
 
-for _command in (demo, run, pull, match, orders, breaks, runs, load, check, init, sandbox):
+for _command in (demo, run, pull, match, explain, orders, breaks, runs, load, check, init, sandbox):
     main.add_command(_command)

@@ -67,6 +67,29 @@ KIND_OF: Mapping[Status, Kind] = MappingProxyType(
 """The kind of every status; whatever is not named otherwise is a break."""
 
 
+MEANING_OF: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.MATCHED: "the amounts are equal",
+        Status.WITHIN_TOLERANCE: "the amounts differ, by no more than the tolerance",
+        Status.AMOUNT_MISMATCH: "the amounts differ by more than the tolerance",
+        Status.CURRENCY_MISMATCH: "the currencies differ, so no difference is computed",
+        Status.STATUS_MISMATCH: "the books have a total, but the order is cancelled, voided, refunded, or never placed",
+        Status.FLAGGED_BY_API: "the amounts agree, but Commerce Layer says that the payment's intent had another",
+        Status.AMOUNT_UNKNOWN: "an amount or a currency is missing on one side",
+        Status.DUPLICATE_REFERENCE: "the key is there on both sides, but not once on each: nobody is paired",
+        Status.MISSING_REFERENCE: "the row has no reference, and no other key has paired it",
+        Status.MISSING_ORDER: "a payment of a placed order that is not in the books",
+        Status.MISSING_PAYMENT: "a total in the books without a payment",
+        Status.WRONG_MODE: "a test payment among live ones, or the reverse",
+        Status.AWAITING_ORDER: "a payment so young that its order total may still come",
+        Status.AWAITING_PAYMENT: "an order total so young that its payment may still come",
+        Status.SUPERSEDED: "another payment of the same order took its place",
+        Status.NOT_PLACED: "an abandoned checkout: no order, or one that was never placed",
+    }
+)
+"""What each status says, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """

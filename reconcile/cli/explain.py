@@ -1,0 +1,110 @@
+"""`reconcile explain`: why an item is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconcile.cli.options import Session, command, run_options
+
+if TYPE_CHECKING:
+    from reconcile.explanation import Explanation
+
+
+@click.command()
+@click.argument("reference")
+@run_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@command
+def explain(session: Session, reference: str, run: Path | None, out: str | None, form: str) -> None:
+    """
+    Explain the items that REFERENCE names: both sides as read, the keys tried, the verdict, earlier nights.
+
+    REFERENCE is a reference, an order number, a payment id or an item id.
+    """
+    settings = session.settings(out=out)
+
+    from reconcile import breaks, explanation
+
+    found = explanation.explain(run or breaks.latest_run(Path(settings.out)), reference)
+    if form == "json":
+        import msgspec
+
+        plain = [_plain_values(asdict(one)) for one in found]
+        click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2))
+        return
+    click.echo("\n\n".join("\n".join(_lines(one)) for one in found))
+
+
+def _lines(one: Explanation) -> Iterator[str]:
+    from reconcile.reports.terminal import grouped_amount
+    from reconcile.reports.text_table import plain
+
+    item, code = one.item, one.item["payment_currency_code"] or one.item["order_currency_code"]
+    yield plain(f"{item['reference'] or item['payment_id'] or item['item_id']}  {item['status']} ({item['kind']})")
+    yield f"  {one.meaning}"
+    if item["difference_cents"] is not None:
+        difference = f"  payment minus order: {grouped_amount(item['difference_cents'], code)} {code}"
+        yield difference + (f", allowed {grouped_amount(one.allowed_cents, code)}" if one.allowed_cents else "")
+    if item["suggestion"]:
+        yield plain(f"  perhaps: {item['suggestion']}")
+    if item["accepted_reason"]:
+        until = f" until {item['accepted_until']}" if item["accepted_until"] else ""
+        yield plain(f"  accepted{until}: {item['accepted_reason']}")
+    yield f"  item {item['item_id']}"
+    yield from map(plain, _side("payment", one.payment, "there is none"))
+    yield from map(plain, _side("order total", one.order, "there is none"))
+    yield "  keys, in the order in which they were tried"
+    for tried in one.keys:
+        yield plain(f"    {_tried(tried)}")
+    if one.nights:
+        yield "  nights as a break"
+        for night in one.nights:
+            amount = f" {grouped_amount(night.difference_cents, code)}" if night.difference_cents is not None else ""
+            accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
+            yield plain(f"    {night.business_date}  {night.status}{amount}{accepted}")
+
+
+def _side(name: str, row: dict[str, Any] | None, nothing: str) -> Iterator[str]:
+    if row is None:
+        yield f"  {name}: {nothing}"
+        return
+    yield f"  {name}"
+    for column, value in row.items():
+        if value is not None:
+            shown = value.isoformat() if isinstance(value, date | datetime) else value
+            yield f"    {column:<30}{shown}"
+
+
+def _tried(tried: Any) -> str:
+    name = f"{tried.key:<13}"
+    if tried.payment is None and tried.order is None:
+        return f"{name} neither side has one"
+    keys = [f'"{text}"' for text in dict.fromkeys((tried.payment, tried.order)) if text is not None]
+    counts = f"{_counted(tried.payments, 'payment')}, {_counted(tried.orders, 'order row')}"
+    if tried.paired:
+        return f"{name} {keys[0]}: {counts}: this pair"
+    if not tried.payments or not tried.orders:
+        outcome = "nothing to pair with"
+    elif len(keys) > 1:
+        outcome = "not the same"
+    else:
+        outcome = "not alone, or paired before: nobody is paired"
+    return f"{name} {' and '.join(keys)}: {counts}: {outcome}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _plain_values(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_values(one) for one in value]
+    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,0 +1,226 @@
+"""
+Why an item is what it is: both sides as read, the keys it was tried on, the rung that held, and its nights before.
+
+Reads one run folder, and the breaks of the others beside it. Counts keys by the matching's own cleaning and rules, so
+that what it says is what was done; decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+
+from reconcile import manifest
+from reconcile.errors import OutputError, UnknownItem, first_line
+from reconcile.keys import clean_key
+from reconcile.matching.clean_rules import SIDES
+from reconcile.matching.cleaning import with_clean_texts, with_rules
+from reconcile.matching.engines import DuckDBEngine, Frame
+from reconcile.matching.ladder import allowed_cents
+from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
+from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
+from reconcile.parquet import scan
+from reconcile.settings import Settings
+from reconcile.wiring import policy_of
+
+MOST_ITEMS = 20
+"""Items that one name may stand for; a name that stands for more explains none of them."""
+
+_NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number", "order_id")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTried:
+    """
+    One pass as this item saw it.
+
+    `payment` and `order` are its keys under the rules, null where a side has none; `payments` and `orders` are the rows
+    of the whole run that have the key.
+    """
+
+    key: str
+    payment: str | None
+    order: str | None
+    payments: int
+    orders: int
+    paired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A run in which the item was a break."""
+
+    business_date: str
+    status: str
+    difference_cents: int | None
+    accepted_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    One item: the row of ITEMS, the rows of both sides as they were read (null where a side is missing).
+
+    `allowed_cents` is the tolerance in minor units of the order's currency, for a pair. `meaning` says the status in
+    words.
+    """
+
+    item: dict[str, Any]
+    payment: dict[str, Any] | None
+    order: dict[str, Any] | None
+    keys: tuple[KeyTried, ...]
+    meaning: str
+    allowed_cents: int | None
+    nights: tuple[Night, ...]
+
+
+def explain(folder: Path, name: str) -> list[Explanation]:
+    """
+    Return the explanations of the items of the run `folder` that `name` names: a reference, number or id.
+
+    Raises UnknownItem when there is none, or more than MOST_ITEMS; OutputError when the folder cannot be read.
+    """
+    document = manifest.read_manifest(folder)
+    try:
+        policy = policy_of(msgspec.convert(document["settings"], Settings, strict=False))
+    except msgspec.ValidationError as error:
+        raise OutputError(
+            f"{folder / manifest.NAME}: its settings are not of this version: {error}", hint="run the date again"
+        ) from error
+    engine = DuckDBEngine(temp_directory=None)
+    try:
+        items = _named(engine.connection, folder, name)
+        sides = _sides(engine, folder, policy)
+        return [_explained(engine, folder, item, sides, policy) for item in items]
+    except duckdb.Error as error:
+        raise OutputError(
+            f"{folder}: its files cannot be read: {first_line(error)}",
+            hint="`reconcile runs verify` tells what was changed",
+        ) from error
+    finally:
+        engine.close()
+
+
+def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[dict[str, Any]]:
+    wanted = pa.table({"name": list(dict.fromkeys((name, clean_key(name) or name)))})
+    connection.register("wanted", wanted)
+    has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)
+    query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}"
+    rows = _rows(connection, query)
+    if not rows:
+        raise UnknownItem(
+            f'"{name}": no item of {folder} has it',
+            hint="name a reference, an order number, a payment id or an item id as in items.csv",
+        )
+    if len(rows) > MOST_ITEMS:
+        raise UnknownItem(
+            f'"{name}": more than {MOST_ITEMS} items have it', hint="name one of them by its item id, as in items.csv"
+        )
+    return rows
+
+
+def _sides(engine: DuckDBEngine, folder: Path, policy: MatchPolicy) -> dict[str, Frame]:
+    frames = (
+        payments_from_parquet(engine, folder / "payments.parquet", policy),
+        orders_from_parquet(engine, folder / "orders.parquet"),
+    )
+    return {
+        side: with_rules(
+            engine,
+            with_clean_texts(engine, frame, [f"{side[0]}_{key}" for key in KEYS]),
+            [f"{side[0]}_{key}" for key in policy.clean.keys_of(side)],
+            policy.clean,
+        )
+        for side, frame in zip(SIDES, frames, strict=True)
+    }
+
+
+def _explained(
+    engine: DuckDBEngine, folder: Path, item: dict[str, Any], sides: Mapping[str, Frame], policy: MatchPolicy
+) -> Explanation:
+    payment_side = _first(engine, sides["payments"], {"p_id": item["payment_id"]})
+    place = {"o_source_file": item["order_source_file"], "o_source_line": item["order_source_line"]}
+    order_side = _first(engine, sides["orders"], place)
+    connection = engine.connection
+    payment = _as_read(connection, folder / "payments.parquet", {"payment_id": item["payment_id"]})
+    at = {"source_file": item["order_source_file"], "source_line": item["order_source_line"]}
+    return Explanation(
+        item=item,
+        payment=payment,
+        order=_as_read(connection, folder / "orders.parquet", at),
+        keys=tuple(_tried(engine, sides, policy, item, payment_side, order_side)),
+        meaning=MEANING_OF[Status(item["status"])],
+        allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,
+        nights=tuple(_nights(connection, folder, item["item_id"])),
+    )
+
+
+def _tried(
+    engine: DuckDBEngine,
+    sides: Mapping[str, Frame],
+    policy: MatchPolicy,
+    item: Mapping[str, Any],
+    payment: Mapping[str, Any],
+    order: Mapping[str, Any],
+) -> Iterator[KeyTried]:
+    for key in policy.on:
+        texts = payment.get(f"p_{key}"), order.get(f"o_{key}")
+        counts = []
+        for side in SIDES:
+            column = f"{side[0]}_{key}"
+            found = [text for text in dict.fromkeys(texts) if text is not None]
+            rows = sides[side].filter(nw.col(column).is_in(found)).select(nw.col(column).count()) if found else None
+            counts.append(0 if rows is None else int(engine.to_arrow(rows).column(0)[0].as_py()))
+        payments, orders = counts
+        yield KeyTried(key, *texts, payments, orders, item["matched_on"] == key)
+        if item["matched_on"] == key:
+            return  # later passes never saw it
+
+
+def _first(engine: DuckDBEngine, side: Frame, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    if any(value is None for value in wanted.values()):
+        return {}
+    claims = [nw.col(name) == nw.lit(value) for name, value in wanted.items()]
+    rows: list[dict[str, Any]] = engine.to_arrow(side.filter(*claims).head(1)).to_pylist()
+    return rows[0] if rows else {}
+
+
+def _as_read(connection: duckdb.DuckDBPyConnection, path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    if any(value is None for value in wanted.values()):
+        return None
+    claims = " AND ".join(f"{name} = ?" for name in wanted)
+    rows = _rows(connection, f"SELECT * FROM {scan(path)} WHERE {claims} LIMIT 1", list(wanted.values()))
+    return rows[0] if rows else None
+
+
+def _allowed(engine: DuckDBEngine, item: Mapping[str, Any], policy: MatchPolicy) -> int | None:
+    amount, code = item["order_amount_cents"], item["order_currency_code"]
+    if amount is None or code is None:
+        return None
+    one = pa.table({"o_amount": pa.array([amount], pa.int64()), "o_currency": [code]})
+    allowed = engine.from_arrow(one).select(allowed_cents(policy).alias("allowed"))
+    return int(engine.to_arrow(allowed).column(0)[0].as_py())
+
+
+def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[Night]:
+    until = folder.name
+    for run in manifest.published(folder.parent):
+        if run.name > until:
+            return
+        query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason
+                    FROM {scan(run / "breaks.parquet")} WHERE item_id = ?"""
+        with contextlib.suppress(duckdb.IOException):  # an older run may have been cleared away in part
+            yield from (Night(**row) for row in _rows(connection, query, [item_id]))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = connection.sql(query, params=list(values)).to_arrow_table().to_pylist()
+    return rows

@@ -1,0 +1,167 @@
+"""An item explained: what was read, what was tried, what held, and since when."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from places import SAMPLE
+
+from reconcile.cli.main import main
+from reconcile.errors import PaymentFileError, UnknownItem
+from reconcile.explanation import explain
+from reconcile.matching.policy import MEANING_OF, Status
+from reconcile.run import match
+from reconcile.settings import Settings, load_settings
+
+OUT = Path("runs")
+WRONG = "NW-2611-100812"  # an order total of 100 times the payment
+TWICE = "NW-2611-100903"  # two payments, two order rows
+
+
+def night(day: int, settings: Settings | None = None) -> Path:
+    chosen = settings or Settings(orders=("orders.csv",), mode="live")
+    return match(chosen, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shutil.copy(SAMPLE / "orders.csv", folder / "orders.csv")
+        night(19)
+        night(20)
+    return folder
+
+
+@pytest.fixture
+def run(made: Path, workplace: Path) -> Path:
+    shutil.copytree(made, workplace, dirs_exist_ok=True)
+    return OUT / "2026-11-20"
+
+
+def said(*words: str) -> Result:
+    return CliRunner().invoke(main, words, catch_exceptions=False)
+
+
+def test_a_pair_shows_both_sides_as_read_and_the_key_it_was_paired_on(run: Path) -> None:
+    (one,) = explain(run, WRONG)
+
+    assert one.payment is not None
+    assert one.order is not None
+    assert (one.payment["total_amount_with_taxes_cents"], one.order["amount_raw"]) == (439600, "439600.00")
+    assert (one.order["source_file"], one.order["source_line"]) == ("orders.csv", one.item["order_source_line"])
+    (tried,) = one.keys
+    assert (tried.key, tried.payment, tried.order, tried.payments, tried.orders, tried.paired) == (
+        "reference", WRONG, WRONG, 1, 1, True,
+    )  # fmt: skip
+    assert one.meaning == MEANING_OF[Status.AMOUNT_MISMATCH]
+    assert [(seen.business_date, seen.status) for seen in one.nights] == [
+        ("2026-11-19", "amount_mismatch"),
+        ("2026-11-20", "amount_mismatch"),
+    ]
+
+
+def test_an_earlier_run_knows_nothing_of_later_nights(run: Path) -> None:
+    (one,) = explain(OUT / "2026-11-19", WRONG)
+
+    assert [seen.business_date for seen in one.nights] == ["2026-11-19"]
+
+
+def test_whatever_names_an_item_finds_it(run: Path) -> None:
+    (one,) = explain(run, WRONG)
+
+    for name in ("item_id", "payment_id", "order_number", "order_id"):
+        assert [found.item["item_id"] for found in explain(run, one.item[name])] == [one.item["item_id"]]
+    assert explain(run, f"  {WRONG} ") == [one]
+
+
+def test_rows_that_share_a_key_are_each_explained_with_how_many_have_it(run: Path) -> None:
+    found = explain(run, TWICE)
+
+    assert len(found) == 4
+    assert {(one.payment is None, one.order is None) for one in found} == {(True, False), (False, True)}
+    for one in found:
+        assert (one.keys[0].payments, one.keys[0].orders, one.keys[0].paired) == (2, 2, False)
+        assert len(one.keys) == 3
+
+
+def test_the_tolerance_is_that_of_the_run(workplace: Path) -> None:
+    shutil.copy(SAMPLE / "orders.csv", workplace / "orders.csv")
+    folder = night(20, Settings(orders=("orders.csv",), mode="live", tolerance_cents=3, tolerance_percent="50"))
+
+    (one,) = explain(folder, WRONG)
+    assert one.allowed_cents == 3  # the smaller of both
+
+
+def test_keys_are_counted_under_the_rules_of_the_run(workplace: Path) -> None:
+    text = (SAMPLE / "orders.csv").read_text().replace(WRONG, f"PO-{WRONG.lower()}")
+    (workplace / "orders.csv").write_text(text)
+    (workplace / "reconcile.toml").write_text(
+        '[orders]\nfiles = ["orders.csv"]\n[commercelayer]\nmode = "live"\n'
+        '[match.clean]\ncase = "fold"\nstrip_prefix = ["po-"]\n'
+    )
+    folder = night(20, load_settings(environ={}))
+
+    (one,) = explain(folder, WRONG.lower())
+    assert (one.keys[0].payment, one.keys[0].order, one.keys[0].paired) == (WRONG.lower(), WRONG.lower(), True)
+    assert one.order is not None
+    assert one.order["reference_raw"] == f"PO-{WRONG.lower()}"
+
+
+def test_a_name_that_nothing_or_too_much_has_is_an_error(run: Path) -> None:
+    with pytest.raises(UnknownItem, match='"unheard-of": no item'):
+        explain(run, "unheard-of")
+    lines = Path("orders.csv").read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[0] = "SAME"
+    Path("orders.csv").write_text("\n".join([lines[0], *[",".join(cells)] * 21]) + "\n")
+    with pytest.raises(UnknownItem, match="more than 20 items"):
+        explain(night(21), "SAME")
+
+
+def test_a_run_with_a_broken_file_is_an_error(run: Path) -> None:
+    (run / "payments.parquet").write_text("no table")
+
+    with pytest.raises(PaymentFileError, match=r"payments\.parquet"):
+        explain(run, WRONG)
+
+
+def test_an_explanation_is_told_for_people_and_for_programs(run: Path) -> None:
+    text = said("explain", WRONG).stdout
+    assert text.splitlines()[:4] == [
+        f"{WRONG}  amount_mismatch (break)",
+        "  the amounts differ by more than the tolerance",
+        "  payment minus order: -435,204.00 SEK",
+        "  perhaps: the order total is 100 times the payment: cents taken for units?",
+    ]
+    assert f'    reference     "{WRONG}": 1 payment, 1 order row: this pair' in text
+    assert "    2026-11-19  amount_mismatch -435,204.00" in text
+
+    (one,) = json.loads(said("explain", WRONG, "--format", "json").stdout)
+    assert one["item"]["reference"] == WRONG
+    assert one["keys"][0]["paired"]
+
+
+def test_an_error_has_the_exit_code_of_its_family(run: Path) -> None:
+    assert said("explain", "unheard-of").exit_code == 3
+    assert said("explain", WRONG, "--run", "elsewhere").exit_code == 5
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_has_a_meaning(status: Status) -> None:
+    assert MEANING_OF[status]
+
+
+def test_terminal_controls_in_data_are_not_carried_out(workplace: Path) -> None:
+    (workplace / "orders.csv").write_text('reference,total,currency\n"R\x1b[31m1",1.00,EUR\n')
+    folder = night(20)
+    found: dict[str, Any] = next(one.item for one in explain(folder, "R\x1b[31m1"))
+
+    assert "\x1b" not in said("explain", found["item_id"]).stdout

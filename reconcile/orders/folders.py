@@ -17,6 +17,12 @@ from reconcile.orders.kinds import kind_of_name
 
 _PARQUET = (".parquet", ".pq")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
+_EXPORT = "export the table as it is now to a folder of its own"
+_LOGS = {  # what says that not every file counts: files of older versions, or of a job under way
+    "_delta_log": ("this is a Delta table, some files of which no longer count", _EXPORT),
+    ".hoodie": ("this is a Hudi table, some files of which no longer count", _EXPORT),
+    "_temporary": ("this folder is still being written, or its writer has failed", "wait for it, or export it again"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,14 @@ def parts_of(names: Iterable[str], *, folder: str, formats: Sequence[str]) -> li
     """
     Return the Parquet files among `names` (below `folder`, parted by "/") in order of name.
 
-    Raises OrderFileError when there is none, when there are order files of another kind beside them, and when a
-    folder's name cannot be read.
+    Raises OrderFileError when there is none, when there are order files of another kind beside them, when some of the
+    files may not count, and when a folder's name cannot be read.
     """
+    names = list(names)
+    for name in names:
+        if (top := name.partition("/")[0]) in _LOGS and top != name:
+            problem, hint = _LOGS[top]
+            raise OrderFileError(problem, path=folder, hint=hint)
     seen = sorted(name for name in names if not any(part.startswith(("_", ".")) for part in name.split("/")))
     parquet = [name for name in seen if name.lower().endswith(_PARQUET)]
     others = [name for name in seen if name not in set(parquet) and kind_of_name(name, formats) is not None]

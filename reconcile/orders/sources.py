@@ -16,8 +16,6 @@ from reconcile.errors import OrderFileError
 from reconcile.orders.archives import MemberStream, only_member
 from reconcile.orders.packing import ARCHIVE, LARGEST_RATIO, STREAMS, DamagedPacking, PackedTooWell, Readable, Watched
 
-__all__ = ["OrderSource", "Readable", "SourceStream", "unreadable"]
-
 
 @dataclass(frozen=True, slots=True)
 class OrderSource:

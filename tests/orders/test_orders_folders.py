@@ -52,11 +52,26 @@ def test_a_folder_is_one_table_with_its_folders_names_as_columns(read: Any, tmp_
 
 def test_what_a_writer_leaves_beside_its_files_is_no_data(read: Any, tmp_path: Path) -> None:
     written(tmp_path / "part-0.parquet")
-    for name in ("_SUCCESS", "_metadata", "_temporary/0/part-0.parquet", ".part-0.parquet.crc", ".x/a.parquet", "a.md"):
+    for name in ("_SUCCESS", "_metadata", "_old/0/part-0.parquet", ".part-0.parquet.crc", ".x/a.parquet", "a.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("no Parquet")
 
     assert read.paths(str(tmp_path) + "/").columns("reference", "source_file") == [("R1", f"{tmp_path}/part-0.parquet")]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("_delta_log/00000000000000000000.json", "this is a Delta table, some files of which no longer count"),
+        (".hoodie/hoodie.properties", "this is a Hudi table, some files of which no longer count"),
+        ("_temporary/0/_temporary/attempt_0/part-1.parquet", "this folder is still being written, or its writer"),
+    ],
+)
+def test_a_folder_some_files_of_which_do_not_count_is_refused(read: Any, tmp_path: Path, name: str, words: str) -> None:
+    written(tmp_path / "part-0.parquet")
+    written(tmp_path / name)
+
+    assert words in refused(read, tmp_path).message
 
 
 def test_folders_names_are_read_as_they_are_escaped(read: Any, tmp_path: Path) -> None:

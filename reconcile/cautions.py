@@ -37,12 +37,36 @@ def resumed_pull(until: str) -> str:
     return f"the pull went on from an earlier one: payments created from {until} on are not in it"
 
 
+def export_warnings(exported: dict[str, Any]) -> list[str]:
+    """Return what to know of exported order totals, by their report as a dictionary."""
+    warnings = [ALL_METHODS] if exported["why_all"] else []
+    if exported["resumed"]:
+        warnings.append(
+            f"the export of orders went on from an earlier one: orders placed from {exported['until']} on are not in it"
+        )
+    return warnings
+
+
 def pull_warnings(pulled: dict[str, Any]) -> list[str]:
     """Return what to know of a pull, by its report as a dictionary: what it says itself, and what has vanished."""
     warnings = list(pulled["warnings"])
     if count := pulled["vanished"]:
         what = "1 payment has" if count == 1 else f"{count:,} payments have"
         warnings.append(f"{what} vanished since the pull before: see vanished.parquet in the mirror")
+    return warnings
+
+
+def grouping_warnings(orders: OrdersReport) -> list[str]:
+    """Return what to know of order rows that are added up: totals that may be there once per line."""
+    from reconcile.orders.names import names_of_lines
+
+    warnings = []
+    for file in orders.files:
+        if not file.continuation_rows and (names := names_of_lines(file.unread)):
+            warnings.append(
+                f'{file.path}: column "{names[0]}" speaks of lines of an order: if each has the whole total, group_orders '
+                "adds it up several times; then leave them out with --continuation-rows repeated"
+            )
     return warnings
 
 
@@ -74,8 +98,8 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
             f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "
             "payment, and breaks from outside it are told as cleared"
         )
-    if (exported := source.get("orders_export")) and exported["why_all"]:
-        warnings.append(ALL_METHODS)
+    if exported := source.get("orders_export"):
+        warnings += export_warnings(exported)
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")

@@ -40,12 +40,12 @@ def export(session: Session, destination: Path, **options: Any) -> None:
     secrets = session.secrets()
 
     from reconcile import fetching
-    from reconcile.cautions import ALL_METHODS
+    from reconcile.cautions import export_warnings
 
     report = fetching.export_orders(settings, secrets, destination)
     console.say(_in_words(report), quiet=not session.talks)
-    if report.why_all is not None:
-        console.say(f"warning: {ALL_METHODS} ({report.why_all})", quiet=session.log_json)
+    for warning in export_warnings(report.as_dict()):
+        console.say(f"warning: {warning}", quiet=session.log_json)
     for path in report.files:
         click.echo(path)
 

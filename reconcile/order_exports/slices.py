@@ -32,8 +32,8 @@ FORMAT_VERSION = 1
 EVIDENCE = "orders.json"
 """Written last: a folder that has it holds a whole export."""
 
-LONGEST_HOURS = 12
-"""An older unfinished export is begun anew: totals change, and files of one export should be of one time."""
+LONGEST_HOURS = 2
+"""An older unfinished export is begun anew: totals change, and orders placed after its cut-off are not in it."""
 
 _STATE = "unfinished.json"
 _NOTHING = gzip.compress(b"[]", mtime=0)

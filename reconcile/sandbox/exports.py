@@ -247,7 +247,7 @@ class Exports:
         job = self._jobs[id_]
         if job.file is None:
             loses = "export-lost-row" in job.faults
-            writing = asyncio.to_thread(export_file, self._world, Selections(self._world), job.plan, loses_a_row=loses)
+            writing = asyncio.to_thread(export_file, self._world, self._selections, job.plan, loses_a_row=loses)
             job.file = asyncio.ensure_future(writing)
         return job.file
 

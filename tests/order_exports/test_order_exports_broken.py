@@ -259,8 +259,8 @@ def test_an_export_begun_long_ago_or_for_something_else_is_not_gone_on_with(tmp_
     with place.locked():
         place.keep(Unfinished(asked, "reconcile-1", now, "2026-07-01T00:00:00.000Z", 1, 20, [Slice(1)]))
 
-    assert place.unfinished(asked, now=now + timedelta(hours=11)) is not None
-    assert place.unfinished(asked, now=now + timedelta(hours=12)) is None
+    assert place.unfinished(asked, now=now + timedelta(hours=1)) is not None
+    assert place.unfinished(asked, now=now + timedelta(hours=2)) is None
     assert place.unfinished(asked, now=now - timedelta(hours=1)) is None
     assert place.unfinished(Asked("shop", "test", None, None), now=now) is None
     (tmp_path / "unfinished.json").write_bytes(b"{")

@@ -2,13 +2,15 @@
 A query on a DuckDB file: opened for reading only, cut off from every other file and from the network.
 
 Knows DuckDB's types and errors as far as reading goes. Rows come in batches of Arrow as they are made; beyond the
-memory limit a sort spills into `FILE.tmp`, beside the database.
+memory limit a sort spills into a temporary folder, for that of the file may be closed to writers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.opened import RawRows
 from reconcile.orders.typed import TYPE_NAME, cast_in_query, column_readers, typed_batches
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "256MB"
 
 _BATCH_ROWS = 1 << 16
 _REMEDY = cast_in_query({"amount": "DECIMAL(18, 2)", "ordered_on": "DATE"}, text="VARCHAR")
@@ -43,10 +45,14 @@ class DuckDBQuery:
             raise OrderFileError(
                 "there is no such file", path=query.name, hint="check the path; it is relative to where you are"
             )
-        with self._errors_told():
-            self._connection = duckdb.connect(query.target, read_only=True, config=_CONFIG)
-            # The date of a TIMESTAMP WITH TIME ZONE is that in UTC, wherever this runs.
-            self._connection.execute("SET TimeZone = 'UTC'")
+        with ExitStack() as opened:
+            spilled = opened.enter_context(tempfile.TemporaryDirectory(prefix="reconcile-"))
+            with self._errors_told():
+                config = {**_CONFIG, "temp_directory": spilled}
+                self._connection = opened.enter_context(duckdb.connect(query.target, read_only=True, config=config))
+                # The date of a TIMESTAMP WITH TIME ZONE is that in UTC, wherever this runs.
+                self._connection.execute("SET TimeZone = 'UTC'")
+            self._opened = opened.pop_all()
 
     def execute(self) -> list[str]:
         """Start the query and return the names of its columns; raises OrderFileError when it is refused."""
@@ -76,7 +82,7 @@ class DuckDBQuery:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        self._connection.close()
+        self._opened.close()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         while True:

@@ -77,7 +77,7 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
             if has_required(header.names, form):
                 found.append(header)
                 break
-            if best is None or known_columns(header.names, form) > known_columns(best.names, form):
+            if best is None or _likeness(header, form) > _likeness(best, form):
                 best = header
     if found:
         return found[0], tuple(header.sheet.name for header in found[1:])
@@ -89,6 +89,11 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
             hint=f"name the sheet with --sheet; there are {_listed(book.sheets)}",
         )
     return best, ()
+
+
+def _likeness(header: _Header, form: OrderFormat) -> tuple[int, int]:
+    """Return how much a row without all columns looks like one that names them: the error tells of the best."""
+    return known_columns(header.names, form), len(list(filter(None, header.names)))
 
 
 def _candidates(book: Workbook, form: OrderFormat) -> list[Sheet]:

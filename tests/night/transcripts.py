@@ -1,24 +1,28 @@
 """
 Transcripts: Markdown files with input files, commands, and exactly what the commands say.
 
-A block ```file NAME``` is written to an empty folder. In a ```console``` block a line that starts with `$ ` is run;
-what follows is its standard error and standard output, then `exit CODE` unless that is 0. `{api}`, `{auth}` and other
+A block ```file NAME``` is written to an empty folder, a block ```spreadsheet NAME``` as a spreadsheet of these rows:
+cells that are numbers become numbers, those that begin with `=` formulas. In a ```console``` block a line that starts
+with `$ ` is run; what follows is its standard error and standard output, then `exit CODE` unless that is 0. `{api}`, `{auth}` and other
 names in braces stand for values of the test run.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import xlsxwriter
 from click.testing import CliRunner
 
 from reconcile.cli.main import main
 
-_BLOCK = re.compile(r"^```(?P<kind>file (?P<name>\S+)|console)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_KIND = r"(?P<kind>(?:file|spreadsheet) (?P<name>\S+)|console)"
+_BLOCK = re.compile(rf"^```{_KIND}\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ def steps(transcript: Path, folder: Path, values: Mapping[str, str]) -> Iterator
         if block["name"]:
             path = folder / block["name"]
             path.parent.mkdir(parents=True, exist_ok=True)
+            if block["kind"].startswith("spreadsheet"):
+                _write_spreadsheet(path, block["text"])
+                continue
             # Bytes that Markdown cannot hold are written as Python escapes: \x00, \xff.
             text = re.sub(r"\\x([0-9a-f]{2})", lambda byte: chr(int(byte[1], 16) + 0xF0000), block["text"])
             path.write_bytes(b"".join(_bytes_of(sign) for sign in text))
@@ -57,6 +64,13 @@ def said(step: Step, values: Mapping[str, str]) -> str:
     ending = f"exit {result.exit_code}\n" if result.exit_code else ""
     # A run id is a digest of the inputs' bytes, which another version of pyarrow writes differently.
     return re.sub(r"[0-9]{8}-[0-9a-f]{12}", "{run_id}", result.stderr + result.stdout + ending)
+
+
+def _write_spreadsheet(path: Path, text: str) -> None:
+    with xlsxwriter.Workbook(path, {"strings_to_numbers": True}) as book:
+        page = book.add_worksheet("Orders")
+        for line, row in enumerate(csv.reader(text.splitlines())):
+            page.write_row(line, 0, row)
 
 
 def _bytes_of(sign: str) -> bytes:

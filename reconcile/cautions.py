@@ -64,8 +64,8 @@ def grouping_warnings(orders: OrdersReport) -> list[str]:
     for file in orders.files:
         if not file.continuation_rows and (names := names_of_lines(file.unread)):
             warnings.append(
-                f'{file.path}: column "{names[0]}" speaks of lines of an order: if each has the whole total, group_orders '
-                "adds it up several times; then leave them out with --continuation-rows repeated"
+                f'{file.path}: column "{names[0]}" speaks of lines of an order: where each repeats the whole total, '
+                "group_orders adds it up several times; leave such rows out with --continuation-rows repeated"
             )
     return warnings
 

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reconcile import __version__, acceptances, ledger, limits, manifest, summary
-from reconcile.cautions import cautions, refuse_empty
+from reconcile.cautions import cautions, grouping_warnings, refuse_empty
 from reconcile.errors import InputError, OutputError, ReconcileError, TooManyRejects
 from reconcile.fetching import export_orders, pull
 from reconcile.matching.match import MatchReport, match_to_parquet
@@ -154,6 +154,8 @@ def _finish(
     refuse_empty("payments", report.payments.rows, settings.on_empty_payments)
     warnings = cautions(staging, source, orders, report)
     for warning in warnings:
+    if settings.group_orders is not None:
+        warnings += grouping_warnings(orders)
         log.info("warning: %s", warning)
     with timings.stage("reports"):
         items, limit = folder / "items.parquet", settings.memory_limit

@@ -203,6 +203,11 @@ MINOR_UNITS = frozenset(
 )
 """Words that say an amount may be counted in minor units."""
 
+_OF_LINES = _words(
+    "line amount | line total | line number | line no. | unit amount | unit price | sku | posnr | * | position",
+    "artikelnummer | einzelpreis | zeilenbetrag | zeilennr. | radnr | linjenr. | rivinro | regelnr. | nº línea",
+)
+
 CLEAR: dict[str, Groups] = {
     "reference": ((*_REFERENCE, *EXTERNAL_DOCUMENT),),
     "amount": (
@@ -227,3 +232,9 @@ UNSURE: dict[str, tuple[str, ...]] = {
     "sign": SIGNS,
 }
 """Role → names that may mean it: told as candidates, never taken by themselves."""
+
+
+def names_of_lines(names: Iterable[str]) -> list[str]:
+    """Return those of `names` that speak of an order's lines: there a table has several rows of one order."""
+    meant = spellings(_OF_LINES)
+    return [name for name in names if (loose := folded(name)) in meant or loose.startswith("lineitem")]

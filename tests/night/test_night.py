@@ -197,6 +197,15 @@ def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:
     assert json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"] == ["there are no orders"]
 
 
+def test_totals_that_may_be_repeated_are_a_warning_where_rows_are_added_up(reconcile: Any) -> None:
+    Path("orders.csv").write_text("reference,total,currency,line amount\nR1,2.00,EUR,1.00\nR1,2.00,EUR,1.00\n")
+    Path("reconcile.toml").write_text('[match]\ngroup_orders = "sum"\n')
+    result = reconcile("run {options} orders.csv")
+
+    assert result.exit_code == 0, result.stderr
+    assert 'warning: orders.csv: column "line amount" speaks of lines of an order' in result.stderr
+
+
 def test_sides_that_have_no_key_in_common_are_told(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency\nelsewhere,1.00,EUR\n")
 

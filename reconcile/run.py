@@ -153,9 +153,9 @@ def _finish(
         )
     refuse_empty("payments", report.payments.rows, settings.on_empty_payments)
     warnings = cautions(staging, source, orders, report)
-    for warning in warnings:
     if settings.group_orders is not None:
         warnings += grouping_warnings(orders)
+    for warning in warnings:
         log.info("warning: %s", warning)
     with timings.stage("reports"):
         items, limit = folder / "items.parquet", settings.memory_limit

@@ -28,6 +28,7 @@ from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.database_url import orders_query
 from reconcile.orders.options import Declared
+from reconcile.patterns import find_patterns
 from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
@@ -162,6 +163,7 @@ def match_payments(
     report = matched.report.as_dict()
     figures = summary.summarize(items, report["control_totals"])
     figures["key_profile"] = report["key_profile"]
+    figures["patterns"] = find_patterns(items)
     with contextlib.closing(duckdb.connect()) as connection:
         breaks = connection.from_arrow(items).filter("is_break").order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)

@@ -28,6 +28,7 @@ from reconcile.order_exports.export import ExportedOrders
 from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.places import Place
 from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.patterns import find_patterns
 from reconcile.payments import copy_payments
 from reconcile.pull.pull import PullProgress
 from reconcile.reports.tables import write_breaks, write_items_csv
@@ -256,6 +257,7 @@ def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
         earlier / "breaks.parquet" if earlier else None, staging.folder / "breaks.parquet"
     )
     figures["key_profile"] = details["key_profile"]
+    figures["patterns"] = find_patterns(staging.folder / "items.parquet")
     return figures
 
 

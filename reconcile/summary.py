@@ -38,9 +38,55 @@ def summarize(items: Path | pa.Table, control: Mapping[str, Sequence[Mapping[str
             "counts": counts | _counts(connection),
             "statuses": _statuses(connection),
             "control": {side: _control(control, side) for side in _SIDES},
+            "bridge": bridge(control),
             "flag_agreement": _flag_agreement(connection),
             "aging": _aging(connection),
         }
+
+
+def bridge(control: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """
+    Return per currency how the payments' total becomes the order rows' total: what each status adds to the difference.
+
+    `control` is as for `summarize`. Each side counts in its own currency. Raises ProofFailed when something is left
+    unexplained: a bug in reconcile.
+    """
+    lines: dict[str | None, dict[str, Any]] = {}
+    for way, sign in (("incoming", 0), ("outgoing", 1)):
+        for total in control[way]:
+            code, side, cents = total["currency_code"], total["side"], total["amount_cents"]
+            line = lines.setdefault(code, {"payments": 0, "orders": 0, "statuses": {}})
+            if not sign:
+                line[side] += cents
+                continue
+            status = line["statuses"].setdefault(total["status"], {"payments": 0, "orders": 0})
+            status[side] += cents
+    bridges = []
+    for code, line in sorted(lines.items(), key=lambda entry: (entry[0] is None, entry[0] or "")):
+        steps = [
+            {
+                "status": status,
+                "payment_amount_cents": sums["payments"],
+                "order_amount_cents": sums["orders"],
+                "difference_cents": sums["payments"] - sums["orders"],
+            }
+            for status, sums in sorted(line["statuses"].items())
+        ]
+        difference = line["payments"] - line["orders"]
+        unexplained = difference - sum(step["difference_cents"] for step in steps)
+        if unexplained:
+            raise ProofFailed(f"{unexplained} minor units of {code} are explained by no status", hint=_OUR_BUG)
+        bridges.append(
+            {
+                "currency_code": code,
+                "payment_amount_cents": line["payments"],
+                "order_amount_cents": line["orders"],
+                "difference_cents": difference,
+                "statuses": steps,
+                "unexplained_cents": unexplained,
+            }
+        )
+    return bridges
 
 
 def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) -> None:

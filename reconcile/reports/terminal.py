@@ -41,6 +41,9 @@ def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool) -> st
     not_comparable = summary["flag_agreement"]["not_comparable"]
     if not_comparable:
         blocks[-1] += f"\nnot comparable: {count(not_comparable)}"
+    if patterns := summary.get("patterns"):
+        lines = [line for pattern in patterns for line in wrap(f"- {plain(pattern['text'])}", width)]
+        blocks.append("\n".join([paint("Breaks have in common", BOLD, colour), *lines]))
     keys = _keys(summary.get("key_profile"))
     if keys.rows:
         blocks.append(render(keys, width, colour))

@@ -1,0 +1,125 @@
+"""
+What breaks have in common: one difference, one rate, one day, one file. Found in the breaks, said in words.
+
+A pattern is a hint where to look first, not a finding of its own: breaks are counted under each that they share. Only
+what at least FEWEST breaks have in common, and a good part of those it could hold for, is worth telling.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from reconcile.money import format_amount
+from reconcile.parquet import scan
+
+FEWEST = 3
+"""Breaks that a pattern has at least."""
+
+_PART = 0.2  # of the breaks that it could hold for
+_MOST_TOLD = 5  # of a kind
+
+
+def find_patterns(items: Path | pa.Table) -> list[dict[str, Any]]:
+    """
+    Return the patterns in `items`, a file or table of ITEMS: the largest first, at most a few of each kind.
+
+    Each has `kind` (difference, rate, day, file), `status` (null for any), `currency_code` (of differences, in whose
+    minor units `value` then is), `value`, `count`, `of` (the breaks that it could hold for), and `text`.
+    """
+    with contextlib.closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        if isinstance(items, pa.Table):
+            connection.register("given", items)
+        source = "given" if isinstance(items, pa.Table) else scan(items)
+        connection.execute(f"CREATE TEMP VIEW items AS SELECT * FROM {source}")
+        found = [*_differences(connection), *_rates(connection), *_days(connection), *_files(connection)]
+    return sorted(found, key=lambda one: (-one["count"], one["kind"], str(one["value"])))
+
+
+def _differences(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        f"""SELECT order_currency_code, difference_cents, count(*) AS n, any_value(total)
+            FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM items
+                  WHERE status = 'amount_mismatch')
+            GROUP BY ALL HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total)
+            ORDER BY n DESC, order_currency_code, difference_cents LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+    return [
+        _pattern("difference", "amount_mismatch", code, cents, n, total,
+                 f"{n} pairs differ by exactly {format_amount(cents, code)} {code}")
+        for code, cents, n, total in rows
+    ]  # fmt: skip
+
+
+def _rates(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    # A rate only says something where the differences differ, and where the amounts are large enough to show it.
+    rows = connection.execute(
+        f"""SELECT rate, count(*) AS n, any_value(total) FROM (
+                SELECT round(payment_amount_cents::DOUBLE / order_amount_cents, 3) AS rate, difference_cents,
+                       count(*) OVER () AS total
+                FROM items WHERE status = 'amount_mismatch' AND order_amount_cents <> 0 AND payment_amount_cents <> 0
+                AND abs(payment_amount_cents) >= 1000 AND abs(order_amount_cents) >= 10)
+            WHERE rate NOT BETWEEN 0.99 AND 1.01 GROUP BY rate
+            HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total) AND count(DISTINCT difference_cents) > 1
+            ORDER BY n DESC, rate LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+    return [
+        _pattern("rate", "amount_mismatch", None, f"{rate:.3f}", n, total,
+                 f"{n} payments are {rate:.3f} times their order total: a tax, a discount, a unit?")
+        for rate, n, total in rows
+    ]  # fmt: skip
+
+
+def _days(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    # A day on which far more break than on others: three times the part that breaks elsewhere.
+    rows = connection.execute(
+        f"""WITH by_day AS (
+                SELECT coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE AS day, count(*) AS items,
+                       count(*) FILTER (is_break) AS n
+                FROM items WHERE payment_id IS NOT NULL AND kind IN ('ok', 'break') GROUP BY day
+            ), together AS (SELECT sum(items) AS items, sum(n) AS n FROM by_day)
+            SELECT day::VARCHAR, by_day.n, by_day.items, together.n::BIGINT FROM by_day, together
+            WHERE by_day.n >= {FEWEST} AND by_day.n >= {_PART} * together.n AND together.items > by_day.items
+              AND by_day.n * (together.items - by_day.items) >= 3 * by_day.items * (together.n - by_day.n)
+            ORDER BY by_day.n DESC, day LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+    return [
+        _pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
+        for day, n, items, total in rows
+    ]
+
+
+def _files(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        f"""WITH by_file AS (
+                SELECT order_source_file AS file, count(*) AS items, count(*) FILTER (is_break) AS n
+                FROM items WHERE order_source_file IS NOT NULL GROUP BY file
+            ), together AS (SELECT sum(items) AS items, sum(n) AS n, count(*) AS files FROM by_file)
+            SELECT file, by_file.n, by_file.items, together.n::BIGINT FROM by_file, together
+            WHERE files > 1 AND by_file.n >= {FEWEST} AND by_file.n >= {_PART} * together.n
+              AND by_file.n * (together.items - by_file.items) >= 3 * by_file.items * (together.n - by_file.n)
+            ORDER BY by_file.n DESC, file LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+    return [
+        _pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
+        for file, n, items, total in rows
+    ]
+
+
+def _pattern(
+    kind: str, status: str | None, code: str | None, value: object, count: int, of: int, text: str
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "status": status,
+        "currency_code": code,
+        "value": value,
+        "count": count,
+        "of": of,
+        "text": text,
+    }

@@ -1,0 +1,133 @@
+"""What breaks have in common is told; what chance explains is not. And the way from one side's total to the other's."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from matching_world import Row, match_arrow, orders_table, payments_table
+
+from reconcile.errors import ProofFailed
+from reconcile.matching.policy import MatchPolicy
+from reconcile.patterns import find_patterns
+from reconcile.summary import bridge
+
+
+def items(payments: list[Row], orders: list[Row]) -> pa.Table:
+    found, _ = match_arrow(payments_table(payments), orders_table(orders), policy=MatchPolicy())
+    return found
+
+
+def pairs(*amounts: tuple[int, int], **more: Any) -> tuple[list[Row], list[Row]]:
+    payments = [{"reference": f"R{n}", "amount_cents": paid, **more} for n, (paid, _) in enumerate(amounts)]
+    orders = [{"reference": f"R{n}", "amount_cents": total} for n, (_, total) in enumerate(amounts)]
+    return payments, orders
+
+
+def test_one_difference_shared_by_many_is_told() -> None:
+    payments, orders = pairs((1250, 1000), (2250, 2000), (5250, 5000), (700, 600), (1000, 1000))
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert pattern == {
+        "kind": "difference",
+        "status": "amount_mismatch",
+        "currency_code": "EUR",
+        "value": 250,
+        "count": 3,
+        "of": 4,
+        "text": "3 pairs differ by exactly 2.50 EUR",
+    }
+
+
+def test_one_rate_shared_by_many_is_told() -> None:
+    payments, orders = pairs((12500, 10000), (25000, 20000), (37500, 30000), (90000, 71234))
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern["kind"], pattern["value"], pattern["count"], pattern["of"]) == ("rate", "1.250", 3, 4)
+    assert pattern["text"] == "3 payments are 1.250 times their order total: a tax, a discount, a unit?"
+
+
+def test_a_day_on_which_far_more_breaks_than_on_others_is_told() -> None:
+    good, bad = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+    payments = [{"reference": f"G{n}", "placed_at": good + timedelta(days=10 * n)} for n in range(20)]
+    payments += [{"reference": f"B{n}", "placed_at": bad} for n in range(4)]
+    orders = [{"reference": f"G{n}"} for n in range(20)]
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern["kind"], pattern["value"], pattern["count"]) == ("day", "2026-03-02", 4)
+    assert pattern["text"] == "4 of 4 payments of 2026-03-02 are breaks"
+
+
+def test_a_file_in_which_far_more_breaks_is_told() -> None:
+    orders = [{"reference": f"G{n}", "source_file": "good.csv", "line": n} for n in range(20)]
+    orders += [{"reference": f"X{n}", "source_file": "bad.csv", "line": n} for n in range(5)]
+    payments = [{"reference": f"G{n}"} for n in range(20)]
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern["kind"], pattern["value"], pattern["count"]) == ("file", "bad.csv", 5)
+
+
+@pytest.mark.parametrize(
+    ("payments", "orders"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param(*pairs((1250, 1000), (2250, 2000)), id="two of a kind"),
+        pytest.param(*pairs(*((1000 + n * n, 1000) for n in range(1, 30))), id="each another"),
+        pytest.param(*pairs(*((1000, 1000) for _ in range(30))), id="no breaks"),
+        pytest.param([{"reference": f"A{n}"} for n in range(9)], [], id="one day, all of them"),
+    ],
+)
+def test_what_has_nothing_in_common_makes_no_pattern(payments: list[Row], orders: list[Row]) -> None:
+    assert find_patterns(items(payments, orders)) == []
+
+
+def test_patterns_of_a_file_are_those_of_the_table(tmp_path: Any) -> None:
+    table = items(*pairs((1250, 1000), (2250, 2000), (5250, 5000)))
+    pq.write_table(table, tmp_path / "items.parquet")
+
+    assert find_patterns(tmp_path / "items.parquet") == find_patterns(table) != []
+
+
+def test_the_bridge_explains_the_difference_of_the_totals_to_the_cent() -> None:
+    payments = [
+        {"reference": "A", "amount_cents": 1000},
+        {"reference": "B", "amount_cents": 500},
+        {"reference": "C", "amount_cents": 70, "currency_code": "SEK"},
+        {"reference": "D", "order_status": "draft", "amount_cents": 3},
+    ]
+    orders = [
+        {"reference": "A", "amount_cents": 900},
+        {"reference": "C", "amount_cents": 8},
+        {"reference": "Z", "amount_cents": 11, "ordered_on": date(2026, 3, 1)},
+    ]
+    _, report = match_arrow(payments_table(payments), orders_table(orders), policy=MatchPolicy())
+
+    eur, sek = bridge(report.as_dict()["control_totals"])
+
+    assert (eur["payment_amount_cents"], eur["order_amount_cents"], eur["difference_cents"]) == (1503, 919, 584)
+    assert {step["status"]: step["difference_cents"] for step in eur["statuses"]} == {
+        "amount_mismatch": 100,
+        "currency_mismatch": -8,
+        "missing_order": 500,
+        "missing_payment": -11,
+        "not_placed": 3,
+    }
+    assert (sek["difference_cents"], sek["unexplained_cents"]) == (70, 0)
+
+
+def test_a_difference_that_nothing_explains_is_a_proof_that_failed() -> None:
+    line = {"side": "payments", "currency_code": "EUR", "rows": 1}
+    control = {
+        "incoming": [{**line, "status": None, "amount_cents": 5}],
+        "outgoing": [{**line, "status": "missing_order", "amount_cents": 4}],
+    }
+
+    with pytest.raises(ProofFailed, match="1 minor units of EUR are explained by no status"):
+        bridge(control)

@@ -240,10 +240,11 @@ def test_a_hint_names_the_column_that_is_taken_for_another() -> None:
     ("of_payments", "of_orders"),
     [
         (lambda n: f"K{n}", lambda n: f"K{n}"),
+        (str, lambda n: f"{n}" if n % 4 == 0 else f"PO-{n}"),
         (lambda n: f"K{n}", lambda n: f"K{n + 1000}"),
         (lambda n: f"{n}", lambda n: f"{n if n > 37 else n + 1000:05}"),  # 3 of 40 would be: too few to tell
     ],
-    ids=["they meet", "nothing helps", "hardly anything"],
+    ids=["they meet", "enough meet", "nothing helps", "hardly anything"],
 )
 def test_there_is_no_hint_where_none_is_due(of_payments: Write, of_orders: Write) -> None:
     _, report = match_arrow(*world(of_payments, of_orders), policy=MatchPolicy())

@@ -41,6 +41,8 @@ from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace, 
 OnFile = Callable[[int, int], None]
 
 _MOST_TRIES = 3
+# By the documented maximum, by the server's own, and where orders came meanwhile.
+_MOST_CUTS = 4
 _GOES_ON = "start the same command again: it goes on from what is there"
 _BY_HAND = "export the orders in the dashboard, and name the file in place of commerce-layer"
 
@@ -249,6 +251,8 @@ class OrderExporters:
 
     async def _cut(self, one: Slice) -> None:
         ids, most = IdRange(one.after, one.last), self.state.most_records
+        if one.cuts == _MOST_CUTS:
+            raise BrokenExport("slices stay too large for the server, however they are cut", final=True)
         parts = await cut_at(self._client, self.placed, ids, orders=one.planned, most=most)
         if len(parts) == 1:
             one.planned = (await count_orders(self._client, self.placed, ids)).orders

@@ -42,7 +42,7 @@ _FILE = re.compile(r"orders-\d{4,}\.json\.gz")
 
 class Slice(msgspec.Struct):
     """
-    A part of the export: ids behind `after` up to and with `last`, `planned` orders or so.
+    A part of the export: ids behind `after` up to and with `last`, `planned` orders or so, after so many `cuts`.
 
     Once it is here it has `orders`, those in its file, `counted` by the server, and the file's `bytes` and `sha256`.
     """
@@ -51,6 +51,7 @@ class Slice(msgspec.Struct):
     after: str | None = None
     last: str | None = None
     planned: int = 0
+    cuts: int = 0
     export_id: str | None = None
     orders: int | None = None
     counted: int | None = None
@@ -94,7 +95,8 @@ class Unfinished(msgspec.Struct):
     def cut(self, slice_: Slice, parts: Sequence[tuple[str | None, str | None, int]]) -> list[Slice]:
         """Put slices of `parts` (after, last, planned) in the place of `slice_` and return them."""
         fresh = [
-            Slice(self.next_number + index, after, last, planned) for index, (after, last, planned) in enumerate(parts)
+            Slice(self.next_number + index, after, last, planned, slice_.cuts + 1)
+            for index, (after, last, planned) in enumerate(parts)
         ]
         self.next_number += len(fresh)
         at = self.slices.index(slice_)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from exported import ExportOrders, Serve, contents, exported_ids, placed_ids, rules
 
+from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable
 from reconcile.order_exports import slices
 from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace
@@ -265,3 +266,18 @@ def test_an_export_begun_long_ago_or_for_something_else_is_not_gone_on_with(tmp_
     assert place.unfinished(Asked("shop", "test", None, None), now=now) is None
     (tmp_path / "unfinished.json").write_bytes(b"{")
     assert place.unfinished(asked, now=now) is None
+
+
+async def test_a_server_that_ignores_where_slices_end_is_found_out(
+    serve: Serve, export: ExportOrders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unbounded(placed: PlacedOrders, ids: IdRange | None = None) -> dict[str, str]:
+        return genuine(placed, IdRange(None, ids.last) if ids is not None else None)
+
+    genuine = PlacedOrders.filters
+    monkeypatch.setattr(PlacedOrders, "filters", unbounded)
+
+    with pytest.raises(IncompletePull):
+        await export(serve(World.generate(45), exports=rules(maximum=30)), until=UNTIL)
+
+    assert not (tmp_path / "exports").exists()

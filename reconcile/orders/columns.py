@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile.errors import OrderFileError
+from reconcile.money import CURRENCIES
 from reconcile.orders.names import (
     CLEAR,
     GROSS,
@@ -169,10 +170,19 @@ class _Table:
             return
         if self._loose[place] in spellings((*GROSS, *AMOUNT_BASES)):
             return
-        if twins := self.places(TWINS):
+        if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
             raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
         if self.places(TAXES) and not self.places(NET):
             raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
+
+    def _in_a_currency(self, place: int) -> list[int]:
+        """Return where columns stand that are named as the one at `place`, and in which currency: "Amount (USD)"."""
+        amount = self._loose[place]
+        return [
+            at
+            for at, name in enumerate(self._loose)
+            if name.startswith(amount) and name[len(amount) :].removeprefix("in").upper() in CURRENCIES
+        ]
 
     def check_unit(self, place: int) -> None:
         """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""

@@ -105,16 +105,33 @@ def _read_header(
 def _below_titles(
     head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
 ) -> Header | None:
-    """Return the one line among the next that can be the header, None where there is none or more than one."""
+    """
+    Return the one line among the next that can be the header, None where there is none or more than one.
+
+    It is none either when a line above it looks like a row of its table: that would be lost.
+    """
+    starts = [start]
     headers = []
     for number in range(line + 1, line + _SEARCHED_LINES):
         start = _next_line(head, start)
         if start == len(head):
             break
+        starts.append(start)
         found = _read_header(head, start, number, marks, form, final=final)
         if found is not None and has_required(found.names, form):
             headers.append(found)
-    return headers[0] if len(headers) == 1 else None
+    if len(headers) != 1:
+        return None
+    above = starts[: headers[0].line - line]
+    return None if any(_is_like_a_row(head, at, headers[0], final=final) for at in above) else headers[0]
+
+
+def _is_like_a_row(head: bytes, start: int, header: Header, *, final: bool) -> bool:
+    """Whether the record at `start` has a cell for every name of `header`, and most of them filled."""
+    scanned = scan_record(head, start, header.line, header.dialect, final=final)
+    if scanned is None or len(scanned[0].cells) != len(header.names):
+        return False
+    return sum(bool(cell.strip()) for cell in scanned[0].cells) * 2 > len(header.names)
 
 
 def _score(record: Record, form: OrderFormat) -> tuple[int, int]:

@@ -97,7 +97,17 @@ def test_a_plain_amount_beside_the_tax_may_be_net_unless_the_net_is_there_too(be
     assert mapped("reference", "gross amount", beside, "currency")["amount"] == "gross amount"
 
 
-@pytest.mark.parametrize("twin", ["Amount in local currency", "Amount (LCY)", "Base amount", "Betrag in Hauswährung"])
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "Amount in local currency",
+        "Amount (LCY)",
+        "Base amount",
+        "Betrag in Hauswährung",
+        "Amount (USD)",
+        "Amount in EUR",
+    ],
+)
 def test_one_amount_in_two_currencies_is_asked(twin: str) -> None:
     message = refused("reference", "amount", twin, "currency")
 

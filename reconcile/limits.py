@@ -32,9 +32,9 @@ class Limit:
     currency_code: str | None = None
 
 
-def parse_limit(text: str, statuses: Collection[str]) -> Limit:
+def parse_limit(text: str, statuses: Collection[str], *, option: str = "--fail-on") -> Limit:
     """
-    Return the limit written in `text`; `statuses` are the statuses there are.
+    Return the limit written in `text`; `statuses` are the statuses there are, `option` is what errors name.
 
     `breaks>0` counts all breaks, `missing_order>3` those of one status; `amount>100.00EUR` adds up what is at
     stake in one currency; `percent>0.1` takes breaks per hundred items; `missing_order.amount>50EUR` and
@@ -44,12 +44,12 @@ def parse_limit(text: str, statuses: Collection[str]) -> Limit:
     """
     match = _NOTATION.fullmatch(text)
     if match is None:
-        raise _unreadable(text)
+        raise _unreadable(text, option)
     status, measure, value, currency = match["status"], match["measure"], match["value"], match["currency"]
     if status is None and measure in statuses:
         status, measure = measure, "count"
     if status is not None and status not in statuses:
-        raise SettingsError(f'--fail-on "{text}": there is no status {status}', hint=f"one of {', '.join(statuses)}")
+        raise SettingsError(f'{option} "{text}": there is no status {status}', hint=f"one of {', '.join(statuses)}")
     if measure in ("breaks", "count") and currency is None and "." not in value:
         return Limit(text.strip(), "count", Decimal(value), status)
     if measure == "percent" and currency is None:
@@ -58,8 +58,8 @@ def parse_limit(text: str, statuses: Collection[str]) -> Limit:
         try:
             return Limit(text.strip(), "amount", Decimal(parse_amount(value, currency)), status, currency)
         except AmountError as error:
-            raise SettingsError(f'--fail-on "{text}": {error}') from error
-    raise _unreadable(text)
+            raise SettingsError(f'{option} "{text}": {error}') from error
+    raise _unreadable(text, option)
 
 
 def exceeded(limits: Iterable[Limit], figures: Mapping[str, Any]) -> list[str]:
@@ -102,8 +102,8 @@ def _in_words(limit: Limit, found: Decimal) -> str:
     return f"{found} item{' is' if found == 1 else 's are'} {what}"
 
 
-def _unreadable(text: str) -> SettingsError:
+def _unreadable(text: str, option: str) -> SettingsError:
     return SettingsError(
-        f'--fail-on "{text}": is not a limit',
+        f'{option} "{text}": is not a limit',
         hint='write "breaks>0", "amount>100.00EUR", "percent>0.1", "missing_order>3" or "missing_order.amount>50EUR"',
     )

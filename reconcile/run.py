@@ -34,7 +34,15 @@ from reconcile.pull.pull import PullProgress
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import COMMERCE_LAYER, check_only_files, checked, narrowed_to, order_keywords, order_queries
+from reconcile.wiring import (
+    COMMERCE_LAYER,
+    check_only_files,
+    checked,
+    limits_of,
+    narrowed_to,
+    order_keywords,
+    order_queries,
+)
 
 log = logging.getLogger("reconcile.run")
 
@@ -168,6 +176,9 @@ def _finish(
         figures = _figures(staging, report)
         summary.prove_files(folder, figures, amount_basis=policy.amount_basis)
     exceeded = limits.exceeded(checks, figures)
+    for sentence in limits.exceeded(limits_of(settings.warn_on, "--warn-on"), figures):
+        log.info("warning: over limit: %s", sentence)
+        warnings.append(f"over limit: {sentence}")
     head = {
         "version": summary.VERSION,
         "business_date": business_date.isoformat(),

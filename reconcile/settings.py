@@ -194,6 +194,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     on_empty_orders: Annotated[OnEmpty, In("run", "the same for order rows")] = "fail"
     fail_on: Annotated[tuple[str, ...], In("run", 'limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"')] = ()
+    warn_on: Annotated[tuple[str, ...], In("run", "the same, to be told as a warning")] = ()
     memory_limit: Annotated[str, In("run", "memory the matching may use before it spills to disk")] = "2GB"
     load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
 
@@ -344,6 +345,7 @@ _EXAMPLES = {
     "clean_strip_zeros": "true",
     "clean_pad_zeros": "10",
     "fail_on": '["breaks>0"]',
+    "warn_on": '["within_tolerance.amount>10.00EUR"]',
     "load_to": '"duckdb:warehouse.duckdb"',
 }
 

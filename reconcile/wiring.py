@@ -6,6 +6,7 @@ The last place that knows settings by name: `run`, `library` and `preflight` cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -111,7 +112,8 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
         from reconcile.warehouse.load import sink_of  # with it comes DuckDB, which a pull does without
 
         sink_of(settings.load_to)
-    return policy_of(settings), limits_of(settings)
+    limits_of(settings.warn_on, "--warn-on")
+    return policy_of(settings), limits_of(settings.fail_on, "--fail-on")
 
 
 def check_orders_named(settings: Settings) -> None:
@@ -155,9 +157,9 @@ def policy_of(settings: Settings) -> MatchPolicy:
     )
 
 
-def limits_of(settings: Settings) -> list[limits.Limit]:
-    """Return the `fail_on` limits of `settings`. Raises SettingsError for one that cannot be read."""
-    return [limits.parse_limit(text, [str(status) for status in Status]) for text in settings.fail_on]
+def limits_of(texts: Sequence[str], option: str) -> list[limits.Limit]:
+    """Return the limits in `texts`, which `option` has given. Raises SettingsError for one that cannot be read."""
+    return [limits.parse_limit(text, [str(status) for status in Status], option=option) for text in texts]
 
 
 def _origin(url: str) -> str:

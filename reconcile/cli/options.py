@@ -213,6 +213,7 @@ output_options = _group(
     click.option("--out", metavar="FOLDER", help="Where run folders are written [runs]."),
     click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
     click.option("--fail-on", multiple=True, metavar="LIMIT", help='Exit 1 above this limit, such as "breaks>0".'),
+    click.option("--warn-on", multiple=True, metavar="LIMIT", help="Warn above this limit."),
     click.option("--memory-limit", metavar="SIZE", help="Memory the matching may use [2GB]."),
 )
 

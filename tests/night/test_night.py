@@ -133,6 +133,18 @@ def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> 
     assert summary["limits_exceeded"] == ["breaks>32: 33 breaks", "amount>1EUR: 1886.53 EUR at stake in breaks"]
 
 
+def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> None:
+    result = reconcile("run {options} {sample}/orders.csv --warn-on breaks>0 --warn-on missing_order>99")
+
+    assert result.exit_code == 0
+    assert "warning: over limit: breaks>0: " in result.stderr
+    assert "missing_order>99" not in result.stderr
+    summary = json.loads(Path("runs/2026-11-20/summary.json").read_text())
+    assert summary["verdict"] == "clean_with_exceptions"
+    assert [warning for warning in summary["warnings"] if "over limit" in warning]
+    assert "--warn-on \"x\": is not a limit" in reconcile("run {options} {sample}/orders.csv --warn-on x").stderr
+
+
 def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency\nNW-2610-100408,1701.00,SEK\nR2,1e3,EUR\n")
     result = reconcile("run {options} orders.csv --max-rejects 1")

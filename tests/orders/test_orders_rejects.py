@@ -119,7 +119,7 @@ def test_a_declared_format_is_read_beside_iso_dates(read: Any, date_format: str,
     assert read(content, date_format=date_format).columns("ordered_on") == [(day,)]
 
 
-@pytest.mark.parametrize("text", ["31/12/2026", "31.12.2026 10:00", "30.02.2026", "12.31.2026", "\u0663\u0661.12.2026"])
+@pytest.mark.parametrize("text", ["31/12/2026", "31.12.2026 10:00", "30.02.2026", "12.31.2026", "1\u0663.12.2026"])
 def test_a_date_in_another_format_than_declared_is_a_reject(read: Any, text: str) -> None:
     assert read(f"{HEADER}R1;1;EUR;{text}\n", date_format="%d.%m.%Y").reasons == [
         ("2", "Order Date", text, 'is not a date like "%d.%m.%Y"')

@@ -38,10 +38,12 @@ class PostgresQuery:
     def __init__(self, query: OrdersQuery) -> None:
         self._query = query
         with self._errors_told():
-            self._connection = adbc.connect(_with_timeout(query.target))
+            connection = adbc.connect(_with_timeout(query.target))
+        self._opened = [connection]
         try:
             with self._errors_told():
-                self._cursor = self._connection.cursor()
+                self._cursor = connection.cursor()
+                self._opened.append(self._cursor)
                 # One snapshot, and nothing can be written in it: the first statement of a transaction decides.
                 self._cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 # ADBC takes every text for UTF-8, whatever the server sends.
@@ -56,6 +58,7 @@ class PostgresQuery:
             self._cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
             self._cursor.execute(f"{self._query.sql}\n")
             self._reader = self._cursor.fetch_record_batch()
+            self._opened.append(self._reader)
         return list(self._reader.schema.names)
 
     def rows(self, columns: ColumnMap) -> Iterator[RawRows]:
@@ -73,8 +76,9 @@ class PostgresQuery:
 
     def close(self) -> None:
         """Close the connection; the transaction ends with it."""
-        with contextlib.suppress(AdbcError):
-            self._connection.close()
+        for part in self._opened[::-1]:
+            with contextlib.suppress(AdbcError):
+                part.close()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         while True:

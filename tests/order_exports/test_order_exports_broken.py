@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 from exported import ExportOrders, Serve, contents, exported_ids, placed_ids, rules
 
-from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders
+from reconcile.commercelayer.placed_orders import IdRange, OrdersCount, PlacedOrders, count_orders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable
-from reconcile.order_exports import slices
+from reconcile.order_exports import exporters, slices
 from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace
 from reconcile.sandbox.seed import World
 
@@ -281,3 +282,22 @@ async def test_a_server_that_ignores_where_slices_end_is_found_out(
         await export(serve(World.generate(45), exports=rules(maximum=30)), until=UNTIL)
 
     assert not (tmp_path / "exports").exists()
+
+
+async def test_counts_that_the_files_do_not_account_for_publish_nothing_and_begin_anew(
+    serve: Serve, export: ExportOrders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def miscounted(client: Any, placed: PlacedOrders, ids: IdRange | None = None) -> OrdersCount:
+        counted = await count_orders(client, placed, ids)
+        return counted if ids is not None else replace(counted, orders=counted.orders + 2)
+
+    server = serve(WORLD)
+    with monkeypatch.context() as patched:
+        patched.setattr(exporters, "count_orders", miscounted)
+        with pytest.raises(IncompletePull, match="the files hold 48, the server counted 50 before and 50 after"):
+            await export(server, until=UNTIL)
+    assert not (tmp_path / "exports").exists()
+
+    report = await export(server, until=UNTIL)
+
+    assert (report.orders, report.resumed) == (48, False)

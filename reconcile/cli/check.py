@@ -31,8 +31,8 @@ def check(session: Session, business_date: str | None, offline: bool, **options:
     """
     Check settings, credentials, scope, mode, clock, quota, order files, folder and disk; change nothing.
 
-    Takes what `reconcile run` takes, sends one token request and one count, and exits with the code that a run
-    would stop with.
+    Takes what `reconcile run` takes, sends one token request and one count, two more where order totals are to be
+    exported, and exits with the code that a run would stop with.
     """
     from reconcile import preflight
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from reconcile.arrow import Column
 from reconcile.arrow import compute as pc
-from reconcile.errors import SettingsError
+from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders.columns import ColumnMap, map_columns
 from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
@@ -75,6 +75,8 @@ class QueryStream:
         """Start the query, find its columns, and return its rows to come."""
         self._is_idle = False
         names = self._answer(self._thread.submit(self._connection.execute))
+        if not names:
+            raise OrderFileError("the query has no result", path=self._query.name, hint="give one SELECT")
         columns = map_columns(names, form, path=self._query.name)
         return OpenedOrders(columns, self._batches(self._connection.rows(columns)))
 

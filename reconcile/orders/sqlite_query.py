@@ -48,9 +48,7 @@ class SQLiteQuery:
         """Start the query and return the names of its columns; raises OrderFileError when it is refused."""
         with self._errors_told():
             self._cursor = self._connection.execute(self._query.sql)
-        if self._cursor.description is None:
-            raise OrderFileError("the query has no result", path=self._query.name, hint="give one SELECT")
-        return [str(column[0]) for column in self._cursor.description]
+        return [str(column[0]) for column in self._cursor.description or ()]
 
     def rows(self, columns: ColumnMap) -> Iterator[RawRows]:
         """Yield the rows, lines from 1; raises OrderFileError when the query fails on its way."""

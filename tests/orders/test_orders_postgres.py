@@ -142,6 +142,8 @@ def test_days_are_those_in_utc_and_days_without_end_are_rejected(ask: Any) -> No
         ("SELECT lo_create(1)::text AS reference, 1 AS total", "the query does more than read: "),
         ("SELECT reference FROM nowhere", 'the query is refused: relation "nowhere" does not exist'),
         ("SELEC 1", 'the query is refused: syntax error at or near "SELEC"'),
+        ("NOTIFY orders", "the query has no result"),
+        ("SELECT", "the query has no result"),
         ("EXPLAIN SELECT 1", 'the query is refused: syntax error at or near "EXPLAIN"'),
         ("SELECT 'R' AS reference, 1 / (3 - g) AS total FROM generate_series(1, 9) g", "division by zero"),
     ],

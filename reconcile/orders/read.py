@@ -59,7 +59,7 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 """Suffix → name of the format, and the function that opens it."""
 
 _WORKERS = max(2, min(4, os.cpu_count() or 1))
-_TOLD = 3  # rejects that an error tells in full
+_TOLD = 3  # rejects, and remedies, that an error tells in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class _Reader:
         self._keep = keep
         self._rejects_file = rejects_file
         self.told: list[str] = []
-        self.remedies: set[str] = set()
+        self.remedies: dict[str, None] = {}  # in the order of the rows
         self._agreed = AgreedColumns()
 
     def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
@@ -274,7 +274,7 @@ class _Reader:
         if self._rejects_file is not None:
             self._rejects_file.write(source_file, rejects)
         self.told += [reject.sentence(source_file) for reject in rejects[: _TOLD - len(self.told)]]
-        self.remedies.update(reject.remedy for reject in rejects)
+        self.remedies |= dict.fromkeys(reject.remedy for reject in rejects)
 
 
 def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str) -> OrderRows:
@@ -307,7 +307,9 @@ def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path |
     count = report.rejects
     rows = "1 row" if count == 1 else f"{count} rows"
     message = "\n".join((f"orders: {rows} cannot be read, {max_rejects} allowed", *(f"  {one}" for one in reader.told)))
-    remedy = f"{reader.remedies.pop()};" if len(reader.remedies) == 1 else "correct the cells,"
+    remedies = reader.remedies
+    options_mend_all = len(remedies) <= _TOLD and all("add --" in remedy for remedy in remedies)
+    remedy = "; ".join(remedies) + ";" if options_mend_all or len(remedies) == 1 else "correct the cells,"
     where = f" (all are in {path}, with what to do)" if path is not None else ""
     raise TooManyRejects(
         message,

@@ -41,7 +41,7 @@ _SAP_SALES: dict[str, Groups] = {
     "ordered_on": (("AUDAT",),),
 }
 _UNSURE_IN_SAP_SALES = {"reference": ("IHREZ",), "amount": ("NETWR", "BRTWR")}
-_BY_ORDER_NUMBER = "its exports have no reference of the shop: name the column that holds it"
+_NO_REFERENCE = "its exports have no reference of the shop"
 
 SYSTEMS: tuple[System, ...] = (
     System(
@@ -89,7 +89,7 @@ SYSTEMS: tuple[System, ...] = (
             "amount": ("Grand Total (Base)", "base_grand_total"),
         },
         notes={
-            "reference": "its order grid has no reference of the shop: name the column that holds it",
+            "reference": "its order grid has no reference of the shop",
             "amount": "a base total is in the base currency, whatever the order's is",
         },
     ),
@@ -98,7 +98,7 @@ SYSTEMS: tuple[System, ...] = (
         marks=(("order_subtotal", "order_total"), ("order_number_formatted", "order_total")),
         columns={"reference": (), "order_id": ()},
         unsure={"reference": ("order_number", "order_id", "transaction_id")},
-        notes={"reference": _BY_ORDER_NUMBER},
+        notes={"reference": _NO_REFERENCE},
     ),
     System(
         "SAP sales orders",

@@ -259,7 +259,7 @@ def test_the_export_of_a_system_is_mapped(
             MAGENTO,
             {"currency": "EUR"},
             'no column is surely the reference: it may be "ID"',
-            "Magento: its order grid has no reference of the shop: name the column that holds it; "
+            "Magento: its order grid has no reference of the shop; "
             'name the one that is meant, e.g. --reference-column "ID"',
             id="magento",
         ),

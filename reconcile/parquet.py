@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.arrow import compute as pc
 from reconcile.disk import replacing
 from reconcile.sql import path_literal
 
 ROWS_PER_GROUP = 122_880
+TEXT_BYTES_PER_GROUP = 256 << 20  # fewer rows than these where texts are so long that a group would fill the memory
 COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these tables
 
 
@@ -31,25 +34,45 @@ class ParquetFile:
         self._rows_per_group = rows_per_group
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
+        self._waiting_bytes = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add the rows of `batch`, whose columns are those of the schema, in order."""
         while batch.num_rows:
-            room = self._rows_per_group - self._waiting_rows
-            self._waiting.append(batch.slice(0, room))
-            self._waiting_rows += min(room, batch.num_rows)
+            room = min(self._rows_per_group - self._waiting_rows, self._fitting(batch))
+            taken = batch.slice(0, room)
+            self._waiting.append(taken)
+            self._waiting_rows += taken.num_rows
+            self._waiting_bytes += taken.nbytes
             batch = batch.slice(room)
-            if self._waiting_rows == self._rows_per_group:
+            if batch.num_rows or self._waiting_rows == self._rows_per_group:
                 self.flush()
 
     def flush(self) -> None:
         """Write what waits as one row group."""
-        if self._waiting:
+        if self._waiting_rows:
             # One chunk per column: where batches began and ended must not show in the file.
             table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
             self._writer.write_table(table, row_group_size=self._rows_per_group)
             self.rows += table.num_rows
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
+
+    def _fitting(self, batch: pa.RecordBatch) -> int:
+        """Return how many rows of `batch` fit into the group that waits, by the length of their texts."""
+        if self._waiting_bytes + batch.nbytes <= TEXT_BYTES_PER_GROUP:  # no less than the texts alone
+            return batch.num_rows
+        waiting = sum(int(_text_bytes(one).sum()) for one in self._waiting)
+        fitting = int(np.searchsorted(np.cumsum(_text_bytes(batch)) + waiting, TEXT_BYTES_PER_GROUP, side="right"))
+        return max(fitting, 0 if self._waiting_rows else 1)
+
+
+def _text_bytes(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the length of all texts of each row."""
+    lengths = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type):
+            lengths += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    return lengths
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from reconcile.orders.packing import Readable
 
 BLOCK_BYTES = 4 << 20
 _SHORT = 4096
+_MARKS_AT_START = re.compile(rb"(?:\xef\xbb\xbf)+")
 _MARK_OF_LINE = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 _LINE_FEED = 10
 
@@ -142,9 +143,8 @@ def _utf_16_without_mark(text: bytes) -> str | None:
 
 
 def _without_marks(block: bytes, *, at_line_start: bool) -> bytes:
-    if at_line_start:
-        while block.startswith(codecs.BOM_UTF8):
-            block = block.removeprefix(codecs.BOM_UTF8)
+    if at_line_start and (marks := _MARKS_AT_START.match(block)):
+        block = block[marks.end() :]
     return _MARK_OF_LINE.sub(rb"\1", block) if codecs.BOM_UTF8 in block else block
 
 

@@ -3,8 +3,8 @@ Transcripts: Markdown files with input files, commands, and exactly what the com
 
 A block ```file NAME``` is written to an empty folder, a block ```spreadsheet NAME``` as a spreadsheet of these rows:
 cells that are numbers become numbers, those that begin with `=` formulas. In a ```console``` block a line that starts
-with `$ ` is run; what follows is its standard error and standard output, then `exit CODE` unless that is 0. `{api}`, `{auth}` and other
-names in braces stand for values of the test run.
+with `$ ` is run; what follows is its standard error and standard output, then `exit CODE` unless that is 0. `{api}`,
+`{auth}` and other names in braces stand for values of the test run.
 """
 
 from __future__ import annotations

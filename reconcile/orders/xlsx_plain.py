@@ -76,13 +76,13 @@ def plain_rows(block: bytes, *, after: int) -> tuple[list[SheetRow], int] | None
 
 def column_number(letters: str) -> int | None:
     """Return the column that `letters` name, from 0 ("A" 0, "AB" 27); None where there is none."""
-    known = _COLUMNS.get(letters)
-    if known is None and re.fullmatch("[A-Z]{1,3}", letters):
-        known = 0
+    if letters not in _COLUMNS and re.fullmatch("[A-Z]{1,3}", letters):
+        count = 0
         for letter in letters:
-            known = known * 26 + ord(letter) - ord("A") + 1
-        known = _COLUMNS[letters] = known - 1
-    return known if known is not None and known < MOST_COLUMNS else None
+            count = count * 26 + ord(letter) - ord("A") + 1
+        if count <= MOST_COLUMNS:
+            _COLUMNS[letters] = count - 1
+    return _COLUMNS.get(letters)
 
 
 _COLUMNS: dict[str, int] = {}  # letters are one column in every row: each is read once

@@ -10,10 +10,18 @@ import pytest
 from hostile import CENTS, Case, cases, check, read_as, refused
 from spreadsheets import HEADER, cell, named, number, relationships, rows, sheet, text, workbook, zipped
 
+from reconcile.orders import xlsx_xml
+
 XLSX = "orders.xlsx"
 R1 = ("R1", 1230, "EUR", 2)
 DAMAGED = "this is not a readable spreadsheet"
 PASSWORD = "the spreadsheet is protected by a password"
+
+
+@pytest.fixture(autouse=True, params=[xlsx_xml.PIECE_BYTES, 700], ids=["whole", "in pieces"])
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read small sheets in pieces too: rows of the plain shape are read by patterns from the second piece on."""
+    monkeypatch.setattr(xlsx_xml, "PIECE_BYTES", request.param)
 
 
 def order(reference: str = "R1", amount: str = "12.3") -> list[str]:

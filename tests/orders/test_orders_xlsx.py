@@ -11,6 +11,7 @@ import xlsxwriter
 from spreadsheets import HEADER, STRICT, cell, named, number, rows, sheet, text, workbook
 
 from reconcile.errors import OrderFileError
+from reconcile.orders import xlsx_xml
 
 GENERAL, DATE, ZEROS, WORDS, ELAPSED, MONEY, DATE_14, SCIENTIFIC = range(8)
 SHOWN = ("source_line", "reference", "amount_cents", "currency_code")
@@ -22,6 +23,12 @@ def order(reference: str = text("R1"), amount: str = number("12.3"), currency: s
 
 def one(*table: list[str], **more: Any) -> bytes:
     return workbook(sheet(rows(named(*HEADER), *table)), **more)
+
+
+@pytest.fixture(autouse=True, params=[xlsx_xml.PIECE_BYTES, 700], ids=["whole", "in pieces"])
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read small sheets in pieces too: rows of the plain shape are read by patterns from the second piece on."""
+    monkeypatch.setattr(xlsx_xml, "PIECE_BYTES", request.param)
 
 
 @pytest.fixture
@@ -311,11 +318,30 @@ def test_rows_read_by_patterns_and_by_the_parser_are_the_same(read_book: Any) ->
     assert read_book(mixed).columns("source_line", "reference") == expected
 
 
-def test_a_row_in_a_comment_is_no_row(read_book: Any) -> None:
-    table = rows(named(*HEADER), order()) + f"<!-- {rows(order(text('ghost')), first=3)} -->" + rows(order(), first=4)
-    section = (
-        rows(named(*HEADER), order()) + f"<![CDATA[{rows(order(text('ghost')), first=3)}]]>" + rows(order(), first=4)
-    )
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ('<row r="52"><c r="A52"><v>1</v></c><c r="A52"><v>1</v></c></row>', "cell A52 out of its place in row 52"),
+        ('<row r="52"><c r="B52"><v>1</v></c><c r="A52"><v>1</v></c></row>', "cell A52 out of its place in row 52"),
+        ('<row r="52"><c r="A53"><v>1</v></c></row>', "cell A53 out of its place in row 52"),
+        ('<row r="52"><c r="XFE52"><v>1</v></c></row>', "cell XFE52 out of its place in row 52"),
+        ('<row r="51"><c r="A51"><v>1</v></c></row>', "row 51 after row 51"),
+        ('<row r="9"><c r="A9"><v>1</v></c></row>', "row 9 after row 51"),
+        ('<row r="1048577"><c r="A1048577"><v>1</v></c></row>', "1048576 at most"),
+        ('<row r="52"><c r="A52"><v>1</v></c></row></row>', "mismatched tag"),
+        ('<row r="52"><c r="A52"><v>1</c></v></row>', "mismatched tag"),
+    ],
+)
+def test_rows_that_no_program_writes_are_refused_wherever_they_stand(read_book: Any, row: str, problem: str) -> None:
+    table = rows(named(*HEADER), *[order()] * 50)
 
-    assert read_book(workbook(sheet(table))).columns("source_line", "reference") == [(2, "R1"), (4, "R1")]
-    assert read_book(workbook(sheet(section))).columns("source_line", "reference") == [(2, "R1"), (4, "R1")]
+    with pytest.raises(OrderFileError, match=problem):
+        read_book(workbook(sheet(table + row + rows(order(), first=60))))
+
+
+@pytest.mark.parametrize("around", ["<!-- {} -->", "<![CDATA[{}]]>", "<?rows {} ?>"])
+def test_a_row_in_a_comment_is_no_row(read_book: Any, around: str) -> None:
+    ghosts = rows(*[order(text("ghost"))] * 30, first=3)
+    table = rows(named(*HEADER), order()) + around.format(ghosts) + rows(order(), first=40)
+
+    assert read_book(workbook(sheet(table))).columns("source_line", "reference") == [(2, "R1"), (40, "R1")]

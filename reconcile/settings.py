@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping
@@ -414,10 +415,15 @@ _WORDS = {
 
 def _in_words(error: msgspec.ValidationError) -> str:
     text = str(error).replace("Expected", "expected").replace("Invalid", "invalid")
+    text = text.replace("Object contains unknown field", "there is no").replace(
+        "Object missing required field", "lacks"
+    )
     expected, got, _ = text.partition(", got ")
     for type_, word in _WORDS.items():
         expected = expected.replace(type_, word)
-    return expected if got else text
+    if got:
+        return expected
+    return re.sub(r" - at `\$\[(\d+)\]`$", lambda place: f" (entry {int(place[1]) + 1})", text)
 
 
 def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -72,7 +72,7 @@ def _batches(blocks: Iterator[Block], header: Header, columns: ColumnMap) -> Ite
     for block in blocks:
         if block.records is not None:
             yield partial(_from_records, block.records, header, columns)
-        elif block.text.strip(b"\r\n"):
+        elif block.text[0] not in b"\r\n" or block.text.strip(b"\r\n"):
             yield partial(_from_text, block, header, columns)
 
 
@@ -103,13 +103,13 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     cells = _parsed(block.text, header, columns, ragged)
     good = len(cells["reference"])
     total = good + len(ragged)
-    quote = header.dialect.quote.encode()
-    if not ragged and not (quote and quote in block.text) and total == _line_count(block.text):
+    plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
+    if plain:
         lines = pa.array(np.arange(block.first_line, block.first_line + total))
     else:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
-    if not ragged and total == _line_count(block.text) and not pc.any(_maybe_blank(cells)).as_py():
+    if plain and not pc.any(_maybe_blank(cells)).as_py():
         return RawRows(lines, cells)
     return _without_odd_rows(block, header, columns, cells, ragged)
 

@@ -145,7 +145,7 @@ def _utf_16_without_mark(text: bytes) -> str | None:
 def _without_marks(block: bytes, *, at_line_start: bool) -> bytes:
     if at_line_start and (marks := _MARKS_AT_START.match(block)):
         block = block[marks.end() :]
-    return _MARK_OF_LINE.sub(rb"\1", block) if codecs.BOM_UTF8 in block else block
+    return _MARK_OF_LINE.sub(rb"\1", block) if not block.isascii() and codecs.BOM_UTF8 in block else block
 
 
 def count_lines(text: bytes) -> int:

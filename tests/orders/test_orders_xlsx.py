@@ -339,6 +339,15 @@ def test_rows_that_no_program_writes_are_refused_wherever_they_stand(read_book: 
         read_book(workbook(sheet(table + row + rows(order(), first=60))))
 
 
+def test_a_sheet_in_another_encoding_is_read_by_it_throughout(read_book: Any) -> None:
+    table = sheet(rows(named(*HEADER), *[order(text("Ã©"))] * 50))
+    document = f'<?xml version="1.0" encoding="ISO-8859-1"?>{table}'.encode("latin-1")
+
+    outcome = read_book(workbook("", parts={"xl/worksheets/sheet1.xml": document}))
+
+    assert outcome.columns("reference") == [("Ã©",)] * 50
+
+
 @pytest.mark.parametrize("around", ["<!-- {} -->", "<![CDATA[{}]]>", "<?rows {} ?>"])
 def test_a_row_in_a_comment_is_no_row(read_book: Any, around: str) -> None:
     ghosts = rows(*[order(text("ghost"))] * 30, first=3)

@@ -49,6 +49,7 @@ def test_rows_come_with_their_number_and_the_name_of_the_database(ask: Any) -> N
     [
         ("12.3", 1230),
         ("12.300::DECIMAL(18, 3)", 1230),
+        ("1.000::DECIMAL(18, 3)", 100),
         ("(SELECT sum(7::BIGINT))", 700),
         ("7::UTINYINT", 700),
         ("'7.50'", 750),

@@ -20,6 +20,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     It is that of RECONCILE_TEST_POSTGRES where the environment names one, else a server is started; where that is not
     possible, tests that need it are skipped.
     """
+    pytest.importorskip("adbc_driver_postgresql", reason="install the extra: reconcile[postgres]")
     if url := os.environ.get(SERVER):
         yield url
         return

@@ -189,7 +189,11 @@ def test_a_database_of_another_encoding_is_read_right(ask: Any, postgres: str) -
     place, _, parameters = postgres.partition("?")
     latin = f"{place.rpartition('/')[0]}/reconcile_latin?{parameters}"
 
-    assert ask("SELECT chr(228) AS reference, 1 AS total", url=latin).columns("reference") == [("ä",)]
+    try:
+        assert ask("SELECT chr(228) AS reference, 1 AS total", url=latin).columns("reference") == [("ä",)]
+    finally:
+        with dbapi.connect(postgres, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute("DROP DATABASE reconcile_latin")
 
 
 def test_many_rows_come_in_their_order(ask: Any) -> None:

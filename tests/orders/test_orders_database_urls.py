@@ -128,7 +128,9 @@ def test_a_query_may_stand_in_a_file(tmp_path: Path) -> None:
     assert query("sqlite:books.db", f"@{path}").sql == "SELECT 'é'\nORDER BY 1"
 
 
-@pytest.mark.parametrize("content", [b"", b" ;\n", b"-- nothing\n", b"-- SELECT * FROM orders;\n", None, b"SELECT '\xe9'"])
+@pytest.mark.parametrize(
+    "content", [b"", b" ;\n", b"-- nothing\n", b"-- SELECT * FROM orders;\n", None, b"SELECT '\xe9'"]
+)
 def test_a_file_without_a_readable_query_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "orders.sql"
     if content is not None:

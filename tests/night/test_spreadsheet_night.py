@@ -25,7 +25,8 @@ def as_spreadsheet(path: Path) -> None:
         page.write_row(2, 0, list(table.fieldnames or ()))
         for line, row in enumerate(table, 3):
             page.write_string(line, 0, row["reference"])
-            page.write_number(line, 1, int(row["order_number"]))
+            if row["order_number"]:
+                page.write_number(line, 1, int(row["order_number"]))
             page.write_datetime(line, 2, date.fromisoformat(row["ordered_on"]), days)
             page.write_string(line, 3, row["currency"])
             page.write_number(line, 4, float(row["total_amount"]))

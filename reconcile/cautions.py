@@ -13,7 +13,7 @@ from reconcile.errors import EmptySide
 
 if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
     from reconcile.matching.match import MatchReport
-    from reconcile.orders.read import OrdersReport
+    from reconcile.orders.report import OrdersReport
 
 
 ALL_METHODS = (

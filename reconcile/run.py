@@ -27,7 +27,8 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.orders.database_url import OrdersQuery
 from reconcile.orders.places import Place
-from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.orders.read import read_orders_to_parquet
+from reconcile.orders.report import OrdersReport
 from reconcile.patterns import find_patterns
 from reconcile.payments import copy_payments
 from reconcile.pull.pull import PullProgress

@@ -13,7 +13,7 @@ from reconcile.cli.options import Session, command, orders_options
 
 if TYPE_CHECKING:
     from reconcile.orders.inspection import OrdersLook
-    from reconcile.orders.read import OrderFile
+    from reconcile.orders.report import OrderFile
 
 
 @click.command()

@@ -18,7 +18,8 @@ from typing import Any, Unpack
 import duckdb
 
 from reconcile.orders.options import Declared
-from reconcile.orders.read import OrderPaths, OrdersReport, read_orders_to_parquet
+from reconcile.orders.read import OrderPaths, read_orders_to_parquet
+from reconcile.orders.report import OrdersReport
 from reconcile.schema import ORDERS
 from reconcile.sql import path_literal
 

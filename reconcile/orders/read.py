@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, TypeAlias, Unpack
 
 import pyarrow as pa
 
@@ -32,6 +32,7 @@ from reconcile.orders.options import Declared, OrderFormat
 from reconcile.orders.parquet_table import open_parquet
 from reconcile.orders.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.rejects import Reject, RejectsFile
+from reconcile.orders.report import OrderFile, OrdersReport
 from reconcile.orders.rows import OrderRows, order_rows
 from reconcile.orders.sink import orders_parquet, text_file
 from reconcile.orders.sources import OrderSource, SourceStream
@@ -60,57 +61,6 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 
 _WORKERS = max(2, min(4, os.cpu_count() or 1))
 _TOLD = 3  # rejects, and remedies, that an error tells in full
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFile:
-    """
-    One file as it was read.
-
-    `bytes` and `sha256` are those of the file as it came; `rows` became orders, `rejects` are rows that did not;
-    `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
-    None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
-    `continuation_rows` were left out as declared.
-
-    A query's result is told in the same way: `path` is the database, `bytes` and `sha256` are those of the cells read,
-    `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
-    """
-
-    path: str
-    format: str
-    compression: str | None
-    bytes: int
-    sha256: str
-    rows: int
-    rejects: int
-    encoding: str | None
-    delimiter: str | None
-    quote: str | None
-    columns: dict[str, str]
-    unread: tuple[str, ...] = ()
-    sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()
-    continuation_rows: int = 0
-    query_sha256: str | None = None
-    ordered: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class OrdersReport:
-    """
-    Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files.
-
-    `continuation_rows` were left out as further rows of an order, where the user has declared such.
-    """
-
-    rows: int
-    rejects: int
-    files: tuple[OrderFile, ...]
-    continuation_rows: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values, for a manifest."""
-        return asdict(self)
 
 
 def read_orders(

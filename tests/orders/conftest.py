@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import TooManyRejects
-from reconcile.orders.read import OrdersReport, read_orders_to_parquet
+from reconcile.orders.read import read_orders_to_parquet
+from reconcile.orders.report import OrdersReport
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""
+What reading order totals has to tell: each file or query as it was read, and how many rows came of it.
+
+Values only, for the manifest and for people; reads nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """
+    One file as it was read.
+
+    `bytes` and `sha256` are those of the file as it came; `rows` became orders, `rejects` are rows that did not;
+    `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
+    None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
+    `continuation_rows` were left out as declared.
+
+    A query's result is told in the same way: `path` is the database, `bytes` and `sha256` are those of the cells read,
+    `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
+    """
+
+    path: str
+    format: str
+    compression: str | None
+    bytes: int
+    sha256: str
+    rows: int
+    rejects: int
+    encoding: str | None
+    delimiter: str | None
+    quote: str | None
+    columns: dict[str, str]
+    unread: tuple[str, ...] = ()
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    continuation_rows: int = 0
+    query_sha256: str | None = None
+    ordered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersReport:
+    """
+    Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files.
+
+    `continuation_rows` were left out as further rows of an order, where the user has declared such.
+    """
+
+    rows: int
+    rejects: int
+    files: tuple[OrderFile, ...]
+    continuation_rows: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for a manifest."""
+        return asdict(self)

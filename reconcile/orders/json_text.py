@@ -75,7 +75,7 @@ def _opened(texts: TextBlocks, form: OrderFormat, path: str) -> OpenedOrders:
     if head is None:
         return OpenedOrders(ColumnMap((), {}), iter(()), encoding=texts.encoding)
     names = dict.fromkeys(
-        name for line, text in zip(head.lines, head.texts, strict=True) for name in _keys(text, line, path)
+        name for line, text in zip(head.lines, head.texts, strict=True) for name in _decoded(text, line, path) or ()
     )
     names |= dict.fromkeys(_declared_inside(form, names))
     if not names:
@@ -163,8 +163,7 @@ def _elsewhere(
         for key, raw in row.items():
             is_other = key not in known if role not in roles else key not in roles.values()
             if is_other and bytes(raw) != b"null" and folded(key) in vocabulary(role):
-                what = role.replace("_", " ")
-                problem = f"has the {what} under another key than the objects before it"
+                problem = f"has the {role.replace('_', ' ')} under another key than the objects before it"
                 rejects.append(Reject(line, key, shortened(bytes(raw).decode(), 200), problem, _ONE_KEY))
     return rejects
 
@@ -195,10 +194,6 @@ def _raw(row: Mapping[str, msgspec.Raw], name: str) -> bytes:
         return _raw(_OBJECT.decode(row[outer]), inner)
     except msgspec.ValidationError:  # a list of objects, or a plain value: nobody says which one is meant
         return bytes(row[outer])
-
-
-def _keys(text: bytes, line: int, path: str) -> Iterable[str]:
-    return _decoded(text, line, path) or ()
 
 
 def _text_of(raw: bytes) -> tuple[str | None, str | None]:

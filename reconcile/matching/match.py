@@ -33,7 +33,7 @@ from reconcile.matching.sides import (
     payments_from_arrow,
     payments_from_parquet,
 )
-from reconcile.matching.suggestions import TotalsOf, totals_in_file, totals_in_table, with_suggestions
+from reconcile.matching.suggestions import Suggester, totals_in_file, totals_in_table
 from reconcile.schema import ITEMS
 
 ENGINES = ("duckdb",)
@@ -125,9 +125,9 @@ def match_to_parquet(
         frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
         sides = prepare_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
         facts = RunFacts(business_date, run_id, history, acceptances)
-        work = _Work(
-            duck, sides, policy, facts, duck.connection.cursor(), totals_in_file(payments, duck.connection.cursor())
-        )
+        cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
+        suggester = Suggester(cursor, totals_in_file(payments, cursor), temp_directory or items.parent)
+        work = _Work(duck, sides, policy, facts, suggester)
         rows = write_items(work.items(), partial)
         report = work.report(rows, duck.scan(partial), duck.connection)
         partial.replace(items)
@@ -179,7 +179,8 @@ def match_frames(
 
         sides = prepare_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
         facts = RunFacts(business_date, run_id, history)
-        work = _Work(chosen, sides, policy, facts, duck.connection.cursor(), totals_in_table(tables[0]))
+        suggester = Suggester(duck.connection.cursor(), totals_in_table(tables[0]))
+        work = _Work(chosen, sides, policy, facts, suggester)
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
     finally:
@@ -196,12 +197,10 @@ class _Work:
         sides: tuple[PreparedSide, PreparedSide],
         policy: MatchPolicy,
         facts: RunFacts,
-        connection: duckdb.DuckDBPyConnection,
-        totals_of: TotalsOf,
+        suggester: Suggester,
     ) -> None:
         self.engine = engine
-        self.connection = connection  # of its own: the items stream from the engine's
-        self.totals_of = totals_of
+        self.suggester = suggester
         self.payments, self.orders = sides
         self.facts = facts
         self.first_key = policy.on[0]
@@ -214,7 +213,7 @@ class _Work:
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:
-        judged = with_suggestions(sorted_items(self.engine, self.rows), self.connection, self.totals_of)
+        judged = self.suggester.suggested(sorted_items(self.engine, self.rows))
         for batch, several in finish(judged, self.facts):
             if several.num_rows:
                 self.several.append(several)

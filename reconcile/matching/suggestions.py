@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.matching.held import HeldRows
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
 from reconcile.parquet import scan
@@ -30,32 +32,46 @@ MOST_ALIKE = 20
 MOST_DAYS_APART = 3
 """Days between a payment and an order row whose amounts agree, beyond which that explains nothing."""
 
+MOST_LONE = 200_000
+"""Rows without a partner on the smaller side, beyond which something else is wrong than any of them."""
+
 TOTALS = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
 
 TotalsOf = Callable[[list[str]], pa.Table]
 """Payment ids to their TOTALS: columns `payment_id` and those."""
 
 
-def with_suggestions(
-    batches: Iterable[pa.RecordBatch], connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf
-) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True, slots=True)
+class Suggester:
     """
-    Yield judged rows, sorted by status and with their `item_id`, with the text column `suggestion`.
+    Makes suggestions on `connection`, which must be none that the rows come from.
 
-    Rows that suggestions are made for are held back until all of their group have come: they are few, or the run has
-    worse problems than what they may mean. `connection` must be none that the batches come from.
+    `totals_of` looks up a payment's totals; many rows that have to wait do so in `folder`.
     """
-    parts = (part for batch in batches for part in _cut(batch))
-    for make, found in groupby(parts, key=lambda part: part[0]):
-        rows = (batch for _, batch in found)
-        if make is None:
-            for batch in rows:
-                yield _with_column(batch, pa.nulls(batch.num_rows, pa.string()))
-            continue
-        held = pa.Table.from_batches(list(rows))
-        told = make(held, connection, totals_of)
-        texts = pa.array([told.get(item_id) for item_id in held.column("item_id").to_pylist()], pa.string())
-        yield from held.append_column("suggestion", texts).combine_chunks().to_batches()
+
+    connection: duckdb.DuckDBPyConnection
+    totals_of: TotalsOf
+    folder: Path | None = None
+
+    def suggested(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """
+        Yield judged rows, sorted by status and with their `item_id`, with the text column `suggestion`.
+
+        Rows that suggestions are made for are held back until all of their group have come. Raises OSError as the disk
+        does.
+        """
+        parts = (part for batch in batches for part in _cut(batch))
+        for make, found in groupby(parts, key=lambda part: part[0]):
+            rows = (batch for _, batch in found)
+            if make is None:
+                for batch in rows:
+                    yield _with_column(batch, pa.nulls(batch.num_rows, pa.string()))
+                continue
+            with HeldRows(rows, self.folder) as held:
+                told = make(held, self.connection, self.totals_of)
+                ids, texts = (told.column(name).combine_chunks() for name in ("item_id", "text"))
+                for batch in held.batches():
+                    yield _with_column(batch, texts.take(pc.index_in(batch.column("item_id"), value_set=ids)))
 
 
 def totals_in_file(payments: Path, connection: duckdb.DuckDBPyConnection) -> TotalsOf:
@@ -99,10 +115,11 @@ def _with_column(batch: pa.RecordBatch, texts: pa.Array[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*batch.columns, texts], [*batch.schema.names, "suggestion"])
 
 
-def _of_amounts(held: pa.Table, connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf) -> dict[str, str]:
+def _of_amounts(held: HeldRows, connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf) -> pa.Table:
     totals = totals_of([str(id_) for id_ in held.column("p_id").to_pylist()])
-    with _registered(connection, held=held, totals=totals):
-        return dict(connection.execute(_AMOUNTS).fetchall())
+    with _registered(connection, held=held.scannable, totals=totals):
+        found: pa.Table = connection.sql(_AMOUNTS).to_arrow_table()
+        return found
 
 
 _AMOUNTS = """
@@ -131,9 +148,10 @@ _AMOUNTS = """
 """
 
 
-def _of_duplicates(held: pa.Table, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> dict[str, str]:
-    with _registered(connection, held=held):
-        return dict(connection.execute(_DUPLICATES).fetchall())
+def _of_duplicates(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+    with _registered(connection, held=held.scannable):
+        found: pa.Table = connection.sql(_DUPLICATES).to_arrow_table()
+        return found
 
 
 _DUPLICATES = """
@@ -145,22 +163,23 @@ _DUPLICATES = """
     )
     SELECT item_id, payments || CASE payments WHEN 1 THEN ' payment' ELSE ' payments' END || ' and '
         || orders || CASE orders WHEN 1 THEN ' order row' ELSE ' order rows' END || ' have this reference'
-        || CASE WHEN agree THEN ', and together the same amount' ELSE '' END
+        || CASE WHEN agree THEN ', and together the same amount' ELSE '' END AS text
     FROM held JOIN together USING (reference)
 """
 
 
-def _of_unpaired(held: pa.Table, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> dict[str, str]:
-    with _registered(connection, held=held):
+def _of_unpaired(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+    with _registered(connection, held=held.scannable):
         connection.execute(_SIDES)
     ((payments, orders),) = connection.execute(
         "SELECT (SELECT count(*) FROM lone_payments), (SELECT count(*) FROM lone_orders)"
     ).fetchall()
-    if not payments or not orders:
-        return {}
+    if not 0 < min(payments, orders) <= MOST_LONE:
+        return pa.table({"item_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
     few, many = ("payments", "orders") if payments <= orders else ("orders", "payments")
     connection.execute(_NEAR.format(few=few, many=many, alike=MOST_ALIKE))
-    return dict(connection.execute(_CANDIDATES).fetchall())
+    found: pa.Table = connection.sql(_CANDIDATES).to_arrow_table()
+    return found
 
 
 # `plain` is a reference without case, punctuation and leading zeros.
@@ -243,12 +262,12 @@ _CANDIDATES = f"""
         SELECT *, count(*) OVER (PARTITION BY item_id, rank) AS alike FROM told
         QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY rank, days NULLS LAST, file, line, other) = 1
     )
-    SELECT item_id, text || CASE WHEN alike > 1 THEN ', as ' || (alike - 1) || ' more' ELSE '' END FROM best
+    SELECT item_id, text || CASE WHEN alike > 1 THEN ', as ' || (alike - 1) || ' more' ELSE '' END AS text FROM best
 """
 
 
 @contextlib.contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+def _registered(connection: duckdb.DuckDBPyConnection, **tables: Any) -> Iterator[None]:
     for name, table in tables.items():
         connection.register(name, table)
     try:
@@ -258,7 +277,7 @@ def _registered(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> It
             connection.unregister(name)
 
 
-_Maker = Callable[[pa.Table, duckdb.DuckDBPyConnection, TotalsOf], dict[str, str]]
+_Maker = Callable[[HeldRows, duckdb.DuckDBPyConnection, TotalsOf], pa.Table]
 _MAKERS: dict[Status, _Maker] = {
     Status.AMOUNT_MISMATCH: _of_amounts,
     Status.DUPLICATE_REFERENCE: _of_duplicates,

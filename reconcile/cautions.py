@@ -58,7 +58,7 @@ def pull_warnings(pulled: dict[str, Any]) -> list[str]:
 
 def grouping_warnings(orders: OrdersReport) -> list[str]:
     """Return what to know of order rows that are added up: totals that may be there once per line."""
-    from reconcile.orders.names import names_of_lines
+    from reconcile.orders.columns.names import names_of_lines
 
     warnings = []
     for file in orders.files:

@@ -26,7 +26,7 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
-from reconcile.orders.database_url import orders_query
+from reconcile.orders.databases.url import orders_query
 from reconcile.orders.options import Declared
 from reconcile.patterns import find_patterns
 from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table

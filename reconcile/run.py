@@ -25,8 +25,8 @@ from reconcile.fetching import export_orders, pull
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.order_exports.export import ExportedOrders
-from reconcile.orders.database_url import OrdersQuery
-from reconcile.orders.places import Place
+from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
 from reconcile.patterns import find_patterns

@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from reconcile.errors import SettingsError
-from reconcile.orders.addresses import without_secrets
-from reconcile.orders.database_url import passwords, shown_url
+from reconcile.orders.databases.url import passwords, shown_url
+from reconcile.orders.places.addresses import without_secrets
 
 PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"

@@ -16,7 +16,7 @@ from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
 from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
-from reconcile.orders.database_url import OrdersQuery, orders_query
+from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
 

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, TypeAlias, Unpack
 import pyarrow as pa
 
 from reconcile.errors import OrderFileError, TooManyRejects
-from reconcile.orders.columns import ColumnMap
-from reconcile.orders.database import QueryStream
-from reconcile.orders.database_url import OrdersQuery
-from reconcile.orders.delimited import open_delimited
-from reconcile.orders.folders import AgreedColumns
-from reconcile.orders.json_text import open_json
+from reconcile.orders.cells.rows import OrderRows, order_rows
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.databases.query import QueryStream
+from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import Batch, OpenedOrders
 from reconcile.orders.options import Declared, OrderFormat
-from reconcile.orders.parquet_table import open_parquet
-from reconcile.orders.places import Place, brought, find_places, refuse_overwriting
+from reconcile.orders.places.folders import AgreedColumns
+from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
+from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.report import OrderFile, OrdersReport
-from reconcile.orders.rows import OrderRows, order_rows
 from reconcile.orders.sink import orders_parquet, text_file
-from reconcile.orders.sources import OrderSource, SourceStream
-from reconcile.orders.xlsx import open_xlsx
+from reconcile.orders.spreadsheets.xlsx import open_xlsx
+from reconcile.orders.text.delimited import open_delimited
+from reconcile.orders.text.json_text import open_json
+from reconcile.orders.typed.parquet_table import open_parquet
 from reconcile.schema import ORDERS
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def read_orders(
     Return the order totals in `paths` as a frame: columns of ORDERS, Arrow-backed.
 
     `paths` are files, patterns, folders of Parquet files, `-` for standard input, or https://, s3:// and gs://
-    addresses (see `reconcile.orders.places`), or queries on a database (`reconcile.orders.database_url.orders_query`).
+    addresses (see `reconcile.orders.places.places`), or queries on a database
+    (`reconcile.orders.databases.url.orders_query`).
 
     `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
     `encoding="cp1252"`: the fields of `reconcile.orders.options.OrderFormat`. Unreadable rows go to the CSV file

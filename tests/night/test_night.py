@@ -142,7 +142,7 @@ def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> No
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_text())
     assert summary["verdict"] == "clean_with_exceptions"
     assert [warning for warning in summary["warnings"] if "over limit" in warning]
-    assert "--warn-on \"x\": is not a limit" in reconcile("run {options} {sample}/orders.csv --warn-on x").stderr
+    assert '--warn-on "x": is not a limit' in reconcile("run {options} {sample}/orders.csv --warn-on x").stderr
 
 
 def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:

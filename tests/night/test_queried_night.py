@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from places import SAMPLE
 
 from reconcile.cli.main import main
-from reconcile.orders.database_url import shown_url
+from reconcile.orders.databases.url import shown_url
 
 QUERY = "SELECT * FROM orders ORDER BY line"
 CANARY = "canary-of-the-password"

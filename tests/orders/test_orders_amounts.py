@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconcile.money import ACCOUNTING_FORMS, EXPONENTS, AmountError, parse_amount, parse_cents
-from reconcile.orders.amounts import read_cents, read_decimals
+from reconcile.orders.cells.amounts import read_cents, read_decimals
 
 SIGNS = st.sampled_from(["", "", "", "-", "+", "--", "- ", "\u2212"])
 BLANKS = st.sampled_from(["", "", "", " ", "\t", "\u00a0", "\n", "\x1c"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError, SettingsError
-from reconcile.orders.columns import map_columns
+from reconcile.orders.columns.mapping import map_columns
 from reconcile.orders.options import OrderFormat
 
 

@@ -113,9 +113,7 @@ def test_an_object_that_is_not_there_is_an_order_without_the_column(read: Any) -
 @pytest.mark.parametrize("form", ["json", "csv"])
 @pytest.mark.parametrize("fields", [["*"], ["*", "order.*"]], ids=["flat", "with orders"])
 def test_an_export_of_payments_is_refused_as_order_totals(read: Any, form: str, fields: list[str]) -> None:
-    with pytest.raises(
-        OrderFileError, match=r'a table of payments, not of order totals: .*"mismatched_amounts"'
-    ):
+    with pytest.raises(OrderFileError, match=r'a table of payments, not of order totals: .*"mismatched_amounts"'):
         read(exported("klarna_payments", format=form, fields=fields), name=f"payments.{form}.gz")
 
 

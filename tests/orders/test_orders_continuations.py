@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconcile.cautions import grouping_warnings
-from reconcile.orders.remedies import CONTINUES
+from reconcile.orders.cells.remedies import CONTINUES
 
 SHOPIFY = (
     "Name,Financial Status,Currency,Total,Created at,Lineitem name\n"
@@ -93,7 +93,7 @@ def test_it_makes_no_difference_where_a_block_ends(
     text = "\n".join(("reference,amount,currency", *rows))
     whole = read(text, continuation_rows=kind)
 
-    monkeypatch.setattr("reconcile.orders.text.BLOCK_BYTES", 50)
+    monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 50)
     pieces = read(text, continuation_rows=kind)
 
     assert whole.columns("reference") == [(f"R{n}",) for n in range(60)]

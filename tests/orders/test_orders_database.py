@@ -16,9 +16,9 @@ import pytest
 
 import reconcile
 from reconcile.errors import OrderFileError, SettingsError
-from reconcile.orders import database
-from reconcile.orders.columns import ColumnMap
-from reconcile.orders.database_url import OrdersQuery, orders_query
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.databases import query as database
+from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.opened import RawRows
 from reconcile.orders.read import read_orders, read_orders_to_parquet
 
@@ -86,7 +86,7 @@ def test_other_cells_have_another_digest(read: Any, other: str) -> None:
 
 def test_the_digest_does_not_depend_on_how_rows_are_batched(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = told(read, ALL)["sha256"]
-    monkeypatch.setattr("reconcile.orders.sqlite_query._BATCH_ROWS", 2)
+    monkeypatch.setattr("reconcile.orders.databases.sqlite_query._BATCH_ROWS", 2)
 
     assert told(read, ALL)["sha256"] == whole
 

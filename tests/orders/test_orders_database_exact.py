@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconcile.keys import clean_key
 from reconcile.money import format_amount
-from reconcile.orders.database_url import orders_query
+from reconcile.orders.databases.url import orders_query
 from reconcile.sql import text_literal
 
 Rows = Sequence[tuple[str, int, str]]

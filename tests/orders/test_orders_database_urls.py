@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.orders.database_url import OrdersQuery, orders_query, passwords, shown_url
+from reconcile.orders.databases.url import OrdersQuery, orders_query, passwords, shown_url
 
 
 def query(database: str, sql: str = "SELECT 1") -> OrdersQuery:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconcile.errors import OrderFileError
 from reconcile.money import EXPONENTS, format_amount
-from reconcile.orders.dialect import DELIMITERS
+from reconcile.orders.text.dialect import DELIMITERS
 
 TABLE = [
     ("007", "1234.50", "EUR"),

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.database_url import orders_query
+from reconcile.orders.databases.url import orders_query
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.places import find_places
+from reconcile.orders.places.places import find_places
 from reconcile.orders.read import SOURCES, read_orders_to_parquet
-from reconcile.orders.text import TextBlocks
+from reconcile.orders.text.blocks import TextBlocks
 
 HEADER = "reference,amount,currency\n"
 
@@ -214,7 +214,7 @@ def test_a_header_that_does_not_end_is_an_error(read: Any) -> None:
 
 
 def test_the_first_error_in_a_file_is_the_one_that_is_told(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconcile.orders.text.BLOCK_BYTES", 128)
+    monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 128)
     rows = b'{"reference":"R","amount":1,"currency":"EUR"}\n' * 10
 
     with pytest.raises(OrderFileError) as caught:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import OrderFileError, SettingsError
-from reconcile.orders.patterns import matches, matching_paths
+from reconcile.orders.places.patterns import matches, matching_paths
 from reconcile.orders.read import read_orders, read_orders_to_parquet
 
 

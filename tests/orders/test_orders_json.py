@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.json_text import _elements
+from reconcile.orders.text.json_text import _elements
 
 ROW = {"reference": "R1", "amount": "1.00", "currency": "EUR"}
 

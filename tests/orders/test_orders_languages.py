@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.columns import map_columns
-from reconcile.orders.names import CLEAR, NET, OPEN_AMOUNTS, SIGNS, UNSURE, folded, spellings
+from reconcile.orders.columns.mapping import map_columns
+from reconcile.orders.columns.names import CLEAR, NET, OPEN_AMOUNTS, SIGNS, UNSURE, folded, spellings
 from reconcile.orders.options import OrderFormat
 
 TABLES = {  # reference, order number, amount, currency, order date

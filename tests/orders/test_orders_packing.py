@@ -17,8 +17,8 @@ import pyarrow as pa
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.packing import LARGEST_RATIO, ROOM_BYTES
-from reconcile.orders.sources import OrderSource, SourceStream
+from reconcile.orders.places.packing import LARGEST_RATIO, ROOM_BYTES
+from reconcile.orders.places.sources import OrderSource, SourceStream
 
 TABLE = b"reference,amount,currency\nR1,1.00,EUR\nR2,2.00,EUR\n"
 ROWS = [("R1", 100), ("R2", 200)]

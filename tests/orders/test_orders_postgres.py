@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError, SettingsError
-from reconcile.orders import database
-from reconcile.orders.database_url import orders_query, shown_url
+from reconcile.orders.databases import query as database
+from reconcile.orders.databases.url import orders_query, shown_url
 
 
 @pytest.fixture

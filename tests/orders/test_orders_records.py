@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconcile.errors import OrderFileError
-from reconcile.orders import records
-from reconcile.orders.columns import ColumnMap
-from reconcile.orders.delimited import _from_records, _from_text
-from reconcile.orders.dialect import Header
-from reconcile.orders.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
-from reconcile.orders.text import count_lines
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.text import records
+from reconcile.orders.text.blocks import count_lines
+from reconcile.orders.text.delimited import _from_records, _from_text
+from reconcile.orders.text.dialect import Header
+from reconcile.orders.text.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
 
 COMMA = Dialect(",")
 NOISE = st.text('a0,"\n\r ', max_size=30)

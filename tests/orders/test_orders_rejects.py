@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 import reconcile
 from reconcile.errors import OutputError, SettingsError, TooManyRejects
 from reconcile.keys import clean_key
+from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import cell_text
-from reconcile.orders.rows import clean_keys
 from reconcile.schema import ORDERS, REJECTS
 
 BLANKS = "".join(sign for sign in map(chr, range(sys.maxunicode)) if sign.isspace())
@@ -307,7 +307,7 @@ def test_a_frames_rejects_are_written_where_asked(tmp_path: Path) -> None:
 def test_rows_come_in_file_order_whatever_block_is_done_first(
     read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconcile.orders.text.BLOCK_BYTES", 64)
+    monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 64)
     rows = [f"R{n},{n},EUR" if n % 7 else f'"R{n}",x,EUR' for n in range(500)]
 
     outcome = read("reference,amount,currency\n" + "\n".join(rows))

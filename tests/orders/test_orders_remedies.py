@@ -14,9 +14,9 @@ import pytest
 import reconcile.orders
 from reconcile.cli.options import orders_options
 from reconcile.money import ACCOUNTING_FORMS
-from reconcile.orders import remedies
+from reconcile.orders.cells import remedies
+from reconcile.orders.cells.remedies import remedy_of
 from reconcile.orders.options import OrderFormat
-from reconcile.orders.remedies import remedy_of
 
 HEADER = "reference;amount;currency;order date\n"
 

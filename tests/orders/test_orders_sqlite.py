@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.database_url import orders_query
+from reconcile.orders.databases.url import orders_query
 
 
 @pytest.fixture

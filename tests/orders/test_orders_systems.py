@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.columns import map_columns
+from reconcile.orders.columns.mapping import map_columns
+from reconcile.orders.columns.systems import SYSTEMS
 from reconcile.orders.options import OrderFormat
-from reconcile.orders.systems import SYSTEMS
 
 SHOPIFY = (
     "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.money import AmountError, parse_amount
-from reconcile.orders.typed import double_text
+from reconcile.orders.typed.columns import double_text
 
 
 @pytest.mark.parametrize(

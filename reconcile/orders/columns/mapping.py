@@ -1,0 +1,287 @@
+"""
+Which column of a file is the reference, the amount, the currency: by its name, or as the user says.
+
+Knows how the names of `names` and `systems` are weighed against each other. Does not read cells, and never guesses:
+where two columns could be meant, or the one there may mean two things, it is an error that lists them with the option
+to write.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconcile.errors import OrderFileError
+from reconcile.money import CURRENCIES
+from reconcile.orders.columns.names import (
+    CLEAR,
+    GROSS,
+    MINOR_UNITS,
+    NET,
+    OPEN_AMOUNTS,
+    SIGNS,
+    TAXES,
+    TWINS,
+    UNSURE,
+    Groups,
+    folded,
+    spellings,
+)
+from reconcile.orders.columns.systems import System, system_of, vocabulary
+from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
+from reconcile.schema import AMOUNT_BASES
+
+REQUIRED = ("reference", "amount")
+# Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
+_OF_PAYMENTS = ("mismatched_amounts",)
+_EXAMPLES = {
+    "reference": "reference, order_reference, payment_reference, Referenz, Référence",
+    "amount": "order_total, grand_total, total, amount, Betrag, Montant TTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """
+    Where each of our columns stands in a file.
+
+    `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
+    `system` is the program that wrote the table, where its columns tell; `unit` is that of the amount as declared.
+    """
+
+    names: tuple[str, ...]
+    positions: Mapping[str, int]
+    system: str | None = None
+    unit: str | None = None
+
+    def name(self, role: str) -> str:
+        """Return the file's own name of the column of `role`."""
+        return self.names[self.positions[role]]
+
+    @property
+    def amount_is_cents(self) -> bool:
+        """Whether the amount is whole minor units, as declared, or as every `…_cents` column is."""
+        if self.unit is not None:
+            return self.unit == "minor"
+        return folded(self.name("amount")).endswith("cents")
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The file's columns that mean nothing here, in its order."""
+        read = set(self.positions.values())
+        return tuple(name for position, name in enumerate(self.names) if position not in read)
+
+    def as_dict(self) -> dict[str, str]:
+        """Return role → the file's own column name."""
+        return {role: self.names[position] for role, position in self.positions.items()}
+
+
+def known_columns(names: Sequence[str], form: OrderFormat) -> int:
+    """Return how many roles find at least one candidate in `names`: the right delimiter finds the most."""
+    return len(_met_roles(names, form))
+
+
+def has_required(names: Sequence[str], form: OrderFormat) -> bool:
+    """Whether `names` have candidates for every column that an order table needs: whether they can be a header."""
+    return set(REQUIRED) <= _met_roles(names, form) and len({folded(name) for name in names}) > 1
+
+
+def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int | None = None) -> ColumnMap:
+    """
+    Return where the columns stand among `names`, the file's own column names.
+
+    Raises OrderFileError when the reference or the amount is missing or cannot be told for sure, when neither a
+    currency column nor `form.currency` is there, when several columns have an equal claim, or when a column has the
+    sign of the amounts and is not declared; `line` is that of the header.
+    """
+    table = _Table(tuple(names), form, path, line)
+    if form.amount_column is None and (places := table.places(_OF_PAYMENTS)):
+        raise table.of_payments(places[0])
+    positions: dict[str, int] = {}
+    for role in COLUMN_OPTIONS:
+        if form.column(role) == "":
+            continue
+        candidates = table.candidates(role)
+        if len(candidates) > 1:
+            raise table.ambiguous(role, candidates)
+        if candidates:
+            positions[role] = candidates[0]
+        elif form.column(role) or role in REQUIRED:
+            raise table.missing(role)
+    if form.amount_column is None:
+        table.check_amount(positions["amount"])
+    table.check_unit(positions["amount"])
+    if form.sign_column is None and (signs := table.places(SIGNS)):
+        raise table.unsigned(signs)
+    if "currency" not in positions and (form.currency is None or table.unsure("currency")):
+        raise table.missing("currency")
+    return ColumnMap(table.names, positions, table.system.name if table.system else None, form.amount_unit)
+
+
+def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
+    present = {folded(name) for name in names}
+    met = set()
+    for role in COLUMN_OPTIONS:
+        named = form.column(role)
+        wanted = {folded(named)} if named else vocabulary(role)
+        if present & wanted or (role == "amount" and not named and folded(form.amount_basis) in present):
+            met.add(role)
+    return met
+
+
+class _Table:
+    """The column names of one table, what the user says of them, and where to tell of a problem."""
+
+    def __init__(self, names: tuple[str, ...], form: OrderFormat, path: str, line: int | None) -> None:
+        self.names = names
+        self._form = form
+        self._path = path
+        self._line = line
+        self._loose = [folded(name) for name in names]
+        self.system: System | None = system_of(set(self._loose))
+
+    def places(self, names: Sequence[str]) -> list[int]:
+        """Return where any of `names` stands."""
+        meant = spellings(tuple(names))
+        return [at for at, name in enumerate(self._loose) if name in meant]
+
+    def candidates(self, role: str) -> list[int]:
+        """Return where the columns with the best claim to `role` stand: the one named, or those of the first group."""
+        named = self._form.column(role)
+        if named:
+            exact = [at for at, name in enumerate(self.names) if name == named]
+            return exact or [at for at, name in enumerate(self._loose) if name and name == folded(named)]
+        for group in _groups(role, self._form, self.system):
+            if found := self.places(group):
+                return found
+        return []
+
+    def unsure(self, role: str) -> list[int]:
+        """Return where columns stand that may be `role`, and may be something else."""
+        if self.system and role in self.system.columns:
+            return self.places(self.system.unsure.get(role, ()))
+        return self.places(UNSURE[role])
+
+    def check_amount(self, place: int) -> None:
+        """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
+        if self.system and "amount" in self.system.columns:
+            return
+        if self._loose[place] in spellings((*GROSS, *AMOUNT_BASES)):
+            return
+        if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
+            raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
+        if self.places(TAXES) and not self.places(NET):
+            raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
+
+    def _in_a_currency(self, place: int) -> list[int]:
+        """Return where columns stand that are named as the one at `place`, and in which currency: "Amount (USD)"."""
+        amount = self._loose[place]
+        return [
+            at
+            for at, name in enumerate(self._loose)
+            if name.startswith(amount) and name[len(amount) :].removeprefix("in").upper() in CURRENCIES
+        ]
+
+    def check_unit(self, place: int) -> None:
+        """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
+        name = self.names[place]
+        if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
+            return
+        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
+            raise self._error(
+                f'column "{name}" may be in minor units, such as cents',
+                hint="say --amount-unit minor if it is, or --amount-unit major if it has decimals",
+                column=name,
+            )
+
+    def ambiguous(self, role: str, candidates: Sequence[int]) -> OrderFileError:
+        """Return the error for several columns with an equal claim to `role`."""
+        names = [self.names[at] for at in candidates]
+        option = COLUMN_OPTIONS[role]
+        what = role.replace("_", " ")
+        if len(set(names)) == 1:
+            return self._error(
+                f'column "{names[0]}" is there {len(names)} times, and would be the {what}',
+                hint=f"rename all but one, or name another column with {option}",
+                column=names[0],
+            )
+        return self._error(
+            f"several columns could be the {what}: {_listed(names)}",
+            hint=f'name the one that is meant, e.g. {option} "{names[0]}"',
+        )
+
+    def missing(self, role: str) -> OrderFileError:
+        """Return the error for a column that is not there, or may be one of several."""
+        named = self._form.column(role)
+        if not named and (unsure := self.unsure(role)):
+            return self._uncertain(role, unsure, self._note(role) or self._doubt(role, unsure))
+        if not named and role == "currency":
+            return self._error(
+                f"there is no currency column among {_listed(self.names)}",
+                hint="name it with --currency-column, or say --currency EUR when every amount is in one currency",
+            )
+        what = f'column "{named}"' if named else f"{role} column"
+        hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
+        if not named:
+            hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
+            if len(self.names) == 1 and self._line is not None:
+                hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
+        return self._error(f"there is no {what} among {_listed(self.names)}", hint=hint, column=named)
+
+    def of_payments(self, place: int) -> OrderFileError:
+        """Return the error for a table of the other side, which has no order totals or has the payments' own."""
+        return self._error(
+            f'this is a table of payments, not of order totals: it has a column "{self.names[place]}"',
+            hint="name an export of orders, such as `reconcile orders export` makes; "
+            "if totals of your own are in it, name their column with --amount-column",
+        )
+
+    def unsigned(self, signs: Sequence[int]) -> OrderFileError:
+        """Return the error for a column of signs that nobody has declared."""
+        name = self.names[signs[0]]
+        return self._error(
+            f'column "{name}" says which amounts are credits, and is not declared',
+            hint=f'say --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
+            column=name,
+        )
+
+    def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:
+        names = [self.names[at] for at in places]
+        may_be = "it may be" if len(names) == 1 else "it may be one of"
+        return self._error(
+            f"no column is surely the {role}: {may_be} {_listed(names)}",
+            hint=f'{why}; name the one that is meant, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
+        )
+
+    def _note(self, role: str) -> str | None:
+        if self.system is None or role not in self.system.notes:
+            return None
+        return f"{self.system.name}: {self.system.notes[role]}"
+
+    def _doubt(self, role: str, unsure: Sequence[int]) -> str:
+        if role == "amount":
+            if set(unsure) <= set(self.places(NET)):
+                return "that is usually without tax"
+            if set(unsure) <= set(self.places(OPEN_AMOUNTS)):
+                return "that is what is still open, not the total"
+        return "names like that mean different things"
+
+    def _error(self, message: str, *, hint: str, column: str | None = None) -> OrderFileError:
+        return OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
+
+
+def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:
+    """Return the names of `role` in groups of falling precedence, as the system has them or anybody."""
+    groups = system.columns.get(role, CLEAR[role]) if system else CLEAR[role]
+    if role != "amount" or (system and "amount" in system.columns):
+        return groups
+    if form.amount_basis != AMOUNT_BASES[0]:  # a total with tax is then no better than another
+        groups = (tuple(name for group in groups for name in group),)
+    return ((form.amount_basis,), *groups)
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(f'"{name if len(name) <= 60 else name[:59] + "…"}"' for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

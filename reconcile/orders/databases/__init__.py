@@ -1,0 +1,1 @@
+"""A query on a database as the order side."""

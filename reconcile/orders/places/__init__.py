@@ -1,0 +1,1 @@
+"""Where order totals are, and how their bytes come here: paths, patterns, folders, archives, addresses."""

@@ -1,0 +1,1 @@
+"""Spreadsheets (.xlsx), read as they are stored."""

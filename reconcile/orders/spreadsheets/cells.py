@@ -1,0 +1,131 @@
+"""
+Cells of a spreadsheet to the text of a reference, an amount or a date, exactly, or the reason why that cannot be.
+
+Knows what a spreadsheet does to what is typed into it: digits beyond the 15th are lost, leading zeros are a matter of
+format, `1-2` becomes a date, a formula may never have been calculated. Does not know rows or columns.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from reconcile.orders.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
+from reconcile.orders.spreadsheets.package import Workbook
+from reconcile.orders.spreadsheets.plain import Cell
+from reconcile.orders.spreadsheets.strings import shown_text
+from reconcile.orders.typed.columns import double_text
+
+_KEYS = frozenset(("reference", "order_number", "order_id"))
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?(?<!-0)")
+_PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double means
+_FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
+
+LOST_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
+NOT_WHOLE = "is a number with decimals: a spreadsheet keeps no zero at the end of it"
+NO_DAY = "is no day that a spreadsheet counts"
+IS_DATE = "is a date in the spreadsheet"
+IS_ERROR = "is an error in the spreadsheet"
+IS_TRUTH = "is a truth value in the spreadsheet"
+NO_RESULT = "is a formula without a calculated result"
+NOT_STORED = "is stored in a way that no spreadsheet program writes"
+
+REMEDIES = {
+    LOST_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
+    NOT_WHOLE: "format the column as text, and enter it again",
+    NO_DAY: "correct the date",
+    IS_DATE: "the spreadsheet took it for a date: format the column as text, and enter it again",
+    IS_ERROR: "mend what it is calculated from, or enter the value itself",
+    IS_TRUTH: "format the column as text, and enter it again",
+    NO_RESULT: "open the file in a spreadsheet program and save it: that calculates it",
+    NOT_STORED: "open the file in a spreadsheet program and save it again",
+}
+"""Reason → what to do about it."""
+
+
+class CellTexts:
+    """Reads the cells of one workbook."""
+
+    def __init__(self, book: Workbook) -> None:
+        self._strings = book.strings
+        self.longest_bytes = book.strings.longest_bytes
+        self._formats = book.formats
+        self._from_1904 = book.counts_from_1904
+        self._is_uncalculated = book.is_uncalculated
+
+    def of_role(self, cell: Cell, role: str) -> tuple[str | None, str | None]:
+        """Return the text of `cell` in a column of `role` (None where it is empty), and why it cannot be read."""
+        kind, style, text, is_formula = cell
+        if is_formula and (self._is_uncalculated or text is None or (text == "" and kind == "n")):
+            return text, NO_RESULT
+        if text is None:
+            return None, None
+        if kind == "n":
+            return self._of_number(text, style, role)
+        if kind == "e":
+            return text, IS_ERROR
+        if kind == "b":
+            return ("TRUE" if text == "1" else "FALSE"), IS_TRUTH
+        if kind == "d" and role in _KEYS:
+            return text, IS_DATE
+        shown = self.plain(cell)
+        return (shown, None) if shown is not None else (text, NOT_STORED)
+
+    def plain(self, cell: Cell) -> str | None:
+        """Return the text that `cell` holds, a number as its digits; None where nothing can be read."""
+        kind, _, text, _ = cell
+        if text is None:
+            return None
+        if kind == "s":
+            known = text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) < len(self._strings)
+            return self._strings[int(text)] if known else None
+        if kind == "n":
+            return _digits(text)
+        return shown_text(text)
+
+    def is_blank(self, cell: Cell) -> bool:
+        """Return whether `cell` shows nothing."""
+        kind, _, stored, is_formula = cell
+        if is_formula or kind not in ("s", "str", "inlineStr"):
+            return stored is None and not is_formula
+        text = self.plain(cell)
+        return text is not None and not text.strip()
+
+    def _of_number(self, text: str, style: int, role: str) -> tuple[str | None, str | None]:
+        if not text:
+            return None, None
+        number_format = self._formats[style] if style < len(self._formats) else GENERAL
+        kind = kind_of(number_format)
+        if kind == "date":
+            day = _iso_day(text, self._from_1904)
+            if role == "ordered_on":
+                return day or text, None if day else NO_DAY
+            return day or text, IS_DATE
+        digits = _digits(text)
+        if digits is None:
+            return text, NOT_STORED
+        if kind == "time" and role != "ordered_on":
+            return digits, IS_DATE
+        if abs(float(digits)) >= _FIRST_LOST:
+            return text, LOST_DIGITS
+        return (digits, None) if role not in _KEYS else _key(digits, number_format)
+
+
+def _digits(text: str) -> str | None:
+    """Return a stored number as the decimal text that is meant, None where it is no number."""
+    if len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text):
+        return text
+    return double_text(float(text)) if _NUMBER.fullmatch(text) else None
+
+
+def _key(digits: str, number_format: str) -> tuple[str, str | None]:
+    if not digits.removeprefix("-").isdecimal():
+        return digits, NOT_WHOLE
+    return whole_text(int(digits), number_format), None
+
+
+@lru_cache(maxsize=4096)
+def _iso_day(text: str, from_1904: bool) -> str | None:
+    day = day_of(float(text), from_1904=from_1904) if _NUMBER.fullmatch(text) else None
+    return day.isoformat() if day is not None else None

@@ -1,0 +1,231 @@
+"""
+A spreadsheet file (.xlsx, .xlsm) as a package: its sheets, its shared strings, its number formats.
+
+Knows which part is which by the relationships between them, never by a part's name, and what is no such package:
+an encrypted file, one of an older or another program. Does not know rows or roles.
+Source: ECMA-376 part 1 (SpreadsheetML) and part 2 (packages).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.columns.mistaken import known_as
+from reconcile.orders.places.packing import Readable, Watched
+from reconcile.orders.places.sources import unreadable
+from reconcile.orders.spreadsheets.strings import SharedStrings, read_strings
+from reconcile.orders.spreadsheets.xml import damaged, elements
+
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what encrypted files and those of before 2007 are
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_END_OF_DIRECTORY = b"PK\5\6"
+_LONGEST_COMMENT = 1 << 16
+_MOST_DIRECTORY_BYTES = 16 << 20
+_SAVE_AS = "open it in a spreadsheet program and save it as .xlsx or CSV"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A worksheet: its name, whether it is shown, and the part that holds its rows."""
+
+    name: str
+    is_visible: bool
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """
+    An open spreadsheet file.
+
+    `formats` are the number formats that a cell's style is an index of. `counts_from_1904` tells which day number 0
+    is. `is_uncalculated` says that whoever wrote the file left its formulas to be calculated when it is opened.
+    """
+
+    path: str
+    sheets: tuple[Sheet, ...]
+    strings: SharedStrings
+    formats: tuple[str, ...]
+    counts_from_1904: bool
+    is_uncalculated: bool
+    package: zipfile.ZipFile
+
+    @contextmanager
+    def opened(self, sheet: Sheet) -> Iterator[Readable]:
+        """Open the part of `sheet`."""
+        with _opened(self.package, sheet.part, self.path) as part:
+            yield part
+
+
+@contextmanager
+def open_workbook(path: Path, *, name: str) -> Iterator[Workbook]:
+    """
+    Open the spreadsheet at `path`, called `name` in messages.
+
+    Raises OrderFileError when it is none, is encrypted, or is of a kind that cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+            _check_kind(file, name)
+            package = stack.enter_context(zipfile.ZipFile(file))
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise damaged(name, str(error)) from error
+        yield _workbook(package, name)
+
+
+def _check_kind(file: BinaryIO, name: str) -> None:
+    """Raise OrderFileError for what is no archive, and for one whose directory is of no honest size."""
+    head = file.read(1 << 16)
+    size = file.seek(0, 2)
+    if not head:
+        raise OrderFileError("there is nothing in the file", path=name, hint="export it again")
+    if head.startswith(_COMPOUND):
+        raise _compound(file, name)
+    if not head.startswith(b"PK"):
+        raise _another_kind(head, name)
+    file.seek(max(0, size - _LONGEST_COMMENT - 22))
+    tail = file.read()
+    at = tail.rfind(_END_OF_DIRECTORY)
+    if at >= 0 and int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_DIRECTORY_BYTES:
+        raise damaged(name, "its directory is larger than that of any spreadsheet")
+    file.seek(0)
+
+
+def _another_kind(head: bytes, name: str) -> OrderFileError:
+    if known := known_as(head):
+        return OrderFileError(f"this is {known[0]}, not a spreadsheet", path=name, hint=known[1])
+    what = "of another kind" if b"\0" in head[:1000] else "text"
+    return OrderFileError(
+        f"this is not a spreadsheet: its content is {what}",
+        path=name,
+        hint="give the file the ending of what it is, such as .csv, or save it as .xlsx",
+    )
+
+
+def _compound(file: BinaryIO, name: str) -> OrderFileError:
+    file.seek(0)
+    before = b""
+    while piece := file.read(1 << 20):
+        if _ENCRYPTED in before[-len(_ENCRYPTED) :] + piece:
+            return OrderFileError("the spreadsheet is protected by a password", path=name, hint="save it without one")
+        before = piece
+    return OrderFileError("this is a spreadsheet in the old .xls format", path=name, hint=_SAVE_AS)
+
+
+def _workbook(package: zipfile.ZipFile, path: str) -> Workbook:
+    names = [member.filename for member in package.infolist()]
+    if len({name.casefold() for name in names}) < len(names):
+        raise damaged(path, "a part is there twice")
+    part = next((target for kind, target in _related(package, "", path).values() if kind == "officeDocument"), None)
+    if part is None:
+        raise _not_a_workbook(package, path)
+    if part.endswith(".bin"):
+        raise OrderFileError("this is a spreadsheet in the binary .xlsb format", path=path, hint=_SAVE_AS)
+    related = _related(package, part, path)
+    sheets: list[Sheet] = []
+    counts_from_1904 = is_uncalculated = False
+    with _opened(package, part, path) as stream:
+        for above, attributes in elements(stream, name="the workbook", path=path):
+            match above[1:]:
+                case ("workbookPr",):
+                    counts_from_1904 = _is_true(attributes.get("date1904"))
+                case ("calcPr",):
+                    is_uncalculated = _is_true(attributes.get("fullCalcOnLoad"))
+                case ("sheets", "sheet"):
+                    kind, target = related.get(attributes.get("id", ""), ("", ""))
+                    if kind == "worksheet":  # not a chart, a dialogue or a macro
+                        is_visible = attributes.get("state", "visible") == "visible"
+                        sheets.append(Sheet(attributes.get("name", ""), is_visible, target))
+    if not sheets:
+        raise _not_a_workbook(package, path)
+    by_kind = dict(related.values())
+    strings = SharedStrings()
+    if "sharedStrings" in by_kind:
+        with _opened(package, by_kind["sharedStrings"], path) as stream:
+            strings = read_strings(stream, path=path)
+    formats: tuple[str, ...] = ()
+    if "styles" in by_kind:
+        with _opened(package, by_kind["styles"], path) as stream:
+            formats = _formats(stream, path)
+    return Workbook(path, tuple(sheets), strings, formats, counts_from_1904, is_uncalculated, package)
+
+
+def _not_a_workbook(package: zipfile.ZipFile, path: str) -> OrderFileError:
+    if "mimetype" in package.namelist():  # as every OpenDocument file has
+        return OrderFileError("this is a spreadsheet in the OpenDocument format (.ods)", path=path, hint=_SAVE_AS)
+    return OrderFileError(
+        "there is no worksheet in the file",
+        path=path,
+        hint="an archive of tables has the ending .zip; a spreadsheet may be saved again, as .xlsx",
+    )
+
+
+def _related(package: zipfile.ZipFile, part: str, path: str) -> dict[str, tuple[str, str]]:
+    """Return the relationships of `part` ("": the package): id → the last word of the kind, and the part meant."""
+    folder, base = posixpath.split(part)
+    name = _found(package, posixpath.join(folder, "_rels", f"{base}.rels"))
+    if name is None:
+        return {}
+    with _opened(package, name, path) as stream:
+        found = [one for above, one in elements(stream, name=name, path=path) if above[1:] == ("Relationship",)]
+    return {
+        one.get("Id", ""): (one.get("Type", "").rpartition("/")[2], _target(folder, one))
+        for one in found
+        if one.get("TargetMode") != "External"
+    }
+
+
+def _target(folder: str, relationship: Mapping[str, str]) -> str:
+    # Only ever looked up in the archive's own directory: it is no path of this machine, wherever it points.
+    return posixpath.normpath(posixpath.join("/", folder, relationship.get("Target", ""))).lstrip("/")
+
+
+def _found(package: zipfile.ZipFile, part: str) -> str | None:
+    """Return the archive's name of `part`: as it is, or in other case."""
+    if part in package.NameToInfo:
+        return part
+    return next((name for name in package.NameToInfo if name.casefold() == part.casefold()), None)
+
+
+@contextmanager
+def _opened(package: zipfile.ZipFile, part: str, path: str) -> Iterator[Readable]:
+    name = _found(package, part)
+    if name is None:
+        raise damaged(path, f'there is no part "{part}"')
+    try:
+        stream = package.open(name)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise damaged(path, f"{part}: {error}") from error
+    except RuntimeError as error:  # zipfile's word for an encrypted member
+        problem = "the spreadsheet is protected by a password"
+        raise OrderFileError(problem, path=path, hint="save it without one") from error
+    with stream:
+        packed_bytes = package.NameToInfo[name].compress_size
+        yield Watched(stream, lambda: packed_bytes)
+
+
+def _formats(stream: Readable, path: str) -> tuple[str, ...]:
+    """Return the number format of each style: its code, or of the built-in ones `builtin:NUMBER`."""
+    codes: dict[str, str] = {}
+    styles: list[str] = []
+    for above, attributes in elements(stream, name="the styles", path=path):
+        match above[1:]:
+            case ("numFmts", "numFmt"):
+                codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            case ("cellXfs", "xf"):
+                styles.append(attributes.get("numFmtId", "0"))
+    return tuple(codes.get(number, f"builtin:{number}") for number in styles)
+
+
+def _is_true(text: str | None) -> bool:
+    return text in ("1", "true", "on")

@@ -1,0 +1,175 @@
+"""
+Spreadsheets (.xlsx, .xlsm) to batches of order cells; a row's line is its number in the sheet.
+
+Knows which sheet is meant, and that the names of the columns may stand below a title. Rows without any content are
+left out; hidden ones are rows as any other. Does not know what a cell means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import pyarrow as pa
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.columns.mapping import ColumnMap, has_required, known_columns, map_columns
+from reconcile.orders.opened import Batch, OpenedOrders, RawRows
+from reconcile.orders.options import OrderFormat
+from reconcile.orders.places.sources import OrderSource, SourceStream
+from reconcile.orders.rejects import Reject
+from reconcile.orders.spreadsheets.cells import REMEDIES, CellTexts
+from reconcile.orders.spreadsheets.package import Sheet, Workbook, open_workbook
+from reconcile.orders.spreadsheets.plain import Cell, SheetRow
+from reconcile.orders.spreadsheets.sheet import sheet_rows
+
+_BATCH_ROWS = 1 << 13
+_BATCH_BYTES = 16 << 20
+_SEARCHED_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """A row of a sheet that may name the columns."""
+
+    sheet: Sheet
+    line: int
+    names: tuple[str, ...]
+
+
+def open_xlsx(source: OrderSource, _: SourceStream, form: OrderFormat) -> OpenedOrders:
+    """
+    Return the table in the sheet that `form` names, or in the first visible one that has the columns.
+
+    Raises OrderFileError when the file is no spreadsheet that can be read, or no such sheet has the columns.
+    """
+    if source.compression:
+        raise OrderFileError(
+            "a spreadsheet inside another compression cannot be read",
+            path=source.name,
+            hint="uncompress it first: a spreadsheet is compressed inside",
+        )
+    with ExitStack() as stack:
+        book = stack.enter_context(open_workbook(source.path, name=source.name))
+        cells = CellTexts(book)
+        header, others = _find_header(book, cells, form)
+        columns = map_columns(header.names, form, path=source.name, line=header.line)
+        rows = sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name, path=source.name)
+        return OpenedOrders(
+            columns,
+            _batches(rows, header, columns, cells, stack.pop_all()),
+            sheet=header.sheet.name,
+            other_sheets=others,
+        )
+    raise AssertionError("the block returns or raises")
+
+
+def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_Header, tuple[str, ...]]:
+    """Return the row that names the columns, and the names of the other sheets that have one."""
+    sheets = _candidates(book, form)
+    best: _Header | None = None
+    found: list[_Header] = []
+    for sheet in sheets:
+        for header in _first_rows(book, sheet, cells):
+            if has_required(header.names, form):
+                found.append(header)
+                break
+            if best is None or _likeness(header, form) > _likeness(best, form):
+                best = header
+    if found:
+        return found[0], tuple(header.sheet.name for header in found[1:])
+    if best is None:
+        where = f'sheet "{sheets[0].name}"' if len(sheets) == 1 else "the visible sheets"
+        raise OrderFileError(
+            f"there is nothing in {where}",
+            path=book.path,
+            hint=f"name the sheet with --sheet; there are {_listed(book.sheets)}",
+        )
+    return best, ()
+
+
+def _likeness(header: _Header, form: OrderFormat) -> tuple[int, int]:
+    """Return how much a row without all columns looks like one that names them: the error tells of the best."""
+    return known_columns(header.names, form), len(list(filter(None, header.names)))
+
+
+def _candidates(book: Workbook, form: OrderFormat) -> list[Sheet]:
+    if form.sheet is None:
+        visible = [sheet for sheet in book.sheets if sheet.is_visible]
+        return visible or list(book.sheets)
+    named = [sheet for sheet in book.sheets if sheet.name.casefold() == form.sheet.casefold()]
+    if not named:
+        raise OrderFileError(
+            f'there is no sheet "{form.sheet}"', path=book.path, hint=f"the sheets are {_listed(book.sheets)}"
+        )
+    return named
+
+
+def _first_rows(book: Workbook, sheet: Sheet, cells: CellTexts) -> Iterator[_Header]:
+    with book.opened(sheet) as part:
+        for row in islice(sheet_rows(part, name=sheet.name, path=book.path), _SEARCHED_ROWS):
+            names = [""] * (max(row.cells) + 1)
+            for column, cell in row.cells.items():
+                names[column] = (cells.plain(cell) or "").strip()
+            if any(names):
+                yield _Header(sheet, row.line, tuple(names))
+
+
+def _batches(
+    rows: Iterator[SheetRow], header: _Header, columns: ColumnMap, cells: CellTexts, stack: ExitStack
+) -> Iterator[Batch]:
+    with stack:
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * len(columns.positions))))
+        group: list[SheetRow] = []
+        characters = 0
+        for row in rows:
+            if row.line <= header.line:
+                continue
+            group.append(row)
+            characters += row.characters
+            if len(group) == most or characters > _BATCH_BYTES:
+                yield partial(_rows, group, columns, cells)
+                group, characters = [], 0
+        if group:
+            yield partial(_rows, group, columns, cells)
+
+
+def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> RawRows:
+    texts: dict[str, list[str | None]] = {}
+    rejects: dict[int, list[Reject]] = {}  # by index of the row
+    for role, at in columns.positions.items():
+        texts[role], problems = _column([row.cells.get(at) for row in group], role, cells)
+        for i, why in problems.items():
+            rejects.setdefault(i, []).append(
+                Reject(group[i].line, columns.name(role), texts[role][i], why, REMEDIES[why])
+            )
+    missing = [i for i, row in enumerate(zip(*texts.values(), strict=True)) if not any(row)]
+    left_out = rejects.keys() | {i for i in missing if all(map(cells.is_blank, group[i].cells.values()))}
+    kept = [i for i in range(len(group)) if i not in left_out]
+    amount_at = columns.positions["amount"]
+    return RawRows(
+        pa.array([group[i].line for i in kept], pa.int64()),
+        {role: pa.array([column[i] for i in kept], pa.string()) for role, column in texts.items()},
+        tuple(reject for i in sorted(rejects) for reject in rejects[i]),
+        pa.array([amount_at in group[i].cells and group[i].cells[amount_at][0] == "n" for i in kept], pa.bool_()),
+    )
+
+
+def _column(column: Sequence[Cell | None], role: str, cells: CellTexts) -> tuple[list[str | None], dict[int, str]]:
+    """Return the texts of a column of `role`, and why those of some rows cannot be read."""
+    texts: list[str | None] = []
+    problems: dict[int, str] = {}
+    for i, cell in enumerate(column):
+        text, why = cells.of_role(cell, role) if cell is not None else (None, None)
+        texts.append(text)
+        if why is not None:
+            problems[i] = why
+    return texts, problems
+
+
+def _listed(sheets: Sequence[Sheet], most: int = 20) -> str:
+    names = [f'"{sheet.name}"' + ("" if sheet.is_visible else " (hidden)") for sheet in sheets]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,1 @@
+"""Files of text: delimited, and JSON."""

@@ -1,0 +1,225 @@
+"""
+Delimited text (CSV, TSV, any delimiter) to batches of order cells, with the physical line of every row.
+
+Knows how a block of whole records becomes columns: parsed by Arrow with every column as text, or taken from the
+records that needed care. Rows whose cells are all blank are left out, wherever they stand. Does not know what a cell
+means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import IO, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from reconcile.arrow import Column, whole_column
+from reconcile.arrow import compute as pc
+from reconcile.orders.columns.mapping import ColumnMap, map_columns
+from reconcile.orders.columns.mistaken import telling_kind
+from reconcile.orders.opened import Batch, OpenedOrders, RawRows
+from reconcile.orders.options import OrderFormat
+from reconcile.orders.places.sources import OrderSource, SourceStream
+from reconcile.orders.rejects import Reject, shortened
+from reconcile.orders.text.blocks import TextBlocks, count_lines
+from reconcile.orders.text.dialect import Header, find_header
+from reconcile.orders.text.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
+
+_TABLE = "a table of text"
+_IS_ROWS = "is several rows in one, by a quote that is opened in one of them and closed in another"
+_LINE = re.compile(rb"\r\n|\n|\r")
+_AMOUNT_LIKE = re.compile(rb"[^A-Za-z0-9]*[0-9][^A-Za-z]*")
+_SHOWN = 200  # characters of a row that is rejected whole
+
+
+def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
+    """Return the table in `stream`; raises OrderFileError when its header, dialect or encoding cannot be read."""
+    texts = TextBlocks(stream, path=source.name, encoding=form.encoding)
+    with telling_kind(texts.head, wanted=_TABLE, path=source.name, form=form):
+        pieces = iter(texts)
+        head, blank_lines = _first_with_content(pieces)
+        second = next(pieces, b"")
+        header = find_header(head, form, path=source.name, final=not second, first_line=blank_lines + 1)
+        columns = map_columns(header.names, form, path=source.name, line=header.line)
+    blocks = blocks_of(
+        chain((head[header.rows_at :], second), pieces), header.dialect, path=source.name, first_line=header.rows_line
+    )
+    return OpenedOrders(
+        columns=columns,
+        batches=_batches(blocks, header, columns),
+        encoding=texts.encoding,
+        delimiter=header.dialect.delimiter,
+        quote=header.dialect.quote,
+    )
+
+
+def _first_with_content(pieces: Iterator[bytes]) -> tuple[bytes, int]:
+    """Return the first block that is not all blank, and the number of lines before it."""
+    lines = 0
+    for piece in pieces:
+        if piece.strip():
+            return piece, lines
+        lines += count_lines(piece)
+    return b"", lines
+
+
+def _batches(blocks: Iterator[Block], header: Header, columns: ColumnMap) -> Iterator[Batch]:
+    for block in blocks:
+        if block.records is not None:
+            yield partial(_from_records, block.records, header, columns)
+        elif block.text[0] not in b"\r\n" or block.text.strip(b"\r\n"):
+            yield partial(_from_text, block, header, columns)
+
+
+def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap) -> RawRows:
+    width = len(header.names)
+    good: list[Record] = []
+    rejects: list[Reject] = []
+    for record in records:
+        if record.problem is None and record.is_blank:
+            continue
+        if record.problem is not None:
+            rejects += _each_line(record.text, record.line, record.problem)
+        elif len(record.cells) != width:
+            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), width))
+        elif _is_rows(record.text, header, columns):
+            rejects += _each_line(record.text, record.line, _IS_ROWS)
+        else:
+            good.append(record)
+    cells = {
+        role: pa.array([record.cells[position] for record in good], pa.string())
+        for role, position in columns.positions.items()
+    }
+    return RawRows(pa.array([record.line for record in good], pa.int64()), cells, tuple(rejects))
+
+
+def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
+    ragged: list[csv.InvalidRow] = []
+    cells = _parsed(block.text, header, columns, ragged)
+    good = len(cells["reference"])
+    total = good + len(ragged)
+    plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
+    if plain:
+        lines = pa.array(np.arange(block.first_line, block.first_line + total))
+    else:
+        lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
+    assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
+    if plain and not pc.any(_maybe_blank(cells)).as_py():
+        return RawRows(lines, cells)
+    return _without_odd_rows(block, header, columns, cells, ragged)
+
+
+def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.InvalidRow]) -> dict[str, Column]:
+    """Return the text of each mapped column; rows of another width go to `ragged`, with their number from 1."""
+
+    def set_aside(row: csv.InvalidRow) -> Literal["skip"]:
+        ragged.append(row)
+        return "skip"
+
+    names = [str(position) for position in range(len(header.names))]
+    wanted = sorted({names[position] for position in columns.positions.values()})
+    table = csv.read_csv(
+        cast("IO[bytes]", pa.BufferReader(text)),
+        # One thread: whole blocks run beside each other instead, and rows set aside keep their number.
+        read_options=csv.ReadOptions(use_threads=False, column_names=names, block_size=len(text) + 1),
+        parse_options=csv.ParseOptions(
+            delimiter=header.dialect.delimiter,
+            quote_char=header.dialect.quote or False,
+            newlines_in_values=True,
+            invalid_row_handler=set_aside,
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.string()),
+            include_columns=wanted,
+            check_utf8=False,  # the text is known to be
+        ),
+    )
+    return {role: whole_column(table[names[position]]) for role, position in columns.positions.items()}
+
+
+def _without_odd_rows(
+    block: Block, header: Header, columns: ColumnMap, cells: Mapping[str, Column], ragged: Sequence[csv.InvalidRow]
+) -> RawRows:
+    """Return the block without blank rows, and with those of another width, or of several rows in one, as rejects."""
+    starts, ends, lines = record_spans(block.text, header.dialect, block.first_line)
+    texts = _Blank(header.dialect)
+    ragged_at = np.array([(row.number or 0) - 1 for row in ragged], np.int64)
+    rejects: list[Reject] = []
+    for row, at in zip(ragged, ragged_at, strict=True):
+        text = block.text[starts[at] : ends[at]]
+        if not texts.is_blank(text):
+            rejects += _each_line(text, int(lines[at]), _ragged(row.actual_columns, row.expected_columns))
+    good_at = np.delete(np.arange(len(lines)), ragged_at)
+    kept = np.ones(len(good_at), np.bool_)
+    for i in pc.indices_nonzero(_maybe_blank(cells)).to_pylist():
+        kept[i] = not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
+    lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
+    for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
+        at = good_at[i]
+        text = block.text[starts[at] : ends[at]]
+        if _is_rows(text, header, columns):
+            kept[i] = False
+            rejects += _each_line(text, int(lines[at]), _IS_ROWS)
+    mask = pa.array(kept)
+    return RawRows(
+        pa.array(lines[good_at]).filter(mask),
+        {role: column.filter(mask) for role, column in cells.items()},
+        tuple(rejects),
+    )
+
+
+class _Blank:
+    """Tells records without any content; those look alike, so each look is read once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[bytes, bool] = {}
+
+    def is_blank(self, text: bytes) -> bool:
+        known = self._known.get(text)
+        if known is None:
+            scanned = scan_record(text, 0, 1, self._dialect, final=True)
+            known = self._known[text] = scanned is not None and scanned[0].is_blank
+        return known
+
+
+def _maybe_blank(cells: Mapping[str, Column]) -> Column:
+    """Return the rows without an amount and a reference: they may be blank all over."""
+    amount, reference = (
+        pc.or_(pc.equal(pc.binary_length(cells[role]), 0), pc.utf8_is_space(cells[role]))
+        for role in ("amount", "reference")
+    )
+    empty: Column = pc.and_(amount, reference)
+    return empty
+
+
+def _ragged(cells: int, width: int) -> str:
+    return f"has {cells} cell{'' if cells == 1 else 's'}, the header has {width}"
+
+
+def _each_line(text: bytes, line: int, reason: str) -> list[Reject]:
+    """Reject every line of a record: what a stray quote has drawn together are as many rows as lines."""
+    return [Reject(line + i, None, shortened(one.decode(), _SHOWN), reason) for i, one in enumerate(_LINE.split(text))]
+
+
+def _is_rows(text: bytes, header: Header, columns: ColumnMap) -> bool:
+    """
+    Whether a record of several lines looks like as many rows, drawn together by a stray pair of quotes.
+
+    It does where two of its lines, cut at every delimiter, have a cell for each column and an amount in its place.
+    """
+    at, width = columns.positions["amount"], len(header.names)
+    lines = _LINE.split(text)
+    if len(lines) < 2 or width < 2:
+        return False
+    cut = (line.split(header.dialect.delimiter.encode()) for line in lines)
+    return sum(len(cells) == width and _AMOUNT_LIKE.fullmatch(cells[at]) is not None for cells in cut) > 1
+
+
+def _line_count(text: bytes) -> int:
+    return count_lines(text) + (not text.endswith((b"\n", b"\r")))

@@ -1,0 +1,151 @@
+"""
+The header and the dialect of delimited text: which characters separate and quote, and where the rows begin.
+
+Knows that the first line that is not blank names the columns; where it cannot, as the title of a list or the first line
+of a DATEV file, it is the one line near the top that can. The delimiter is the one under which most of those names are
+known columns of an order table (`columns`): unlike a statistic over the rows, that does not mistake the decimal commas
+of a tab-separated file, or a text full of commas, for the structure of the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.columns.mapping import has_required, known_columns
+from reconcile.orders.options import OrderFormat
+from reconcile.orders.text.blocks import count_lines
+from reconcile.orders.text.records import Dialect, Record, scan_record
+
+DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x1f")
+"""Delimiters that are looked for; any other is named with `--delimiter`."""
+
+_SEARCHED_LINES = 30
+# Saved again, the line is a cell as any other: with quotes, and filled up with delimiters.
+_SEPARATOR_LINE = re.compile(rb'"?sep=([\x01-\x09\x0b\x0c\x0e-\x7f])\1*"?(?=[\r\n]|\Z)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """
+    The dialect, the column names with the line they stand on, and at which byte and line the rows begin.
+
+    `problem` is what is wrong with its quotes.
+    """
+
+    dialect: Dialect
+    names: tuple[str, ...]
+    line: int
+    rows_at: int
+    rows_line: int
+    problem: str | None = None
+
+
+def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first_line: int = 1) -> Header:
+    """
+    Return the header of the text that begins with `head` (all of it when `final`), whose first line is `first_line`.
+
+    A line `sep=;` before all others, as spreadsheets write it, names the delimiter. Raises OrderFileError when there
+    is no header, or when it is not whole.
+    """
+    start = len(head) - len(head.lstrip(b" \t\r\n"))
+    start = max(head.rfind(b"\n", 0, start), head.rfind(b"\r", 0, start)) + 1
+    delimiter = form.delimiter
+    if named := _SEPARATOR_LINE.match(head, start):
+        line = first_line + count_lines(head[:start])
+        delimiter = delimiter or _named_delimiter(named[1].decode(), path=path, line=line)
+        start = _next_line(head, start)
+    if not head[start:].strip():
+        raise OrderFileError(
+            "there is nothing in the file", path=path, hint="export it again, with a header line of column names"
+        )
+    line = first_line + count_lines(head[:start])
+    marks = (delimiter,) if delimiter else DELIMITERS
+    found = _read_header(head, start, line, marks, form, final=final)
+    if found is None:
+        raise OrderFileError(
+            "the header line does not end",
+            path=path,
+            line=line,
+            hint="if it is one, look for a quote in it that is never closed",
+        )
+    if not has_required(found.names, form):
+        found = _below_titles(head, start, line, marks, form, final=final) or found
+    if found.problem:
+        raise OrderFileError(f"the header {found.problem}", path=path, line=found.line, hint="correct the header line")
+    return found
+
+
+def _named_delimiter(mark: str, *, path: str, line: int) -> str:
+    if mark.isalnum() or mark in "\"'\\":
+        raise OrderFileError(
+            f"the line sep={mark} names no possible delimiter", path=path, line=line, hint="name it with --delimiter"
+        )
+    return mark
+
+
+def _read_header(
+    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
+) -> Header | None:
+    """Return the line at `start` as a header, None when it does not end."""
+    dialects = [Dialect(mark, _quote(head, start, form)) for mark in marks]
+    scanned = [
+        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=final))
+    ]
+    if not scanned:
+        return None
+    # The first of the best: a later delimiter must know more columns, or cut more of them where none is known.
+    (record, rows_at), dialect = max(scanned, key=lambda found: _score(found[0][0], form))
+    names = tuple(name.strip() for name in record.cells)
+    return Header(dialect, names, line, rows_at, line + count_lines(head[start:rows_at]), record.problem)
+
+
+def _below_titles(
+    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
+) -> Header | None:
+    """
+    Return the one line among the next that can be the header, None where there is none or more than one.
+
+    It is none either when a line above it looks like a row of its table: that would be lost.
+    """
+    starts = [start]
+    headers = []
+    for number in range(line + 1, line + _SEARCHED_LINES):
+        start = _next_line(head, start)
+        if start == len(head):
+            break
+        starts.append(start)
+        found = _read_header(head, start, number, marks, form, final=final)
+        if found is not None and has_required(found.names, form):
+            headers.append(found)
+    if len(headers) != 1:
+        return None
+    above = starts[: headers[0].line - line]
+    return None if any(_is_like_a_row(head, at, headers[0], final=final) for at in above) else headers[0]
+
+
+def _is_like_a_row(head: bytes, start: int, header: Header, *, final: bool) -> bool:
+    """Whether the record at `start` has a cell for every name of `header`, and most of them filled."""
+    scanned = scan_record(head, start, header.line, header.dialect, final=final)
+    if scanned is None or len(scanned[0].cells) != len(header.names):
+        return False
+    return sum(bool(cell.strip()) for cell in scanned[0].cells) * 2 > len(header.names)
+
+
+def _score(record: Record, form: OrderFormat) -> tuple[int, int]:
+    return known_columns(record.cells, form), len(record.cells)
+
+
+def _quote(head: bytes, start: int, form: OrderFormat) -> str:
+    if form.quote is not None:
+        return form.quote
+    return "'" if head.startswith(b"'", start) else '"'
+
+
+def _next_line(head: bytes, start: int) -> int:
+    ends = [at for at in (head.find(b"\n", start), head.find(b"\r", start)) if at >= 0]
+    if not ends:
+        return len(head)
+    return min(ends) + (2 if head.startswith(b"\r\n", min(ends)) else 1)

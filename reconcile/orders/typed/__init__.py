@@ -1,0 +1,1 @@
+"""Columns that have types already, and the files that hold them."""

@@ -1,0 +1,237 @@
+"""
+Typed columns to cells of text, without losing a digit: what a Parquet file and a database have in common.
+
+Knows which Arrow types keep what was written: texts, integers and decimals do, a float does not and is refused as a
+column. Knows the one text of a floating-point number where a source has no other kind (`double_text`). Does not know
+what a cell means, nor where the column comes from.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from reconcile.arrow import Column, text_column
+from reconcile.arrow import compute as pc
+from reconcile.errors import OrderFileError, first_line
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.opened import RawRows
+from reconcile.orders.options import COLUMN_OPTIONS
+
+Reader = Callable[[Column], Column]
+
+TYPE_NAME = b"type_name"
+"""Metadata of a field: what its source calls the type."""
+
+_BATCH_ROWS = 1 << 16
+_FIRST_INEXACT = 2**53  # every whole number below has a double of its own
+_NOISE_TELLS_ITSELF = 10**12  # below, 15 digits leave three decimals: what is beyond them is no money, but noise
+
+
+def export_it(role: str, _: str) -> str:
+    """Return what to do about a column of a file that has lost digits, or is no such thing as `role`."""
+    return "export it as text, as a decimal or in whole cents" if role == "amount" else "export it as text"
+
+
+def cast_in_query(casts: Mapping[str, str], *, text: str = "text") -> Callable[[str, str], str]:
+    """Return what to do about a column of a query: cast it to the type in `casts` of its role, else to `text`."""
+
+    def cast(role: str, name: str) -> str:
+        quoted = '"{}"'.format(name.replace('"', '""'))
+        plain = re.fullmatch("[a-z_][a-z0-9_]*", name)
+        return f"write CAST({name if plain else quoted} AS {casts.get(role, text)}) in the query"
+
+    return cast
+
+
+def column_readers(
+    schema: pa.Schema, columns: ColumnMap, *, path: str, remedy: Callable[[str, str], str] = export_it
+) -> dict[str, Reader]:
+    """
+    Return for each mapped role how a column of its type in `schema` becomes text without losing anything.
+
+    `remedy` says what to do about the column of a role and name. A field's metadata may have the name that its source
+    gives the type (`TYPE_NAME`). Raises OrderFileError for a type that has lost digits (float) or cannot be what the
+    column is mapped to.
+    """
+    readers = {}
+    for role, position in columns.positions.items():
+        field = schema.field(position)
+        reader = _reader(role, field)
+        if reader is None:
+            hint = f"{remedy(role, field.name)}, or name another column with {COLUMN_OPTIONS[role]}"
+            raise OrderFileError(_problem(role, field), path=path, column=field.name, hint=hint)
+        readers[role] = reader
+    return readers
+
+
+def typed_rows(
+    typed: Mapping[str, Column],
+    readers: Mapping[str, Reader],
+    *,
+    first: int,
+    damaged: Callable[[str, Exception], OrderFileError],
+) -> RawRows:
+    """
+    Return the rows of the columns `typed` (by role) as text; `first` is the line of the first row.
+
+    Raises what `damaged` makes of a role and its error when a column is not what its type says.
+    """
+    cells = {}
+    for role, column in typed.items():
+        try:
+            column.validate(full=True)  # neither a file nor a database promises that a text is UTF-8
+            cells[role] = readers[role](column)
+        except pa.ArrowException as error:
+            raise damaged(role, error) from error
+    count = len(cells["amount"])
+    literal = None if is_text(typed["amount"].type) else pa.repeat(pa.scalar(True), count)
+    return RawRows(pa.array(range(first, first + count), pa.int64()), cells, literal=literal)
+
+
+def typed_batches(
+    batches: Iterable[pa.RecordBatch], columns: ColumnMap, readers: Mapping[str, Reader], *, path: str
+) -> Iterator[RawRows]:
+    """Yield the rows of a query's `batches` as text, lines from 1; raises OrderFileError as `typed_rows` does."""
+
+    def damaged(role: str, error: Exception) -> OrderFileError:
+        name = columns.name(role)
+        problem = f'column "{name}" holds what its type does not allow ({first_line(error)})'
+        return OrderFileError(
+            problem, path=path, column=name, hint="mend the data, or leave such rows out in the query"
+        )
+
+    first = 1
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            part = batch.slice(start, _BATCH_ROWS)
+            typed = {role: part.column(position) for role, position in columns.positions.items()}
+            yield typed_rows(typed, readers, first=first, damaged=damaged)
+            first += part.num_rows
+
+
+def is_text(found: pa.DataType) -> bool:
+    """Return whether columns of type `found` hold texts, or bytes that are meant as such."""
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    return any(
+        is_kind(found)
+        for is_kind in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
+
+
+def double_text(value: float) -> str:
+    """
+    Return the decimal text that a double is taken to mean, for sources that have no exact decimals.
+
+    At 15 significant digits, without an exponent: 12.3 is "12.3", and so is 12.300000000000001. A decimal of up to 15
+    digits survives being a double (C, DBL_DIG), and a spreadsheet shows no more. Whole numbers below 2**53 are written
+    in full. From 10**12 on, 15 digits cannot tell noise from cents: a fraction that is not exactly its own text gets
+    all its binary digits, and a whole number from 2**53 on an exponent, so that no amount is made of either.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= _FIRST_INEXACT:
+        return repr(value) if "e" in repr(value) else f"{value:.17e}"
+    if value == int(value):
+        return str(int(value))
+    text = format(Decimal(f"{value:.15g}"), "f")
+    if abs(value) < _NOISE_TELLS_ITSELF or float(text) == value:
+        return text
+    return format(Decimal(value), "f")
+
+
+def _reader(role: str, field: pa.Field[Any]) -> Reader | None:
+    found = field.type
+    is_key = role not in ("amount", "currency", "ordered_on")
+    if pa.types.is_null(found) or is_text(found):
+        return _as_text
+    if role == "ordered_on" and (pa.types.is_date(found) or pa.types.is_timestamp(found)):
+        return _date_text
+    if role != "currency" and pa.types.is_integer(found):
+        return _as_text
+    if (role == "amount" and pa.types.is_decimal(found)) or (role != "currency" and _is_whole_decimal(found)):
+        return _decimal_text
+    if _is_numeric(found) and (role == "amount" or (is_key and not numeric_scale(field))):
+        return _numeric_text
+    if is_key and isinstance(found, pa.UuidType):
+        return _uuid_text
+    return None
+
+
+def _problem(role: str, field: pa.Field[Any]) -> str:
+    name = (field.metadata or {}).get(TYPE_NAME, str(field.type).encode()).decode()
+    if pa.types.is_floating(field.type):
+        return f'column "{field.name}" is a float ({name}): its digits are no longer exact'
+    return f'column "{field.name}" is {name}, which is no {role.replace("_", " ")}'
+
+
+def _as_text(column: Column) -> Column:
+    return column.cast(pa.string())
+
+
+def _date_text(column: Column) -> Column:
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = pc.local_timestamp(column)
+    return column.cast(pa.date32(), safe=False).cast(pa.string())
+
+
+def _decimal_text(column: Column) -> Column:
+    """Return plain decimal texts without the zeros that only the type's scale puts there: 12.3000 is 12.3."""
+    scale = column.type.scale
+    if scale < 0:
+        column = column.cast(pa.decimal256(76, 0))
+    texts = column.cast(pa.string())
+    if scale <= 0:
+        return texts
+    # Arrow writes a zero of ten decimals as 0E-10.
+    plain = pc.if_else(pc.equal(column, pa.scalar(0, column.type)), "0.0", texts)
+    trimmed: Column = pc.replace_substring_regex(plain, r"\.?0+$", "")
+    return trimmed
+
+
+def _numeric_text(column: Column) -> Column:
+    """Return plain decimal texts as `_decimal_text` does, of a column that comes as text in another type's clothes."""
+    trimmed: Column = pc.replace_substring_regex(_storage(column), r"^(-?[0-9]+)(?:\.0+|(\.[0-9]*[1-9])0+)$", r"\1\2")
+    return trimmed
+
+
+def _uuid_text(column: Column) -> Column:
+    texts = [None if value is None else str(UUID(bytes=value)) for value in _storage(column).to_pylist()]
+    return text_column(texts)
+
+
+def _storage(column: Any) -> Column:
+    """Return what a column of an extension type is made of."""
+    storage: Column = column.storage
+    return storage
+
+
+def _is_numeric(found: pa.DataType) -> bool:
+    """Return whether `found` is PostgreSQL's exact decimal, of any precision, as ADBC hands it over."""
+    return isinstance(found, pa.OpaqueType) and found.type_name == "numeric" and pa.types.is_string(found.storage_type)
+
+
+def numeric_scale(field: pa.Field[Any]) -> int:
+    """Return the decimals that a PostgreSQL numeric is declared to have, 0 when it is not declared."""
+    modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1"))
+    if modifier < 4:
+        return 0
+    # precision << 16 | scale in 11 bits with a sign, plus 4: `numeric_typmod_scale` in PostgreSQL's numeric.c
+    return max(0, (((modifier - 4) & 0x7FF) ^ 0x400) - 0x400)
+
+
+def _is_whole_decimal(found: pa.DataType) -> bool:
+    return pa.types.is_decimal(found) and found.scale == 0

@@ -1,0 +1,153 @@
+"""
+Parquet to batches of order cells; a file of our own ORDERS passes through as it is, once it is checked.
+
+Knows Parquet's files, the columns that the names of their folders hold, and how one that is `orders.parquet` of a run
+is recognised. A row's line is its number in the file, from 1. How a typed column becomes text is said in
+`typed.columns`; what a cell means is not known here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reconcile.arrow import Column, whole_column
+from reconcile.arrow import compute as pc
+from reconcile.errors import OrderFileError, first_line
+from reconcile.money import EXPONENTS
+from reconcile.orders.cells.rows import clean_keys
+from reconcile.orders.columns.mapping import ColumnMap, map_columns
+from reconcile.orders.opened import Batch, OpenedOrders, RawRows
+from reconcile.orders.options import OrderFormat
+from reconcile.orders.places.sources import OrderSource, SourceStream, unreadable
+from reconcile.orders.typed.columns import Reader, column_readers, is_text, typed_rows
+from reconcile.schema import ORDERS
+
+_BATCH_ROWS = 1 << 16
+
+
+def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> OpenedOrders:
+    """Return the rows of `source`; raises OrderFileError when it is damaged or a column's type loses digits."""
+    if source.compression:
+        raise OrderFileError(
+            "a Parquet file inside another compression cannot be read",
+            path=source.name,
+            hint="uncompress it first: Parquet is compressed inside",
+        )
+    try:
+        path = cast(str, os.fsencode(source.path))  # a name need not be Unicode: Arrow takes bytes, its types do not
+        file = pq.ParquetFile(pa.OSFile(path, "r"))
+    except pa.ArrowException as error:
+        raise _damaged(source.name, error) from error
+    except OSError as error:
+        raise unreadable(source.name, error) from error
+    schema = file.schema_arrow
+    if schema.names == ORDERS.names and not form.names_columns:
+        _check_types(schema, source.name)
+        columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)})
+        return OpenedOrders(columns, _own_rows(file, source.name))
+    schema = _with_partitions(schema, source)
+    columns = map_columns(schema.names, form, path=source.name)
+    readers = column_readers(schema, columns, path=source.name)
+    return OpenedOrders(columns, _batches(file, columns, readers, source))
+
+
+def _with_partitions(schema: pa.Schema, source: OrderSource) -> pa.Schema:
+    """Return the columns of the file and those that the names of its folders hold; one is never in both."""
+    for name in source.partitions:
+        if name in schema.names:
+            raise OrderFileError(
+                f'column "{name}" is in the file and in the name of its folder, too',
+                path=source.name,
+                column=name,
+                hint="name the files in place of the folder: the names of folders are then not read",
+            )
+        schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def _batches(
+    file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
+) -> Iterator[Batch]:
+    first = 1
+    used = {columns.name(role) for role in columns.positions}
+    for batch in _read(file, sorted(used - set(source.partitions)), source.name):
+        yield partial(_rows, batch, first, columns, readers, source)
+        first += batch.num_rows
+
+
+def _rows(
+    batch: pa.RecordBatch, first: int, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
+) -> RawRows:
+    def damaged(role: str, error: Exception) -> OrderFileError:
+        return _damaged(source.name, error, column=columns.name(role))
+
+    def column(name: str) -> Column:
+        if name not in source.partitions:
+            return batch.column(name)
+        return pa.repeat(pa.scalar(source.partitions[name], pa.string()), batch.num_rows)
+
+    typed = {role: column(columns.name(role)) for role in readers}
+    return typed_rows(typed, readers, first=first, damaged=damaged)
+
+
+def _own_rows(file: pq.ParquetFile, path: str) -> Iterator[Batch]:
+    for batch in _read(file, ORDERS.names, path):
+        yield partial(_checked, batch, path)
+
+
+def _checked(batch: pa.RecordBatch, path: str) -> pa.Table:
+    """Return `batch` as a table of ORDERS; raises OrderFileError when it is not what `read_orders` writes."""
+    try:
+        table = pa.Table.from_batches([batch]).cast(ORDERS)
+        table.validate(full=True)
+    except pa.ArrowException as error:
+        raise _damaged(path, error) from error
+    codes = [code for code in pc.unique(table["currency_code"]).to_pylist() if code is not None]
+    wrong = sorted(set(codes) - set(EXPONENTS))
+    if wrong:
+        raise _not_ours(path, "currency_code", f'"{wrong[0]}" is not an ISO 4217 currency code')
+    for name in ("reference", "order_number", "order_id"):
+        keys = whole_column(table[name])
+        if not clean_keys(keys).equals(keys):
+            raise _not_ours(path, name, "some keys are blank, padded or not Unicode NFC")
+    return table
+
+
+def _read(file: pq.ParquetFile, names: list[str], path: str) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+        if batch is None:
+            return
+        yield batch
+
+
+def _check_types(schema: pa.Schema, path: str) -> None:
+    for field in ORDERS:
+        found = schema.field(field.name).type
+        if found != field.type and not (is_text(found) and is_text(field.type)) and not pa.types.is_null(found):
+            raise _not_ours(path, field.name, f"its type is {found}, not {field.type}")
+
+
+def _damaged(path: str, error: Exception, column: str | None = None) -> OrderFileError:
+    return OrderFileError(
+        f"this is not a readable Parquet file ({first_line(error)})", path=path, column=column, hint="export it again"
+    )
+
+
+def _not_ours(path: str, column: str, problem: str) -> OrderFileError:
+    return OrderFileError(
+        f'this has the columns of an `orders.parquet`, but not its content: column "{column}": {problem}',
+        path=path,
+        column=column,
+        hint="give the file as `reconcile` wrote it, or name the columns with --reference-column and --amount-column",
+    )

@@ -137,7 +137,7 @@ def test_what_no_option_mends_says_what_to_correct(read: Any, row: str, declared
 
 def test_no_reason_of_the_leaves_is_left_without_a_remedy_of_its_own() -> None:
     folder = Path(reconcile.orders.__file__).parent
-    sources = "\n".join(path.read_text() for path in folder.glob("*.py") if path.name != "remedies.py")
+    sources = "\n".join(path.read_text() for path in folder.rglob("*.py") if path.name != "remedies.py")
     missing = [reason for reason, _ in remedies._BY_REASON if reason.strip() not in sources]
     money = (folder.parent / "money.py").read_text()
 

@@ -283,6 +283,13 @@ def test_the_first_visible_sheet_with_the_columns_is_read(read_book: Any) -> Non
     assert hidden.columns("reference") == [("R2",)]
 
 
+def test_rows_of_the_table_above_its_header_are_refused_and_never_passed_over(read_book: Any) -> None:
+    with pytest.raises(OrderFileError, match="this row fills the columns that are named below it, in row 3") as told:
+        read_book(workbook(sheet(rows(order(), order(), named(*HEADER), order()))))
+
+    assert told.value.line == 1
+
+
 def test_the_header_may_stand_below_a_title(read_book: Any) -> None:
     titles = [named(f"Title {i}", "Total") for i in range(49)]
 

@@ -73,10 +73,13 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
     best: _Header | None = None
     found: list[_Header] = []
     for sheet in sheets:
+        above: list[_Header] = []
         for header in _first_rows(book, sheet, cells):
             if has_required(header.names, form):
+                _refuse_rows_above(header, above, path=book.path)
                 found.append(header)
                 break
+            above.append(header)
             if best is None or _likeness(header, form) > _likeness(best, form):
                 best = header
     if found:
@@ -89,6 +92,21 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
             hint=f"name the sheet with --sheet; there are {_listed(book.sheets)}",
         )
     return best, ()
+
+
+def _refuse_rows_above(header: _Header, above: Sequence[_Header], *, path: str) -> None:
+    """A title is passed over; a row that fills most of the columns is an order that nobody would miss in a report."""
+    named = [place for place, name in enumerate(header.names) if name]
+    for row in above:
+        filled = sum(1 for place in named if place < len(row.names) and row.names[place])
+        if filled == len(named) or (filled >= 3 and filled * 2 > len(named)):
+            sheet = header.sheet.name
+            raise OrderFileError(
+                f'sheet "{sheet}": this row fills the columns that are named below it, in row {header.line}',
+                path=path,
+                line=row.line,
+                hint="put the row of column names above all rows of the table, or name another sheet with --sheet",
+            )
 
 
 def _likeness(header: _Header, form: OrderFormat) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "
     """
     columns = _columns_of(items, ITEMS)
     query = f"SELECT {columns} FROM {scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
-    with _errors_told(parquet), _connected(parquet.parent, memory_limit) as connection:
+    with errors_told(parquet), connected(parquet.parent, memory_limit) as connection:
         batches = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
         rows = write_parquet((batch.cast(ITEMS) for batch in batches), ITEMS, parquet)
     written = write_csv(parquet, ITEMS, csv, memory_limit=memory_limit)
@@ -78,9 +78,9 @@ def write_csv(
     """
     columns = _columns_of(source, schema, guard=True)
     with (
-        _errors_told(destination),
+        errors_told(destination),
         replacing(destination) as partial,
-        _connected(destination.parent, memory_limit) as connection,
+        connected(destination.parent, memory_limit) as connection,
     ):
         if isinstance(source, Path):
             relation = scan(source)
@@ -133,7 +133,7 @@ def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> No
 
 
 @contextlib.contextmanager
-def _errors_told(destination: Path) -> Iterator[None]:
+def errors_told(destination: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -152,7 +152,7 @@ def _refused(error: Exception, destination: Path) -> OutputError:
 
 
 @contextlib.contextmanager
-def _connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill:
         # Nothing is fetched from anywhere: what is needed is inside DuckDB's own wheel.
         config: dict[str, str | bool | int | float | list[str]] = {

@@ -1,0 +1,196 @@
+"""
+Rows of a worksheet, put together by DuckDB as the XML that XLSX holds: one text per row, streamed into the file.
+
+Knows the columns of the sheets and how a cell of each kind is written. Does not know files, styles or formulas: a cell
+names its style by number, and every text is inline, so that nothing of it is ever a formula, a link or markup.
+
+Source: ECMA-376 part 1, 18.3.1.4 (cells), 18.3.1.53 (inline texts), 22.9.2.19 (signs that XML cannot hold).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconcile.money import EXPONENTS
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
+from reconcile.spreadsheet import unguarded_sql
+from reconcile.sql import text_literal
+
+MOST_EXACT = 10**15 - 1
+"""The largest number of which a spreadsheet keeps every digit: it has fifteen."""
+
+NO_CURRENCY = "none"
+"""What stands in the column of currencies where there is none: a formula can ask for a text, not for nothing."""
+
+_MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a sign takes up to two
+
+
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    """
+    One column of a sheet: its title, how its cells are written, the SQL of its values, its width in characters.
+
+    `cells` is text, whole, claim, day, instant or money; money is in minor units of `currency` (SQL too).
+    """
+
+    title: str
+    cells: str
+    sql: str
+    width: int
+    currency: str = "NULL"
+
+
+_PAYMENT, _ORDER = "payment_currency_code", "order_currency_code"
+ITEM_COLUMNS = (
+    SheetColumn("Status", "text", "status", 20),
+    SheetColumn("Kind", "text", "kind", 8),
+    SheetColumn("State", "text", "state", 10),
+    SheetColumn("Age (days)", "whole", "age_days", 11),
+    SheetColumn("Reference", "text", "reference", 20),
+    SheetColumn("Currency", "text", f"coalesce({AT_STAKE_CURRENCY}, '{NO_CURRENCY}')", 10),
+    SheetColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
+    SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),
+    SheetColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
+    SheetColumn("At stake", "money", AT_STAKE_CENTS, 14, AT_STAKE_CURRENCY),
+    SheetColumn("Suggestion", "text", "suggestion", 40),
+    SheetColumn("Accepted because", "text", "accepted_reason", 24),
+    SheetColumn("Accepted until", "day", "accepted_until", 14),
+    SheetColumn("First seen", "day", "first_seen_on", 11),
+    SheetColumn("Last seen", "day", "last_seen_on", 11),
+    SheetColumn("Matched on", "text", "matched_on", 13),
+    SheetColumn("Payment id", "text", "payment_id", 14),
+    SheetColumn("Payment reference", "text", "payment_reference", 20),
+    SheetColumn("Order id", "text", "order_id", 14),
+    SheetColumn("Order number", "text", "order_number", 14),
+    SheetColumn("Order reference", "text", "order_reference", 20),
+    SheetColumn("Order file", "text", "order_source_file", 24),
+    SheetColumn("Line", "whole", "order_source_line", 8),
+    SheetColumn("Payment currency", "text", _PAYMENT, 10),
+    SheetColumn("Order currency", "text", _ORDER, 10),
+    SheetColumn("API says mismatched", "claim", "mismatched_amounts", 12),
+    SheetColumn("Amounts agree", "claim", "amounts_agree", 12),
+    SheetColumn("Order status", "text", "order_status", 13),
+    SheetColumn("Payment status", "text", "payment_status", 14),
+    SheetColumn("Mode", "text", "mode", 7),
+    SheetColumn("Placed at (UTC)", "instant", "placed_at", 19),
+    SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
+    SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
+    SheetColumn("Item id", "text", "item_id", 34),
+)
+"""Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
+
+REJECT_COLUMNS = tuple(
+    SheetColumn(
+        name.replace("_", " ").capitalize(),
+        "whole" if name == "source_line" else "text",
+        f'"{name}"::BIGINT' if name == "source_line" else unguarded_sql(f'"{name}"'),
+        {"source_line": 11, "reason": 60, "remedy": 60}.get(name, 24),
+    )
+    for name in REJECTS.names
+)
+"""Rows that could not be read, as in `rejects.csv`, without the guard that only a CSV needs."""
+
+assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - {"business_date", "run_id", "is_break"}
+
+
+def letters(index: int) -> str:
+    """Return the letters of a column by its place from 0: A, B, … Z, AA."""
+    text = ""
+    index += 1
+    while index:
+        index, place = divmod(index - 1, 26)
+        text = chr(ord("A") + place) + text
+    return text
+
+
+def rows_sql(
+    columns: Sequence[SheetColumn], relation: str, *, rows: int, styles: Mapping[str, int], currencies: Sequence[str]
+) -> str:
+    """
+    Return SQL that gives the first `rows` rows of `relation` as XML, from row 2 of the sheet on, in their order.
+
+    `styles` are the numbers of the styles: text, whole, claim, day, instant, long, minor, and money0 to money4 by a
+    currency's decimals. `currencies` are the codes that may occur; amounts of any other stay in minor units.
+    """
+    cells = [_cell(place, column.cells, styles, currencies) for place, column in enumerate(columns)]
+    values = [f"{column.sql} AS v{place}" for place, column in enumerate(columns)]
+    codes = [f"{column.currency} AS c{place}" for place, column in enumerate(columns) if column.cells == "money"]
+    return f"""
+        SELECT concat('<row r="', n, '">', {", ".join(cells)}, '</row>') FROM (
+            SELECT (1 + row_number() OVER ())::VARCHAR AS n, {", ".join(values + codes)}
+            FROM (FROM {relation} LIMIT {rows}))
+    """
+
+
+def text_xml(text_sql: str) -> str:
+    """Return SQL for the element `<t>` of a text (SQL too); signs that XML cannot hold are shown as �."""
+    special = text_literal(r"[&<>\x00-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^ | $")
+    no_xml = text_literal(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]")
+    short = f"CASE WHEN length({text_sql}) > {_MOST_CHARACTERS} THEN left({text_sql}, {_MOST_CHARACTERS - 1}) || '…'"
+    escaped = f"({short} ELSE {text_sql} END)"
+    for sign, entity in (("'&'", "'&amp;'"), ("'<'", "'&lt;'"), ("'>'", "'&gt;'"), ("chr(13)", "'&#13;'")):
+        escaped = f"replace({escaped}, {sign}, {entity})"
+    # A reader takes _x0041_ for the sign of that number: one that was in the text says so.
+    underscores = f"CASE WHEN contains({text_sql}, '_x') THEN replace({escaped}, '_x', '_x005F_x') ELSE {escaped} END"
+    whole = f"regexp_replace({underscores}, {no_xml}, '�', 'g')"
+    is_special = f"(strlen({text_sql}) > {_MOST_CHARACTERS} OR regexp_matches({text_sql}, {special}))"
+    return (
+        f"CASE WHEN {is_special} THEN '<t xml:space=\"preserve\">' || {whole} || '</t>' "
+        f"ELSE '<t>' || {text_sql} || '</t>' END"
+    )
+
+
+def _cell(place: int, cells: str, styles: Mapping[str, int], currencies: Sequence[str]) -> str:
+    """Return SQL for the cell of value `v…` and currency `c…` in row `n`, NULL where there is nothing."""
+    value = f"v{place}"
+    start = f"""'<c r="{letters(place)}' || n || '" s="' || """
+    if cells == "money":
+        return start + _money(value, f"c{place}", styles, currencies)
+    if cells == "day":
+        return start + _if_known(value, f"({value} - DATE '1899-12-30')", styles["day"], styles["text"])
+    if cells == "instant":
+        number = f"(epoch_ms({value}) / 86400000.0 + 25569)"
+        return start + _if_known(value, number, styles["instant"], styles["text"])
+    if cells == "claim":
+        return f"""{start}'{styles["claim"]}" t="b"><v>' || {value}::INT::VARCHAR || '</v></c>'"""
+    return start + (_number(value, styles["whole"]) if cells == "whole" else _text(value, styles["text"]))
+
+
+def _number(number: str, style: int) -> str:
+    return f"""'{style}"><v>' || {number}::VARCHAR || '</v></c>'"""
+
+
+def _text(text: str, style: int) -> str:
+    return f"""'{style}" t="inlineStr"><is>' || {text_xml(text)} || '</is></c>'"""
+
+
+def _if_known(moment: str, number: str, style: int, text_style: int) -> str:
+    # A spreadsheet's calendar begins in 1900, with a 29 February that was none, and ends with the year 9999.
+    known = f"{moment} >= DATE '1900-03-01' AND {moment} < DATE '9999-12-31'"
+    return f"CASE WHEN {known} THEN {_number(number, style)} ELSE {_text(f'{moment}::VARCHAR', text_style)} END"
+
+
+def _money(cents: str, currency: str, styles: Mapping[str, int], currencies: Sequence[str]) -> str:
+    by_decimals: dict[int, list[str]] = {}
+    for code in currencies:
+        if code in EXPONENTS:
+            by_decimals.setdefault(EXPONENTS[code], []).append(text_literal(code))
+    rungs = [
+        f"WHEN {currency} IN ({', '.join(codes)}) THEN {_amount(cents, decimals, styles[f'money{decimals}'], styles)}"
+        for decimals, codes in by_decimals.items()
+    ]
+    in_minor_units = _amount(cents, 0, styles["minor"], styles)
+    return f"(CASE {' '.join(rungs)} ELSE {in_minor_units} END)" if rungs else f"({in_minor_units})"
+
+
+def _amount(cents: str, decimals: int, style: int, styles: Mapping[str, int]) -> str:
+    number = digits = f"{cents}::VARCHAR"
+    if decimals:
+        unit, size = 10**decimals, f"abs({cents}::HUGEINT)"
+        number = f"({cents} / {unit}.0::DOUBLE)"  # rightly rounded: the double that is nearest to the amount
+        whole, fraction = f"({size} // {unit})::VARCHAR", f"lpad(({size} % {unit})::VARCHAR, {decimals}, '0')"
+        digits = f"(CASE WHEN {cents} < 0 THEN '-' ELSE '' END || {whole} || '.' || {fraction})"
+    long = f"""'{styles["long"]}" t="inlineStr"><is><t>' || {digits} || '</t></is></c>'"""
+    is_exact = f"{cents} BETWEEN {-MOST_EXACT} AND {MOST_EXACT}"
+    return f"CASE WHEN {is_exact} THEN {_number(number, style)} ELSE {long} END"

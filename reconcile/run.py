@@ -32,7 +32,10 @@ from reconcile.orders.report import OrdersReport
 from reconcile.patterns import find_patterns
 from reconcile.payments import copy_payments
 from reconcile.pull.pull import PullProgress
+from reconcile.reports.html import write_html
 from reconcile.reports.tables import write_breaks, write_items_csv
+from reconcile.reports.xlsx import write_xlsx
+from reconcile.runs import trend_before
 from reconcile.settings import Secrets, Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
 from reconcile.wiring import (
@@ -195,18 +198,21 @@ def _finish(
         "pull": source.get("pull"), "seconds": timings.seconds,
     }  # fmt: skip
     manifest.write_json(folder / "summary.json", document)
+    record = {
+        **head,
+        **source,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": manifest.software(),
+        "settings": settings.public(),
+        "inputs": orders.as_dict(),
+        "clean": {"rules": policy.clean.as_dict(), "keys": figures["key_profile"]["cleaning"]},
+        "previous": manifest.link_to_previous(out, business_date),
+        "control": figures["control"],
+    }
+    write_html(folder, folder / "report.html", manifest=record)
+    write_xlsx(folder, folder / "report.xlsx", memory_limit=settings.memory_limit)
     place = staging.publish(
-        {
-            **head,
-            **source,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "software": manifest.software(),
-            "settings": settings.public(),
-            "inputs": orders.as_dict(),
-            "clean": {"rules": policy.clean.as_dict(), "keys": figures["key_profile"]["cleaning"]},
-            "previous": manifest.link_to_previous(out, business_date),
-            "control": figures["control"],
-        },
+        record,
         rows={
             **rows,
             "payments.parquet": figures["counts"]["payments"],
@@ -270,6 +276,7 @@ def _figures(staging: manifest.Staging, report: MatchReport) -> dict[str, Any]:
     )
     figures["key_profile"] = details["key_profile"]
     figures["patterns"] = find_patterns(staging.folder / "items.parquet")
+    figures["trend"] = trend_before(staging.out, staging.business_date)
     return figures
 
 

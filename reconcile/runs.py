@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ _COMPARED = (
     "order_status",
 )
 """Columns of ITEMS whose change from run to run is told; the others follow from these, or are the run's own."""
+
+
+TREND_RUNS = 30
+"""Earlier runs that a report shows beside its own."""
+
+_TREND = ("business_date", "verdict", "items", "breaks", "at_stake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,21 @@ def list_runs(out: Path, *, superseded: bool = False) -> list[RunLine]:
         kept = sorted((out / manifest.SUPERSEDED).glob(f"*/{manifest.NAME}"))
         lines += [_line(path.parent, superseded=True) for path in kept]
     return sorted(lines, key=lambda line: (line.business_date, not line.superseded, line.created_at))
+
+
+def trend_before(out: Path, business_date: date, *, most: int = TREND_RUNS) -> list[dict[str, Any]]:
+    """
+    Return the last `most` runs in `out` of dates before `business_date`, oldest first, for a report that shows them.
+
+    Each has business_date, verdict, items, breaks, and at_stake: minor units per currency. A run whose summary cannot
+    be read is left out: it must not stop tonight's.
+    """
+    lines = []
+    for folder in [path for path in manifest.published(out) if path.name < business_date.isoformat()][-most:]:
+        with contextlib.suppress(OutputError):
+            line = _line(folder)
+            lines.append({name: getattr(line, name) for name in _TREND})
+    return lines
 
 
 def verify_runs(out: Path) -> list[Verification]:

@@ -52,6 +52,7 @@ def demo(session: Session, out: str) -> None:
             result = night.run(settings, secrets, business_date=BUSINESS_DATE, on_progress=display)
     code = tell_run(result, session)
     console.say("what is planted in the sample data: sample_data/README.md", quiet=session.quiet)
+    console.say(f"open {result.folder / 'report.html'} in a browser", quiet=session.quiet)
     sys.exit(code)
 
 

@@ -20,6 +20,7 @@ from reconcile.cli.load import load
 from reconcile.cli.match import match
 from reconcile.cli.orders import orders
 from reconcile.cli.pull import pull
+from reconcile.cli.report import report
 from reconcile.cli.run import run
 from reconcile.cli.runs import runs
 from reconcile.cli.sandbox import sandbox
@@ -53,5 +54,5 @@ def _keep_few_heaps() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
 
 
-for _command in (demo, run, pull, match, explain, orders, breaks, runs, load, check, init, sandbox):
+for _command in (demo, run, pull, match, explain, report, orders, breaks, runs, load, check, init, sandbox):
     main.add_command(_command)

@@ -17,7 +17,7 @@ from reconcile.cli.main import main
 
 FILES = [
     "breaks.csv", "breaks.parquet", "items.csv", "items.parquet", "manifest.json", "orders.parquet",
-    "payments.parquet", "rejects.csv", "summary.json",
+    "payments.parquet", "rejects.csv", "report.html", "report.xlsx", "summary.json",
 ]  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def test_the_same_night_again_gives_the_same_items_and_keeps_the_older_folder(re
     reconcile("run {options} {sample}/orders.csv")
     again = {name: (Path("runs/2026-11-20") / name).read_bytes() for name in FILES}
 
-    timed = {"manifest.json", "summary.json"}
+    timed = {"manifest.json", "report.html", "summary.json"}
     assert {name for name in FILES if first[name] != again[name]} <= timed
     kept = list(Path("runs/.superseded").iterdir())
     assert [path.name for path in kept] == [json.loads(first["manifest.json"])["run_id"]]

@@ -1,0 +1,47 @@
+"""`reconcile report`: a published run as a file for people, rendered again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconcile.cli import console
+from reconcile.cli.options import Session, command
+
+
+@click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@click.option("--format", "form", type=click.Choice(["html"]), default="html", show_default=True)
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[./report-DATE.FORMAT]")
+@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser.")
+@command
+def report(session: Session, run: Path | None, out: str | None, form: str, to: Path | None, is_opened: bool) -> None:
+    """
+    Render the report of RUN, a run folder, again: the same bytes as the run wrote. Default: the latest of --out.
+
+    The folder itself is not changed.
+    """
+    settings = session.settings(out=out)
+
+    from reconcile import breaks, manifest
+    from reconcile.errors import OutputError
+    from reconcile.reports.html import write_html
+
+    folder = run or breaks.latest_run(Path(settings.out))
+    on = manifest.read_manifest(folder)["business_date"]
+    place = to or Path(f"report-{on}.{form}")
+    if place.absolute().parent.resolve() == folder.resolve():
+        raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")
+    {"html": write_html}[form](folder, place)
+    click.echo(place)
+    if is_opened:
+        _open(place)
+
+
+def _open(place: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(place.absolute().as_uri()):
+        console.say(f"there is no browser here; open {place} in one")

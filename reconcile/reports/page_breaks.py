@@ -1,0 +1,129 @@
+"""
+The breaks of a page: which of them it shows, and their cells as short JSON that its script reads.
+
+Takes the columns of `breaks.parquet` as they are. Where breaks are very many or very long, the largest of each currency
+are shown, and the page says where all of them are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from reconcile.disk import disk_errors
+from reconcile.errors import OutputError, first_line
+from reconcile.matching.policy import MEANING_OF, Status
+from reconcile.parquet import scan
+from reconcile.reports.tables import BREAKS_ORDER
+from reconcile.reports.terminal import grouped_amount
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+
+MOST_SHOWN = 5_000
+"""Breaks that a page shows at most."""
+
+MOST_TEXT = 8 << 20
+"""Signs of text in the breaks that a page shows, at most: a browser has to hold them."""
+
+# What the script shows, searches and exports, in the order of its CSV.
+_TEXTS = (
+    "status", "reference", "suggestion", "accepted_reason", "accepted_until", "state", "first_seen_on", "matched_on",
+    "payment_id", "payment_reference", "order_id", "order_number", "order_reference", "order_source_file",
+    "order_source_line", "order_status", "payment_status", "mode", "placed_at", "payment_created_at",
+    "mismatched_amounts", "payment_currency_code", "order_currency_code", "currency_code", "age_days", "item_id",
+)  # fmt: skip
+_LONGEST = ("reference", "payment_reference", "order_reference", "order_number", "accepted_reason", "suggestion")
+_AMOUNTS = {
+    "payment_amount": ("payment_amount_cents", "payment_currency_code"),
+    "order_amount": ("order_amount_cents", "order_currency_code"),
+    "difference": ("difference_cents", "currency_code"),
+    "at_stake": ("at_stake_cents", "currency_code"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBreaks:
+    """
+    Breaks as a page shows them, oldest and largest first.
+
+    `json` goes into a script element as it is: it has no `<`. `shown` of `total` breaks are in it; `statuses`,
+    `currencies` and `states` are those that occur.
+    """
+
+    json: str
+    shown: int
+    total: int
+    statuses: tuple[str, ...]
+    currencies: tuple[str, ...]
+
+
+def shown_breaks(breaks: Path) -> ShownBreaks:
+    """
+    Return the breaks of `breaks`, a Parquet file of ITEMS: all of them, or the largest of each currency.
+
+    Raises OutputError when the file cannot be read.
+    """
+    rows, total = _largest(breaks)
+    columns: dict[str, Any] = {name: _packed([_text(row[name]) for row in rows]) for name in _TEXTS}
+    for name, (cents, code) in _AMOUNTS.items():
+        columns[name] = _packed([grouped_amount(row[cents], row[code]) for row in rows])
+    used = {row["status"] for row in rows}
+    meanings = {status.value: meaning for status, meaning in MEANING_OF.items() if status in used}
+    text = msgspec.json.encode({"rows": len(rows), "columns": columns, "meanings": meanings}).decode()
+    return ShownBreaks(
+        json=text.replace("<", "\\u003c"),  # no text can end the element, or open a comment in it
+        shown=len(rows),
+        total=total,
+        statuses=tuple(status.value for status in Status if status in used),
+        currencies=tuple(sorted({row["currency_code"] for row in rows if row["currency_code"]})),
+    )
+
+
+def _largest(breaks: Path) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the rows to show in BREAKS_ORDER, and how many there are in all."""
+    # Amounts of two currencies are not compared: the largest of each, then the second largest of each, and so on.
+    lengths = " + ".join(f"length(coalesce({name}, ''))" for name in _LONGEST)
+    query = f"""
+        WITH ranked AS (
+            SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code,
+                   row_number() OVER (PARTITION BY {AT_STAKE_CURRENCY} ORDER BY {AT_STAKE_CENTS} DESC, item_id) AS rank
+            FROM {scan(breaks)}
+        ), counted AS (
+            SELECT *, row_number() OVER following AS place, sum({lengths}) OVER following AS signs
+            FROM ranked WINDOW following AS (ORDER BY rank, currency_code NULLS LAST ROWS UNBOUNDED PRECEDING)
+        )
+        SELECT * FROM counted WHERE place <= {MOST_SHOWN} AND signs <= {MOST_TEXT} ORDER BY {BREAKS_ORDER}
+    """
+    with disk_errors(breaks), contextlib.closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            total = connection.execute(f"SELECT count(*) FROM {scan(breaks)}").fetchall()[0][0]
+            return connection.sql(query).to_arrow_table().to_pylist(), total
+        except duckdb.Error as error:
+            raise OutputError(
+                f"{breaks}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` tells what was changed"
+            ) from error
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _packed(cells: Sequence[str]) -> object:
+    """Return a column as it is, or as its different texts and their places, where that is shorter."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(cells))}
+    if 2 * len(places) > len(cells):
+        return cells
+    return {"of": list(places), "at": [places[text] for text in cells]}

@@ -1,0 +1,142 @@
+"use strict";
+// The table of breaks: filter, sort, open, save. Cells are made with textContent: no text from data becomes mark-up.
+const source = document.getElementById("rows");
+if (source) {
+  const { rows, columns, meanings } = JSON.parse(source.textContent);
+  const column = Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.of ? c.at.map(i => c.of[i]) : c]));
+  const shown = [
+    ["reference", "Reference", "t"], ["status", "Status", ""], ["currency_code", "Currency", ""],
+    ["payment_amount", "Payment", "n"], ["order_amount", "Order", "n"], ["difference", "Difference", "n"],
+    ["at_stake", "At stake", "n"], ["age_days", "Days", "n"], ["state", "State", ""],
+    ["suggestion", "Perhaps", "t"], ["accepted_reason", "Accepted", "t"],
+  ];
+  const sides = {
+    Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts"],
+    "Order total": ["order_reference", "order_amount", "order_currency_code", "order_source_file", "order_source_line"],
+    Break: ["matched_on", "first_seen_on", "suggestion", "accepted_reason", "accepted_until", "item_id"],
+  };
+  const searched = ["reference", "payment_reference", "order_reference", "order_number", "order_id", "payment_id", "item_id", "suggestion", "accepted_reason"];
+  const PAGE = 200;
+  const $ = id => document.getElementById(id);
+  const [filters, list, more] = [$("filters"), $("list"), $("more")];
+  const unseen = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff]/g;
+  const visible = text => text.replace(unseen, sign => `‹U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+  const number = text => text === "" ? NaN : Number(text.replaceAll(",", ""));
+  const numeric = new Set(shown.filter(one => one[2] === "n").map(one => one[0]));
+  const hay = Array.from({ length: rows }, (_, row) => searched.map(name => column[name][row]).join("\n").toLowerCase());
+  let order = Array.from({ length: rows }, (_, row) => row), found = order, drawn = 0, sorted = ["", 1];
+
+  const add = (parent, tag, text, kind) => {
+    const element = parent.appendChild(document.createElement(tag));
+    if (text !== undefined) element.textContent = visible(text);
+    if (kind) element.className = kind;
+    return element;
+  };
+  const isAged = (days, span) => {
+    const [first, last] = span.split("-");
+    return days >= Number(first) && (last === "" || days <= Number(last));
+  };
+  function find() {
+    const wanted = Object.fromEntries(new FormData(filters));
+    const text = wanted.text.trim().toLowerCase();
+    found = order.filter(row =>
+      (!wanted.status || column.status[row] === wanted.status) &&
+      (!wanted.currency_code || column.currency_code[row] === wanted.currency_code) &&
+      (!wanted.age || isAged(Number(column.age_days[row]), wanted.age)) &&
+      (!wanted.decision || (column.accepted_reason[row] !== "") === (wanted.decision === "yes")) &&
+      (!text || hay[row].includes(text)));
+    list.tBodies[0].replaceChildren();
+    drawn = 0;
+    draw();
+  }
+  function draw() {
+    const part = document.createDocumentFragment();
+    for (const row of found.slice(drawn, drawn + PAGE)) {
+      const line = add(part, "tr");
+      const opener = add(add(line, "td"), "button", "+");
+      opener.type = "button";
+      opener.setAttribute("aria-expanded", "false");
+      opener.setAttribute("aria-label", `Both sides of ${visible(column.reference[row].slice(0, 80)) || column.item_id[row]}`);
+      opener.onclick = () => open(line, opener, row);
+      for (const [name, , kind] of shown) {
+        const cell = add(line, "td", kind === "t" ? undefined : column[name][row], kind);
+        if (kind === "t") add(cell, "div", column[name][row]).dir = "auto";
+      }
+    }
+    list.tBodies[0].append(part);
+    drawn = Math.min(drawn + PAGE, found.length);
+    more.hidden = drawn === found.length;
+    const counted = n => n.toLocaleString("en");
+    $("shown").textContent = `${counted(found.length)} of ${counted(rows)} breaks` + (drawn < found.length ? `, the first ${counted(drawn)} shown` : "");
+  }
+  function open(line, opener, row) {
+    const isOpen = opener.getAttribute("aria-expanded") === "true";
+    opener.setAttribute("aria-expanded", String(!isOpen));
+    opener.textContent = isOpen ? "+" : "−";
+    if (isOpen) return line.nextSibling.remove();
+    const both = document.createElement("tr");
+    both.className = "sides";
+    const cell = add(both, "td");
+    cell.colSpan = shown.length + 1;
+    add(cell, "p", `${column.status[row]}: ${meanings[column.status[row]] ?? ""}`);
+    const pair = add(cell, "div", undefined, "pair");
+    for (const [title, names] of Object.entries(sides)) {
+      const side = add(pair, "div");
+      add(side, "h3", title);
+      const facts = add(side, "dl");
+      for (const name of names.filter(name => column[name][row] !== "")) {
+        const fact = add(facts, "div");
+        add(fact, "dt", name.replaceAll("_", " "));
+        add(fact, "dd", column[name][row]).dir = "auto";
+      }
+    }
+    line.after(both);
+  }
+  function sort(name, way) {
+    const keys = numeric.has(name) ? column[name].map(number) : column[name].map(text => text.toLowerCase());
+    const isEmpty = key => key === "" || Number.isNaN(key);
+    order = order.slice().sort((a, b) => {
+      const [x, y] = [keys[a], keys[b]];
+      if (isEmpty(x) || isEmpty(y)) return isEmpty(x) - isEmpty(y);
+      return way * (x < y ? -1 : x > y ? 1 : 0);
+    });
+    sorted = [name, way];
+    for (const head of list.tHead.rows[0].cells) {
+      if (head.dataset.name === name) head.setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    }
+    find();
+  }
+  // The guard of breaks.csv: an apostrophe before what a spreadsheet would run, at the start and after a separator.
+  const skipped = "[' \\p{Z}\\p{Cf}\\p{Co}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*";
+  const sign = "[-=+@\\u2212\\ufe62\\ufe63\\ufe66\\ufe6b\\uff0b\\uff0d\\uff1d\\uff20]";
+  const runs = new RegExp(`^(?=${skipped}(?:${sign}|[\\t\\r\\n]))|(?<=[;\\t\\r\\n])(?=${skipped}${sign})`, "gu");
+  function cellOf(name, row) {
+    const text = column[name][row];
+    const safe = numeric.has(name) ? text.replaceAll(",", "") : text.replace(runs, "'");
+    return /[",\r\n#]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  }
+  $("export").onclick = () => {
+    const names = Object.keys(column);
+    const lines = [names.join(","), ...found.map(row => names.map(name => cellOf(name, row)).join(","))];
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
+    link.download = `breaks-${document.querySelector("h1").textContent}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+  const heads = list.tHead.rows[0];
+  add(add(heads, "th"), "small", "Sides");
+  for (const [name, title, kind] of shown) {
+    const head = add(heads, "th", undefined, kind === "n" ? "n" : "");
+    head.scope = "col";
+    head.dataset.name = name;
+    const button = add(head, "button", title);
+    button.type = "button";
+    button.onclick = () => sort(name, sorted[0] === name ? -sorted[1] : numeric.has(name) && name !== "difference" ? -1 : 1);
+  }
+  filters.oninput = find;
+  filters.onsubmit = event => event.preventDefault();
+  more.onclick = draw;
+  find();
+}

@@ -9,19 +9,17 @@ matching to see: it knows what the break is now.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import fcntl
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.disk import disk_errors, sync
+from reconcile.disk import disk_errors, locked, sync
 from reconcile.errors import AcceptanceError
 from reconcile.money import EXPONENTS, AmountError, format_amount, parse_amount
 from reconcile.schema import ACCEPTANCES
@@ -105,7 +103,7 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
 
     Raises AcceptanceError when what is there cannot be read, OutputError when the file cannot be written.
     """
-    with disk_errors(path), _locked(path):
+    with disk_errors(path), locked(path.with_name(f".{path.name}.lock")):  # two may decide at once
         read_decisions(path)  # nothing is added to a record that nobody can read
         there = path.read_bytes() if path.exists() else b""
         text = io.StringIO(newline="")
@@ -230,10 +228,3 @@ def _as_row(decision: Decision) -> dict[str, str]:
 
 def _header(there: bytes) -> list[str]:
     return next(csv.reader(io.StringIO(there.decode("utf-8-sig"), newline="")))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.with_name(f".{path.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two people deciding at once: each holds it for an instant
-        yield

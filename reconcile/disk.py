@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconcile.errors import OutputError
+from reconcile.errors import OutputError, ReconcileError
 
 _REMEDIES = {
     errno.ENOSPC: "free some space there, or write to another disk; nothing was published",
@@ -65,3 +66,19 @@ def disk_errors(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, where) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, busy: ReconcileError | None = None) -> Iterator[None]:
+    """
+    Hold the lock file `path` during the block. While another process holds it: raise `busy`, or wait if there is none.
+
+    The file stays: removing it would let two later processes lock two different files. Raises OSError as the disk does.
+    """
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy is not None else 0))
+        except BlockingIOError:
+            assert busy is not None, "who waits is not refused"
+            raise busy from None
+        yield

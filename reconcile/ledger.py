@@ -9,7 +9,6 @@ ids and dates, and nothing of matching or of folders' names.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reconcile.disk import locked
 from reconcile.errors import OutputError, ProofFailed, first_line
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
 
@@ -173,9 +173,8 @@ def _forget_from(connection: duckdb.DuckDBPyConnection, business_date: date) -> 
 
 @contextlib.contextmanager
 def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with ledger.with_name(f".{ledger.name}.lock").open("a") as lock:
-        # Runs of different dates may end at the same time; each holds the ledger for an instant.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Runs of different dates may end at the same time; each holds the ledger for an instant.
+    with locked(ledger.with_name(f".{ledger.name}.lock")):
         try:
             connection = duckdb.connect(str(ledger))
         except duckdb.Error as error:

@@ -8,7 +8,6 @@ manifest is not a run folder: the manifest is the last file written.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import platform
 import shutil
@@ -22,7 +21,7 @@ from typing import Any
 import msgspec
 
 from reconcile import __version__
-from reconcile.disk import disk_errors, replacing, sync
+from reconcile.disk import disk_errors, locked, replacing, sync
 from reconcile.errors import FolderBusy, OutputError
 
 NAME = "manifest.json"
@@ -181,17 +180,13 @@ def write_json(path: Path, document: Any) -> None:
 
 @contextlib.contextmanager
 def _locked(out: Path, name: str) -> Iterator[None]:
-    with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / f".{name}.lock").open("a")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderBusy(
-                f"{out / name}: another run of this date is under way", hint="wait for it, or choose another --out"
-            ) from None
-        # The file stays after the run: removing it would let two later processes lock two different files.
+    busy = FolderBusy(
+        f"{out / name}: another run of this date is under way", hint="wait for it, or choose another --out"
+    )
+    with contextlib.ExitStack() as stack:
+        with disk_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(out / f".{name}.lock", busy=busy))
         yield
 
 

@@ -13,7 +13,6 @@ is noted there is true. Does not know the API; filters and ids are texts to it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import os
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconcile.disk import disk_errors, replacing, sync
+from reconcile.disk import disk_errors, locked, replacing, sync
 from reconcile.errors import FolderBusy
 
 FORMAT_VERSION = 1
@@ -113,16 +112,11 @@ class Workplace:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one export. Raises FolderBusy when there is another, OutputError."""
-        with disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("a")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FolderBusy(
-                    f"{self.folder}: another export of orders is under way there", hint="wait for it to end"
-                ) from None
+        busy = FolderBusy(f"{self.folder}: another export of orders is under way there", hint="wait for it to end")
+        with contextlib.ExitStack() as stack:
+            with disk_errors(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.folder / "lock", busy=busy))
             yield
 
     def unfinished(self, asked: Asked, *, now: datetime) -> Unfinished | None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 _WIDE = 1000  # units across; the page stretches them to the width there is
 _HIGH = 20
-_THINNEST = 3  # a bar that is not nothing can be seen
+_THINNEST = 8  # a bar that is not nothing can be seen
 _GAP = 0.25  # of a column
 
 # `format` of Markup escapes what goes in.

@@ -70,7 +70,7 @@ def _tiles(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     accepted = sum(line["accepted_count"] for status in summary["statuses"] for line in status["amounts"])
     return [
         ("breaks", count(counts["breaks"])),
-        ("of them accepted", count(accepted)),
+        ("accepted", count(accepted)),
         ("new", count(moved["new"] + moved["reopened"])),
         ("cleared", count(moved["cleared"])),
         ("items", count(counts["items"])),
@@ -174,7 +174,7 @@ def _flags(counts: Mapping[str, int]) -> Table:
         ("mismatched", count(counts["flagged_and_differs"]), count(counts["flagged_but_agrees"])),
         ("not mismatched", count(counts["differs_not_flagged"]), count(counts["agree"])),
     ]
-    return Table("Payments", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
+    return Table("Flags", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
 
 
 def _roll_forward(lines: Sequence[Mapping[str, Any]]) -> Table:
@@ -195,8 +195,8 @@ def _aging(buckets: Sequence[Mapping[str, Any]]) -> Table:
         n, days = bucket["count"], f"{bucket['bucket'].replace('-', '–')} days"
         stake = {one["currency_code"] or NO_CODE: one["at_stake_cents"] for one in bucket["amounts"]}
         bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {plural(n, 'break')}")
-        rows.append((days, bar, count(n), _at_stake({code: cents for code, cents in stake.items() if cents})))
-    return Table("Breaks by days since they were first seen", ("Open for", "", "Breaks", "At stake"), 2, rows)
+        rows.append((days, bar, _at_stake({code: cents for code, cents in stake.items() if cents}), count(n)))
+    return Table("Breaks by days since they were first seen", ("Open for", "", "At stake", "Breaks"), 3, rows)
 
 
 def _trend(summary: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ if (source) {
     ["payment_amount", "Payment", "n"], ["order_amount", "Order", "n"], ["difference", "Difference", "n"],
     ["at_stake", "At stake", "n"], ["age_days", "Days", "n"], ["state", "State", ""],
     ["suggestion", "Perhaps", "t"], ["accepted_reason", "Accepted", "t"],
-  ];
+  ].filter(([name]) => column[name].some(text => text !== ""));
   const sides = {
     Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts"],
     "Order total": ["order_reference", "order_amount", "order_currency_code", "order_source_file", "order_source_line"],

@@ -13,9 +13,9 @@ from reconcile.cli.options import Session, command
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
-@click.option("--format", "form", type=click.Choice(["html"]), default="html", show_default=True)
+@click.option("--format", "form", type=click.Choice(["html", "xlsx"]), default="html", show_default=True)
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[./report-DATE.FORMAT]")
-@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser.")
+@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser, or in what opens such a file.")
 @command
 def report(session: Session, run: Path | None, out: str | None, form: str, to: Path | None, is_opened: bool) -> None:
     """
@@ -28,13 +28,17 @@ def report(session: Session, run: Path | None, out: str | None, form: str, to: P
     from reconcile import breaks, manifest
     from reconcile.errors import OutputError
     from reconcile.reports.html import write_html
+    from reconcile.reports.xlsx import write_xlsx
 
     folder = run or breaks.latest_run(Path(settings.out))
     on = manifest.read_manifest(folder)["business_date"]
     place = to or Path(f"report-{on}.{form}")
     if place.absolute().parent.resolve() == folder.resolve():
         raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")
-    {"html": write_html}[form](folder, place)
+    if form == "html":
+        write_html(folder, place)
+    else:
+        write_xlsx(folder, place)
     click.echo(place)
     if is_opened:
         _open(place)

@@ -341,6 +341,14 @@ def test_the_command_renders_the_latest_run_beside_you(nights: Path, tmp_path: P
     assert sorted(path.name for path in (nights / "2026-11-21").iterdir()) == before
 
 
+def test_the_command_renders_a_workbook_too(nights: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["report", "--out", str(nights), "--format", "xlsx"], catch_exceptions=False)
+
+    assert (result.exit_code, result.stdout) == (0, "report-2026-11-21.xlsx\n")
+    assert Path("report-2026-11-21.xlsx").read_bytes() == (nights / "2026-11-21" / "report.xlsx").read_bytes()
+
+
 def test_the_command_never_writes_into_a_published_run(run: Path) -> None:
     result = CliRunner().invoke(main, ["report", str(run), "--to", str(run / "other.html")])
 

@@ -1,0 +1,91 @@
+"""
+Matching two files against datacompy, on pandas and on Polars: wall time and peak memory, each a process of its own.
+
+datacompy joins on the reference and compares amount and currency, with the other columns beside them as in a report; it
+looks at one key, makes no passes, proves nothing and writes nothing here. It is not part of this project and not
+installed by it: name a Python that has `datacompy` and `polars`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.match_join import write_world
+
+_OURS = """
+import sys
+from pathlib import Path
+from benchmarks.match_join import match
+match(*map(Path, sys.argv[1:4]), None)
+"""
+
+_PANDAS = """
+import sys
+import datacompy, pandas as pd
+payments = pd.read_parquet(sys.argv[1])
+orders = pd.read_parquet(sys.argv[2])
+payments = payments.rename(columns={"total_amount_with_taxes_cents": "amount_cents"})
+datacompy.PandasCompare(payments, orders, join_columns="reference").count_matching_rows()
+"""
+
+_POLARS = """
+import sys
+import datacompy, polars as pl
+payments = pl.read_parquet(sys.argv[1])
+orders = pl.read_parquet(sys.argv[2])
+payments = payments.rename({"total_amount_with_taxes_cents": "amount_cents"})
+datacompy.PolarsCompare(payments, orders, join_columns="reference").count_matching_rows()
+"""
+
+
+def measured(python: str, code: str, *words: Path) -> tuple[float, float]:
+    """Return the seconds of a process and its peak resident memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen([python, "-c", code, *map(str, words)], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, "the comparison failed"
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure in turn and print medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datacompy-python", help="a Python with datacompy and polars; without one nothing is done")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args(arguments)
+    if chosen.datacompy_python is None:
+        print("left out: name a Python with --datacompy-python", flush=True)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        payments, orders = write_world(folder, chosen.rows)
+        rounds = [
+            (
+                measured(sys.executable, _OURS, payments, orders, folder / "items.parquet"),
+                measured(chosen.datacompy_python, _PANDAS, payments, orders),
+                measured(chosen.datacompy_python, _POLARS, payments, orders),
+            )
+            for _ in range(chosen.rounds)
+        ]
+    for place, peer in ((1, "pandas"), (2, "Polars")):
+        ratio = statistics.median(one[place][0] / one[0][0] for one in rounds)
+        ours, theirs = (statistics.median(one[side][0] for one in rounds) for side in (0, place))
+        memory = [max(one[side][1] for one in rounds) for side in (0, place)]
+        print(
+            f"datacompy on {peer} / match_to_parquet, {chosen.rows:,} rows a side: {ratio:.2f} "
+            f"({theirs:.2f} s / {ours:.2f} s), peak {memory[1]:.0f} MB against our {memory[0]:.0f} MB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -47,12 +47,13 @@ class RejectsFile:
 
     def __init__(self, text: TextIO) -> None:
         self._writer = csv.writer(text, lineterminator="\n")
+        self._quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._writer.writerow(REJECTS.names)
 
     def write(self, source_file: str, rejects: Iterable[Reject]) -> None:
         """Append `rejects` of `source_file`, text guarded so that no spreadsheet runs it as a formula."""
-        self._writer.writerows(
-            (
+        for reject in rejects:
+            cells = (
                 guarded(source_file),
                 reject.line,
                 guarded(reject.column or ""),
@@ -60,8 +61,9 @@ class RejectsFile:
                 guarded(reject.reason),
                 reject.remedy,  # words of our own, which begin with a letter
             )
-            for reject in rejects
-        )
+            # Python up to 3.12 leaves a lone return without quotes, where readers see the end of the line.
+            has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
+            (self._quoting if has_return else self._writer).writerow(cells)
 
 
 def shortened(text: str | None, most: int) -> str:

@@ -8,7 +8,9 @@ is read, and the files inside carry the date of the zip format's own epoch.
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from typing import IO, Any
 
 import duckdb
 import msgspec
+import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
@@ -31,11 +34,12 @@ from reconcile.reports.xlsx_page import ROW_STYLES, Page, formats_of
 from reconcile.reports.xlsx_pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.xlsx_rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.xlsx_sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
-from reconcile.sql import path_literal
+from reconcile.schema import REJECTS
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its header among them: what Excel can open."""
 
+_OTHER_VERSION = "it was written by another version: run `reconcile match` again"
 _ROWS_PER_BATCH = 10_000
 _COMPRESSION_LEVEL = 1  # the text of sheets is so repetitive that more effort saves little and takes thrice as long
 _ROW_BYTES = 2_000  # of a row without its texts, at most; above 2 GB the zip format needs its larger form
@@ -95,12 +99,11 @@ def _summary_of(folder: Path) -> dict[str, Any]:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
-    options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', comment = ''"
-    rejects = f"read_csv({path_literal(folder / 'rejects.csv')}, {options})"
+    _load_rejects(connection, folder / "rejects.csv")
     sources = {
         BREAKS_SHEET: (ITEM_COLUMNS, scan(folder / "breaks.parquet"), "breaks.parquet"),
         ITEMS_SHEET: (ITEM_COLUMNS, scan(folder / "items.parquet"), "items.parquet"),
-        "Rejects": (REJECT_COLUMNS, rejects, "rejects.csv"),
+        "Rejects": (REJECT_COLUMNS, "rejects", "rejects.csv"),
     }
     tables = {}
     for name, (columns, relation, rest) in sources.items():
@@ -108,6 +111,23 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _T
         fits = rows < MOST_ROWS
         tables[name] = _Table(columns, relation, rows, rows if fits else MOST_ROWS - 2, rest)  # header and note
     return tables
+
+
+def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Read `rejects.csv` as the table `rejects`, by the module that wrote it: others stumble over a lone return."""
+    schema = pa.schema([(name, pa.string()) for name in REJECTS.names])
+    with path.open(encoding="utf-8", newline="") as text:
+        lines = csv.reader(text)
+        if next(lines, None) != REJECTS.names:
+            raise OutputError(f"{path}: has other columns than {', '.join(REJECTS.names)}", hint=_OTHER_VERSION)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while some := list(itertools.islice(lines, _ROWS_PER_BATCH)):
+                columns = [pa.array(cells, pa.string()) for cells in zip(*some, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+        connection.register("rejects_read", pa.RecordBatchReader.from_batches(schema, batches()))
+        connection.execute("CREATE TEMP TABLE rejects AS FROM rejects_read")
 
 
 def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:

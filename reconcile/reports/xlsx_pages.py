@@ -206,7 +206,7 @@ def _write_bridge(page: Page, bridge: Mapping[str, Any], sums: Sums) -> None:
         page.put(
             _named(code), step["status"],
             Money(step["payment_amount_cents"], code, payments), Money(step["order_amount_cents"], code, orders),
-            Money(step["difference_cents"], code, f"=C{row}-D{row}" if payments else None),
+            Money(step["difference_cents"], code, sums.gap("C", "D", code, row=row) if payments else None),
             None if payments else _NOT_LIVE,
         )  # fmt: skip
     names = ("payment_amount_cents", "order_amount_cents", "difference_cents")

@@ -128,12 +128,17 @@ def text_xml(text_sql: str) -> str:
     special = text_literal(r"[&<>\x00-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^ | $")
     no_xml = text_literal(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]")
     short = f"CASE WHEN length({text_sql}) > {_MOST_CHARACTERS} THEN left({text_sql}, {_MOST_CHARACTERS - 1}) || '…'"
-    escaped = f"({short} ELSE {text_sql} END)"
-    for sign, entity in (("'&'", "'&amp;'"), ("'<'", "'&lt;'"), ("'>'", "'&gt;'"), ("chr(13)", "'&#13;'")):
-        escaped = f"replace({escaped}, {sign}, {entity})"
+    whole = f"{short} ELSE {text_sql} END"
     # A reader takes _x0041_ for the sign of that number: one that was in the text says so.
-    underscores = f"CASE WHEN contains({text_sql}, '_x') THEN replace({escaped}, '_x', '_x005F_x') ELSE {escaped} END"
-    whole = f"regexp_replace({underscores}, {no_xml}, '�', 'g')"
+    for sign, entity in (
+        ("'_x'", "'_x005F_x'"),
+        ("'&'", "'&amp;'"),
+        ("'<'", "'&lt;'"),
+        ("'>'", "'&gt;'"),
+        ("chr(13)", "'&#13;'"),
+    ):
+        whole = f"replace({whole}, {sign}, {entity})"
+    whole = f"regexp_replace({whole}, {no_xml}, '�', 'g')"
     is_special = f"(strlen({text_sql}) > {_MOST_CHARACTERS} OR regexp_matches({text_sql}, {special}))"
     return (
         f"CASE WHEN {is_special} THEN '<t xml:space=\"preserve\">' || {whole} || '</t>' "

@@ -65,6 +65,10 @@ class Sums:
         where = f"${codes}${first}:${codes}${last},${codes}{row}"
         return f"=ROUND(SUMIFS({letter}${first}:{letter}${last},{where}),{EXPONENTS.get(code or '', 0)})"
 
+    def gap(self, left: str, right: str, code: str | None, *, row: int) -> str:
+        """Return the difference of two amounts of `row`, rounded as sums are."""
+        return f"=ROUND({left}{row}-{right}{row},{EXPONENTS.get(code or '', 0)})"
+
     def _range(self, title: str, sheet: str = ITEMS_SHEET) -> str:
         last = max(self.rows[sheet], 1) + 1
         return f"'{sheet}'!${_LETTERS[title]}$2:${_LETTERS[title]}${last}"

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +26,7 @@ from reconcile.errors import OutputError
 from reconcile.manifest import read_manifest
 from reconcile.reports.page_breaks import shown_breaks
 from reconcile.reports.page_figures import figures
-from reconcile.reports.text_table import count
+from reconcile.reports.text_table import count, plural
 
 NAME = "report.html"
 
@@ -63,7 +64,7 @@ def render_html(folder: Path, *, manifest: Mapping[str, Any] | None = None) -> b
     summary = _summary(folder)
     try:
         return _environment().get_template("page.html.j2").render(**figures(summary, written), **page).encode()
-    except (KeyError, TypeError, jinja2.UndefinedError) as error:
+    except (KeyError, TypeError, ValueError, jinja2.UndefinedError) as error:
         raise OutputError(
             f"{folder}: its figures are not those of this version of reconcile: {error}",
             hint="run this date again, or use the version that manifest.json names",
@@ -96,12 +97,16 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = count
+    environment.filters.update(count=count, plural=plural, instant=_instant)
     return environment
 
 
 def _finalized(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _instant(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports import charts
 from reconcile.reports.terminal import grouped_amount
-from reconcile.reports.text_table import count, plural
+from reconcile.reports.text_table import KEEP, count, plural
 
 VERDICTS = {
     "clean": ("Clean", "Every break that there was is gone: nothing is left to look at."),
@@ -82,7 +82,7 @@ def _tiles(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _at_stake(stake: Mapping[str, int]) -> str:
     codes = {code: "" if code == NO_CODE else code for code in stake}
-    return ", ".join(f"{code} {grouped_amount(stake[code], known)}" for code, known in codes.items())
+    return ", ".join(f"{code}{KEEP}{grouped_amount(stake[code], known)}" for code, known in codes.items())
 
 
 def _control(side: str, summary: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
@@ -166,7 +166,7 @@ def _bridge(line: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
     rows.append(("unexplained", "", amount(line["unexplained_cents"]), amount(running[-1])))
     orders = line["order_amount_cents"]
     rows.append(("order rows", bar(low, orders, "total", "order rows"), amount(orders), amount(orders)))
-    return Table(code or "no currency", ("Step", "", "Amount", "Total so far"), 2, rows, has_total=True)
+    return Table(code or "no currency", ("Step", "Chart", "Amount", "Total so far"), 2, rows, has_total=True)
 
 
 def _flags(counts: Mapping[str, int]) -> Table:
@@ -184,7 +184,7 @@ def _roll_forward(lines: Sequence[Mapping[str, Any]]) -> Table:
         code = line["currency_code"]
         rows.append((code or NO_CODE, "breaks", *(count(line[move]["count"]) for move in _MOVES)))
         rows.append(("", "at stake", *(grouped_amount(line[move]["amount_cents"], code) for move in _MOVES)))
-    header = ("Currency", "", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
+    header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
     return Table("Breaks and what they put at stake", header, 2, rows)
 
 
@@ -196,7 +196,7 @@ def _aging(buckets: Sequence[Mapping[str, Any]]) -> Table:
         stake = {one["currency_code"] or NO_CODE: one["at_stake_cents"] for one in bucket["amounts"]}
         bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {plural(n, 'break')}")
         rows.append((days, bar, _at_stake({code: cents for code, cents in stake.items() if cents}), count(n)))
-    return Table("Breaks by days since they were first seen", ("Open for", "", "At stake", "Breaks"), 3, rows)
+    return Table("Breaks by days since they were first seen", ("Open for", "Chart", "At stake", "Breaks"), 3, rows)
 
 
 def _trend(summary: Mapping[str, Any]) -> dict[str, Any] | None:

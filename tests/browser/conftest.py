@@ -20,13 +20,11 @@ OpenPage = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Give a headless Chromium: the system's own, or that of RECONCILE_TEST_CHROMIUM."""
+    """Give a headless Chromium: the system's own, or that of CHROME_BIN."""
     playwright = pytest.importorskip("playwright.sync_api", reason="install playwright")
-    executable = (
-        os.environ.get("RECONCILE_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
+    executable = os.environ.get("CHROME_BIN") or shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
-        pytest.skip("no Chromium: apt-get install chromium, or name one in RECONCILE_TEST_CHROMIUM")
+        pytest.skip("no Chromium: apt-get install chromium, or name one in CHROME_BIN")
     with playwright.sync_playwright() as running:
         # Chromium's sandbox does not work as root, which is what tests in a container run as.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -203,11 +204,25 @@ def test_a_phone_scrolls_tables_and_never_the_page(published: Path, open_page: A
     assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 24, 27)")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_shuts_somebody_out(published: Path, open_page: Any, scheme: str) -> None:
+    axe = os.environ.get("AXE_CORE")
+    if axe is None:
+        pytest.skip("name the axe.min.js of npm's axe-core in AXE_CORE")
+    page = open_page(published / "report.html", color_scheme=scheme)
+    page.locator("#list tbody button").first.click()
+    page.evaluate(Path(axe).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
 def test_paper_has_lines_to_sign_on_and_no_controls(published: Path, open_page: Any) -> None:
-    page = open_page(published / "report.html")
+    page = open_page(published / "report.html", viewport={"width": 700, "height": 1000})  # A4 within its margins
     assert page.is_hidden(".sign-off")
     page.emulate_media(media="print")
 
     assert page.is_visible(".sign-off")
     assert page.is_hidden("#filters")
     assert page.is_hidden("nav")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700

@@ -21,7 +21,7 @@ from reconcile.keys import clean_key
 from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
-from reconcile.orders.rejects import cell_text
+from reconcile.orders.rejects import Reject, RejectsFile, cell_text
 from reconcile.schema import ORDERS, REJECTS
 
 BLANKS = "".join(sign for sign in map(chr, range(sys.maxunicode)) if sign.isspace())
@@ -314,3 +314,13 @@ def test_rows_come_in_file_order_whatever_block_is_done_first(
 
     assert outcome.columns("reference", "source_line") == [(f"R{n}", n + 2) for n in range(500) if n % 7]
     assert [int(reason[0]) for reason in outcome.reasons] == [n + 2 for n in range(500) if n % 7 == 0]
+
+
+def test_a_lone_return_in_a_cell_does_not_end_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    with path.open("w", newline="") as text:
+        RejectsFile(text).write("orders.csv", [Reject(7, "total", "a\rb", "is odd", "mend it")])
+
+    with path.open(newline="") as text:
+        rows = list(csv.reader(text))
+    assert rows[1:] == [["orders.csv", "7", "total", "a\rb", "is odd", "mend it"]]

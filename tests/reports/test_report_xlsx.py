@@ -188,23 +188,24 @@ def test_control_totals_and_aging_are_those_of_summary_json(demo: Path) -> None:
     ] == stakes
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "=1+1", "+1", "-1", "@SUM(A1)", "{=1}", "https://evil.example/", "mailto:a@b.example", "internal:A1",
-        "00123", "1E5", "", " ", " both ", "a\nb", "a\rb", "a\tb", "<r><t>x</t></r>", "</t></is></c>",
-        "<script>alert(1)</script>", "&amp; & < > \" '", "_x0041_", "_x0041_x0042_", "_xyz_", "]]>", "TRUE", "#REF!",
-        "\u202egnp.exe", "😀 Ærø 鈴木 عربى", "x" * 10_000, "']]\\", "\x7f\x85\u2028",
-    ],
-)  # fmt: skip
-def test_any_text_is_shown_as_it_is(written: Written, text: str) -> None:
-    book = written({"reference": text, "order_source_file": text}, rejects=[Reject(1, text, "x", "is odd", "mend it")])
-    (row,) = book.rows("All items")
-    (reject,) = book.rows("Rejects")
+HOSTILE = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "{=1}", "https://evil.example/", "mailto:a@b.example", "internal:A1",
+    "00123", "1E5", "", " ", " both ", "a\nb", "a\rb", "a\tb", "<r><t>x</t></r>", "</t></is></c>",
+    "<script>alert(1)</script>", "&amp; & < > \" '", "_x0041_", "_x0041_x0042_", "_xyz_", "]]>", "TRUE", "#REF!",
+    "\u202egnp.exe", "😀 Ærø 鈴木 عربى", "x" * 10_000, "']]\\", "\x7f\x85\u2028",
+]  # fmt: skip
 
-    assert row["Reference"].value == row["Order file"].value == text
-    assert (row["Reference"].formula, row["Reference"].number_format) == (None, "@")
-    assert (reject["Column"].value if "Column" in reject else "") == text
+
+def test_any_text_is_shown_as_it_is(written: Written) -> None:
+    book = written(
+        *({"reference": text, "order_source_file": text} for text in HOSTILE),
+        rejects=[Reject(1, text, "x", "is odd", "mend it") for text in HOSTILE],
+    )
+    rows, rejects = book.rows("All items"), book.rows("Rejects")
+
+    assert [row["Reference"].value for row in rows] == [row["Order file"].value for row in rows] == HOSTILE
+    assert {row["Reference"].number_format for row in rows} == {"@"}
+    assert [row["Column"].value for row in rejects] == HOSTILE
     assert not any(b"<hyperlink" in xml for xml in book.xml.values())
     assert not any(b"<f>" in book.xml[name] for name in ("All items", "Breaks", "Rejects"))
 
@@ -234,9 +235,8 @@ def test_a_text_too_long_for_a_cell_is_cut_where_all_can_see(written: Written) -
     assert row["Reference"].value == "😀" * 15_999 + "…"
 
 
-@pytest.mark.parametrize(
-    ("code", "cents", "shown", "number_format"),
-    [
+def test_an_amount_is_a_number_in_its_currency_or_else_text(written: Written) -> None:
+    expected = [
         ("EUR", 1, 0.01, "#,##0.00"),
         ("EUR", -123_456_789_012_345, -1_234_567_890_123.45, "#,##0.00"),
         ("EUR", 999_999_999_999_999, 9_999_999_999_999.99, "#,##0.00"),
@@ -248,17 +248,21 @@ def test_a_text_too_long_for_a_cell_is_cut_where_all_can_see(written: Written) -
         ("CLF", -5, -0.0005, "#,##0.0000"),
         ("XXX", 1234, 1234, '#,##0" minor units"'),
         (None, 1234, 1234, '#,##0" minor units"'),
-    ],
-)
-def test_an_amount_is_a_number_in_its_currency_or_else_text(
-    written: Written, code: str | None, cents: int, shown: float | str, number_format: str
-) -> None:
-    book = written({"payment_amount_cents": cents, "payment_currency_code": code})
-    (row,) = book.rows("All items")
+    ]
+    book = written(*({"payment_amount_cents": row[1], "payment_currency_code": row[0]} for row in expected))
+    rows = book.rows("All items")
 
-    assert (row["Payment"].value, row["Payment"].number_format) == (shown, number_format)
-    assert isinstance(shown, str) == any("more than fifteen digits: it is" in text for text in book.texts("Summary"))
-    assert row["Currency"].value == code or code is None
+    assert [(row["Payment"].value, row["Payment"].number_format) for row in rows] == [row[2:] for row in expected]
+    assert [row["Currency"].value for row in rows] == [code or "none" for code, *_ in expected]
+    note = "3 items have an amount of more than fifteen digits: it is text, which nothing adds up"
+    assert note in book.texts("Summary")
+
+
+def test_every_double_of_cents_is_the_one_nearest_to_the_amount(written: Written) -> None:
+    cents = [place**9 % 10**15 for place in range(3000)]
+    rows = written(*({"payment_amount_cents": one} for one in cents)).rows("All items")
+
+    assert [row["Payment"].value for row in rows] == [float(Decimal(one) / 100) for one in cents]
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def _finish(
         "previous": manifest.link_to_previous(out, business_date),
         "control": figures["control"],
     }
-    write_html(folder, folder / "report.html", manifest=record)
+    write_html(folder, folder / "report.html", manifest=record, memory_limit=settings.memory_limit)
     write_xlsx(folder, folder / "report.xlsx", memory_limit=settings.memory_limit)
     place = staging.publish(
         record,

@@ -36,26 +36,28 @@ _UNSEEN = re.compile(
 )
 
 
-def write_html(folder: Path, destination: Path, *, manifest: Mapping[str, Any] | None = None) -> Path:
+def write_html(
+    folder: Path, destination: Path, *, manifest: Mapping[str, Any] | None = None, memory_limit: str = "1GB"
+) -> Path:
     """
     Write the page of the run in `folder` to `destination` and return it.
 
     `manifest` is what `manifest.json` is going to say, for a folder that is not published yet.
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
-    page = render_html(folder, manifest=manifest)
+    page = render_html(folder, manifest=manifest, memory_limit=memory_limit)
     with disk_errors(destination), replacing(destination) as partial:
         partial.write_bytes(page)
     return destination
 
 
-def render_html(folder: Path, *, manifest: Mapping[str, Any] | None = None) -> bytes:
+def render_html(folder: Path, *, manifest: Mapping[str, Any] | None = None, memory_limit: str = "1GB") -> bytes:
     """Return the page of the run in `folder` as UTF-8; as `write_html`."""
     # As JSON gives it back: a page must not show that it was made before the folder was published.
     written = msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder)
     style, script = _source("page.css"), _source("page.js")
     page = {
-        "breaks": shown_breaks(folder / "breaks.parquet"),
+        "breaks": shown_breaks(folder / "breaks.parquet", memory_limit=memory_limit),
         "style": Markup(style),  # noqa: S704 (our own file)
         "script": Markup(script),  # noqa: S704 (our own file)
         "style_digest": _digest(style),

@@ -8,6 +8,7 @@ are shown, and the page says where all of them are.
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,13 +18,11 @@ from typing import Any
 import duckdb
 import msgspec
 
-from reconcile.disk import disk_errors
 from reconcile.errors import OutputError, first_line
 from reconcile.matching.policy import MEANING_OF, Status
-from reconcile.parquet import scan
-from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+from reconcile.sql import path_literal
 
 MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""
@@ -52,8 +51,8 @@ class ShownBreaks:
     """
     Breaks as a page shows them, oldest and largest first.
 
-    `json` goes into a script element as it is: it has no `<`. `shown` of `total` breaks are in it; `statuses`,
-    `currencies` and `states` are those that occur.
+    `json` goes into a script element as it is: it has no `<`. `shown` of `total` breaks are in it; `statuses` and
+    `currencies` are those that occur.
     """
 
     json: str
@@ -63,13 +62,14 @@ class ShownBreaks:
     currencies: tuple[str, ...]
 
 
-def shown_breaks(breaks: Path) -> ShownBreaks:
+def shown_breaks(breaks: Path, *, memory_limit: str = "1GB") -> ShownBreaks:
     """
-    Return the breaks of `breaks`, a Parquet file of ITEMS: all of them, or the largest of each currency.
+    Return the breaks of `breaks`, a `breaks.parquet`: all of them, or the largest of each currency.
 
+    They keep the order of the file. Looking for them beyond `memory_limit` goes to disk.
     Raises OutputError when the file cannot be read.
     """
-    rows, total = _largest(breaks)
+    rows, total = _largest(breaks, memory_limit)
     columns: dict[str, Any] = {name: _packed([_text(row[name]) for row in rows]) for name in _TEXTS}
     for name, (cents, code) in _AMOUNTS.items():
         columns[name] = _packed([grouped_amount(row[cents], row[code]) for row in rows])
@@ -85,30 +85,38 @@ def shown_breaks(breaks: Path) -> ShownBreaks:
     )
 
 
-def _largest(breaks: Path) -> tuple[list[Mapping[str, Any]], int]:
-    """Return the rows to show in BREAKS_ORDER, and how many there are in all."""
-    # Amounts of two currencies are not compared: the largest of each, then the second largest of each, and so on.
+def _largest(breaks: Path, memory_limit: str) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the rows to show, in the order of the file, and how many there are in all."""
+    source = f"read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"
     lengths = " + ".join(f"length(coalesce({name}, ''))" for name in _LONGEST)
+    # Amounts of two currencies are not compared: the largest of each, then the second largest of each, and so on.
+    # Ranked by few columns, for breaks may be more than the memory holds.
     query = f"""
         WITH ranked AS (
-            SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code,
-                   row_number() OVER (PARTITION BY {AT_STAKE_CURRENCY} ORDER BY {AT_STAKE_CENTS} DESC, item_id) AS rank
-            FROM {scan(breaks)}
+            SELECT file_row_number AS place, {AT_STAKE_CURRENCY} AS code,
+                   row_number() OVER (PARTITION BY code ORDER BY {AT_STAKE_CENTS} DESC, file_row_number) AS rank
+            FROM {source}
+        ), chosen AS (
+            SELECT * FROM ranked ORDER BY rank, code NULLS LAST LIMIT {MOST_SHOWN}
         ), counted AS (
-            SELECT *, row_number() OVER following AS place, sum({lengths}) OVER following AS signs
-            FROM ranked WINDOW following AS (ORDER BY rank, currency_code NULLS LAST ROWS UNBOUNDED PRECEDING)
+            SELECT breaks.*, code AS currency_code, {AT_STAKE_CENTS} AS at_stake_cents,
+                   sum({lengths}) OVER (ORDER BY rank, code NULLS LAST ROWS UNBOUNDED PRECEDING) AS signs
+            FROM {source} AS breaks JOIN chosen ON place = file_row_number
         )
-        SELECT * FROM counted WHERE place <= {MOST_SHOWN} AND signs <= {MOST_TEXT} ORDER BY {BREAKS_ORDER}
+        SELECT * FROM counted WHERE signs <= {MOST_TEXT} ORDER BY file_row_number
     """
-    with disk_errors(breaks), contextlib.closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            total = connection.execute(f"SELECT count(*) FROM {scan(breaks)}").fetchall()[0][0]
-            return connection.sql(query).to_arrow_table().to_pylist(), total
-        except duckdb.Error as error:
-            raise OutputError(
-                f"{breaks}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` tells what was changed"
-            ) from error
+    with tempfile.TemporaryDirectory() as spill:
+        config: dict[str, Any] = {"memory_limit": memory_limit, "temp_directory": spill}
+        with contextlib.closing(duckdb.connect(config=config)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            try:
+                total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+                return connection.sql(query).to_arrow_table().to_pylist(), total
+            except duckdb.Error as error:
+                raise OutputError(
+                    f"{breaks}: cannot be read: {first_line(error)}",
+                    hint="`reconcile runs verify` tells what was changed",
+                ) from error
 
 
 def _text(value: object) -> str:

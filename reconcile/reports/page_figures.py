@@ -19,7 +19,7 @@ from reconcile.reports.terminal import grouped_amount
 from reconcile.reports.text_table import KEEP, count, plural
 
 VERDICTS = {
-    "clean": ("Clean", "Every break that there was is gone: nothing is left to look at."),
+    "clean": ("Clean", "There is no break."),
     "clean_with_exceptions": ("Clean with exceptions", "There are breaks to look at; no limit is exceeded."),
     "over_limit": ("Over limit", "A limit that stops the close is exceeded."),
 }
@@ -182,8 +182,9 @@ def _roll_forward(lines: Sequence[Mapping[str, Any]]) -> Table:
     rows: list[tuple[str | Markup, ...]] = []
     for line in lines:
         code = line["currency_code"]
-        rows.append((code or NO_CODE, "breaks", *(count(line[move]["count"]) for move in _MOVES)))
-        rows.append(("", "at stake", *(grouped_amount(line[move]["amount_cents"], code) for move in _MOVES)))
+        counts = (count(line[move]["count"]) for move in _MOVES)
+        amounts = (grouped_amount(line[move]["amount_cents"], code) for move in _MOVES)
+        rows += [(code or NO_CODE, "breaks", *counts), (code or NO_CODE, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
     return Table("Breaks and what they put at stake", header, 2, rows)
 

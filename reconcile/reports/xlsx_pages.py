@@ -14,7 +14,7 @@ from typing import Any
 from reconcile import __version__
 from reconcile.matching.policy import MEANING_OF
 from reconcile.reports.xlsx_page import Cell, Count, Money, Page, Styled
-from reconcile.reports.xlsx_rows import ITEM_COLUMNS, NO_CURRENCY
+from reconcile.reports.xlsx_rows import ITEM_COLUMNS, MOST_EXACT, NO_CURRENCY
 from reconcile.reports.xlsx_sums import Sums
 from reconcile.schema import ITEMS
 from reconcile.summary import AGING_BUCKETS
@@ -57,25 +57,22 @@ def write_aging(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
     """Write how long breaks have been open, and what changed since the run before."""
     page.title("Aging of breaks")
     page.heading("Days since a break was first seen", "Days", "Currency", "Breaks", "At stake")
-    counted = {line["currency_code"] for bucket in summary["aging"] for line in bucket["amounts"]}
     for (first, last), bucket in zip(AGING_BUCKETS, summary["aging"], strict=True):
+        # The breaks of a bucket are counted over all currencies; amounts of two of them have no sum.
+        page.put(bucket["bucket"], "all", Count(bucket["count"], sums.aging_count(first, last)), total=True)
         for line in bucket["amounts"]:
-            code, row = line["currency_code"], page.row
-            # Only what the summary says is written: its breaks are counted per bucket, its amounts per currency.
-            formulas = [sums.aging_line(code, first, last, column=column, row=row) for column in (None, "At stake")]
-            alone = bucket["count"] if len(bucket["amounts"]) == 1 else line.get("count")
-            number = Count(alone, formulas[0]) if alone is not None else None
-            page.put(bucket["bucket"], _named(code), number, Money(line["at_stake_cents"], code, formulas[1]))
-        if len(bucket["amounts"]) != 1:
-            page.put(bucket["bucket"], "all" if counted else NO_CURRENCY, bucket["count"], total=True)
+            code = line["currency_code"]
+            formula = sums.aging_amount(code, first, last, row=page.row)
+            page.put(bucket["bucket"], _named(code), None, Money(line["at_stake_cents"], code, formula))
     page.heading("Since the run before", "Currency", "", *(move.capitalize() for move in _MOVES))
     for line in summary["roll_forward"]:
-        code, row = line["currency_code"], page.row
-        counts: list[Cell] = [line[move]["count"] for move in _MOVES[:-1]]
-        closing = f"=C{row}+D{row}+E{row}+F{row}-G{row}"
-        page.put(_named(code), "breaks", *counts, Count(line["closing"]["count"], closing))
-        amounts = [Money(line[move]["amount_cents"], code) for move in _MOVES]
-        page.put(_named(code), "at stake", *amounts)
+        code = line["currency_code"]
+        *counts, closing = (line[move]["count"] for move in _MOVES)
+        page.put(_named(code), "breaks", *counts, Count(closing, sums.moved(page.row)))
+        *amounts, closing = (line[move]["amount_cents"] for move in _MOVES)
+        is_exact = max(map(abs, amounts)) <= MOST_EXACT
+        formula = sums.moved(page.row, code) if is_exact else None
+        page.put(_named(code), "at stake", *(Money(cents, code) for cents in amounts), Money(closing, code, formula))
 
 
 def write_control(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
@@ -116,6 +113,7 @@ def write_about(page: Page, summary: Mapping[str, Any]) -> None:
     for column in ITEM_COLUMNS:
         is_read = column.sql in ITEMS.names
         meaning = _DESCRIPTIONS[column.sql] if is_read else _DERIVED[column.title]
+        meaning = meaning.replace(", minor units", "")  # in the file; here they are decimal numbers
         page.put(column.title, meaning, column.sql if is_read else "")
 
 

@@ -49,14 +49,20 @@ class Sums:
         where = f"{self._range('Status')},$B{row},{self._range(f'{column} currency')},$A{row}"
         return self._sum(column, where, code)
 
-    def aging_line(self, code: str | None, first: int, last: int | None, *, column: str | None, row: int) -> str | None:
-        """Return the breaks, or the sum of `column`, from `first` to `last` days old, of the currency in B."""
+    def aging_count(self, first: int, last: int | None) -> str | None:
+        """Return the number of breaks from `first` to `last` days old."""
+        return f"=COUNTIFS({self._ages(first, last)})" if BREAKS_SHEET in self.whole else None
+
+    def aging_amount(self, code: str | None, first: int, last: int | None, *, row: int) -> str | None:
+        """Return what is at stake in breaks from `first` to `last` days old, of the currency in B of `row`."""
         if BREAKS_SHEET not in self.whole or code not in self.codes:
             return None
-        age = self._range("Age (days)", BREAKS_SHEET)
-        ages = f'{age},">={first}"' + (f',{age},"<={last}"' if last is not None else "")
-        where = f"{ages},{self._range('Currency', BREAKS_SHEET)},$B{row}"
-        return f"=COUNTIFS({where})" if column is None else self._sum(column, where, code, BREAKS_SHEET)
+        where = f"{self._ages(first, last)},{self._range('Currency', BREAKS_SHEET)},$B{row}"
+        return self._sum("At stake", where, code, BREAKS_SHEET)
+
+    def moved(self, row: int, code: str | None = None) -> str:
+        """Return opening + new + reopened + changed − cleared of `row`: a count, or an amount in `code`."""
+        return f"=ROUND(C{row}+D{row}+E{row}+F{row}-G{row},{EXPONENTS.get(code or '', 0)})"
 
     def column_total(self, letter: str, codes: str, first: int, last: int, *, code: str | None, row: int) -> str | None:
         """Return the sum of a column of the same page, rows `first` to `last`, of the currency that `row` names."""
@@ -68,6 +74,10 @@ class Sums:
     def gap(self, left: str, right: str, code: str | None, *, row: int) -> str:
         """Return the difference of two amounts of `row`, rounded as sums are."""
         return f"=ROUND({left}{row}-{right}{row},{EXPONENTS.get(code or '', 0)})"
+
+    def _ages(self, first: int, last: int | None) -> str:
+        ages = self._range("Age (days)", BREAKS_SHEET)
+        return f'{ages},">={first}"' + (f',{ages},"<={last}"' if last is not None else "")
 
     def _range(self, title: str, sheet: str = ITEMS_SHEET) -> str:
         last = max(self.rows[sheet], 1) + 1

@@ -2,9 +2,10 @@
 Decisions about breaks that outlive a run: which are accepted, why, until when, up to which amount, by whom.
 
 `acceptances.csv` beside the run folders is the record: lines are added, never changed, so that it shows who decided
-what and when; the last line of an item counts. It is plain CSV, and may be edited by hand or written by others. Knows
-its form, and which acceptances stand on a business date. Whether a break is still the one that was accepted is for the
-matching to see: it knows what the break is now.
+what and when; the last line of an item counts. It is plain CSV, and may be edited by hand or written by others: where
+the header lacks a column that a new line needs, it is given it. Knows its form, and which acceptances stand on a
+business date. Whether a break is still the one that was accepted is for the matching to see: it knows what the break
+is now.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.disk import disk_errors, locked, sync
+from reconcile.disk import disk_errors, locked, replacing, sync
 from reconcile.errors import AcceptanceError
 from reconcile.money import EXPONENTS, AmountError, format_amount, parse_amount
 from reconcile.schema import ACCEPTANCES
@@ -111,9 +113,13 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
         if not there:
             writer.writerow(COLUMNS)
         names = _header(there) if there else list(COLUMNS)
-        for decision in decisions:
-            values = _as_row(decision)
-            writer.writerow([values.get(name, "") for name in names])
+        rows = [_as_row(decision) for decision in decisions]
+        # Without its column a withdrawal would be an acceptance, and one with an end would have none.
+        if lacking := [name for name in COLUMNS if name not in names and any(row[name] for row in rows)]:
+            names += lacking
+            with replacing(path) as partial:
+                partial.write_bytes(_with_header(there, names))
+        writer.writerows([row.get(name, "") for name in names] for row in rows)
         gap = b"" if not there or there.endswith(b"\n") else b"\n"
         with path.open("ab") as file:
             file.write(gap + text.getvalue().encode())
@@ -170,6 +176,8 @@ def _decision(row: dict[str | None, str | list[str] | None], path: Path, line: i
         text = cells.get(column, "")
         if not text:
             return None
+        if counted := re.fullmatch(r"(-?[0-9]{1,18}) minor units", text):  # of a currency that is not known
+            return int(counted[1])
         if code is None or code not in EXPONENTS:
             raise problem("currency_code", f'"{code or ""}" is no currency of the amount {text}')
         try:
@@ -224,6 +232,17 @@ def _as_row(decision: Decision) -> dict[str, str]:
         "reference": guarded(decision.reference or ""),
         "recorded_at": recorded_at.isoformat(timespec="seconds"),
     }
+
+
+def _with_header(there: bytes, names: Sequence[str]) -> bytes:
+    """Return the file `there` with the names of its columns in place of its header; its lines stay as they are."""
+    text = there.decode("utf-8-sig")
+    reader = csv.reader(io.StringIO(text, newline=""))
+    next(reader)
+    lines = list(io.StringIO(text, newline=""))[reader.line_num :]
+    header = io.StringIO(newline="")
+    csv.writer(header, lineterminator="\n").writerow(names)
+    return (header.getvalue() + "".join(lines)).encode()
 
 
 def _header(there: bytes) -> list[str]:

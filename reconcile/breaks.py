@@ -333,9 +333,14 @@ def _stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
     if row is None:
         return f'"{cells["item_id"]}" is no break of this run'
     for name, now in (("status", row["status"]), ("at_stake", _amount(row["at_stake_cents"], row["currency_code"]))):
-        if cells.get(name) and cells[name] != now:
+        if cells.get(name) and _without_zeros(cells[name]) != _without_zeros(now):
             return f"the {name.replace('_', ' ')} of the break is {now} now, not {cells[name]}"
     return ""
+
+
+def _without_zeros(text: str) -> str:
+    # A spreadsheet that saves the file again writes 12.50 as 12.5.
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _amount(cents: int, currency_code: str | None) -> str:

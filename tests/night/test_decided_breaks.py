@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from places import SAMPLE
 
-from reconcile.acceptances import NAME, read_decisions
+from reconcile.acceptances import NAME, Decision, append_decisions, read_decisions
 from reconcile.breaks import Filter, accept, accept_sheet, list_breaks, withdraw, write_sheet
 from reconcile.cli.main import main
 from reconcile.errors import AcceptanceError
@@ -283,6 +283,47 @@ def test_a_record_written_by_hand_is_taken(run: Path) -> None:
 
     assert item(night(21), one["reference"])["accepted_reason"] == "by hand"
     assert [line.reason for line in read_decisions(OUT / NAME)] == ["by hand", "by command"]
+
+
+def test_a_record_that_lacks_columns_loses_nothing_of_a_decision(run: Path) -> None:
+    first, second = list_breaks(run, Filter())[:2]
+    by_hand = f"{first['item_id']},2026-11-20,by hand"
+    (OUT / NAME).write_text(f"item_id,accepted_on,reason\n{by_hand}")
+    accept(run, [second["item_id"]], reason="for a week", until=date(2026, 11, 27))
+    withdraw(run, [first["item_id"]], reason="not by hand")
+
+    kept, accepted, withdrawn = read_decisions(OUT / NAME)
+    assert (kept.accepts, kept.reason) == (True, "by hand")
+    assert (accepted.until, accepted.status, accepted.cents) == (
+        date(2026, 11, 27),
+        second["status"],
+        second["at_stake_cents"],
+    )
+    assert (withdrawn.accepts, withdrawn.reason) == (False, "not by hand")
+    assert (OUT / NAME).read_text().splitlines()[1] == by_hand
+
+
+@pytest.mark.parametrize("code", ["MGA", "XYZ", "eur"])
+def test_a_break_in_a_currency_that_is_not_known_can_be_accepted(workplace: Path, code: str) -> None:
+    OUT.mkdir()
+    one = Decision("x", date(2026, 11, 20), "known", status="currency_mismatch", cents=-1250, currency_code=code)
+    append_decisions(OUT / NAME, [one])
+
+    assert [(line.cents, line.status) for line in read_decisions(OUT / NAME)] == [(-1250, "currency_mismatch")]
+
+
+def test_a_sheet_may_be_saved_by_a_spreadsheet_that_takes_zeros_away(run: Path) -> None:
+    write_sheet(run, Path("sheet.csv"))
+    with Path("sheet.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shorter = next(row for row in rows if row["at_stake"].endswith("0") and "." in row["at_stake"])
+    shorter |= {"at_stake": shorter["at_stake"].rstrip("0").rstrip("."), "accept_reason": "known"}
+    with Path("sheet.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    assert [one.item_id for one in accept_sheet(run, Path("sheet.csv"))] == [shorter["item_id"]]
 
 
 def test_breaks_are_filtered_and_listed_for_people_and_programs(run: Path) -> None:

@@ -169,6 +169,7 @@ _DUPLICATES = """
 
 
 def _of_unpaired(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+    connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was told
     with _registered(connection, held=held.scannable):
         connection.execute(_SIDES)
     ((payments, orders),) = connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -186,3 +187,23 @@ def test_a_suggestion_pairs_nobody(match: Match) -> None:
     assert items.num_rows == 2
     assert items.column("matched_on").null_count == 2
     assert [one.pairs for one in report.passes] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_days_are_those_of_utc_wherever_the_machine_is(
+    match: Match, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    late = datetime(2026, 3, 10, 23 if zone.startswith("Asia") else 1, 30, tzinfo=UTC)
+    try:
+        found = suggestions(
+            match,
+            [{"reference": "A-1", "placed_at": late, "created_at": late}],
+            [{"reference": "Z-99999", "ordered_on": date(2026, 3, 10)}],
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert found["missing_order", "P1"] == 'order row orders.csv:2 "Z-99999": the same amount, the same day'

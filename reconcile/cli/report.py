@@ -33,7 +33,7 @@ def report(session: Session, run: Path | None, out: str | None, form: str, to: P
     folder = run or breaks.latest_run(Path(settings.out))
     on = manifest.read_manifest(folder)["business_date"]
     place = to or Path(f"report-{on}.{form}")
-    if place.absolute().parent.resolve() == folder.resolve():
+    if place.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")
     if form == "html":
         write_html(folder, place)

@@ -55,17 +55,13 @@ def render_html(folder: Path, *, manifest: Mapping[str, Any] | None = None, memo
     """Return the page of the run in `folder` as UTF-8; as `write_html`."""
     # As JSON gives it back: a page must not show that it was made before the folder was published.
     written = msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder)
-    style, script = _source("page.css"), _source("page.js")
-    page = {
-        "breaks": shown_breaks(folder / "breaks.parquet", memory_limit=memory_limit),
-        "style": Markup(style),  # noqa: S704 (our own file)
-        "script": Markup(script),  # noqa: S704 (our own file)
-        "style_digest": _digest(style),
-        "script_digest": _digest(script),
-    }
-    summary = _summary(folder)
+    breaks = folder / "breaks.parquet"
+    summary, template = _summary(folder), _environment().get_template("page.html.j2")
     try:
-        return _environment().get_template("page.html.j2").render(**figures(summary, written), **page).encode()
+        values = figures(summary, written)
+        return template.render(
+            **values, **_own_parts(), breaks=shown_breaks(breaks, memory_limit=memory_limit)
+        ).encode()
     except (KeyError, TypeError, ValueError, jinja2.UndefinedError) as error:
         raise OutputError(
             f"{folder}: its figures are not those of this version of reconcile: {error}",
@@ -105,6 +101,16 @@ def _environment() -> jinja2.Environment:
 
 def _finalized(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _own_parts() -> dict[str, str]:
+    style, script = _source("page.css"), _source("page.js")
+    return {
+        "style": Markup(style),  # noqa: S704 (our own file)
+        "script": Markup(script),  # noqa: S704 (our own file)
+        "style_digest": _digest(style),
+        "script_digest": _digest(script),
+    }
 
 
 def _instant(text: str) -> str:

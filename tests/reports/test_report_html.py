@@ -20,6 +20,7 @@ from reconcile.reports import charts, page_breaks
 from reconcile.reports.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.run import match
+from reconcile.runs import trend_before
 from reconcile.schema import ITEMS
 from reconcile.settings import Settings
 
@@ -211,6 +212,21 @@ def test_the_trend_shows_the_runs_before_and_this_one(run: Path, nights: Path) -
     assert rows[1][1] == "Clean with exceptions"
 
 
+def test_a_trend_has_the_latest_runs_before_a_date_and_leaves_out_what_cannot_be_read(
+    nights: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(nights, tmp_path / "runs"))
+    shutil.copytree(out / "2026-11-20", out / "2026-11-19")
+    (out / "2026-11-19" / "summary.json").write_text("{}")
+
+    def dates(**limits: Any) -> list[str]:
+        return [one["business_date"] for one in trend_before(out, date(2026, 11, 22), **limits)]
+
+    assert dates() == ["2026-11-20", "2026-11-21"]
+    assert dates(most=1) == ["2026-11-21"]
+    assert trend_before(out, date(2026, 11, 20)) == []
+
+
 def test_the_first_run_has_no_trend(nights: Path) -> None:
     page = Page(render_html(nights / "2026-11-20"))
 
@@ -350,11 +366,12 @@ def test_the_command_renders_a_workbook_too(nights: Path, tmp_path: Path, monkey
 
 
 def test_the_command_never_writes_into_a_published_run(run: Path) -> None:
-    result = CliRunner().invoke(main, ["report", str(run), "--to", str(run / "other.html")])
+    (run / "evidence").mkdir()
+    result = CliRunner().invoke(main, ["report", str(run), "--to", str(run / "evidence" / "other.html")])
 
     assert result.exit_code == 5
     assert "never changed" in result.stderr
-    assert not (run / "other.html").exists()
+    assert not list((run / "evidence").iterdir())
 
 
 def test_the_command_opens_the_page(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

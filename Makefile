@@ -22,7 +22,7 @@ check: $(STAMP)
 test: check
 	$(PYTEST) -m "not slow"
 
-test-all: check
+test-all: check $(VENV)/.spark
 	$(PYTEST)
 
 bench: $(STAMP)
@@ -46,6 +46,15 @@ else
 endif
 	@touch $@
 
+# The engine of 450 MB: only what tests it needs it.
+$(VENV)/.spark: requirements/spark.lock $(STAMP)
+ifneq ($(UV),)
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.lock
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.lock
+endif
+	@touch $@
+
 # run.lock: the product with all its extras, for installations. dev.lock: the product and what tests and lint need.
 # Needs uv. `--universal` writes one file for every system and Python; no index or host is recorded.
 lock:
@@ -53,6 +62,7 @@ lock:
 	  --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml --all-extras -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --upgrade --custom-compile-command "make lock" -c requirements/run.lock --group dev pyproject.toml -o requirements/dev.lock
+	awk '/^[a-z]/ { wanted = /^(py4j|pyspark)==/ } wanted' requirements/run.lock > requirements/spark.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -161,6 +161,8 @@ def _finish(
             run_id=run_id,
             history=history,
             acceptances=accepted,
+            engine=settings.engine,
+            spark_master=settings.spark_master,
             memory_limit=settings.memory_limit,
             temp_directory=folder,
         )

@@ -197,6 +197,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fail_on: Annotated[tuple[str, ...], In("run", 'limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"')] = ()
     warn_on: Annotated[tuple[str, ...], In("run", "the same, to be told as a warning")] = ()
     memory_limit: Annotated[str, In("run", "memory the matching may use before it spills to disk")] = "2GB"
+    engine: Annotated[
+        Literal["duckdb", "spark"], In("run", 'what matches: "duckdb" on this machine, or "spark" on a cluster')
+    ] = "duckdb"
+    spark_master: Annotated[
+        str, In("run", 'where Spark runs, such as "spark://HOST:PORT"; its workers must see the run folder')
+    ] = "local[*]"
     load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
 
     def public(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import SettingsError
 from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
+from reconcile.matching.spark_session import check_spark
 from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.options import Declared
 from reconcile.settings import Secrets, Settings, parse_moment
@@ -112,6 +113,8 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
         from reconcile.warehouse.load import sink_of  # with it comes DuckDB, which a pull does without
 
         sink_of(settings.load_to)
+    if settings.engine == "spark":
+        check_spark()
     limits_of(settings.warn_on, "--warn-on")
     return policy_of(settings), limits_of(settings.fail_on, "--fail-on")
 

@@ -215,6 +215,10 @@ output_options = _group(
     click.option("--fail-on", multiple=True, metavar="LIMIT", help='Exit 1 above this limit, such as "breaks>0".'),
     click.option("--warn-on", multiple=True, metavar="LIMIT", help="Warn above this limit."),
     click.option("--memory-limit", metavar="SIZE", help="Memory the matching may use [2GB]."),
+    click.option(
+        "--engine", type=click.Choice(["duckdb", "spark"]), help="What matches, here or on a cluster [duckdb]."
+    ),
+    click.option("--spark-master", metavar="URL", help="Where Spark runs; its workers must see --out [local[*]]."),
 )
 
 run_options = _group(

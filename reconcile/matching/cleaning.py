@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import narwhals.stable.v2 as nw
-import pyarrow as pa
 
 from reconcile.keys import WHITE_SPACE, clean_key, fold_key
 from reconcile.matching.clean_rules import CleanRules
@@ -48,9 +47,9 @@ class KeyCleaning:
 def with_clean_texts(engine: Engine, frame: Frame, columns: Sequence[str]) -> Frame:
     """Return `frame` with the texts of `columns` NFC-normalised and stripped; blank ones are null."""
     suspect = nw.any_horizontal(*(nw.col(key).str.contains(_MAYBE_UNCLEAN) for key in columns), ignore_nulls=True)
-    suspects = engine.to_arrow(frame.filter(suspect).select(*columns))
+    suspects = engine.settle(frame.filter(suspect).select(*columns))
     for column in columns:
-        frame = _with_python(engine, frame, column, suspects.column(column).unique().to_pylist(), clean_key)
+        frame = _with_python(engine, frame, column, suspects, clean_key)
     return frame
 
 
@@ -97,17 +96,29 @@ _Step = Callable[[Engine, Frame, str], Frame]
 def _steps(rules: CleanRules) -> Iterator[tuple[str, _Step]]:
     """Yield the rules that are set with what each does, in their order."""
     for name in rules.names:
-        yield name, _fold if name == "case" else _expression(_rule(name, rules))
+        if name == "case":
+            yield name, _fold
+        elif name.startswith("replace "):
+            yield name, _replacing(rules, int(name.removeprefix("replace ")) - 1)
+        else:
+            yield name, _expression(_rule(name, rules))
+
+
+def _replacing(rules: CleanRules, place: int) -> _Step:
+    one = rules.replace[place]
+    pattern = ("(?i)" if rules.case else "") + unicodedata.normalize("NFC", one.pattern)
+    with_ = _said(rules)(one.with_)
+    trimmed = _expression(_trimmed)
+    return lambda engine, frame, key: trimmed(engine, engine.with_replaced(frame, key, pattern, with_), key)
+
+
+def _said(rules: CleanRules) -> Callable[[str], str]:
+    # With `case` a key has no case any more: neither has what is compared with it, or put into it.
+    return fold_key if rules.case else partial(unicodedata.normalize, "NFC")
 
 
 def _rule(name: str, rules: CleanRules) -> Callable[[nw.Expr], nw.Expr]:
-    # With `case` a key has no case any more: neither has what is compared with it, or put into it.
-    said = fold_key if rules.case else partial(unicodedata.normalize, "NFC")
-    if name.startswith("replace "):
-        one = rules.replace[int(name.removeprefix("replace ")) - 1]
-        pattern = ("(?i)" if rules.case else "") + unicodedata.normalize("NFC", one.pattern)
-        with_ = said(one.with_)
-        return lambda key: _trimmed(key.str.replace_all(pattern, with_))
+    said = _said(rules)
     if name == "strip_prefix":
         return lambda key: _trimmed(_without_prefix(key, [said(prefix) for prefix in rules.strip_prefix]))
     if name == "strip_suffix":
@@ -131,7 +142,7 @@ def _without_suffix(key: nw.Expr, suffixes: Sequence[str]) -> nw.Expr:
     # A search from the left finds the longest of those that reach the end.
     pattern = "|".join(re.escape(suffix) for suffix in suffixes)
     ends = nw.any_horizontal(*(key.str.ends_with(suffix) for suffix in suffixes), ignore_nulls=False)
-    return nw.when(ends).then(key.str.replace_all(f"(?:{pattern})$", "")).otherwise(key)
+    return nw.when(ends).then(key.str.replace_all(rf"(?:{pattern})\z", "")).otherwise(key)
 
 
 def _trimmed(key: nw.Expr) -> nw.Expr:
@@ -152,28 +163,19 @@ def _padded(key: nw.Expr, width: int) -> nw.Expr:
 def _fold(engine: Engine, frame: Frame, column: str) -> Frame:
     """Return `frame` with `column` folded: ASCII by the engine, all else by Python."""
     text = nw.col(column)
-    others = engine.to_arrow(frame.filter(text.str.contains(_NOT_ASCII)).select(column).unique())
-    frame = _with_python(engine, frame, column, others.column(column).to_pylist(), fold_key)
+    others = engine.settle(frame.filter(text.str.contains(_NOT_ASCII)).select(column).unique())
+    frame = _with_python(engine, frame, column, others, fold_key)
     return frame.with_columns(
         nw.when(text.str.contains(_NOT_ASCII)).then(text).otherwise(text.str.to_lowercase()).alias(column)
     )
 
 
-def _with_python(
-    engine: Engine, frame: Frame, column: str, texts: Sequence[str | None], change: Callable[[str], str | None]
-) -> Frame:
-    """Return `frame` with what `change` makes of `texts` in `column` in their place."""
-    changed = {text: new for text in texts if text is not None and (new := change(text)) != text}
-    if not changed:
+def _with_python(engine: Engine, frame: Frame, column: str, texts: Frame, change: Callable[[str], str | None]) -> Frame:
+    """Return `frame` with what `change` makes of the `texts` in `column` in their place."""
+    changed = engine.changed_texts(texts, column, change)
+    if changed is None:
         return frame
-    table = pa.table(
-        {
-            "old_text": pa.array(list(changed), pa.string()),
-            "new_text": pa.array(list(changed.values()), pa.string()),
-            "is_changed": pa.array([True] * len(changed)),
-        }
-    )
     columns = frame.collect_schema().names()
-    frame = frame.join(engine.from_arrow(table), left_on=column, right_on="old_text", how="left")
+    frame = frame.join(changed, left_on=column, right_on="old_text", how="left")
     either = nw.when(nw.col("is_changed")).then(nw.col("new_text")).otherwise(nw.col(column))
     return frame.with_columns(either.alias(column)).select(*columns)

@@ -3,12 +3,12 @@ Where the matching runs: the few things an engine does in its own way.
 
 The matching itself (`passes`, `ladder`) is one narwhals expression. An engine opens the two tables as lazy frames,
 computes an intermediate frame once and keeps it, digests a text, and hands out the finished rows in order.
-A further engine is one more class with these methods, and a line in the front door.
+A further engine is one more class with these methods, and a line in the front door (`spark` is one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -16,10 +16,13 @@ from typing import Any, Protocol, TypeAlias
 import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reconcile.sql import path_literal
 
 Frame: TypeAlias = nw.LazyFrame[Any]
+Fields: TypeAlias = "Mapping[str, pa.Field[Any]]"
+"""Columns as the matching names them, each with the field of a file that it is read from."""
 
 
 class Engine(Protocol):
@@ -41,8 +44,35 @@ class Engine(Protocol):
         """Return `frame` with the column `name`: MD5 of the UTF-8 bytes of the column `text`, 32 hex digits."""
         ...
 
+    def with_rank(self, frame: Frame, name: str, order_by: Sequence[str]) -> Frame:
+        """Return `frame` with its rows numbered from 0 in the column `name`, nulls first."""
+        ...
+
+    def with_replaced(self, frame: Frame, column: str, pattern: str, with_: str) -> Frame:
+        """Return `frame` with every place of the texts of `column` that `pattern` (RE2) fits replaced by `with_`."""
+        ...
+
+    def changed_texts(self, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
+        """
+        Return the distinct texts of `column` that `change` changes: `old_text`, `new_text` and `is_changed`, true.
+
+        None when there are none.
+        """
+        ...
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """Compute `frame` and yield its rows in its order."""
+        ...
+
+
+class FileEngine(Engine, Protocol):
+    """An engine that matches files."""
+
+    def from_parquet(self, path: Path, fields: Fields, row: str) -> Frame:
+        """
+        Open a Parquet file as the columns of `fields`, null where the file has none, and the number of the row in the
+        column `row`. It is the same in every scan.
+        """
         ...
 
 
@@ -75,6 +105,9 @@ class DuckDBEngine:
         """Return the rows of a SELECT as a lazy frame."""
         return nw.from_native(self.connection.sql(query))
 
+    def from_parquet(self, path: Path, fields: Fields, row: str) -> Frame:
+        return self.from_sql(select_from_parquet(path, fields, row))
+
     def relation(self, frame: Frame) -> duckdb.DuckDBPyRelation:
         """Return the relation that a frame of this engine is."""
         relation: duckdb.DuckDBPyRelation = frame.to_native()
@@ -100,6 +133,15 @@ class DuckDBEngine:
         table: pa.Table = frame.to_native().to_arrow_table()
         return table
 
+    def with_rank(self, frame: Frame, name: str, order_by: Sequence[str]) -> Frame:
+        return frame.with_row_index(name, order_by=order_by)
+
+    def with_replaced(self, frame: Frame, column: str, pattern: str, with_: str) -> Frame:
+        return frame.with_columns(nw.col(column).str.replace_all(pattern, with_))
+
+    def changed_texts(self, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
+        return _changed_here(self, texts, column, change)
+
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         return nw.from_native(self.relation(frame).project(f'*, md5("{text}") AS "{name}"'))
 
@@ -120,12 +162,64 @@ class ArrowEngine:
         table: pa.Table = frame.to_native()
         return table
 
+    def with_rank(self, frame: Frame, name: str, order_by: Sequence[str]) -> Frame:
+        return frame.with_row_index(name, order_by=order_by)
+
+    def with_replaced(self, frame: Frame, column: str, pattern: str, with_: str) -> Frame:
+        return frame.with_columns(nw.col(column).str.replace_all(pattern, with_))
+
+    def changed_texts(self, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
+        return _changed_here(self, texts, column, change)
+
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         table = self.to_arrow(frame)
         return self.from_arrow(table.append_column(name, md5_texts(table, text)))
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         yield from self.to_arrow(frame).to_batches()
+
+
+def select_from_parquet(path: Path, fields: Fields, row: str) -> str:
+    """Return the SELECT by which DuckDB opens a Parquet file as `FileEngine.from_parquet` does."""
+    found = pq.read_schema(path).names
+    selected = ", ".join(
+        f'CAST({_quoted(field.name) if field.name in found else "NULL"} AS {_SQL_TYPES[field.type]}) AS "{ours}"'
+        for ours, field in fields.items()
+    )
+    # The number of a row in its file is the same in every scan, in any order of threads.
+    return (
+        f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({path_literal(path)}, file_row_number = true)'
+    )
+
+
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("ms", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def changes_of(texts: pa.ChunkedArray[Any] | pa.Array[Any], change: Callable[[str], str | None]) -> pa.Table:
+    """Return what `Engine.changed_texts` says of the distinct `texts`, computed here."""
+    changed = {text: new for text in texts.unique().to_pylist() if text is not None and (new := change(text)) != text}
+    return pa.table(
+        {
+            "old_text": pa.array(list(changed), pa.string()),
+            "new_text": pa.array(list(changed.values()), pa.string()),
+            "is_changed": pa.array([True] * len(changed), pa.bool_()),
+        }
+    )
+
+
+def _changed_here(engine: Engine, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
+    table = changes_of(engine.to_arrow(texts.select(column)).column(column), change)
+    return engine.from_arrow(table) if table.num_rows else None
 
 
 def md5_texts(table: pa.Table, text: str) -> pa.Array[pa.StringScalar]:

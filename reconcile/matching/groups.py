@@ -63,7 +63,7 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
     rows = orders.join(pairs, on="o_row", how="left").with_columns(part(policy).alias("part"))
     rows = rows.with_columns(nw.when(~nw.col("p_row").is_null()).then(paired).otherwise(unpaired).alias("group"))
     rows = engine.settle(rows.with_columns(nw.col("o_met").cast(nw.Int64()).alias("met")))
-    ranked = engine.settle(rows.with_row_index("rank", order_by=_FIRST_BY))
+    ranked = engine.settle(engine.with_rank(rows, "rank", _FIRST_BY))
     groups = ranked.group_by("group").agg(
         nw.len().alias("order_rows"),
         nw.col("o_amount").sum().alias("sum"),
@@ -108,7 +108,7 @@ def with_order_text(engine: Engine, orders: Frame, pairs: Frame) -> Frame:
         )
     )
     order = ["keys", "o_currency", "o_amount", "o_source_file", "o_source_line", "o_reference_raw", "o_ordered_on"]
-    ranked = engine.settle(alone.with_row_index("order_rank", order_by=order))
+    ranked = engine.settle(engine.with_rank(alone, "order_rank", order))
     first = ranked.group_by("keys").agg(nw.col("order_rank").min().alias("first"))
     named = ranked.join(first, on="keys", how="inner")
     occurrence = (nw.col("order_rank") - nw.col("first") + 1).cast(nw.String())

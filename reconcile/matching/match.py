@@ -8,6 +8,7 @@ same expression and give the same items. Reads no settings, keeps no history: bo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -20,23 +21,24 @@ import pyarrow as pa
 from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.matching.cleaning import KeyCleaning
 from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove
-from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, Frame
+from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine, Frame
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.key_hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import PassCount, pair_sides
 from reconcile.matching.policy import MatchPolicy
-from reconcile.matching.prepared import PreparedSide, prepare_sides
+from reconcile.matching.prepared import PreparedSide, Relation, prepare_sides
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
     payments_from_arrow,
     payments_from_parquet,
 )
+from reconcile.matching.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.suggestions import Suggester, totals_in_file, totals_in_table
 from reconcile.schema import ITEMS
 
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "spark")
 """Engines that match files."""
 
 FRAME_ENGINES = ("arrow", "duckdb")
@@ -103,6 +105,7 @@ def match_to_parquet(
     history: pa.Table | None = None,
     acceptances: pa.Table | None = None,
     engine: str = "duckdb",
+    spark_master: str = DEFAULT_MASTER,
     memory_limit: str | None = None,
     temp_directory: Path | None = None,
     threads: int | None = None,
@@ -110,26 +113,34 @@ def match_to_parquet(
     """
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
-    `history` is a table of HISTORY, `acceptances` one of ACCEPTANCES. `memory_limit` ("1GB"), `temp_directory` and
-    `threads` are DuckDB's. Equal inputs and settings give equal bytes.
+    `history` is a table of HISTORY, `acceptances` one of ACCEPTANCES. `memory_limit` ("1GB") and `threads` are those of
+    DuckDB, which proves the items on every engine. With `engine` "spark" both files and `temp_directory`, for what is
+    kept between steps, must be where the workers of `spark_master` see them under the same path; a Spark session that
+    is active in this process is used whatever `spark_master` says. Equal inputs and settings give equal bytes, on
+    every engine.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
-    that does not exist, OutputError when memory or disk are used up, ProofFailed when the totals differ. After an error
-    there is no new file `items`.
+    that does not exist, or cannot start, OutputError when memory or disk are used up or Spark stops, ProofFailed when
+    the totals differ. After an error there is no new file `items`.
     """
-    if engine not in ENGINES:
-        raise SettingsError(f'engine "{engine}" is none of {", ".join(ENGINES)}')
+    check_engine(engine)
     partial = items.with_name(f".{items.name}.partial")
+    folder = temp_directory or items.parent
     duck = _open(memory_limit, temp_directory, threads)
     try:
-        frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
-        sides = prepare_sides(duck, frames, (str(payments), str(orders)), policy.clean, duck.relation)
-        facts = RunFacts(business_date, run_id, history, acceptances)
-        cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
-        suggester = Suggester(cursor, totals_in_file(payments, cursor), temp_directory or items.parent)
-        work = _Work(duck, sides, policy, facts, suggester)
-        rows = write_items(work.items(), partial)
-        report = work.report(rows, duck.scan(partial), duck.connection)
+        with ExitStack() as stack:
+            chosen: FileEngine = duck
+            relation: Relation = duck.relation
+            if engine == "spark":
+                chosen, relation = _spark(stack, spark_master, folder, duck, (payments, orders))
+            frames = (payments_from_parquet(chosen, payments, policy), orders_from_parquet(chosen, orders))
+            sides = prepare_sides(chosen, frames, (str(payments), str(orders)), policy.clean, relation)
+            facts = RunFacts(business_date, run_id, history, acceptances)
+            cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
+            suggester = Suggester(cursor, totals_in_file(payments, cursor), folder)
+            work = _Work(chosen, sides, policy, facts, suggester)
+            rows = write_items(work.items(), partial)
+            report = work.report(rows, duck.scan(partial), duck.connection)
         partial.replace(items)
     except duckdb.OutOfMemoryException as error:
         raise OutputError(
@@ -140,6 +151,14 @@ def match_to_parquet(
         partial.unlink(missing_ok=True)
         duck.close()
     return report
+
+
+def check_engine(engine: str) -> None:
+    """Raise SettingsError for an engine that matches no files, or cannot be started here."""
+    if engine not in ENGINES:
+        raise SettingsError(f'engine "{engine}" is none of {", ".join(ENGINES)}')
+    if engine == "spark":
+        check_spark()
 
 
 def match_frames(
@@ -249,6 +268,16 @@ def _open(memory_limit: str | None, temp_directory: Path | None, threads: int | 
         return DuckDBEngine(memory_limit=memory_limit, temp_directory=temp_directory, threads=threads)
     except duckdb.Error as error:
         raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
+
+
+def _spark(
+    stack: ExitStack, master: str, folder: Path, duck: DuckDBEngine, files: tuple[Path, Path]
+) -> tuple[FileEngine, Relation]:
+    from reconcile.matching.spark import spark_engine
+
+    size = sum(file.stat().st_size for file in files if file.exists())
+    engine = stack.enter_context(spark_engine(master, folder, input_bytes=size))
+    return engine, lambda frame: duck.connection.sql(engine.select_of(frame))
 
 
 def _table_of(frame: object) -> pa.Table:

@@ -151,7 +151,7 @@ def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
     order_ids = left.filter(has_order).select("p_order_id").unique()
     rivals = payments.filter(has_order).select("p_row", "p_id", "p_order_id", "p_created_at")
     rivals = engine.settle(rivals.join(order_ids, on="p_order_id", how="semi"))
-    ranked = engine.settle(rivals.with_row_index("age", order_by=["p_created_at", "p_id"]))
+    ranked = engine.settle(engine.with_rank(rivals, "age", ["p_created_at", "p_id"]))
     newest = ranked.group_by("p_order_id").agg(nw.col("age").max().alias("newest"))
     older = ranked.join(newest, on="p_order_id", how="inner").filter(nw.col("age") < nw.col("newest"))
     older = older.select("p_row").with_columns(nw.lit(value=True).alias("superseded"))

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
-from reconcile.matching.engines import DuckDBEngine, Engine, Frame
+from reconcile.matching.engines import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.schema import ORDERS, PAYMENTS
-from reconcile.sql import path_literal
 
 _PAYMENT_NAMES = {
     "p_id": "payment_id",
@@ -51,12 +50,12 @@ ORDER_SIDE = ("o_row", *_ORDER_NAMES)
 _REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents",)}
 
 
-def payments_from_parquet(engine: DuckDBEngine, path: Path, policy: MatchPolicy) -> Frame:
+def payments_from_parquet(engine: FileEngine, path: Path, policy: MatchPolicy) -> Frame:
     """Open a Parquet file of PAYMENTS lazily. Raises PaymentFileError when it is not one."""
     return _scan(engine, path, _payment_columns(policy), "payments")
 
 
-def orders_from_parquet(engine: DuckDBEngine, path: Path) -> Frame:
+def orders_from_parquet(engine: FileEngine, path: Path) -> Frame:
     """Open a Parquet file of ORDERS lazily. Raises OrderFileError when it is not one."""
     return _scan(engine, path, _order_columns(), "orders")
 
@@ -71,16 +70,16 @@ def orders_from_arrow(engine: Engine, table: pa.Table) -> Frame:
     return engine.from_arrow(_aligned(table, _order_columns(), "orders"))
 
 
-def _payment_columns(policy: MatchPolicy) -> dict[str, pa.Field[Any]]:
+def _payment_columns(policy: MatchPolicy) -> Fields:
     names = {**_PAYMENT_NAMES, "p_amount": policy.amount_basis}
     return {ours: PAYMENTS.field(theirs) for ours, theirs in names.items()}
 
 
-def _order_columns() -> dict[str, pa.Field[Any]]:
+def _order_columns() -> Fields:
     return {ours: ORDERS.field(theirs) for ours, theirs in _ORDER_NAMES.items()}
 
 
-def _scan(engine: DuckDBEngine, path: Path, columns: dict[str, pa.Field[Any]], side: str) -> Frame:
+def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
     try:
         found = pq.read_schema(path)
     except FileNotFoundError:
@@ -88,29 +87,10 @@ def _scan(engine: DuckDBEngine, path: Path, columns: dict[str, pa.Field[Any]], s
     except (pa.ArrowInvalid, OSError) as error:
         raise _bad_side(side, f"is not a Parquet file ({error})", path=path) from error
     _check(found, columns, side, path)
-    selected = ", ".join(
-        f'CAST({_quoted(field.name)} AS {_SQL_TYPES[field.type]}) AS "{ours}"'
-        if field.name in found.names
-        else f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{ours}"'
-        for ours, field in columns.items()
-    )
-    row = "p_row" if side == "payments" else "o_row"
-    # The number of a row in its file is the same in every scan, in any order of threads.
-    return engine.from_sql(
-        f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({path_literal(path)}, file_row_number = true)'
-    )
+    return engine.from_parquet(path, columns, "p_row" if side == "payments" else "o_row")
 
 
-_SQL_TYPES = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    pa.timestamp("ms", tz="UTC"): "TIMESTAMPTZ",
-}
-
-
-def _aligned(table: pa.Table, columns: dict[str, pa.Field[Any]], side: str) -> pa.Table:
+def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
     _check(table.schema, columns, side, side)
     row = "p_row" if side == "payments" else "o_row"
     arrays: dict[str, Any] = {row: pa.array(range(table.num_rows), pa.int64())}
@@ -122,7 +102,7 @@ def _aligned(table: pa.Table, columns: dict[str, pa.Field[Any]], side: str) -> p
     return pa.table(arrays)
 
 
-def _check(found: pa.Schema, columns: dict[str, pa.Field[Any]], side: str, path: str | Path) -> None:
+def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:
     required = _REQUIRED[side]
     wanted = {field.name: field for field in columns.values()}
     for name in required:
@@ -162,7 +142,3 @@ def _bad_side(
 ) -> PaymentFileError | OrderFileError:
     error = PaymentFileError if side == "payments" else OrderFileError
     return error(problem, path=path, column=column, hint=hint)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -51,7 +51,7 @@ def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "
     Both files have the columns of ITEMS. Sorting beyond `memory_limit` goes to disk, beside `parquet`.
     Raises OutputError when `items` is not a table of items or a file cannot be written.
     """
-    columns = _columns_of(items, ITEMS)
+    columns = columns_of(items, ITEMS)
     query = f"SELECT {columns} FROM {scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
     with errors_told(parquet), connected(parquet.parent, memory_limit) as connection:
         batches = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
@@ -76,7 +76,7 @@ def write_csv(
     file is complete when it appears under its name.
     Raises OutputError when `source` lacks a column or `destination` cannot be written.
     """
-    columns = _columns_of(source, schema, guard=True)
+    columns = columns_of(source, schema, guard=True)
     with (
         errors_told(destination),
         replacing(destination) as partial,
@@ -99,7 +99,8 @@ _DIALECT = """
 """
 
 
-def _columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
+def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
+    """Return the columns of `schema` as SQL; raises OutputError when `source` lacks one, or cannot be read."""
     found = _read_schema(source) if isinstance(source, Path) else source.schema
     for field in schema:
         if field.name not in found.names or found.field(field.name).type != field.type:

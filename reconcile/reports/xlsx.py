@@ -29,12 +29,12 @@ from reconcile import __version__
 from reconcile.disk import replacing
 from reconcile.errors import OutputError
 from reconcile.parquet import scan
-from reconcile.reports.tables import connected, errors_told
+from reconcile.reports.tables import columns_of, connected, errors_told
 from reconcile.reports.xlsx_page import ROW_STYLES, Page, formats_of
 from reconcile.reports.xlsx_pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.xlsx_rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.xlsx_sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
-from reconcile.schema import REJECTS
+from reconcile.schema import ITEMS, REJECTS
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its header among them: what Excel can open."""
@@ -71,6 +71,8 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
     summary = _summary_of(folder)
+    for name in ("items.parquet", "breaks.parquet"):
+        columns_of(folder / name, ITEMS)  # refuses a table of another version
     with (
         errors_told(destination),
         replacing(destination) as partial,
@@ -84,7 +86,13 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
             rows={name: table.written for name, table in tables.items()},
             whole=frozenset(name for name, table in tables.items() if not table.note),
         )
-        shell = _shell(summary, tables, sums, _notes(tables, long))
+        try:
+            shell = _shell(summary, tables, sums, _notes(tables, long))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"{folder}: its figures are not those of this version of reconcile: {error}",
+                hint="run this date again, or use the version that manifest.json names",
+            ) from error
         _pack(shell, partial, tables, connection, currencies_of(connection, items))
     return destination
 
@@ -116,7 +124,11 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _T
 def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Read `rejects.csv` as the table `rejects`, by the module that wrote it: others stumble over a lone return."""
     schema = pa.schema([(name, pa.string()) for name in REJECTS.names])
-    with path.open(encoding="utf-8", newline="") as text:
+    try:
+        text = path.open(encoding="utf-8", newline="")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_OTHER_VERSION) from error
+    with text:
         lines = csv.reader(text)
         if next(lines, None) != REJECTS.names:
             raise OutputError(f"{path}: has other columns than {', '.join(REJECTS.names)}", hint=_OTHER_VERSION)

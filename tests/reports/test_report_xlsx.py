@@ -355,6 +355,32 @@ def test_a_folder_without_figures_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == "name a folder that a run has published"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("summary.json", "{}", "its figures are not those of this version of reconcile: 'business_date'"),
+        ("items.parquet", "no table", "items.parquet: cannot be read as Parquet"),
+        ("breaks.parquet", None, "breaks.parquet: cannot be read as Parquet"),
+        ("rejects.csv", None, "rejects.csv: cannot be read: No such file or directory"),
+        ("rejects.csv", "line,reason\n", "rejects.csv: has other columns than source_file"),
+    ],
+)
+def test_a_folder_of_another_version_is_told_by_its_file(
+    folder_of: Callable[..., Path], name: str, content: str | None, message: str
+) -> None:
+    folder = folder_of({})
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+
+    with pytest.raises(OutputError) as caught:
+        write_xlsx(folder, folder / "report.xlsx")
+
+    assert message in caught.value.message
+    assert caught.value.hint
+    assert not (folder / "report.xlsx").exists()
+
+
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(
     folder_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

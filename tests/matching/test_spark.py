@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
-from matching_world import Case, MatchFiles
+from matching_world import Case, MatchFiles, orders_table, payments_table
 from test_cases import marked, worlds
 from worlds import policies
 from worlds import worlds as any_worlds
@@ -60,6 +60,19 @@ def test_random_worlds_on_spark(tmp_path_factory: pytest.TempPathFactory, world:
     duckdb, spark = both(tmp_path_factory.mktemp("world"), world, policy=policy)
 
     assert spark == duckdb
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("spark")
+def test_a_hint_counts_the_same_on_spark(tmp_path: Path) -> None:
+    payments = payments_table([{"reference": f"PO-{number:03}"} for number in range(12)])
+    orders = orders_table([{"reference": f"{number:03}"} for number in range(12)])
+    duckdb, spark = both(tmp_path, (payments, orders), policy=MatchPolicy())
+
+    assert spark == duckdb
+    assert "strip_prefix" in str(spark[1].hint)
 
 
 @pytest.fixture

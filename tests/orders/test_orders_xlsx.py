@@ -121,6 +121,32 @@ def test_a_reference_is_what_a_spreadsheet_shows(read_book: Any, content: str, k
 
 
 @pytest.mark.parametrize(
+    ("number_format", "key"),
+    [
+        ("[$-407]00000", "00042"),
+        ("[Red]00000", "00042"),
+        ("00000_);(00000)", "00042"),
+        ('[Color 3]"PO-"0000', "PO-0042"),
+        ('"_)"0000', "_)0042"),
+        ("[$€-407] 00000", "42"),
+        ("[>99]00000;0", "42"),
+        ("[$-409]#,##0_)", "42"),
+    ],
+)
+def test_colours_languages_and_widths_take_no_zeros_from_a_reference(
+    read_book: Any, number_format: str, key: str
+) -> None:
+    written = io.BytesIO()
+    with xlsxwriter.Workbook(written) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, HEADER)
+        page.write_row(1, 1, [12.3, "EUR"])
+        page.write_number(1, 0, 42, book.add_format({"num_format": number_format}))
+
+    assert read_book(written.getvalue()).columns("reference") == [(key,)]
+
+
+@pytest.mark.parametrize(
     ("content", "value", "reason"),
     [
         (number("1234567890123456"), "1234567890123456", "is a number of more than 15 digits"),

@@ -20,6 +20,11 @@ _LITERALS = re.compile(r'"[^"]*"|\\.|[_*].', re.DOTALL)  # in quotes, escaped, a
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _NO_PART_OF_A_DATE = re.compile(r"\[[^\]]*\]|general|am/pm|a/p", re.IGNORECASE)
 _SECTION_END = re.compile(r'"[^"]*"|\\.|(;)', re.DOTALL)
+# Colours, languages and blanks as wide as a character: what a number is shown as without them is the same.
+_UNSEEN = re.compile(
+    r'"[^"]*"|\\.|(_.|\[(?:\$-[0-9a-f,]+|black|blue|cyan|green|magenta|red|white|yellow|color ?[0-9]+)\])',
+    re.DOTALL | re.IGNORECASE,
+)
 _PIECE = re.compile(r'"([^"]*)"|\\(.)|([0#?])|([-+()!^&\'~{}<>= $])', re.DOTALL)
 _LAST_DAY = {False: 2_958_465, True: 2_957_003}  # 9999-12-31, counted from 1900 and from 1904
 
@@ -89,6 +94,7 @@ def _digit_format(number_format: str) -> tuple[tuple[str, str], ...] | None:
         return None
     ends = (match.start() for match in _SECTION_END.finditer(number_format) if match[1])
     section = number_format[: next(ends, len(number_format))]  # that of positive numbers
+    section = _UNSEEN.sub(lambda match: "" if match[1] else match[0], section)
     pieces: list[tuple[str, str]] = []
     at = 0
     while at < len(section):

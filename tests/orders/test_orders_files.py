@@ -121,6 +121,16 @@ def test_what_is_no_file_of_a_known_kind_is_refused(tmp_path: Path) -> None:
     assert refused().message == "orders: no order file is named"
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_the_folder_where_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "left-here.parquet").write_bytes(b"PAR1")
+    monkeypatch.chdir(tmp_path)
+
+    assert refused(name).message == "orders: the name of an order file is empty"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission_is_refused(read: Any, tmp_path: Path) -> None:
     written(tmp_path, "a.csv")

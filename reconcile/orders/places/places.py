@@ -103,6 +103,12 @@ def brought(places: Sequence[Place], formats: Sequence[str], *, limit_bytes: int
 def _expanded(word: str | Path | Place, formats: Sequence[str]) -> Iterator[Place]:
     if isinstance(word, Place):
         yield word
+    elif isinstance(word, str) and not word.strip():  # as a path it would be the folder where we are
+        raise OrderFileError(
+            "the name of an order file is empty",
+            path="orders",
+            hint="name a file; a variable in the command may be empty",
+        )
     elif word == STANDARD_INPUT:
         yield Place(STANDARD_INPUT, bring=standard_input.bring)
     elif isinstance(word, str) and is_address(word):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconcile.library import pull_payments as pull_payments
     from reconcile.library import read_orders as read_orders
     from reconcile.manifest import published as published_runs
-    from reconcile.run import RunResult as RunResult
+    from reconcile.publishing import RunResult as RunResult
     from reconcile.run import match as match_files
     from reconcile.run import run as run_reconciliation
     from reconcile.settings import Secrets as Secrets
@@ -35,7 +35,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "MatchResult": ("reconcile.library", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
-    "RunResult": ("reconcile.run", "RunResult"),
+    "RunResult": ("reconcile.publishing", "RunResult"),
     "Secrets": ("reconcile.settings", "Secrets"),
     "Settings": ("reconcile.settings", "Settings"),
     "fetch_payment": ("reconcile.library", "fetch_payment"),

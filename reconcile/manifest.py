@@ -164,7 +164,7 @@ def link_to_previous(out: Path, business_date: date) -> dict[str, str] | None:
 
 def software() -> dict[str, str]:
     """Return the versions of everything that can change a result."""
-    packages = ("aiohttp", "duckdb", "narwhals", "pandas", "pyarrow")
+    packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
     return {
         "reconcile": __version__,
         "python": platform.python_version(),

@@ -11,7 +11,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
-    from reconcile.run import RunResult
+    from reconcile.publishing import RunResult
     from reconcile.settings import Secrets, Settings
 
 

@@ -58,7 +58,13 @@ def _lines(one: Explanation) -> Iterator[str]:
         yield plain(f"  accepted{until}: {item['accepted_reason']}")
     yield f"  item {item['item_id']}"
     yield from map(plain, _side("payment", one.payment, "there is none"))
-    yield from map(plain, _side("order total", one.order, "there is none"))
+    name = "order total"
+    if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
+        total = (
+            f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
+        )
+        name = f"order total: {total}, several rows added up, of which this is the first"
+    yield from map(plain, _side(name, one.order, "there is none"))
     yield "  keys, in the order in which they were tried"
     for tried in one.keys:
         yield plain(f"    {_tried(tried)}")

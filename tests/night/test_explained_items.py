@@ -165,3 +165,13 @@ def test_terminal_controls_in_data_are_not_carried_out(workplace: Path) -> None:
     found: dict[str, Any] = next(one.item for one in explain(folder, "R\x1b[31m1"))
 
     assert "\x1b" not in said("explain", found["item_id"]).stdout
+
+
+def test_order_rows_that_were_added_up_are_said_to_be(workplace: Path) -> None:
+    Path("orders.csv").write_text(f"reference,total,currency\n{WRONG},4000.00,SEK\n{WRONG},396.00,SEK\n")
+    night(20, Settings(orders=("orders.csv",), mode="live", group_orders="sum"))
+
+    told = said("explain", WRONG).stdout
+
+    assert "order total: 4,396.00 SEK, several rows added up, of which this is the first\n" in told
+    assert "amount_raw                    4000.00\n" in told

@@ -44,6 +44,8 @@ SHEET = (
 """Columns of the CSV file that people fill in: those that begin with `accept_` are theirs."""
 
 _OFFERED = 5  # breaks that an error lists
+# Under [match.clean] a reference is written in other ways on the sides than it is compared.
+_NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ def _decision(row: Mapping[str, Any], standing: Mapping[str, Any]) -> str | None
 
 def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
     accepted = (row["decision"] or "").startswith("accepted")
-    texts = (row[name] or "" for name in ("reference", "order_number", "order_id", "payment_id", "item_id"))
+    texts = (row[name] or "" for name in (*_NAMES, "order_id"))
     return (
         (not wanted.statuses or row["status"] in wanted.statuses)
         and (wanted.currency_code is None or row["currency_code"] == wanted.currency_code.upper())
@@ -251,8 +253,7 @@ def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
 
 
 def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
-    keys = ("item_id", "payment_id", "reference", "order_number")
-    rows = [row for row in _breaks(folder) if any(row[key] == name for key in keys)]
+    rows = [row for row in _breaks(folder) if any(row[key] == name for key in _NAMES)]
     if not rows:
         raise AcceptanceError(
             f'"{name}": is no break of {folder}', hint="`reconcile breaks list --text` finds it by a part of its name"

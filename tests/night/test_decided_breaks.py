@@ -138,6 +138,17 @@ def test_after_its_last_date_it_returns(run: Path) -> None:
     assert item(night(22), one["reference"])["accepted_reason"] is None
 
 
+def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
+    one = mismatch(run)
+    later = night(21, clean_case="fold", clean_strip_prefix=("NW-",))
+
+    (row,) = list_breaks(later, Filter(text=one["payment_reference"]))
+    assert row["reference"] != one["reference"]
+    assert [decision.item_id for decision in accept(later, [one["payment_reference"]], reason="known")] == [
+        one["item_id"]
+    ]
+
+
 def test_what_is_decided_later_changes_no_earlier_night(run: Path) -> None:
     one = mismatch(run)
     later = night(21)

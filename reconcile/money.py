@@ -51,7 +51,8 @@ EXPONENTS: dict[str, int] = {
 CURRENCIES = UNDECIMAL | EXPONENTS.keys()
 """Every currency code that is known."""
 
-INT64_MAX = 2**63 - 1
+MOST_CENTS = 2**62 - 1
+"""The largest amount, in minor units: the difference of two fits 64 bits on every engine."""
 _MAYBE_THOUSANDS = 3
 _CURRENCY = "currency"
 ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -153,7 +154,7 @@ def parse_amount(
     if len(whole) > 40:  # int() of a very long text is slow, and refused by Python above 4300 digits
         raise AmountError(text, "is too large")
     cents = int(whole + fraction.ljust(digits_after_point, "0"))
-    if cents > INT64_MAX:
+    if cents > MOST_CENTS:
         raise AmountError(text, "is too large")
     return -cents if match["sign"] == "-" else cents
 
@@ -174,7 +175,7 @@ def parse_cents(text: str, *, accounting: tuple[str, ...] = ()) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", stripped):
         raise AmountError(text, "is not a whole number of minor units")
     cents = int(stripped)
-    if abs(cents) > INT64_MAX:
+    if abs(cents) > MOST_CENTS:
         raise AmountError(text, "is too large")
     return cents
 

@@ -13,7 +13,7 @@ from reconcile.money import (
     ACCOUNTING_FORMS,
     CURRENCIES,
     EXPONENTS,
-    INT64_MAX,
+    MOST_CENTS,
     UNDECIMAL,
     AmountError,
     exponent,
@@ -24,7 +24,7 @@ from reconcile.money import (
 
 LISTS = Path(__file__).parent
 CODES = st.sampled_from(sorted(EXPONENTS))
-CENTS = st.integers(min_value=-INT64_MAX, max_value=INT64_MAX)
+CENTS = st.integers(min_value=-MOST_CENTS, max_value=MOST_CENTS)
 
 
 @given(CENTS, CODES)
@@ -80,7 +80,7 @@ def test_a_currency_has_the_decimals_commerce_layer_counts(code: str, decimals: 
         ("12345.0", "HUF", 12345),
         ("12345.0000", "HUF", 12345),
         ("-0", "EUR", 0),
-        ("92233720368547758.07", "EUR", INT64_MAX),
+        ("46116860184273879.03", "EUR", MOST_CENTS),
     ],
 )
 def test_a_plain_amount_is_read(text: str, code: str, cents: int) -> None:
@@ -127,7 +127,7 @@ def test_declared_separators_are_read(text: str, decimal: str, thousands: str, c
         ("- 5", "is not an amount in EUR"),
         ("12.30 EUR", "is not an amount in EUR"),
         ("\u0661\u0662", "is not an amount in EUR"),
-        ("92233720368547758.08", "is too large"),
+        ("46116860184273879.04", "is too large"),
         ("9" * 5000, "is too large"),
     ],
 )
@@ -261,7 +261,7 @@ def test_misplaced_thousands_separators_are_refused(text: str) -> None:
         parse_amount(text, "EUR", thousands=",")
 
 
-@pytest.mark.parametrize("text", ["", "12.0", "1e3", "1,000", "0x1", "- 1", "\u0661", str(INT64_MAX + 1)])
+@pytest.mark.parametrize("text", ["", "12.0", "1e3", "1,000", "0x1", "- 1", "\u0661", str(MOST_CENTS + 1)])
 def test_cents_are_whole_numbers_in_plain_digits(text: str) -> None:
     with pytest.raises(AmountError):
         parse_cents(text)

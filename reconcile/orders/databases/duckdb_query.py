@@ -21,7 +21,7 @@ from reconcile.errors import OrderFileError, first_line
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import RawRows
-from reconcile.orders.typed.columns import TYPE_NAME, cast_in_query, column_readers, typed_batches
+from reconcile.orders.typed.columns import TYPE_NAME, cast_in_query, column_readers, read_batches, typed_batches
 
 MEMORY_LIMIT = "256MB"
 
@@ -70,7 +70,8 @@ class DuckDBQuery:
         """Yield the rows, lines from 1; raises OrderFileError for a type that has lost digits, or a failed query."""
         schema = pa.schema([_named(field, name) for field, name in zip(self._reader.schema, self._types, strict=True)])
         readers = column_readers(schema, columns, path=self._query.name, remedy=_REMEDY)
-        yield from typed_batches(self._batches(), columns, readers, path=self._query.name)
+        batches = read_batches(self._reader, self._errors_told)
+        yield from typed_batches(batches, columns, readers, path=self._query.name)
 
     def cancel(self) -> None:
         """End the query: what waits for it gets an error."""
@@ -83,15 +84,6 @@ class DuckDBQuery:
             self._reader.close()
             self._reader = None
         self._opened.close()
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        while True:
-            with self._errors_told():
-                try:
-                    batch = self._reader.read_next_batch()
-                except StopIteration:
-                    return
-            yield batch
 
     @contextlib.contextmanager
     def _errors_told(self) -> Iterator[None]:

@@ -22,7 +22,14 @@ from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import RawRows
-from reconcile.orders.typed.columns import TYPE_NAME, cast_in_query, column_readers, numeric_scale, typed_batches
+from reconcile.orders.typed.columns import (
+    TYPE_NAME,
+    cast_in_query,
+    column_readers,
+    numeric_scale,
+    read_batches,
+    typed_batches,
+)
 
 CONNECT_SECONDS = "15"
 """How long a server may take to answer, unless the URL or PGCONNECT_TIMEOUT says otherwise."""
@@ -67,7 +74,8 @@ class PostgresQuery:
         for position in columns.positions.values():
             self._check_number(schema.field(position))
         readers = column_readers(schema, columns, path=self._query.name, remedy=_REMEDY)
-        yield from typed_batches(self._batches(), columns, readers, path=self._query.name)
+        batches = read_batches(self._reader, self._errors_told)
+        yield from typed_batches(batches, columns, readers, path=self._query.name)
 
     def cancel(self) -> None:
         """Have the server end the query: what waits for it gets an error."""
@@ -79,15 +87,6 @@ class PostgresQuery:
         for part in self._opened[::-1]:
             with contextlib.suppress(AdbcError):
                 part.close()
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        while True:
-            with self._errors_told():
-                try:
-                    batch = self._reader.read_next_batch()
-                except StopIteration:
-                    return
-            yield batch
 
     def _check_number(self, field: pa.Field[Any]) -> None:
         """Refuse whole numbers that are something else: `money` counts what the server's locale says, `oid` wraps."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -93,6 +94,17 @@ def typed_rows(
     count = len(cells["amount"])
     literal = None if is_text(typed["amount"].type) else pa.repeat(pa.scalar(True), count)
     return RawRows(pa.array(range(first, first + count), pa.int64()), cells, literal=literal)
+
+
+def read_batches(reader: Any, errors_told: Callable[[], AbstractContextManager[None]]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a query's `reader` as they are made; what it raises meanwhile, `errors_told` says."""
+    while True:
+        with errors_told():
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+        yield batch
 
 
 def typed_batches(

@@ -1,11 +1,12 @@
-"""A real PostgreSQL for whoever asks: one per process of tests, gone with it."""
+"""For whoever asks: a real PostgreSQL, one per process of tests and gone with it; and the published JSON Schemas."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,31 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def no_test_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the server's variable from the commands: they warn of what looks like a setting and is none."""
     monkeypatch.delenv(SERVER, raising=False)
+
+
+@pytest.fixture(scope="session")
+def misfits() -> Callable[..., list[str]]:
+    """
+    Return `misfits(value, name, part="")`: what of `value` is not as the published JSON Schema `name` says.
+
+    `part` names a part of the schema in place of the whole. The validator is not the one that makes the schemas.
+    """
+    from jsonschema import Draft202012Validator
+
+    from reconcile.json_schemas.documents import schema_document
+
+    checker = Draft202012Validator.FORMAT_CHECKER
+    assert {"date", "date-time"} <= set(checker.checkers), "formats that are not checked would fit always"
+    validators: dict[tuple[str, str], Any] = {}
+
+    def found(value: Any, name: str, part: str = "") -> list[str]:
+        if (name, part) not in validators:
+            schema = schema_document(name)
+            schema = schema | {"$ref": f"#/$defs/{part}"} if part else schema
+            validators[name, part] = Draft202012Validator(schema, format_checker=checker)
+        return [
+            f"{error.json_path}: {error.message}"
+            for error in sorted(validators[name, part].iter_errors(value), key=lambda error: error.json_path)
+        ]
+
+    return found

@@ -24,6 +24,7 @@ from reconcile.cli.report import report
 from reconcile.cli.run import run
 from reconcile.cli.runs import runs
 from reconcile.cli.sandbox import sandbox
+from reconcile.cli.schema import schema
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 
@@ -54,5 +55,5 @@ def _keep_few_heaps() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
 
 
-for _command in (demo, run, pull, match, explain, report, orders, breaks, runs, load, check, init, sandbox):
+for _command in (demo, run, pull, match, explain, report, orders, breaks, runs, load, schema, check, init, sandbox):
     main.add_command(_command)

@@ -1,0 +1,79 @@
+"""
+The published schemas by name, each with its version: JSON Schema, draft 2020-12.
+
+A version grows when a field goes, gets another name or another meaning; a new field does not grow it. Knows what all
+schemas have in common: how they are named, and the unit of a quantity, which the end of its name tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reconcile import summary
+from reconcile.json_schemas.rows import row_schema
+from reconcile.json_schemas.summary import FrameSummary, Summary
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+VERSIONS = {"summary": summary.VERSION, "items": 1, "payments": 1, "orders": 1}
+"""The published schemas and their versions."""
+
+_MEANINGS = {
+    "summary": "summary.json of a run folder",
+    "items": "one row of items.parquet or breaks.parquet, as JSON",
+    "payments": "one row of payments.parquet, as JSON",
+    "orders": "one row of orders.parquet, as JSON",
+}
+_UNITS = {
+    "_cents": "minor units of the currency",
+    "_days": "days",
+    "at_stake": "minor units of the currency",
+    "bytes_received": "bytes",
+    "seconds": "seconds",
+}
+"""Unit by the end of a field's name."""
+
+
+def schema_document(name: str) -> dict[str, Any]:
+    """
+    Return the JSON Schema `name` (a key of VERSIONS) as plain values.
+
+    Beside the standard's words it has `x-unit`, the unit of a quantity, and `x-arrow-type`, the type of a column.
+    """
+    version = VERSIONS[name]
+    head = {
+        "$schema": DIALECT,
+        "$id": f"urn:reconcile:schema:{name}:{version}",
+        "$comment": f"version {version}; it grows when a field goes, gets another name or another meaning",
+        "title": name,
+        "description": _MEANINGS[name],
+    }
+    body = _summary_schema() if name == "summary" else row_schema(name)
+    return head | _with_units(body)
+
+
+def schema_text(name: str) -> str:
+    """Return the JSON Schema `name` as the text of a file."""
+    return msgspec.json.format(msgspec.json.encode(schema_document(name)), indent=2).decode() + "\n"
+
+
+def _summary_schema() -> dict[str, Any]:
+    (whole, _), parts = msgspec.json.schema_components((Summary, FrameSummary), ref_template="#/$defs/{name}")
+    return {**whole, "$defs": dict(sorted(parts.items()))}
+
+
+def _with_units(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return `schema` with the unit of every property whose name tells it."""
+    found = dict(schema)
+    if "$defs" in schema:
+        found["$defs"] = {name: _with_units(part) for name, part in schema["$defs"].items()}
+    if "properties" in schema:
+        found["properties"] = {name: _told(name, property_) for name, property_ in schema["properties"].items()}
+    return found
+
+
+def _told(name: str, property_: dict[str, Any]) -> dict[str, Any]:
+    unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
+    return {**property_, "x-unit": unit} if unit else property_

@@ -1,0 +1,28 @@
+"""The figures of every case of tests/cases are as the published JSON Schema says, matched by DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from matching_world import Case, MatchFiles
+from test_cases import marked, worlds
+
+from reconcile.patterns import find_patterns
+from reconcile.summary import summarize
+
+
+@pytest.mark.parametrize("cases", worlds(), ids=lambda cases: cases[0].name)
+def test_figures_of_cases(cases: list[Case], tmp_path: Path, misfits: Callable[..., list[str]]) -> None:
+    payments = pa.concat_tables(marked(case.payments, place) for place, case in enumerate(cases))
+    orders = pa.concat_tables(marked(case.orders, place) for place, case in enumerate(cases))
+    items, report = MatchFiles(tmp_path)(
+        payments, orders, policy=cases[0].policy, business_date=cases[0].business_date, memory_limit="200MB"
+    )
+    told = report.as_dict()
+    figures = summarize(items, told["control_totals"])
+    figures |= {"key_profile": told["key_profile"], "patterns": find_patterns(items)}
+
+    assert misfits(figures, "summary", "FrameSummary") == []

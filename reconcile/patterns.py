@@ -76,18 +76,11 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _days(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    # A day on which far more break than on others: three times the part that breaks elsewhere.
-    rows = connection.execute(
-        f"""WITH by_day AS (
-                SELECT coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE AS day, count(*) AS items,
-                       count(*) FILTER (is_break) AS n
-                FROM items WHERE payment_id IS NOT NULL AND kind IN ('ok', 'break') GROUP BY day
-            ), together AS (SELECT sum(items) AS items, sum(n) AS n FROM by_day)
-            SELECT day::VARCHAR, by_day.n, by_day.items, together.n::BIGINT FROM by_day, together
-            WHERE by_day.n >= {FEWEST} AND by_day.n >= {_PART} * together.n AND together.items > by_day.items
-              AND by_day.n * (together.items - by_day.items) >= 3 * by_day.items * (together.n - by_day.n)
-            ORDER BY by_day.n DESC, day LIMIT {_MOST_TOLD}"""
-    ).fetchall()
+    rows = _crowds(
+        connection,
+        "coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE",
+        where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
+    )
     return [
         _pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
         for day, n, items, total in rows
@@ -95,20 +88,29 @@ def _days(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _files(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    rows = connection.execute(
-        f"""WITH by_file AS (
-                SELECT order_source_file AS file, count(*) AS items, count(*) FILTER (is_break) AS n
-                FROM items WHERE order_source_file IS NOT NULL GROUP BY file
-            ), together AS (SELECT sum(items) AS items, sum(n) AS n, count(*) AS files FROM by_file)
-            SELECT file, by_file.n, by_file.items, together.n::BIGINT FROM by_file, together
-            WHERE files > 1 AND by_file.n >= {FEWEST} AND by_file.n >= {_PART} * together.n
-              AND by_file.n * (together.items - by_file.items) >= 3 * by_file.items * (together.n - by_file.n)
-            ORDER BY by_file.n DESC, file LIMIT {_MOST_TOLD}"""
-    ).fetchall()
+    rows = _crowds(connection, "order_source_file", where="order_source_file IS NOT NULL")
     return [
         _pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
         for file, n, items, total in rows
     ]
+
+
+def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -> list[tuple[str, int, int, int]]:
+    """
+    Return the values of the column `shared`, among the items `where`, on which far more break than on others.
+
+    That is three times the part that breaks elsewhere. With each: its breaks, its items, and the breaks of all.
+    """
+    return connection.execute(
+        f"""WITH by_value AS (
+                SELECT {shared} AS shared, count(*) AS items, count(*) FILTER (is_break) AS n
+                FROM items WHERE {where} GROUP BY shared
+            ), together AS (SELECT sum(items) AS items, sum(n) AS n FROM by_value)
+            SELECT shared::VARCHAR, by_value.n, by_value.items, together.n::BIGINT FROM by_value, together
+            WHERE by_value.n >= {FEWEST} AND by_value.n >= {_PART} * together.n AND together.items > by_value.items
+              AND by_value.n * (together.items - by_value.items) >= 3 * by_value.items * (together.n - by_value.n)
+            ORDER BY by_value.n DESC, by_value.shared LIMIT {_MOST_TOLD}"""
+    ).fetchall()
 
 
 def _pattern(

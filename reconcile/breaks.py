@@ -8,8 +8,6 @@ run on whose break it was made, when that date or a later one runs.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,28 +18,11 @@ import duckdb
 
 from reconcile import acceptances, manifest
 from reconcile.acceptances import Decision, append_decisions, read_decisions
-from reconcile.disk import disk_errors, replacing
+from reconcile.break_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.errors import AcceptanceError, OutputError, first_line
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
-from reconcile.spreadsheet import guarded, unguarded
-
-SHEET = (
-    "item_id",
-    "reference",
-    "payment_id",
-    "status",
-    "at_stake",
-    "currency_code",
-    "first_seen_on",
-    "age_days",
-    "accept_reason",
-    "accept_until",
-    "accept_cap",
-    "accept_by",
-)
-"""Columns of the CSV file that people fill in: those that begin with `accept_` are theirs."""
 
 _OFFERED = 5  # breaks that an error lists
 # Under [match.clean] a reference is written in other ways on the sides than it is compared.
@@ -130,39 +111,14 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
 
 def write_sheet(folder: Path, destination: Path) -> int:
     """
-    Write the breaks of `folder` as a CSV file (SHEET) to decide in, and return how many; what stands is filled in.
+    Write the breaks of `folder` as a CSV file to decide in, and return how many; what stands is filled in.
 
+    The columns are `break_sheet.SHEET`.
     Raises OutputError when the file cannot be written.
     """
     rows = list_breaks(folder, Filter())
     on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
-    standing = _standing(folder, on)
-    with (
-        disk_errors(destination),
-        replacing(destination) as partial,
-        partial.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(SHEET)
-        for row in rows:
-            decided = standing.get(row["item_id"], {})
-            cap = decided.get("cap_cents")
-            writer.writerow(
-                (
-                    row["item_id"],
-                    guarded(row["reference"] or ""),
-                    row["payment_id"] or "",
-                    row["status"],
-                    _amount(row["at_stake_cents"], row["currency_code"]),
-                    row["currency_code"] or "",
-                    row["first_seen_on"] or "",
-                    row["age_days"],
-                    guarded(decided.get("accepted_reason") or ""),
-                    decided.get("accepted_until") or "",
-                    "" if cap is None else _amount(cap, row["currency_code"]),
-                    "",
-                )
-            )
+    write_lines(destination, rows, _standing(folder, on))
     return len(rows)
 
 
@@ -177,28 +133,15 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     by_id = {row["item_id"]: row for row in _breaks(folder)}
     standing = _standing(folder, on)
     decisions = []
-    for line, cells in _filled_in(sheet):
+    for line, cells in lines_filled_in(sheet):
         row = by_id.get(cells["item_id"])
-        problem = _stale(cells, row)
+        problem = why_stale(cells, row)
         if row is None or problem:
             raise AcceptanceError(
                 f"{sheet}:{line}: {problem}", hint="write the file anew with `reconcile breaks export` and decide again"
             )
         try:
-            until = date.fromisoformat(cells["accept_until"]) if cells.get("accept_until") else None
-            _check_until(until, on)
-            decision = _accepted(
-                row,
-                on,
-                reason=cells["accept_reason"],
-                until=until,
-                cap=cells.get("accept_cap"),
-                by=cells.get("accept_by"),
-            )
-        except ValueError:
-            raise AcceptanceError(
-                f'{sheet}:{line}: accept_until "{cells["accept_until"]}" is not a date', hint="write it like 2026-12-31"
-            ) from None
+            decision = _decided_in(cells, row, on)
         except AcceptanceError as error:
             raise AcceptanceError(f"{sheet}:{line}: {error.message}", hint=error.hint) from None
         known = standing.get(decision.item_id, {})
@@ -260,7 +203,7 @@ def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
         )
     if len(rows) > 1 and not every:
         offered = "\n".join(
-            f"  {row['item_id']}  {row['status']}  {_amount(row['at_stake_cents'], row['currency_code'])} "
+            f"  {row['item_id']}  {row['status']}  {amount_text(row['at_stake_cents'], row['currency_code'])} "
             f"{row['currency_code'] or ''}".rstrip()
             for row in rows[:_OFFERED]
         )
@@ -302,6 +245,14 @@ def _accepted(
     )
 
 
+def _decided_in(cells: Mapping[str, str], row: Mapping[str, Any], on: date) -> Decision:
+    until = until_in(cells)
+    _check_until(until, on)
+    return _accepted(
+        row, on, reason=cells["accept_reason"], until=until, cap=cells.get("accept_cap"), by=cells.get("accept_by")
+    )
+
+
 def _check_reason(reason: str) -> None:
     if not reason.strip():
         raise AcceptanceError("the reason is empty", hint="say why, for whoever reads the report")
@@ -310,39 +261,3 @@ def _check_reason(reason: str) -> None:
 def _check_until(until: date | None, on: date) -> None:
     if until is not None and until < on:
         raise AcceptanceError(f"until {until} is before the run of {on}", hint="give a later date, or none")
-
-
-def _filled_in(sheet: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        reader = csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        lacking = [name for name in ("item_id", "accept_reason") if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise AcceptanceError(
-                f'{sheet}:1: there is no column "{lacking[0]}"', hint="`reconcile breaks export` writes such a file"
-            )
-        rows = [
-            (reader.line_num, {str(name): unguarded(str(value or "")).strip() for name, value in row.items()})
-            for row in reader
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AcceptanceError(f"{sheet}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
-    return [(line, cells) for line, cells in rows if cells["accept_reason"]]
-
-
-def _stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
-    """Why a line cannot be taken for the break it was written for; nothing when it can."""
-    if row is None:
-        return f'"{cells["item_id"]}" is no break of this run'
-    for name, now in (("status", row["status"]), ("at_stake", _amount(row["at_stake_cents"], row["currency_code"]))):
-        if cells.get(name) and _without_zeros(cells[name]) != _without_zeros(now):
-            return f"the {name.replace('_', ' ')} of the break is {now} now, not {cells[name]}"
-    return ""
-
-
-def _without_zeros(text: str) -> str:
-    # A spreadsheet that saves the file again writes 12.50 as 12.5.
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _amount(cents: int, currency_code: str | None) -> str:
-    return "" if currency_code is None else format_amount(cents, currency_code)

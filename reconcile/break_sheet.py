@@ -1,0 +1,126 @@
+"""
+The CSV file in which people decide about breaks: a line for each, with columns to fill in.
+
+Knows the form of the file, and whether a line is still about the break it was written for. Which breaks there are,
+what may be decided about them and how that is kept is known elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from reconcile.disk import disk_errors, replacing
+from reconcile.errors import AcceptanceError
+from reconcile.money import format_amount
+from reconcile.spreadsheet import guarded, unguarded
+
+SHEET = (
+    "item_id",
+    "reference",
+    "payment_id",
+    "status",
+    "at_stake",
+    "currency_code",
+    "first_seen_on",
+    "age_days",
+    "accept_reason",
+    "accept_until",
+    "accept_cap",
+    "accept_by",
+)
+"""Columns of the file. Those that begin with `accept_` are for people to fill in."""
+
+
+def write_lines(
+    destination: Path, rows: Iterable[Mapping[str, Any]], standing: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """
+    Write the breaks `rows` (columns of ITEMS, `at_stake_cents`, `currency_code`) to `destination`, with columns SHEET.
+
+    What stands is filled in: `standing` has the columns of ACCEPTANCES by item id.
+    Raises OutputError when the file cannot be written.
+    """
+    with (
+        disk_errors(destination),
+        replacing(destination) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(SHEET)
+        writer.writerows(_line(row, standing.get(row["item_id"], {})) for row in rows)
+
+
+def lines_filled_in(sheet: Path) -> list[tuple[int, dict[str, str]]]:
+    """
+    Return number and cells, by column, of the lines of `sheet` that give a reason.
+
+    Raises AcceptanceError when the file cannot be read or lacks a column that cannot be done without.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        lacking = [name for name in ("item_id", "accept_reason") if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise AcceptanceError(
+                f'{sheet}:1: there is no column "{lacking[0]}"', hint="`reconcile breaks export` writes such a file"
+            )
+        rows = [
+            (reader.line_num, {str(name): unguarded(str(value or "")).strip() for name, value in row.items()})
+            for row in reader
+        ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AcceptanceError(f"{sheet}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
+    return [(line, cells) for line, cells in rows if cells["accept_reason"]]
+
+
+def why_stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
+    """Return why a line cannot be taken for the break `row` as it is now (null: there is none); nothing when it can."""
+    if row is None:
+        return f'"{cells["item_id"]}" is no break of this run'
+    at_stake = amount_text(row["at_stake_cents"], row["currency_code"])
+    for name, now in (("status", row["status"]), ("at_stake", at_stake)):
+        if cells.get(name) and _without_zeros(cells[name]) != _without_zeros(now):
+            return f"the {name.replace('_', ' ')} of the break is {now} now, not {cells[name]}"
+    return ""
+
+
+def until_in(cells: Mapping[str, str]) -> date | None:
+    """Return the last date that a line gives, null when it gives none. Raises AcceptanceError when it is no date."""
+    text = cells.get("accept_until")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise AcceptanceError(f'accept_until "{text}" is not a date', hint="write it like 2026-12-31") from None
+
+
+def amount_text(cents: int, currency_code: str | None) -> str:
+    """Return `cents`, minor units of `currency_code`, as a decimal; nothing where no currency says what they are."""
+    return "" if currency_code is None else format_amount(cents, currency_code)
+
+
+def _line(row: Mapping[str, Any], decided: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return the cells of SHEET for the break `row`, about which `decided` stands."""
+    cap = decided.get("cap_cents")
+    return (
+        row["item_id"],
+        guarded(row["reference"] or ""),
+        row["payment_id"] or "",
+        row["status"],
+        amount_text(row["at_stake_cents"], row["currency_code"]),
+        row["currency_code"] or "",
+        row["first_seen_on"] or "",
+        row["age_days"],
+        guarded(decided.get("accepted_reason") or ""),
+        decided.get("accepted_until") or "",
+        "" if cap is None else amount_text(cap, row["currency_code"]),
+        "",
+    )
+
+
+def _without_zeros(text: str) -> str:
+    # A spreadsheet that saves the file again writes 12.50 as 12.5.
+    return text.rstrip("0").rstrip(".") if "." in text else text

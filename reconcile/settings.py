@@ -205,6 +205,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "local[*]"
     load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
 
+    locale: Annotated[
+        str | None, In("reports", 'numbers and dates of report.html as in this locale, such as "de-DE"; default: ISO')
+    ] = None
+
     def public(self) -> dict[str, Any]:
         """Return the settings as plain values for the manifest; there is no secret among them."""
         values: dict[str, Any] = msgspec.to_builtins(self)
@@ -354,6 +358,7 @@ _EXAMPLES = {
     "fail_on": '["breaks>0"]',
     "warn_on": '["within_tolerance.amount>10.00EUR"]',
     "load_to": '"duckdb:warehouse.duckdb"',
+    "locale": '"de-DE"',
 }
 
 

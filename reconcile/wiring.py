@@ -19,6 +19,7 @@ from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.matching.spark_session import check_spark
 from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.options import Declared
+from reconcile.reports.display import display_of
 from reconcile.settings import Secrets, Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
@@ -115,6 +116,7 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
         sink_of(settings.load_to)
     if settings.engine == "spark":
         check_spark()
+    display_of(settings.locale)
     limits_of(settings.warn_on, "--warn-on")
     return policy_of(settings), limits_of(settings.fail_on, "--fail-on")
 

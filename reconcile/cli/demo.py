@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from reconcile.cli import console
-from reconcile.cli.options import Session, command
+from reconcile.cli.options import Session, command, locale_option
 from reconcile.cli.outcome import tell_run
 
 # The sample data ends on this day; ages and lags are told from it.
@@ -21,8 +21,9 @@ BUSINESS_DATE = date(2026, 11, 20)
 @click.option(
     "--out", default="runs/demo", show_default=True, metavar="FOLDER", help="Where the run folder is written."
 )
+@locale_option
 @command
-def demo(session: Session, out: str) -> None:
+def demo(session: Session, out: str, locale: str | None) -> None:
     """
     Run the main job on sample data: no credentials, no network beyond this machine.
 
@@ -46,11 +47,12 @@ def demo(session: Session, out: str) -> None:
             lag_days=1,
             out=out,
             mirror=mirror,
+            locale=locale,
         )
         secrets = Secrets(sandbox.client_id, sandbox.client_secret)
         with console.PullDisplay(enabled=session.talks) as display:
             result = night.run(settings, secrets, business_date=BUSINESS_DATE, on_progress=display)
-    code = tell_run(result, session)
+    code = tell_run(result, session, locale)
     console.say("what is planted in the sample data: sample_data/README.md", quiet=session.quiet)
     console.say(f"open {result.folder / 'report.html'} in a browser", quiet=session.quiet)
     sys.exit(code)

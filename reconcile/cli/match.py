@@ -41,4 +41,4 @@ def match(session: Session, payments: Path, business_date: str | None, **options
     from reconcile import run as night
 
     result = night.match(settings, payments, business_date=on)
-    sys.exit(tell_run(result, session))
+    sys.exit(tell_run(result, session, settings.locale))

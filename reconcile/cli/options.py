@@ -209,6 +209,13 @@ match_options = _group(
     click.option("--group-orders", type=click.Choice(["sum"]), help="Add up order rows of one key first."),
 )
 
+locale_option = click.option(
+    "--locale",
+    metavar="TAG",
+    help='Numbers and dates for people as in this locale, such as "de-DE"; "none" for ISO. Files of data and '
+    "workbooks stay as they are: a spreadsheet localizes by itself.",
+)
+
 output_options = _group(
     click.option("--out", metavar="FOLDER", help="Where run folders are written [runs]."),
     click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
@@ -219,6 +226,7 @@ output_options = _group(
         "--engine", type=click.Choice(["duckdb", "spark"]), help="What matches, here or on a cluster [duckdb]."
     ),
     click.option("--spark-master", metavar="URL", help="Where Spark runs; its workers must see --out [local[*]]."),
+    locale_option,
 )
 
 run_options = _group(

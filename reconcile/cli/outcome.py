@@ -26,12 +26,14 @@ def tell_plan(
         click.echo(f"{subject:<12} {message}")
 
 
-def tell_run(result: RunResult, session: Session) -> int:
-    """Show the result of a run and return the exit code: 1 when a limit is exceeded, else 0."""
+def tell_run(result: RunResult, session: Session, locale: str | None) -> int:
+    """Show the result of a run, in `locale`, and return the exit code: 1 when a limit is exceeded, else 0."""
+    from reconcile.reports.display import display_of
     from reconcile.reports.terminal import summary_table
 
     if session.talks:
-        console.say(summary_table(result.summary, width=console.width(), colour=console.colour()))
+        display = display_of(locale)
+        console.say(summary_table(result.summary, width=console.width(), colour=console.colour(), display=display))
     if not session.log_json:
         for warning in result.summary["warnings"]:
             console.say(f"warning: {warning}", quiet=session.quiet)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconcile.cli import console
-from reconcile.cli.options import Session, command
+from reconcile.cli.options import Session, command, locale_option
 
 
 @click.command()
@@ -15,28 +15,42 @@ from reconcile.cli.options import Session, command
 @click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
 @click.option("--format", "form", type=click.Choice(["html", "xlsx"]), default="html", show_default=True)
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[./report-DATE.FORMAT]")
+@locale_option
 @click.option("--open", "is_opened", is_flag=True, help="Open it in the browser, or in what opens such a file.")
 @command
-def report(session: Session, run: Path | None, out: str | None, form: str, to: Path | None, is_opened: bool) -> None:
+def report(
+    session: Session,
+    run: Path | None,
+    out: str | None,
+    form: str,
+    to: Path | None,
+    locale: str | None,
+    is_opened: bool,
+) -> None:
     """
     Render the report of RUN, a run folder, again: the same bytes as the run wrote. Default: the latest of --out.
 
-    The folder itself is not changed.
+    Numbers and dates look as the run's settings say, unless --locale is given. The folder itself is not changed.
     """
     settings = session.settings(out=out)
 
     from reconcile import breaks, manifest
-    from reconcile.errors import OutputError
+    from reconcile.errors import OutputError, SettingsError
     from reconcile.reports.html import write_html
     from reconcile.reports.xlsx import write_xlsx
 
+    if locale is not None and form == "xlsx":
+        raise SettingsError(
+            "--locale: a workbook has none: its cells are numbers and dates",
+            hint="leave it out; the spreadsheet that opens the workbook writes them as its own settings say",
+        )
     folder = run or breaks.latest_run(Path(settings.out))
     on = manifest.read_manifest(folder)["business_date"]
     place = to or Path(f"report-{on}.{form}")
     if place.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")
     if form == "html":
-        write_html(folder, place)
+        write_html(folder, place, locale=locale)
     else:
         write_xlsx(folder, place)
     click.echo(place)

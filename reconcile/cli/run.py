@@ -56,4 +56,4 @@ def run(session: Session, business_date: str | None, dry_run: bool, **options: A
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)
-    sys.exit(tell_run(result, session))
+    sys.exit(tell_run(result, session, settings.locale))

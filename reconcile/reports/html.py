@@ -10,8 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -24,9 +23,9 @@ from markupsafe import Markup
 from reconcile.disk import disk_errors, replacing
 from reconcile.errors import OutputError
 from reconcile.manifest import read_manifest
+from reconcile.reports.display import Display, display_of
 from reconcile.reports.page_breaks import shown_breaks
 from reconcile.reports.page_figures import figures
-from reconcile.reports.text_table import count, plural
 
 NAME = "report.html"
 
@@ -37,31 +36,44 @@ _UNSEEN = re.compile(
 
 
 def write_html(
-    folder: Path, destination: Path, *, manifest: Mapping[str, Any] | None = None, memory_limit: str = "1GB"
+    folder: Path,
+    destination: Path,
+    *,
+    manifest: Mapping[str, Any] | None = None,
+    locale: str | None = None,
+    memory_limit: str = "1GB",
 ) -> Path:
     """
     Write the page of the run in `folder` to `destination` and return it.
 
-    `manifest` is what `manifest.json` is going to say, for a folder that is not published yet.
-    Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
+    `manifest` is what `manifest.json` is going to say, for a folder that is not published yet. Numbers and dates are
+    written as in `locale`, else as in that of the run's settings; "none" is none.
+    Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written, SettingsError for a
+    locale that is not known.
     """
-    page = render_html(folder, manifest=manifest, memory_limit=memory_limit)
+    page = render_html(folder, manifest=manifest, locale=locale, memory_limit=memory_limit)
     with disk_errors(destination), replacing(destination) as partial:
         partial.write_bytes(page)
     return destination
 
 
-def render_html(folder: Path, *, manifest: Mapping[str, Any] | None = None, memory_limit: str = "1GB") -> bytes:
+def render_html(
+    folder: Path,
+    *,
+    manifest: Mapping[str, Any] | None = None,
+    locale: str | None = None,
+    memory_limit: str = "1GB",
+) -> bytes:
     """Return the page of the run in `folder` as UTF-8; as `write_html`."""
     # As JSON gives it back: a page must not show that it was made before the folder was published.
     written = msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder)
     breaks = folder / "breaks.parquet"
     summary, template = _summary(folder), _environment().get_template("page.html.j2")
     try:
-        values = figures(summary, written)
-        return template.render(
-            **values, **_own_parts(), breaks=shown_breaks(breaks, memory_limit=memory_limit)
-        ).encode()
+        display = display_of(locale or written.get("settings", {}).get("locale"))
+        values = figures(summary, written, display=display)
+        shown = shown_breaks(breaks, display=display, memory_limit=memory_limit)
+        return template.render(**values, **_own_parts(), **_words(display), display=display, breaks=shown).encode()
     except (KeyError, TypeError, ValueError, jinja2.UndefinedError) as error:
         raise OutputError(
             f"{folder}: its figures are not those of this version of reconcile: {error}",
@@ -87,7 +99,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("reconcile.reports"),
         autoescape=True,
         finalize=_finalized,
@@ -95,8 +107,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=count, plural=plural, instant=_instant)
-    return environment
 
 
 def _finalized(value: object) -> object:
@@ -113,8 +123,25 @@ def _own_parts() -> dict[str, str]:
     }
 
 
-def _instant(text: str) -> str:
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _words(display: Display) -> dict[str, Callable[..., str]]:
+    """Return the template's functions for figures and dates in a sentence."""
+    if display.locale is None:
+        words: dict[str, Callable[..., str]] = {
+            "count": display.count,
+            "plural": display.plural,
+            "instant": display.instant,
+            "date": display.date,
+        }
+        return {**words, "figure": str}
+    # Figures of some locales would change places with what stands beside them: their elements keep them apart.
+    number, moment = Markup("<bdi>{}</bdi>"), Markup('<time dir="auto" datetime="{}">{}</time>')
+    return {
+        "figure": lambda figure: number.format(display.number(str(figure))),
+        "count": lambda figure: number.format(display.count(figure)),
+        "plural": lambda figure, noun: number.format(display.plural(figure, noun)),
+        "instant": lambda text: moment.format(text, display.instant(text)),
+        "date": lambda text: moment.format(text, display.date(text)),
+    }
 
 
 @lru_cache(maxsize=2)

@@ -20,7 +20,7 @@ import msgspec
 
 from reconcile.errors import OutputError, first_line
 from reconcile.matching.policy import MEANING_OF, Status
-from reconcile.reports.terminal import grouped_amount
+from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
 from reconcile.sql import path_literal
 
@@ -44,6 +44,7 @@ _AMOUNTS = {
     "difference": ("difference_cents", "currency_code"),
     "at_stake": ("at_stake_cents", "currency_code"),
 }
+_MOMENTS = ("accepted_until", "first_seen_on", "placed_at", "payment_created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,25 @@ class ShownBreaks:
     currencies: tuple[str, ...]
 
 
-def shown_breaks(breaks: Path, *, memory_limit: str = "1GB") -> ShownBreaks:
+def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = "1GB") -> ShownBreaks:
     """
     Return the breaks of `breaks`, a `breaks.parquet`: all of them, or the largest of each currency.
 
-    They keep the order of the file. Looking for them beyond `memory_limit` goes to disk.
+    They keep the order of the file. The page's script sorts, saves and counts by plain texts; where `display` has a
+    locale, the texts to be seen come beside them. Looking for them beyond `memory_limit` goes to disk.
     Raises OutputError when the file cannot be read.
     """
     rows, total = _largest(breaks, memory_limit)
     columns: dict[str, Any] = {name: _packed([_text(row[name]) for row in rows]) for name in _TEXTS}
     for name, (cents, code) in _AMOUNTS.items():
-        columns[name] = _packed([grouped_amount(row[cents], row[code]) for row in rows])
+        columns[name] = _packed([PLAIN.amount(row[cents], row[code]) for row in rows])
     used = {row["status"] for row in rows}
     meanings = {status.value: meaning for status, meaning in MEANING_OF.items() if status in used}
-    text = msgspec.json.encode({"rows": len(rows), "columns": columns, "meanings": meanings}).decode()
+    document = {"rows": len(rows), "columns": columns, "meanings": meanings}
+    if display.locale is not None:
+        digits = [display.count(digit) for digit in range(10)]
+        document |= {"seen": _seen(rows, display), "counts": {"group": display.group, "digits": digits}}
+    text = msgspec.json.encode(document).decode()
     return ShownBreaks(
         json=text.replace("<", "\\u003c"),  # no text can end the element, or open a comment in it
         shown=len(rows),
@@ -119,14 +125,30 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Mapping[str, Any]], 
                 ) from error
 
 
+def _seen(rows: Sequence[Mapping[str, Any]], display: Display) -> dict[str, Any]:
+    """Return the columns that look different in a locale, as they look there."""
+    columns: dict[str, Any] = {}
+    for name, (cents, code) in _AMOUNTS.items():
+        columns[name] = _packed([display.amount(row[cents], row[code]) for row in rows])
+    for name in _MOMENTS:
+        columns[name] = _packed([_moment(row[name], display) for row in rows])
+    ages = [row["age_days"] for row in rows]
+    columns["age_days"] = _packed(["" if days is None else display.count(days) for days in ages])
+    return columns
+
+
+def _moment(value: date | None, display: Display) -> str:
+    if value is None:
+        return ""
+    return display.minutes(value) if isinstance(value, datetime) else display.date(value)
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return _moment(value, PLAIN) if isinstance(value, date) else str(value)
 
 
 def _packed(cells: Sequence[str]) -> object:

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports import charts
-from reconcile.reports.terminal import grouped_amount
-from reconcile.reports.text_table import KEEP, count, plural
+from reconcile.reports.display import PLAIN, Display
+from reconcile.reports.text_table import KEEP
 
 VERDICTS = {
     "clean": ("Clean", "There is no break."),
@@ -41,8 +41,12 @@ class Table:
     has_total: bool = False
 
 
-def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that the page's template shows, by name; texts are as they were read, not yet escaped."""
+def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, display: Display = PLAIN) -> dict[str, Any]:
+    """
+    Return everything that the page's template shows, by name; texts are as they were read, not yet escaped.
+
+    Figures and dates are texts as `display` has them, but for those in `summary` and `manifest`.
+    """
     kinds = {line["status"]: line["kind"] for line in summary["statuses"]}
     verdict, meaning = VERDICTS.get(summary["verdict"], (summary["verdict"], ""))
     return {
@@ -51,41 +55,42 @@ def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str
         "verdict_meaning": meaning,
         "summary": summary,
         "manifest": {**dict.fromkeys(_ONLY_SOME), **manifest},
-        "at_stake": _at_stake(_stake_of(summary["statuses"])),
-        "tiles": _tiles(summary),
-        "control": [_control(side, summary, kinds) for side in ("payments", "orders")],
-        "statuses": [_status(line) for line in summary["statuses"]],
-        "bridges": [_bridge(line, kinds) for line in summary["bridge"] if _moves_money(line)],
-        "flags": _flags(summary["flag_agreement"]),
-        "roll_forward": _roll_forward(summary["roll_forward"]),
-        "aging": _aging(summary["aging"]),
-        "trend": _trend(summary),
+        "at_stake": _at_stake(_stake_of(summary["statuses"]), display),
+        "tiles": _tiles(summary, display),
+        "control": [_control(side, summary, kinds, display) for side in ("payments", "orders")],
+        "statuses": [_status(line, display) for line in summary["statuses"]],
+        "bridges": [_bridge(line, kinds, display) for line in summary["bridge"] if _moves_money(line)],
+        "flags": _flags(summary["flag_agreement"], display),
+        "roll_forward": _roll_forward(summary["roll_forward"], display),
+        "aging": _aging(summary["aging"], display),
+        "trend": _trend(summary, display),
     }
 
 
-def _tiles(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _tiles(summary: Mapping[str, Any], display: Display) -> list[tuple[str, str]]:
     """The few figures that a reader looks for first."""
     moved = {move: sum(line[move]["count"] for line in summary["roll_forward"]) for move in _MOVES}
     counts = summary["counts"]
     accepted = sum(line["accepted_count"] for status in summary["statuses"] for line in status["amounts"])
-    return [
-        ("breaks", count(counts["breaks"])),
-        ("accepted", count(accepted)),
-        ("new", count(moved["new"] + moved["reopened"])),
-        ("cleared", count(moved["cleared"])),
-        ("items", count(counts["items"])),
-        ("payments", count(counts["payments"])),
-        ("order rows", count(counts["orders"])),
-        ("rejected rows", count(counts["rejects"])),
+    tiles = [
+        ("breaks", counts["breaks"]),
+        ("accepted", accepted),
+        ("new", moved["new"] + moved["reopened"]),
+        ("cleared", moved["cleared"]),
+        ("items", counts["items"]),
+        ("payments", counts["payments"]),
+        ("order rows", counts["orders"]),
+        ("rejected rows", counts["rejects"]),
     ]
+    return [(name, display.count(number)) for name, number in tiles]
 
 
-def _at_stake(stake: Mapping[str, int]) -> str:
+def _at_stake(stake: Mapping[str, int], display: Display) -> str:
     codes = {code: "" if code == NO_CODE else code for code in stake}
-    return ", ".join(f"{code}{KEEP}{grouped_amount(stake[code], known)}" for code, known in codes.items())
+    return ", ".join(f"{code}{KEEP}{display.amount(stake[code], known)}" for code, known in codes.items())
 
 
-def _control(side: str, summary: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
+def _control(side: str, summary: Mapping[str, Any], kinds: Mapping[str, str], display: Display) -> Table:
     """What went in, by what became of it, and what came out: each row adds up from left to right."""
     cents = "payment_amount_cents" if side == "payments" else "order_amount_cents"
     by_kind: dict[str | None, dict[str, int]] = {}
@@ -103,9 +108,9 @@ def _control(side: str, summary: Mapping[str, Any], kinds: Mapping[str, str]) ->
         rows.append(
             (
                 code or NO_CODE,
-                count(line["rows_in"]),
-                *(grouped_amount(one, code) for one in parts),
-                count(line["rows_out"]),
+                display.count(line["rows_in"]),
+                *(display.amount(one, code) for one in parts),
+                display.count(line["rows_out"]),
                 "adds up" if proved else "DOES NOT ADD UP",
             )
         )
@@ -114,21 +119,21 @@ def _control(side: str, summary: Mapping[str, Any], kinds: Mapping[str, str]) ->
     return Table(title, ("Currency", "Rows in", *amounts, "Rows out", "Proof"), 1, rows)
 
 
-def _status(line: Mapping[str, Any]) -> dict[str, Any]:
+def _status(line: Mapping[str, Any], display: Display) -> dict[str, Any]:
     return {
         "status": line["status"],
         "kind": line["kind"],
         "meaning": _MEANINGS.get(line["status"], ""),
-        "count": count(line["count"]),
+        "count": display.count(line["count"]),
         "lines": [
             (
                 one["currency_code"] or NO_CODE,
-                count(one["count"]),
+                display.count(one["count"]),
                 *(
-                    grouped_amount(one[name], one["currency_code"])
+                    display.amount(one[name], one["currency_code"])
                     for name in ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")
                 ),
-                count(one["accepted_count"]) if one["accepted_count"] else "",
+                display.count(one["accepted_count"]) if one["accepted_count"] else "",
             )
             for one in line["amounts"]
         ],
@@ -139,7 +144,7 @@ def _moves_money(bridge: Mapping[str, Any]) -> bool:
     return bool(bridge["payment_amount_cents"] or bridge["order_amount_cents"])
 
 
-def _bridge(line: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
+def _bridge(line: Mapping[str, Any], kinds: Mapping[str, str], display: Display) -> Table:
     """The way from the payments' total to the order rows' total, a bar and a running total for each status."""
     code = line["currency_code"] or ""
     steps = [(step["status"], -step["difference_cents"]) for step in line["statuses"] if step["difference_cents"]]
@@ -151,7 +156,7 @@ def _bridge(line: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
     low -= max((high - low) // 8, 1)  # totals are bars of a shortened axis, not points
 
     def amount(cents: int) -> str:
-        return grouped_amount(cents, code)
+        return display.amount(cents, code)
 
     def bar(before: int, after: int, kind: str, name: str) -> Markup:
         words = f"{name}: from {amount(before)} to {amount(after)}" if kind != "total" else f"{name}: {amount(after)}"
@@ -169,38 +174,39 @@ def _bridge(line: Mapping[str, Any], kinds: Mapping[str, str]) -> Table:
     return Table(code or "no currency", ("Step", "Chart", "Amount", "Total so far"), 2, rows, has_total=True)
 
 
-def _flags(counts: Mapping[str, int]) -> Table:
+def _flags(counts: Mapping[str, int], display: Display) -> Table:
     rows: list[tuple[str | Markup, ...]] = [
-        ("mismatched", count(counts["flagged_and_differs"]), count(counts["flagged_but_agrees"])),
-        ("not mismatched", count(counts["differs_not_flagged"]), count(counts["agree"])),
+        ("mismatched", display.count(counts["flagged_and_differs"]), display.count(counts["flagged_but_agrees"])),
+        ("not mismatched", display.count(counts["differs_not_flagged"]), display.count(counts["agree"])),
     ]
     return Table("Flags", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
 
 
-def _roll_forward(lines: Sequence[Mapping[str, Any]]) -> Table:
+def _roll_forward(lines: Sequence[Mapping[str, Any]], display: Display) -> Table:
     """Opening + new + reopened + changed − cleared = closing: one row of counts and one of amounts per currency."""
     rows: list[tuple[str | Markup, ...]] = []
     for line in lines:
         code = line["currency_code"]
-        counts = (count(line[move]["count"]) for move in _MOVES)
-        amounts = (grouped_amount(line[move]["amount_cents"], code) for move in _MOVES)
+        counts = (display.count(line[move]["count"]) for move in _MOVES)
+        amounts = (display.amount(line[move]["amount_cents"], code) for move in _MOVES)
         rows += [(code or NO_CODE, "breaks", *counts), (code or NO_CODE, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
     return Table("Breaks and what they put at stake", header, 2, rows)
 
 
-def _aging(buckets: Sequence[Mapping[str, Any]]) -> Table:
+def _aging(buckets: Sequence[Mapping[str, Any]], display: Display) -> Table:
     most = max((bucket["count"] for bucket in buckets), default=0)
     rows: list[tuple[str | Markup, ...]] = []
     for bucket in buckets:
         n, days = bucket["count"], f"{bucket['bucket'].replace('-', '–')} days"
         stake = {one["currency_code"] or NO_CODE: one["at_stake_cents"] for one in bucket["amounts"]}
-        bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {plural(n, 'break')}")
-        rows.append((days, bar, _at_stake({code: cents for code, cents in stake.items() if cents}), count(n)))
+        bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {display.plural(n, 'break')}")
+        at_stake = _at_stake({code: cents for code, cents in stake.items() if cents}, display)
+        rows.append((days, bar, at_stake, display.count(n)))
     return Table("Breaks by days since they were first seen", ("Open for", "Chart", "At stake", "Breaks"), 3, rows)
 
 
-def _trend(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+def _trend(summary: Mapping[str, Any], display: Display) -> dict[str, Any] | None:
     """The breaks of the runs before this one and of this one; nothing where this is the first."""
     earlier = summary.get("trend") or []
     if not earlier:
@@ -212,26 +218,31 @@ def _trend(summary: Mapping[str, Any]) -> dict[str, Any] | None:
     }
     runs = [*earlier, tonight]
     values = [run["breaks"] for run in runs]
-    first, last = runs[0]["business_date"], runs[-1]["business_date"]
+    dates = [display.date(run["business_date"]) for run in runs]
+    first, last = dates[0], dates[-1]
+    counts = ", ".join(map(display.count, values))
     chart = charts.columns(
         values,
         kinds=["total"] * len(earlier) + ["break"],
-        titles=[f"{run['business_date']}: {plural(run['breaks'], 'break')}" for run in runs],
-        words=f"breaks of {len(runs)} runs from {first} to {last}: {', '.join(map(count, values))}",
+        titles=[
+            f"{display.isolated(on)}: {display.plural(run['breaks'], 'break')}"
+            for on, run in zip(dates, runs, strict=True)
+        ],
+        words=f"breaks of {display.plural(len(runs), 'run')} from {first} to {last}: {counts}",
         high=_TREND_HIGH,
     )
     rows: list[tuple[str | Markup, ...]] = [
         (
-            run["business_date"],
+            on,
             VERDICTS.get(run["verdict"], (run["verdict"],))[0],
-            _at_stake(run["at_stake"]),
-            count(run["items"]),
-            count(run["breaks"]),
+            _at_stake(run["at_stake"], display),
+            display.count(run["items"]),
+            display.count(run["breaks"]),
         )
-        for run in reversed(runs)
+        for on, run in zip(reversed(dates), reversed(runs), strict=True)
     ]
     table = Table("The last runs, latest first", ("Business date", "Verdict", "At stake", "Items", "Breaks"), 3, rows)
-    return {"chart": chart, "table": table, "first": first, "last": last, "most": count(max(values))}
+    return {"chart": chart, "table": table, "first": first, "last": last, "most": display.count(max(values))}
 
 
 def _stake_of(statuses: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -9,12 +9,11 @@ Colour only repeats what a word on the same line says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconcile.money import format_amount
-from reconcile.reports.text_table import BOLD, KEEP, TextTable, count, paint, plain, plural, render, wrap
+from reconcile.reports.display import PLAIN, Display
+from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
@@ -25,32 +24,33 @@ _VERDICTS = {
 }
 
 
-def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool) -> str:
+def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool, display: Display = PLAIN) -> str:
     """
     Return the figures of a run as lines of at most `width` columns (40 or more), without a last line feed.
 
-    `summary` is the document of `summary.json`. Amounts are in decimal form with grouped thousands. A block that
-    is too wide for `width` has its columns one below the other. Without `colour` there are no escape codes.
+    `summary` is the document of `summary.json`. Amounts are in decimal form with grouped thousands, as `display` has
+    them. A block that is too wide for `width` has its columns one below the other. Without `colour` there are no escape
+    codes.
     """
     blocks = [
-        _headline(summary, width, colour),
-        render(_statuses(summary["statuses"]), width, colour),
-        render(_control(summary["control"], summary["counts"]), width, colour),
-        render(_flag_agreement(summary["flag_agreement"]), width, colour),
+        _headline(summary, width, colour, display),
+        render(_statuses(summary["statuses"], display), width, colour),
+        render(_control(summary["control"], summary["counts"], display), width, colour),
+        render(_flag_agreement(summary["flag_agreement"], display), width, colour),
     ]
     not_comparable = summary["flag_agreement"]["not_comparable"]
     if not_comparable:
-        blocks[-1] += f"\nnot comparable: {count(not_comparable)}"
+        blocks[-1] += f"\nnot comparable: {display.count(not_comparable)}"
     if patterns := summary.get("patterns"):
         lines = [line for pattern in patterns for line in wrap(f"- {plain(pattern['text'])}", width)]
         blocks.append("\n".join([paint("Breaks have in common", BOLD, colour), *lines]))
-    keys = _keys(summary.get("key_profile"))
+    keys = _keys(summary.get("key_profile"), display)
     if keys.rows:
         blocks.append(render(keys, width, colour))
-    cleaning = _cleaning((summary.get("key_profile") or {}).get("cleaning", ()))
+    cleaning = _cleaning((summary.get("key_profile") or {}).get("cleaning", ()), display)
     if cleaning.rows:
         blocks.append(render(cleaning, width, colour))
-    aging = _aging(summary.get("aging", ()))
+    aging = _aging(summary.get("aging", ()), display)
     if aging.rows:
         blocks.append(render(aging, width, colour))
     return "\n\n".join(blocks)
@@ -58,27 +58,22 @@ def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool) -> st
 
 def grouped_amount(cents: int | None, currency_code: str | None) -> str:
     """Return minor units for people: 123456789 in EUR is "1,234,567.89"; nothing where there is no amount."""
-    if cents is None or not (cents or currency_code):
-        return ""
-    sign = "-" if cents < 0 else ""
-    digits = re.match("[0-9]+", text := format_amount(abs(cents), currency_code or ""))
-    assert digits, "an amount starts with a digit"
-    return f"{sign}{int(digits[0]):,}{text[digits.end() :]}"
+    return PLAIN.amount(cents, currency_code)
 
 
-def _headline(summary: Mapping[str, Any], width: int, colour: bool) -> str:
+def _headline(summary: Mapping[str, Any], width: int, colour: bool, display: Display) -> str:
     counts = summary["counts"]
     words, shade = _VERDICTS.get(summary["verdict"], (f"{plain(summary['verdict'])}: ", _RED))
-    breaks = plural(counts["breaks"], "break") if counts["breaks"] else "no breaks"
-    verdict = f"{words}{breaks} in {plural(counts['items'], 'item')}"
+    breaks = display.plural(counts["breaks"], "break") if counts["breaks"] else "no breaks"
+    verdict = f"{words}{breaks} in {display.plural(counts['items'], 'item')}"
     amounts = [line for status in summary["statuses"] for line in status["amounts"]]
     if accepted := sum(line.get("accepted_count", 0) for line in amounts):
-        verdict += f", {count(accepted)} accepted"
-    at_stake = _at_stake(summary["statuses"])
+        verdict += f", {display.count(accepted)} accepted"
+    at_stake = _at_stake(summary["statuses"], display)
     if at_stake:
         verdict += f", at stake {at_stake}"
     facts = [
-        summary["business_date"],
+        display.date(summary["business_date"]).replace("\u202f", " "),  # a blank of another width is not `plain`
         summary.get("organization"),
         summary.get("mode"),
         summary["amount_basis"],
@@ -89,7 +84,7 @@ def _headline(summary: Mapping[str, Any], width: int, colour: bool) -> str:
     return "\n".join([*lines, *wrap(about, width)])
 
 
-def _at_stake(statuses: Sequence[Mapping[str, Any]]) -> str:
+def _at_stake(statuses: Sequence[Mapping[str, Any]], display: Display) -> str:
     totals: dict[str | None, int] = {}
     for status in statuses:
         if status["kind"] == "break":
@@ -97,40 +92,43 @@ def _at_stake(statuses: Sequence[Mapping[str, Any]]) -> str:
                 code = line["currency_code"]
                 totals[code] = totals.get(code, 0) + (line.get("at_stake_cents") or 0)
     by_code = sorted(totals.items(), key=lambda total: (total[0] is None, total[0]))
-    return ", ".join(f"{_currency(code)}{KEEP}{grouped_amount(cents, code)}" for code, cents in by_code if cents)
+    return ", ".join(f"{_currency(code)}{KEEP}{display.amount(cents, code)}" for code, cents in by_code if cents)
 
 
-def _statuses(statuses: Sequence[Mapping[str, Any]]) -> TextTable:
+def _statuses(statuses: Sequence[Mapping[str, Any]], display: Display) -> TextTable:
     rows: list[tuple[str, ...]] = []
     colours: list[str] = []
     columns = ("payment_amount_cents", "order_amount_cents", "difference_cents")
     for status in statuses:
         head = (plain(status["status"]), plain(status["kind"]))
-        rows += _per_currency(head, status["count"], status["amounts"], columns=columns, counted="count")
+        rows += _per_currency(head, status["count"], status["amounts"], display, columns=columns, counted="count")
         colours += [_KIND_COLOURS.get(status["kind"], "")] * (len(rows) - len(colours))
     header = ("Status", "Kind", "Currency", "Items", "Payments", "Orders", "Difference")
-    return TextTable(header, frozenset({"Status", "Kind", "Currency"}), rows, colours)
+    return TextTable(header, frozenset({"Status", "Kind", "Currency"}), rows, colours, point=display.decimal)
 
 
-def _control(control: Mapping[str, Sequence[Mapping[str, Any]]], counts: Mapping[str, int]) -> TextTable:
+def _control(
+    control: Mapping[str, Sequence[Mapping[str, Any]]], counts: Mapping[str, int], display: Display
+) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for side in ("payments", "orders"):
         columns = ("amount_in_cents",)
-        rows += _per_currency((f"{side} in",), counts[side], control[side], columns=columns, counted="rows_in")
+        rows += _per_currency((f"{side} in",), counts[side], control[side], display, columns=columns, counted="rows_in")
     if counts.get("rejects"):
-        rows += _per_currency(("rejected",), counts["rejects"], (), columns=("amount_in_cents",))
-    return TextTable(("Side", "Currency", "Rows", "Amount"), frozenset({"Side", "Currency"}), rows, [""] * len(rows))
+        rows += _per_currency(("rejected",), counts["rejects"], (), display, columns=("amount_in_cents",))
+    header = ("Side", "Currency", "Rows", "Amount")
+    return TextTable(header, frozenset({"Side", "Currency"}), rows, [""] * len(rows), point=display.decimal)
 
 
-def _flag_agreement(counts: Mapping[str, int]) -> TextTable:
+def _flag_agreement(counts: Mapping[str, int], display: Display) -> TextTable:
     rows: list[tuple[str, ...]] = [
-        ("mismatched", count(counts["flagged_and_differs"]), count(counts["flagged_but_agrees"])),
-        ("not mismatched", count(counts["differs_not_flagged"]), count(counts["agree"])),
+        ("mismatched", display.count(counts["flagged_and_differs"]), display.count(counts["flagged_but_agrees"])),
+        ("not mismatched", display.count(counts["differs_not_flagged"]), display.count(counts["agree"])),
     ]
     return TextTable(("The API says", "We find: differs", "agrees"), frozenset({"The API says"}), rows, ["", ""])
 
 
-def _keys(profile: Mapping[str, Any] | None) -> TextTable:
+def _keys(profile: Mapping[str, Any] | None, display: Display) -> TextTable:
     """How usable the keys are: rows with and without one, keys on both sides, keys that are not unique, pairs made."""
     rows: list[tuple[str, ...]] = []
     sides = {(side, use["key"]): use for side in ("payments", "orders") for use in (profile or {}).get(side, ())}
@@ -141,12 +139,12 @@ def _keys(profile: Mapping[str, Any] | None) -> TextTable:
             without = use["null"] + use["blank"]
             counts += [use["rows"] - without, without]
         twice = one["payment_keys_twice"] + one["order_keys_twice"]
-        rows.append((one["key"], *map(count, (*counts, one["shared_keys"], twice, one["pairs"]))))
+        rows.append((one["key"], *map(display.count, (*counts, one["shared_keys"], twice, one["pairs"]))))
     header = ("Key", "Payments", "without", "Orders", "without", "On both", "Twice", "Pairs")
     return TextTable(header, frozenset({"Key"}), rows, [""] * len(rows))
 
 
-def _cleaning(keys: Sequence[Mapping[str, Any]]) -> TextTable:
+def _cleaning(keys: Sequence[Mapping[str, Any]], display: Display) -> TextTable:
     """What the clean-up rules did: rows of each side whose key a rule changed; keys emptied and keys made one."""
     counts: dict[tuple[str, str], dict[str, str]] = {}
     touched = {one["key"] for one in keys if any(one["changed"].values())} or {one["key"] for one in keys[:1]}
@@ -156,27 +154,28 @@ def _cleaning(keys: Sequence[Mapping[str, Any]]) -> TextTable:
         effects = {**one["changed"], "nothing left": one["emptied"], "made one": one["collisions"]}
         for effect, number in effects.items():
             if number or effect in one["changed"]:
-                counts.setdefault((effect, one["key"]), {})[one["side"]] = count(number)
+                counts.setdefault((effect, one["key"]), {})[one["side"]] = display.count(number)
     rows: list[tuple[str, ...]] = []
     for head, sides in counts.items():
         rows.append((*head, sides.get("payments", ""), sides.get("orders", "")))
     return TextTable(("Clean-up", "Key", "Payments", "Orders"), frozenset({"Clean-up", "Key"}), rows, [""] * len(rows))
 
 
-def _aging(aging: Sequence[Mapping[str, Any]]) -> TextTable:
+def _aging(aging: Sequence[Mapping[str, Any]], display: Display) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for bucket in aging:
         if bucket["count"]:
             head = (plain(bucket["bucket"]),)
-            rows += _per_currency(head, bucket["count"], bucket["amounts"], columns=("at_stake_cents",))
+            rows += _per_currency(head, bucket["count"], bucket["amounts"], display, columns=("at_stake_cents",))
     header = ("Days open", "Currency", "Breaks", "At stake")
-    return TextTable(header, frozenset({"Days open", "Currency"}), rows, [""] * len(rows))
+    return TextTable(header, frozenset({"Days open", "Currency"}), rows, [""] * len(rows), point=display.decimal)
 
 
 def _per_currency(
     head: tuple[str, ...],
     total: int,
     lines: Sequence[Mapping[str, Any]],
+    display: Display,
     *,
     columns: tuple[str, ...],
     counted: str | None = None,
@@ -185,11 +184,11 @@ def _per_currency(
     rows = []
     for line in lines:
         code = line["currency_code"]
-        rows_of_it = count(line[counted]) if counted else ""
-        rows.append((_currency(code), rows_of_it, *(grouped_amount(line[column], code) for column in columns)))
+        rows_of_it = display.count(line[counted]) if counted else ""
+        rows.append((_currency(code), rows_of_it, *(display.amount(line[column], code) for column in columns)))
     if len(rows) == 1:
-        return [(*head, rows[0][0], count(total), *rows[0][2:])]
-    return [(*head, "", count(total), *[""] * len(columns)), *((*[""] * len(head), *row) for row in rows)]
+        return [(*head, rows[0][0], display.count(total), *rows[0][2:])]
+    return [(*head, "", display.count(total), *[""] * len(columns)), *((*[""] * len(head), *row) for row in rows)]
 
 
 def _currency(currency_code: str | None) -> str:

@@ -6,6 +6,7 @@ Knows how wide text is on a terminal, and that texts from outside must not steer
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -15,20 +16,27 @@ BOLD = "1"
 KEEP = "\u00a0"
 """A blank at which no line is broken; written as a plain one."""
 
+_LEAST_STACKED = 40  # columns: values further from their names than they must are hard to read
+
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Cells of one block; `left` columns are words, all others are figures. Row `colours` may be empty."""
+    """
+    Cells of one block; `left` columns are words, all others are figures. Row `colours` may be empty.
+
+    `point` stands before decimals.
+    """
 
     header: tuple[str, ...]
     left: frozenset[str]
     rows: list[tuple[str, ...]]
     colours: list[str]
+    point: str = "."
 
 
-def _points_aligned(cells: Sequence[str]) -> list[str]:
+def _points_aligned(cells: Sequence[str], point: str) -> list[str]:
     """Pad figures on the right, so that decimal points stand below each other when flush right; words stay."""
-    decimals = [len(cell.partition(".")[1] + cell.partition(".")[2]) for cell in cells]
+    decimals = [len("".join(cell.partition(point)[1:])) for cell in cells]
     return [
         cell + " " * (max(decimals) - own) if cell[-1:].isdigit() else cell
         for cell, own in zip(cells, decimals, strict=True)
@@ -38,7 +46,7 @@ def _points_aligned(cells: Sequence[str]) -> list[str]:
 def render(table: TextTable, width: int, colour: bool) -> str:
     """Return `table` as lines of at most `width` columns; one that is too wide has its cells one below the other."""
     columns = [
-        [name, *(cells if name in table.left else _points_aligned(cells))]
+        [name, *(cells if name in table.left else _points_aligned(cells, table.point))]
         for name, *cells in zip(table.header, *table.rows, strict=True)
     ]
     widths = [max(map(_columns_wide, cells)) for cells in columns]
@@ -55,13 +63,22 @@ def render(table: TextTable, width: int, colour: bool) -> str:
 
 
 def _stacked(table: TextTable, width: int, colour: bool) -> str:
-    """One line per cell: the first column as title, each other as name and value, values flush right."""
+    """
+    One line per cell: the first column as title, each other as name and value, values flush right.
+
+    Words that do not fit beside their name go below it.
+    """
+    cells = [cell for row in table.rows for cell in zip(table.header[1:], row[1:], strict=True)]
+    needed = max((3 + len(name) + _columns_wide(cell) for name, cell in cells), default=0)
+    width = min(width, max(_LEAST_STACKED, needed))
     lines = []
     for row, shade in zip(table.rows, table.colours, strict=True):
         if row[0]:
             lines += [paint(line, shade, colour) for line in wrap(row[0], width)]
         for name, cell in zip(table.header[1:], row[1:], strict=True):
-            if cell:
+            if name in table.left and 3 + len(name) + _columns_wide(cell) > width:
+                lines += [f"  {name}", *(f"    {line}" for line in wrap(cell, width - 4))]
+            elif cell:
                 value_wide = max(width - 2 - len(name) - 1, _columns_wide(cell))
                 lines.append(f"  {name} {_pad(cell, value_wide, left=False)}")
     return "\n".join(lines)
@@ -96,6 +113,22 @@ def _pad(text: str, width: int, *, left: bool) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """Return `text` as lines of at most `width` columns, where its words allow it."""
     return [line.replace(KEEP, " ") for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+
+
+def fold(line: str, width: int) -> str:
+    """
+    Return `line` as lines of at most `width` columns, where its words allow it; no word is broken.
+
+    What goes on stands below the text of the line: what follows its last gap of two blanks or more, if that leaves half
+    the width.
+    """
+    if _columns_wide(line) <= width:
+        return line
+    gaps = [found.end() for found in re.finditer(r"(?<=\S) {2,}", line) if found.end() <= width // 2]
+    begins = max(gaps, default=len(line) - len(line.lstrip(" ")) + 2)
+    return "\n".join(
+        textwrap.wrap(line, width, subsequent_indent=" " * begins, break_on_hyphens=False, break_long_words=False)
+    )
 
 
 def paint(text: str, shade: str, colour: bool) -> str:

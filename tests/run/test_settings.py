@@ -155,7 +155,7 @@ def test_the_commented_file_names_every_setting_and_changes_nothing() -> None:
     write(text)
 
     assert load_settings(environ={}) == Settings()
-    assert tomllib.loads(text).keys() == {"commercelayer", "pull", "orders", "match", "run"}
+    assert tomllib.loads(text).keys() == {"commercelayer", "pull", "orders", "match", "run", "reports"}
 
 
 def test_the_commented_file_is_valid_when_the_comments_are_taken_off() -> None:

@@ -2,8 +2,10 @@
 // The table of breaks: filter, sort, open, save. Cells are made with textContent: no text from data becomes mark-up.
 const source = document.getElementById("rows");
 if (source) {
-  const { rows, columns, meanings } = JSON.parse(source.textContent);
-  const column = Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.of ? c.at.map(i => c.of[i]) : c]));
+  const { rows, columns, meanings, seen, counts } = JSON.parse(source.textContent);
+  const unpacked = columns => Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.of ? c.at.map(i => c.of[i]) : c]));
+  // Plain texts are sorted and saved; where the page has a locale, others are seen in their place.
+  const column = unpacked(columns), looks = { ...column, ...unpacked(seen ?? {}) };
   const shown = [
     ["reference", "Reference", "t"], ["status", "Status", ""], ["currency_code", "Currency", ""],
     ["payment_amount", "Payment", "n"], ["order_amount", "Order", "n"], ["difference", "Difference", "n"],
@@ -16,14 +18,22 @@ if (source) {
     Break: ["matched_on", "first_seen_on", "suggestion", "accepted_reason", "accepted_until", "item_id"],
   };
   const searched = ["reference", "payment_reference", "order_reference", "order_number", "order_id", "payment_id", "item_id", "suggestion", "accepted_reason"];
+  const amounts = ["payment_amount", "order_amount", "difference", "at_stake"];
   const PAGE = 200;
   const $ = id => document.getElementById(id);
   const [filters, list, more] = [$("filters"), $("list"), $("more")];
   const unseen = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff]/g;
   const visible = text => text.replace(unseen, sign => `‹U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
-  const number = text => text === "" ? NaN : Number(text.replaceAll(",", ""));
+  const plain = text => text.replaceAll(",", "");
+  const number = text => text === "" ? NaN : Number(plain(text));
   const numeric = new Set(shown.filter(one => one[2] === "n").map(one => one[0]));
-  const hay = Array.from({ length: rows }, (_, row) => searched.map(name => column[name][row]).join("\n").toLowerCase());
+  const folded = text => text.toLowerCase().replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2212", "-");
+  const hay = Array.from({ length: rows }, (_, row) => folded(searched.map(name => column[name][row]).join("\n")));
+  // An amount is found by how it begins, as it is seen and in plain digits, with its sign or without.
+  const money = Array.from({ length: rows }, (_, row) => folded(amounts.flatMap(name => {
+    const texts = [looks[name][row], plain(column[name][row])];
+    return ["", ...texts, ...texts.map(text => text.replace(/^[-\u2212]/, ""))];
+  }).join("\n")));
   let order = Array.from({ length: rows }, (_, row) => row), found = order, drawn = 0, sorted = ["", 1];
 
   const add = (parent, tag, text, kind) => {
@@ -38,13 +48,13 @@ if (source) {
   };
   function find() {
     const wanted = Object.fromEntries(new FormData(filters));
-    const text = wanted.text.trim().toLowerCase();
+    const text = folded(wanted.text.trim());
     found = order.filter(row =>
       (!wanted.status || column.status[row] === wanted.status) &&
       (!wanted.currency_code || column.currency_code[row] === wanted.currency_code) &&
       (!wanted.age || isAged(Number(column.age_days[row]), wanted.age)) &&
       (!wanted.decision || (column.accepted_reason[row] !== "") === (wanted.decision === "yes")) &&
-      (!text || hay[row].includes(text)));
+      (!text || hay[row].includes(text) || money[row].includes(`\n${text}`)));
     list.tBodies[0].replaceChildren();
     drawn = 0;
     draw();
@@ -59,14 +69,14 @@ if (source) {
       opener.setAttribute("aria-label", `Both sides of ${visible(column.reference[row].slice(0, 80)) || column.item_id[row]}`);
       opener.onclick = () => open(line, opener, row);
       for (const [name, , kind] of shown) {
-        const cell = add(line, "td", kind === "t" ? undefined : column[name][row], kind);
+        const cell = add(line, "td", kind === "t" ? undefined : looks[name][row], kind);
         if (kind === "t") add(cell, "div", column[name][row]).dir = "auto";
       }
     }
     list.tBodies[0].append(part);
     drawn = Math.min(drawn + PAGE, found.length);
     more.hidden = drawn === found.length;
-    const counted = n => n.toLocaleString("en");
+    const counted = n => counts ? String(n).replace(/\B(?=(\d{3})+$)/g, counts.group).replace(/\d/g, digit => counts.digits[digit]) : n.toLocaleString("en");
     $("shown").textContent = `${counted(found.length)} of ${counted(rows)} breaks` + (drawn < found.length ? `, the first ${counted(drawn)} shown` : "");
   }
   function open(line, opener, row) {
@@ -87,7 +97,7 @@ if (source) {
       for (const name of names.filter(name => column[name][row] !== "")) {
         const fact = add(facts, "div");
         add(fact, "dt", name.replaceAll("_", " "));
-        add(fact, "dd", column[name][row]).dir = "auto";
+        add(fact, "dd", looks[name][row]).dir = "auto";
       }
     }
     line.after(both);
@@ -113,7 +123,7 @@ if (source) {
   const runs = new RegExp(`^(?=${skipped}(?:${sign}|[\\t\\r\\n]))|(?<=[;\\t\\r\\n])(?=${skipped}${sign})`, "gu");
   function cellOf(name, row) {
     const text = column[name][row];
-    const safe = numeric.has(name) ? text.replaceAll(",", "") : text.replace(runs, "'");
+    const safe = numeric.has(name) ? plain(text) : text.replace(runs, "'");
     return /[",\r\n#]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
   $("export").onclick = () => {
@@ -121,7 +131,7 @@ if (source) {
     const lines = [names.join(","), ...found.map(row => names.map(name => cellOf(name, row)).join(","))];
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
-    link.download = `breaks-${document.querySelector("h1").textContent}.csv`;
+    link.download = `breaks-${document.querySelector("h1 time")?.dateTime ?? document.querySelector("h1").textContent}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   };

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +38,16 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     shown = rows[:limit]
     columns = ("Item", "Age", "State", "Status", "Reference", "Currency", "At stake", "Difference", "Decision")
     show(
-        [{name: _plain_value(value) for name, value in row.items()} for row in shown],
+        shown,
         form,
         header=columns,
         left=("Item", "State", "Status", "Reference", "Currency", "Decision"),
         cells=_cells,
         nothing=f"no such break in {folder}",
+        quiet=not session.talks,
     )
     if len(rows) > len(shown):
-        console.say(f"{len(rows) - len(shown):,} more", quiet=session.quiet)
+        console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -66,11 +66,3 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         grouped_amount(row["difference_cents"], code),
         f"{decided}: {row['accepted_reason']}" if row["accepted_reason"] else decided,
     )
-
-
-def _plain_value(value: object) -> object:
-    if isinstance(value, datetime):
-        from reconcile.commercelayer.query import timestamp
-
-        return timestamp(value)
-    return value.isoformat() if isinstance(value, date) else value

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconcile.cli.listing import show_json, show_lines, text_format_option
 from reconcile.cli.options import (
     Session,
     command,
@@ -17,6 +20,9 @@ from reconcile.cli.options import (
     pull_options,
 )
 
+if TYPE_CHECKING:
+    from reconcile.preflight import Finding
+
 
 @click.command()
 @click.argument("orders", nargs=-1, metavar="[ORDERS...]")
@@ -26,8 +32,9 @@ from reconcile.cli.options import (
 @orders_options
 @match_options
 @click.option("--offline", is_flag=True, help="Leave out what needs Commerce Layer.")
+@text_format_option
 @command
-def check(session: Session, business_date: str | None, offline: bool, **options: Any) -> None:
+def check(session: Session, business_date: str | None, offline: bool, form: str, **options: Any) -> None:
     """
     Check settings, credentials, scope, mode, clock, quota, order files, folder and disk; change nothing.
 
@@ -39,10 +46,17 @@ def check(session: Session, business_date: str | None, offline: bool, **options:
     settings = session.settings(**options)
     secrets = None if offline else session.secrets()
     findings = preflight.check(settings, secrets)
-    for finding in findings:
-        if session.quiet and finding.verdict == "ok":
-            continue
-        click.echo(f"{finding.verdict:<5} {finding.subject:<12} {finding.message}")
-        if finding.hint:
-            click.echo(f"{'':<18} hint: {finding.hint}")
+    if form == "json":
+        show_json([asdict(finding) for finding in findings])
+    else:
+        show_lines(_lines([one for one in findings if one.verdict != "ok" or not session.quiet]))
     sys.exit(next((finding.exit_code for finding in findings if finding.exit_code), 0))
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    for finding in findings:
+        first, *more = finding.message.split("\n")
+        yield f"{finding.verdict:<5} {finding.subject:<12} {first}"
+        yield from (f"{'':<18} {line}" for line in more)
+        if finding.hint:
+            yield f"{'':<18} hint: {finding.hint}"

@@ -7,10 +7,9 @@ Talk goes to standard error, so that standard output carries results only.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -29,10 +28,24 @@ def complain(error: ReconcileError) -> None:
 
 
 def width() -> int:
-    """Return the columns of the terminal, or what COLUMNS says, or 100 where there is neither."""
-    if os.environ.get("COLUMNS") or sys.stderr.isatty():
-        return max(40, shutil.get_terminal_size((100, 24)).columns)
-    return 100
+    """Return what COLUMNS says, or the columns of the terminal that either output goes to, or else 100."""
+    return max(40, _columns(sys.stdout) or _columns(sys.stderr) or 100)
+
+
+def line_width() -> int | None:
+    """Return the columns at which text on standard output is folded; None where it goes to no terminal: not at all."""
+    columns = _columns(sys.stdout)
+    return columns and max(40, columns)
+
+
+def _columns(stream: TextIO) -> int | None:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):  # it is no terminal, or no file
+        return None
 
 
 def colour() -> bool:

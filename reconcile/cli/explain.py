@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
 from reconcile.cli.options import Session, command, run_options
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("reference")
 @run_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_format_option
 @command
 def explain(session: Session, reference: str, run: Path | None, out: str | None, form: str) -> None:
     """
@@ -33,47 +33,44 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
 
     found = explanation.explain(run or breaks.latest_run(Path(settings.out)), reference)
     if form == "json":
-        import msgspec
-
-        plain = [_plain_values(asdict(one)) for one in found]
-        click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2))
+        show_json([asdict(one) for one in found])
         return
-    click.echo("\n\n".join("\n".join(_lines(one)) for one in found))
+    for place, one in enumerate(found):
+        show_lines(["", *_lines(one)] if place else _lines(one))
 
 
 def _lines(one: Explanation) -> Iterator[str]:
     from reconcile.reports.terminal import grouped_amount
-    from reconcile.reports.text_table import plain
 
     item, code = one.item, one.item["payment_currency_code"] or one.item["order_currency_code"]
-    yield plain(f"{item['reference'] or item['payment_id'] or item['item_id']}  {item['status']} ({item['kind']})")
+    yield f"{item['reference'] or item['payment_id'] or item['item_id']}  {item['status']} ({item['kind']})"
     yield f"  {one.meaning}"
     if item["difference_cents"] is not None:
         difference = f"  payment minus order: {grouped_amount(item['difference_cents'], code)} {code}"
         yield difference + (f", allowed {grouped_amount(one.allowed_cents, code)}" if one.allowed_cents else "")
     if item["suggestion"]:
-        yield plain(f"  perhaps: {item['suggestion']}")
+        yield f"  perhaps: {item['suggestion']}"
     if item["accepted_reason"]:
         until = f" until {item['accepted_until']}" if item["accepted_until"] else ""
-        yield plain(f"  accepted{until}: {item['accepted_reason']}")
+        yield f"  accepted{until}: {item['accepted_reason']}"
     yield f"  item {item['item_id']}"
-    yield from map(plain, _side("payment", one.payment, "there is none"))
+    yield from _side("payment", one.payment, "there is none")
     name = "order total"
     if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
         total = (
             f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
         )
         name = f"order total: {total}, several rows added up, of which this is the first"
-    yield from map(plain, _side(name, one.order, "there is none"))
+    yield from _side(name, one.order, "there is none")
     yield "  keys, in the order in which they were tried"
     for tried in one.keys:
-        yield plain(f"    {_tried(tried)}")
+        yield f"    {_tried(tried)}"
     if one.nights:
         yield "  nights as a break"
         for night in one.nights:
             amount = f" {grouped_amount(night.difference_cents, code)}" if night.difference_cents is not None else ""
             accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
-            yield plain(f"    {night.business_date}  {night.status}{amount}{accepted}")
+            yield f"    {night.business_date}  {night.status}{amount}{accepted}"
 
 
 def _side(name: str, row: dict[str, Any] | None, nothing: str) -> Iterator[str]:
@@ -83,8 +80,8 @@ def _side(name: str, row: dict[str, Any] | None, nothing: str) -> Iterator[str]:
     yield f"  {name}"
     for column, value in row.items():
         if value is not None:
-            shown = value.isoformat() if isinstance(value, date | datetime) else value
-            yield f"    {column:<30}{shown}"
+            shown = str(value).lower() if isinstance(value, bool) else plain_values(value)
+            yield f"    {column:<29} {shown}"
 
 
 def _tried(tried: Any) -> str:
@@ -106,11 +103,3 @@ def _tried(tried: Any) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _plain_values(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain_values(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_values(one) for one in value]
-    return value.isoformat() if isinstance(value, date | datetime) else value

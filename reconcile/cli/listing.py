@@ -1,10 +1,12 @@
-"""Listings: rows on standard output, as a table for people, or as CSV or JSON for programs."""
+"""Listings on standard output: rows as a table, lines as text, for people; either as JSON, rows also as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -20,6 +22,15 @@ format_option = click.option(
     help="A table for people, or CSV or JSON with all columns.",
 )
 
+text_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON with every value.",
+)
+
 
 def show(
     rows: Sequence[Mapping[str, Any]],
@@ -29,37 +40,70 @@ def show(
     left: Sequence[str],
     cells: Callable[[Mapping[str, Any]], Sequence[str]],
     nothing: str,
+    quiet: bool,
 ) -> None:
     """
     Write `rows` in the form asked for.
 
-    `header`, `left` (the columns of words) and `cells` are those of the table; `nothing` is said, on standard error,
-    where a table would be empty. CSV and JSON have every value of the rows, as it is.
+    `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
+    out; `nothing` is said, on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every
+    value of the rows, as it is.
     """
     if form == "json":
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(list(rows)), indent=2))
+        show_json(rows)
     elif form == "csv":
-        click.echo(_as_csv(rows, header), nl=False)
+        click.echo(_as_csv([plain_values(row) for row in rows], header), nl=False)
     elif not rows:
-        console.say(nothing)
+        console.say(nothing, quiet=quiet)
     else:
         from reconcile.reports.text_table import TextTable, plain, render
 
         texts = [tuple(map(plain, cells(row))) for row in rows]
-        table = TextTable(tuple(header), frozenset(left), texts, [""] * len(texts))
+        filled = [place for place in range(len(header)) if any(text[place] for text in texts)]
+        names, *shown = [tuple(row[place] for place in filled) for row in (tuple(header), *texts)]
+        table = TextTable(names, frozenset(left), shown, [""] * len(shown))
         click.echo(render(table, console.width(), colour=False))
 
 
-def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
-    import msgspec
+def show_json(value: object) -> None:
+    """Write a value as JSON: integers exact, whatever their size; times as the API writes them."""
+    click.echo(json.dumps(plain_values(value), ensure_ascii=False, indent=2))
 
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Write lines of text as `plain`, folded where they are too long for a terminal; without one they stay whole."""
+    from reconcile.reports.text_table import fold, plain
+
+    columns = console.line_width()
+    for line in map(plain, lines):
+        click.echo(fold(line, columns) if columns else line)
+
+
+def check_dry_run(form: str, *, dry_run: bool) -> None:
+    """Refuse a `--format` other than that for people where there is no plan to show in it."""
+    if form != "text" and not dry_run:
+        raise click.UsageError("--format json shows the plan of --dry-run: add it")
+
+
+def plain_values(value: Any) -> Any:
+    """Return a value with what JSON has no type for as text: dates and times."""
+    if isinstance(value, Mapping):
+        return {name: plain_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(one) for one in value]
+    if isinstance(value, datetime):
+        from reconcile.commercelayer.query import timestamp
+
+        return timestamp(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
     from reconcile.spreadsheet import guarded
 
     def cell(value: object) -> object:
         if isinstance(value, dict | list | tuple):
-            return msgspec.json.encode(value).decode()
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return guarded(value) if isinstance(value, str) else value
 
     text = io.StringIO()

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconcile.cli import console
+from reconcile.cli.listing import show_json, show_lines, text_format_option
 from reconcile.cli.options import Session, command, orders_options
 
 if TYPE_CHECKING:
     from reconcile.orders.inspection import OrdersLook
     from reconcile.orders.report import OrderFile
 
+_SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
+"""Delimiters by name that are hard to see among other signs."""
+
 
 @click.command()
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
+@text_format_option
 @orders_options
 @command
-def inspect(session: Session, rows: int, **options: Any) -> None:
+def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     """
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
@@ -36,7 +42,10 @@ def inspect(session: Session, rows: int, **options: Any) -> None:
     check_orders_named(settings)
     check_only_files(settings)
     look = inspect_orders([*settings.orders, *order_queries(settings)], first_rows=rows, **order_keywords(settings))
-    click.echo("\n\n".join(_blocks(look)))
+    if form == "json":
+        show_json(asdict(look))
+    else:
+        show_lines("\n\n".join(_blocks(look)).split("\n"))
     if look.report.rejects > settings.max_rejects:
         sys.exit(3)
 
@@ -99,8 +108,7 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
     yield "format", f"{file.format}{packed}, {file.bytes:,} bytes"
     if file.delimiter is not None:
         quote = f"quote {file.quote}" if file.quote else "no quotes"
-        named = {"\t": "tab", "\x1f": "unit separator"}.get(file.delimiter, file.delimiter)
-        yield "dialect", f"delimiter {named}, {quote}"
+        yield "dialect", f"delimiter {_SIGNS.get(file.delimiter, file.delimiter)}, {quote}"
     if file.sheet is not None:
         others = ", ".join(f'"{name}"' for name in file.other_sheets)
         yield "sheet", f'"{file.sheet}"' + (f", and not {others}" if others else "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from reconcile.cli import console
+from reconcile.cli.listing import show_json, show_lines
 from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
@@ -16,14 +18,17 @@ if TYPE_CHECKING:
 
 
 def tell_plan(
-    settings: Settings, secrets: Secrets, *, recheck: Collection[str] = (), with_orders: bool = False
+    settings: Settings, secrets: Secrets, form: str, *, recheck: Collection[str] = (), with_orders: bool = False
 ) -> None:
-    """Show on standard output what a pull would do and cost; `with_orders` also an export of order totals."""
+    """Show on standard output, as text or JSON, what a pull would do and cost, `with_orders` also an export."""
     from reconcile.fetching import awaited
     from reconcile.planning import plan
 
-    for subject, message in awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders)).lines():
-        click.echo(f"{subject:<12} {message}")
+    found = awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders))
+    if form == "json":
+        show_json(asdict(found))
+    else:
+        show_lines(f"{subject:<12} {message}" for subject, message in found.lines())
 
 
 def tell_run(result: RunResult, session: Session, locale: str | None) -> int:

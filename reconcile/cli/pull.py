@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
+from reconcile.cli.listing import check_dry_run, text_format_option
 from reconcile.cli.options import Session, command, connection_options, dry_run_option, pull_options
 from reconcile.cli.outcome import tell_plan
 
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Parquet or CSV file to write.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this payment, without the mirror; repeatable.")
 @dry_run_option
+@text_format_option
 @connection_options
 @pull_options
 @command
-def pull(session: Session, destination: Path | None, ids: tuple[str, ...], dry_run: bool, **options: Any) -> None:
+def pull(
+    session: Session, destination: Path | None, ids: tuple[str, ...], dry_run: bool, form: str, **options: Any
+) -> None:
     """
     Pull all payments, prove the pull complete, write them to a file or into the mirror.
 
     The ending of --to decides: .parquet or .csv. The path is the last line on standard output. With --id only the named
     payments are read, with their orders; without --to they are written to standard output, one line of JSON each.
     """
+    check_dry_run(form, dry_run=dry_run)
     settings = session.settings(**options)
     secrets = session.secrets()
 
@@ -36,7 +41,7 @@ def pull(session: Session, destination: Path | None, ids: tuple[str, ...], dry_r
     from reconcile.cautions import pull_warnings, resumed_pull
 
     if dry_run:
-        tell_plan(settings, secrets)
+        tell_plan(settings, secrets, form)
         return
     if ids and destination is None:
         for line in fetching.json_lines(fetching.fetch(settings, secrets, ids)):

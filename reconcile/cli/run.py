@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reconcile.cli import console
+from reconcile.cli.listing import check_dry_run, text_format_option
 from reconcile.cli.options import (
     Session,
     command,
@@ -31,9 +32,10 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @orders_options
 @match_options
 @dry_run_option
+@text_format_option
 @click.option("--load-to", metavar="URL", help="Warehouse to load the run into, such as duckdb:warehouse.duckdb.")
 @command
-def run(session: Session, business_date: str | None, dry_run: bool, **options: Any) -> None:
+def run(session: Session, business_date: str | None, dry_run: bool, form: str, **options: Any) -> None:
     """
     Pull all payments, match them with the order totals in ORDERS, write a run folder.
 
@@ -43,6 +45,7 @@ def run(session: Session, business_date: str | None, dry_run: bool, **options: A
     RECONCILE_CLIENT_ID and RECONCILE_CLIENT_SECRET, or RECONCILE_CLIENT_SECRET_FILE.
     The last line on standard output is the run folder.
     """
+    check_dry_run(form, dry_run=dry_run)
     settings = session.settings(**options)
     on = parse_business_date(business_date)
     secrets = session.secrets()
@@ -52,7 +55,7 @@ def run(session: Session, business_date: str | None, dry_run: bool, **options: A
 
     if dry_run:
         exports = COMMERCE_LAYER in settings.orders
-        tell_plan(settings, secrets, recheck=night.open_breaks(Path(settings.out)), with_orders=exports)
+        tell_plan(settings, secrets, form, recheck=night.open_breaks(Path(settings.out)), with_orders=exports)
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)

@@ -38,6 +38,7 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
         left=("Change", "Reference", "Payment", "Before", "After"),
         cells=_cells,
         nothing="no item differs",
+        quiet=not session.talks,
     )
 
 

@@ -43,4 +43,5 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
         left=("Run", "Verdict", "At stake"),
         cells=cells,
         nothing=f"no run in {settings.out}",
+        quiet=not session.talks,
     )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconcile.cli.listing import show_json, show_lines, text_format_option
 from reconcile.cli.options import Session, command
+
+if TYPE_CHECKING:
+    from reconcile.runs import Verification
 
 
 @click.command()
 @click.argument("folders", nargs=-1, metavar="[RUN...]", type=click.Path(path_type=Path))
 @click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@text_format_option
 @command
-def verify(session: Session, folders: tuple[Path, ...], **options: Any) -> None:
+def verify(session: Session, folders: tuple[Path, ...], form: str, **options: Any) -> None:
     """
     Compare every file of the runs with its digest, and each run with the one before it.
 
@@ -26,12 +33,20 @@ def verify(session: Session, folders: tuple[Path, ...], **options: Any) -> None:
     from reconcile import runs
 
     found = [runs.verify_run(folder) for folder in folders] if folders else runs.verify_runs(Path(settings.out))
-    for one in found:
-        if one.problems or not session.quiet:
-            verdict = "CHANGED" if one.problems else "ok"
-            click.echo(f"{verdict:<8}{one.folder}  {one.run_id}, {one.files} files")
-        for sentence in one.problems:
-            click.echo(f"{'':<8}{sentence}")
-        for sentence in () if session.quiet else one.notes:
-            click.echo(f"{'':<8}note: {sentence}")
+    if form == "json":
+        show_json([{"verdict": _verdict(one), **asdict(one)} for one in found])
+    else:
+        show_lines(_lines(found, quiet=session.quiet))
     sys.exit(1 if any(one.problems for one in found) else 0)
+
+
+def _lines(found: Sequence[Verification], *, quiet: bool) -> Iterator[str]:
+    for one in found:
+        if one.problems or not quiet:
+            yield f"{_verdict(one).replace('changed', 'CHANGED'):<8}{one.folder}  {one.run_id}, {one.files} files"
+        yield from (f"{'':<8}{sentence}" for sentence in one.problems)
+        yield from (f"{'':<8}note: {sentence}" for sentence in one.notes if not quiet)
+
+
+def _verdict(one: Verification) -> str:
+    return "changed" if one.problems else "ok"

@@ -45,6 +45,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
         cells=_cells,
         nothing=f"no such break in {folder}",
         quiet=not session.talks,
+        spare=("Item", "State"),
     )
     if len(rows) > len(shown):
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)

@@ -19,7 +19,7 @@ format_option = click.option(
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="A table for people, or CSV or JSON with all columns.",
+    help="A table for people, as wide as the terminal, or CSV or JSON with all columns.",
 )
 
 text_format_option = click.option(
@@ -32,6 +32,16 @@ text_format_option = click.option(
 )
 
 
+plan_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The plan of --dry-run as text for people, or as JSON with every value.",
+)
+
+
 def show(
     rows: Sequence[Mapping[str, Any]],
     form: str,
@@ -41,13 +51,14 @@ def show(
     cells: Callable[[Mapping[str, Any]], Sequence[str]],
     nothing: str,
     quiet: bool,
+    spare: Sequence[str] = (),
 ) -> None:
     """
     Write `rows` in the form asked for.
 
     `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
-    out; `nothing` is said, on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every
-    value of the rows, as it is.
+    out; those of `spare` go too, one after the other, while the table is too wide for the terminal. `nothing` is said,
+    on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows, as it is.
     """
     if form == "json":
         show_json(rows)
@@ -56,13 +67,13 @@ def show(
     elif not rows:
         console.say(nothing, quiet=quiet)
     else:
-        from reconcile.reports.text_table import TextTable, plain, render
+        from reconcile.reports.text_table import TextTable, plain, render, without
 
         texts = [tuple(map(plain, cells(row))) for row in rows]
-        filled = [place for place in range(len(header)) if any(text[place] for text in texts)]
-        names, *shown = [tuple(row[place] for place in filled) for row in (tuple(header), *texts)]
-        table = TextTable(names, frozenset(left), shown, [""] * len(shown))
-        click.echo(render(table, console.width(), colour=False))
+        table = TextTable(tuple(header), frozenset(left), texts, [""] * len(texts))
+        empty = [name for place, name in enumerate(header) if not any(text[place] for text in texts)]
+        fitting = without(table, empty, spare, width=console.width())
+        click.echo(render(fitting, console.width(), colour=False))
 
 
 def show_json(value: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import check_dry_run, text_format_option
+from reconcile.cli.listing import check_dry_run, plan_format_option
 from reconcile.cli.options import Session, command, connection_options, dry_run_option, pull_options
 from reconcile.cli.outcome import tell_plan
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Parquet or CSV file to write.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this payment, without the mirror; repeatable.")
 @dry_run_option
-@text_format_option
+@plan_format_option
 @connection_options
 @pull_options
 @command

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import check_dry_run, text_format_option
+from reconcile.cli.listing import check_dry_run, plan_format_option
 from reconcile.cli.options import (
     Session,
     command,
@@ -32,7 +32,7 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @orders_options
 @match_options
 @dry_run_option
-@text_format_option
+@plan_format_option
 @click.option("--load-to", metavar="URL", help="Warehouse to load the run into, such as duckdb:warehouse.duckdb.")
 @command
 def run(session: Session, business_date: str | None, dry_run: bool, form: str, **options: Any) -> None:

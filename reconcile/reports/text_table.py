@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 BOLD = "1"
 KEEP = "\u00a0"
@@ -45,12 +45,8 @@ def _points_aligned(cells: Sequence[str], point: str) -> list[str]:
 
 def render(table: TextTable, width: int, colour: bool) -> str:
     """Return `table` as lines of at most `width` columns; one that is too wide has its cells one below the other."""
-    columns = [
-        [name, *(cells if name in table.left else _points_aligned(cells, table.point))]
-        for name, *cells in zip(table.header, *table.rows, strict=True)
-    ]
-    widths = [max(map(_columns_wide, cells)) for cells in columns]
-    if sum(widths) + 2 * (len(widths) - 1) > width:
+    columns, widths = _laid_out(table)
+    if _all_wide(widths) > width:
         return _stacked(table, width, colour)
     lines = []
     for row, shade in zip(zip(*columns, strict=True), [BOLD, *table.colours], strict=True):
@@ -60,6 +56,34 @@ def render(table: TextTable, width: int, colour: bool) -> str:
         ]
         lines.append(paint("  ".join(cells).rstrip(), shade, colour))
     return "\n".join(lines)
+
+
+def without(table: TextTable, names: Collection[str], spare: Sequence[str], *, width: int) -> TextTable:
+    """
+    Return `table` without the columns `names`, and without as many of `spare`, one after the other, as make it fit.
+
+    Where it does not fit without all of these, they are all there: one below the other there is room for them.
+    """
+    wide = dict(zip(table.header, _laid_out(table)[1], strict=True))
+    choices = [{*names, *spare[:more]} for more in range(len(spare) + 1)]
+    fitting = (gone for gone in choices if _all_wide([wide[name] for name in wide if name not in gone]) <= width)
+    gone = next(fitting, set(names))
+    kept = [place for place, name in enumerate(table.header) if name not in gone]
+    header, *rows = [tuple(row[place] for place in kept) for row in (table.header, *table.rows)]
+    return replace(table, header=header, rows=rows)
+
+
+def _laid_out(table: TextTable) -> tuple[list[list[str]], list[int]]:
+    """The cells of each column, figures with their points aligned, and how wide each is."""
+    columns = [
+        [name, *(cells if name in table.left else _points_aligned(cells, table.point))]
+        for name, *cells in zip(table.header, *table.rows, strict=True)
+    ]
+    return columns, [max(map(_columns_wide, cells)) for cells in columns]
+
+
+def _all_wide(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _stacked(table: TextTable, width: int, colour: bool) -> str:

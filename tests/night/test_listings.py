@@ -167,6 +167,13 @@ def test_a_column_that_no_row_has_is_left_out_of_the_table_and_not_of_the_rest(n
     assert {"decision", "accepted_reason"} <= set(as_csv[0].split(","))
 
 
+def test_breaks_are_a_table_on_eighty_columns(night: Path) -> None:
+    header, *lines = said("breaks", "list", COLUMNS="80").stdout.splitlines()
+
+    assert header.split() == ["Age", "Status", "Reference", "Currency", "At", "stake", "Difference"]
+    assert len(lines) == len(told("breaks", "list"))
+
+
 @pytest.mark.parametrize("option", ["--quiet", "--log-json"])
 def test_nothing_is_said_of_an_empty_list_to_who_wants_no_talk(option: str, night: Path) -> None:
     for words in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.reports.text_table import TextTable, fold, render
+from reconcile.reports.text_table import TextTable, fold, render, without
 
 ROWS = [("r1", "matched", "1.00"), ("r2", "a word, and so many more that they fit no line", "-22.50")]
 TABLE = TextTable(("Run", "Words", "Amount"), frozenset({"Run", "Words"}), ROWS, ["", ""])
@@ -30,6 +30,24 @@ def test_values_stand_no_further_from_their_names_than_the_widest_needs() -> Non
 
     assert max(len(line) for line in lines if not line.startswith("r")) == len("  Words ") + 50
     assert "  Words" + "matched".rjust(51) in lines
+
+
+@pytest.mark.parametrize(
+    ("width", "header"),
+    [
+        (17, ("Run", "Note", "Sum")),
+        (16, ("Run", "Sum")),
+        (11, ("Run", "Sum")),
+        (10, ("Sum",)),
+        (2, ("Run", "Note", "Sum")),
+    ],
+)
+def test_spare_columns_go_one_by_one_until_the_rest_fits(width: int, header: tuple[str, ...]) -> None:
+    """They are 5, 4, 5 and 4 wide, two blanks between them; where nothing helps, none of them goes."""
+    table = TextTable(("Run", "Note", "Empty", "Sum"), frozenset({"Run"}), [("r-123", "good", "", "1.00")], [""])
+    fewer = without(table, ["Empty"], ["Note", "Run"], width=width)
+
+    assert (fewer.header, len(fewer.rows[0])) == (header, len(header))
 
 
 @pytest.mark.parametrize(

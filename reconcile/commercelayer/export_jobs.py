@@ -32,7 +32,7 @@ from reconcile.commercelayer.exports import (
     verdict_on,
 )
 from reconcile.commercelayer.storage import DeadLink
-from reconcile.errors import CommerceLayerError, Refused, Unreachable
+from reconcile.errors import AuthError, CommerceLayerError, Refused, Unreachable
 
 PATIENCE_SECONDS = 900.0
 """How long an export may stand still, and how long others may take up all the room, before we go another way."""
@@ -129,6 +129,18 @@ class ExportJobs:
             and export.id not in self._useless
             and export.status != "failed"
         ]
+
+    async def left_over(self, start: str) -> dict[str, str]:
+        """
+        Return the ids of the usable exports whose reference begins with `start`, by reference: the newest of each.
+
+        They are those of an interrupted attempt. None when the API does not tell: what cannot be found is created.
+        """
+        try:
+            found = await self.find_all(start)
+        except (BrokenExport, Refused, AuthError):
+            return {}
+        return {export.reference: export.id for export in reversed(found) if export.reference}
 
     async def completed(self, export_id: str, *, reference: str) -> Export:
         """

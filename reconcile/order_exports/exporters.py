@@ -9,7 +9,6 @@ and after. Does not know where the files go in the end.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -152,9 +151,7 @@ class OrderExporters:
                 self._keys[one.number] = (await self._examined(one)).keys
             elif one.orders:
                 one.orders, one.export_id = None, None
-        with contextlib.suppress(BrokenExport, Refused, AuthError):  # what cannot be found is created
-            found = await self._jobs.find_all(self.state.name)
-            self._leftover = {export.reference: export.id for export in reversed(found) if export.reference}
+        self._leftover = await self._jobs.left_over(self.state.name)
 
     def _hire(self, slices: list[Slice]) -> None:
         for one in slices:

@@ -20,7 +20,6 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.export_rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
 from reconcile.commercelayer.exports import (
@@ -35,9 +34,9 @@ from reconcile.commercelayer.exports import (
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
 from reconcile.commercelayer.slicing import edges
-from reconcile.errors import AuthError, Refused, first_of
-from reconcile.mirror import ROWS, UnfinishedPull
-from reconcile.pull.bookmarks import Bookmarks, Walk, encode_bookmarks
+from reconcile.mirror import ROWS
+from reconcile.pull.bookmarks import Walk, encode_bookmarks
+from reconcile.pull.under_way import PullUnderWay, saving
 
 Result = TypeVar("Result")
 
@@ -63,29 +62,11 @@ class _Replaced(Exception):
 
 
 class Exporters:
-    """
-    The walks of one pull that go by exports. `marks` and `store` as in `Walkers`.
+    """The walks of one pull that go by exports. A walk that cannot go this way is marked to go by pages."""
 
-    A walk that cannot go this way is marked to go by pages. `on_file` is called after each file.
-    """
-
-    def __init__(
-        self,
-        client: CommerceLayer,
-        store: UnfinishedPull,
-        marks: Bookmarks,
-        *,
-        mode: str,
-        on_file: Callable[[], None],
-        before_commit: Callable[[], None],
-    ) -> None:
-        self._client = client
-        self._store = store
-        self._marks = marks
-        self._mode = mode
-        self._on_file = on_file
-        self._before_commit = before_commit
-        self._jobs = ExportJobs(client)
+    def __init__(self, pull: PullUnderWay) -> None:
+        self._pull = pull
+        self._jobs = ExportJobs(pull.client)
         self._todo: deque[Walk] = deque()
         self._busy = 0
         self._thread: ThreadPoolExecutor
@@ -102,21 +83,15 @@ class Exporters:
 
         When something stops it, exports that were created are noted, so that the next attempt takes them up.
         """
-        self._todo.extend(walk for walk in self._marks.walks if not walk.done and not walk.by_pages)
+        self._todo.extend(walk for walk in self._pull.marks.walks if not walk.done and not walk.by_pages)
         if not self._todo:
             return
         # Always the same thread: each one that has handled rows keeps some memory for itself.
         with ThreadPoolExecutor(1, thread_name_prefix="exports") as self._thread:
-            try:
+            async with saving(self._save):
                 await self._take_up()
                 async with asyncio.TaskGroup() as tasks:
                     self._hire(tasks)
-            except BaseExceptionGroup as group:
-                await self._save()
-                raise first_of(group) from group
-            except BaseException:
-                await self._save()
-                raise
 
     async def _commit(
         self, batches: Sequence[pa.RecordBatch] = (), *, of: Walk | None = None, counted: int = 0
@@ -130,9 +105,9 @@ class Exporters:
             if of is not None:
                 # In one step with the rows: the bookmarks say exactly what the rows hold.
                 of.before, of.seen, of.done = counted, sum(batch.num_rows for batch in batches), True
-            self._before_commit()
+            self._pull.before_commit()
             writing = asyncio.ensure_future(
-                self._in_thread(self._store.commit, list(batches), encode_bookmarks(self._marks))
+                self._in_thread(self._pull.store.commit, list(batches), encode_bookmarks(self._pull.marks))
             )
             try:
                 await asyncio.shield(writing)
@@ -143,13 +118,11 @@ class Exporters:
 
     async def _take_up(self) -> None:
         """Look for exports that an interrupted attempt has left, or give this pull the name its exports will bear."""
-        if self._marks.exports_name is None:
-            self._marks.exports_name = f"{ORIGIN}-{secrets.token_hex(6)}"
+        if self._pull.marks.exports_name is None:
+            self._pull.marks.exports_name = f"{ORIGIN}-{secrets.token_hex(6)}"
             await self._commit()
             return
-        with contextlib.suppress(BrokenExport, Refused, AuthError):  # what cannot be found is created
-            found = await self._jobs.find_all(self._marks.exports_name)
-            self._leftover = {export.reference: export.id for export in reversed(found) if export.reference}
+        self._leftover = await self._jobs.left_over(self._pull.marks.exports_name)
 
     async def _in_thread(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
@@ -169,7 +142,7 @@ class Exporters:
     async def _export(self, walk: Walk) -> None:
         """Bring one slice home, cut it, or leave it to the pages."""
         for tries in range(1, _MOST_TRIES + 1):
-            if self._marks.transport != "exports":
+            if self._pull.marks.transport != "exports":
                 walk.by_pages = True
                 return
             try:
@@ -179,14 +152,14 @@ class Exporters:
                 return
             except BrokenExport as error:
                 self._forget_exports(walk)
-                self._client.statistics.retries["export"] += 1
+                self._pull.client.statistics.retries["export"] += 1
                 if error.final or tries == _MOST_TRIES:
                     self._by_pages(walk, error.what)
                     return
 
     async def _read(self, walk: Walk) -> None:
         export = await self._payments_of(walk)
-        path = self._store.passing_file(f"payments-{walk.number}.json.gz")
+        path = self._pull.store.passing_file(f"payments-{walk.number}.json.gz")
         try:
             await self._fetch(export, path)
             apart = await self._in_thread(orders_apart, path)
@@ -195,16 +168,17 @@ class Exporters:
             async with self._converting:  # one slice of rows in memory
                 batches = await self._in_thread(self._batches, path, walk.number, window, export.mode, orders)
                 if counted is None or counted < sum(batch.num_rows for batch in batches):
-                    counted = (await count_payments(self._client, window)).payments  # the list's count is the proof
+                    # The list's count is the proof.
+                    counted = (await count_payments(self._pull.client, window)).payments
                 await self._commit(batches, of=walk, counted=counted)
         finally:
             path.unlink(missing_ok=True)
-        self._on_file()
+        self._pull.on_page()
 
     def _batches(
         self, path: Path, number: int, window: Window, mode: str | None, orders: Orders
     ) -> list[pa.RecordBatch]:
-        batches = payment_batches(path, window=window, mode=mode, expected_mode=self._mode, orders=orders)
+        batches = payment_batches(path, window=window, mode=mode, expected_mode=self._pull.mode, orders=orders)
         return [
             pa.RecordBatch.from_arrays(
                 [*batch.columns, pa.array([number] * batch.num_rows, type=pa.int32())], schema=ROWS
@@ -222,11 +196,11 @@ class Exporters:
         return await self._jobs.completed(walk.export_id, reference=self._reference("klarna_payments", walk))
 
     def _most_records(self) -> int:
-        return self._marks.most_records or MOST_RECORDS
+        return self._pull.marks.most_records or MOST_RECORDS
 
     async def _created(self, walk: Walk) -> Export:
         """Create the export of `walk`. Raises _Replaced when the server takes none, or none of that size."""
-        if self._marks.transport != "exports" or walk.planned > self._most_records():
+        if self._pull.marks.transport != "exports" or walk.planned > self._most_records():
             self._todo.append(walk)  # learned while this one waited
             raise _Replaced
         reference = self._reference("klarna_payments", walk)
@@ -236,14 +210,14 @@ class Exporters:
         try:
             return await self._jobs.create(
                 payments_export(
-                    window, with_orders=self._with_orders, narrowed=self._client.is_narrowed, reference=reference
+                    window, with_orders=self._with_orders, narrowed=self._pull.client.is_narrowed, reference=reference
                 ),
                 reference=reference,
             )
         except NotCreated as refused:
             match refused.verdict.kind:
                 case "too_many":
-                    self._marks.most_records = refused.verdict.allowed
+                    self._pull.marks.most_records = refused.verdict.allowed
                     walk.planned = max(walk.planned, refused.verdict.allowed + 1)
                     self._todo.append(walk)
                 case "empty":
@@ -261,7 +235,7 @@ class Exporters:
         """Return the orders `order_ids`: by an export of their own, and by pages what that does not hold."""
         orders: dict[str, bytes] = {}
         if (export := await self._orders_of(walk, order_ids)) is not None:
-            path = self._store.passing_file(f"orders-{walk.number}.json.gz")
+            path = self._pull.store.passing_file(f"orders-{walk.number}.json.gz")
             try:
                 await self._fetch(export, path)
                 orders |= await self._in_thread(orders_in_export, path)
@@ -269,7 +243,7 @@ class Exporters:
                 path.unlink(missing_ok=True)
         missing = [order_id for order_id in order_ids if order_id not in orders]
         for start in range(0, len(missing), PAGE_SIZE):
-            page = await self._client.get(ORDERS_PATH, order_params(missing[start : start + PAGE_SIZE]))
+            page = await self._pull.client.get(ORDERS_PATH, order_params(missing[start : start + PAGE_SIZE]))
             orders |= orders_in_page(page.body)
         return orders
 
@@ -279,7 +253,7 @@ class Exporters:
             async with self._creating:
                 left = self._leftover.pop(reference, None)
                 try:
-                    document = orders_export(order_ids, narrowed=self._client.is_narrowed, reference=reference)
+                    document = orders_export(order_ids, narrowed=self._pull.client.is_narrowed, reference=reference)
                     walk.orders_export_id = left or (await self._jobs.create(document, reference=reference)).id
                 except NotCreated as refused:
                     if refused.verdict.kind == "empty":
@@ -299,9 +273,9 @@ class Exporters:
     async def _cut(self, walk: Walk) -> None:
         """Cut `walk` into slices the server takes, or leave it to the pages, and raise _Replaced."""
         most = self._most_records()
-        inner = await edges(self._client, Window(walk.since, walk.until), payments=walk.planned, most=most)
+        inner = await edges(self._pull.client, Window(walk.since, walk.until), payments=walk.planned, most=most)
         if inner:
-            self._todo.extend(self._marks.split(walk, inner, walk.planned))
+            self._todo.extend(self._pull.marks.split(walk, inner, walk.planned))
             await self._commit()
         else:
             self._by_pages(walk, "too many payments of one moment for an export")
@@ -309,7 +283,7 @@ class Exporters:
 
     def _reference(self, resource_type: str, walk: Walk) -> str:
         span = "/".join(timestamp(at) if at is not None else "" for at in (walk.since, walk.until))
-        return f"{self._marks.exports_name}/{resource_type}/{walk.number}/{span}"
+        return f"{self._pull.marks.exports_name}/{resource_type}/{walk.number}/{span}"
 
     def _forget_exports(self, walk: Walk) -> None:
         for export_id in (walk.export_id, walk.orders_export_id):
@@ -319,11 +293,11 @@ class Exporters:
 
     def _by_pages(self, walk: Walk, why: str) -> None:
         walk.by_pages = True
-        self._marks.why_pages = self._marks.why_pages or why
+        self._pull.marks.why_pages = self._pull.marks.why_pages or why
 
     def _give_up(self, why: str) -> None:
-        self._marks.transport = "pages"
-        self._marks.why_pages = why
+        self._pull.marks.transport = "pages"
+        self._pull.marks.why_pages = why
 
     async def _save(self) -> None:
         """Commit the bookmarks once more on the way out, unless committing is what failed."""

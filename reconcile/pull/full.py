@@ -30,6 +30,7 @@ from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decod
 from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
+from reconcile.pull.under_way import PullUnderWay
 from reconcile.pull.walkers import Walkers, walks_through
 from reconcile.rows import write_payments
 
@@ -113,24 +114,11 @@ class FullPull:
         Raises IncompletePull when it never holds. What was committed stays.
         """
         teller = Teller(self._client, self._marks, self._on_progress)
-        walkers = Walkers(
-            self._client,
-            self._store,
-            self._marks,
-            mode=self._mode,
-            commit_seconds=commit_seconds,
-            commit_pages=commit_pages,
-            on_page=teller.page,
-            before_commit=self._note_spent,
+        pull = PullUnderWay(
+            self._client, self._store, self._marks, self._mode, on_page=teller.page, before_commit=self._note_spent
         )
-        exporters = Exporters(
-            self._client,
-            self._store,
-            self._marks,
-            mode=self._mode,
-            on_file=teller.page,
-            before_commit=self._note_spent,
-        )
+        walkers = Walkers(pull, commit_seconds=commit_seconds, commit_pages=commit_pages)
+        exporters = Exporters(pull)
         for _ in range(_MOST_ROUNDS):
             if self._marks.transport == "exports":
                 await exporters.walk_all()

@@ -35,6 +35,7 @@ from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decod
 from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.pull.under_way import PullUnderWay
 from reconcile.pull.walkers import Walkers, walks_through
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
@@ -130,16 +131,10 @@ class Changes:
         Raises IncompletePull when the counts do not hold. What was committed stays.
         """
         teller = Teller(self._client, self._marks, self._on_progress)
-        walkers = Walkers(
-            self._client,
-            self._store,
-            self._marks,
-            mode=self._mode,
-            commit_seconds=commit_seconds,
-            commit_pages=commit_pages,
-            on_page=teller.page,
-            before_commit=self._note_spent,
+        pull = PullUnderWay(
+            self._client, self._store, self._marks, self._mode, on_page=teller.page, before_commit=self._note_spent
         )
+        walkers = Walkers(pull, commit_seconds=commit_seconds, commit_pages=commit_pages)
         shortfalls = 0
         for _ in range(_MOST_ROUNDS):
             await walkers.walk_all()

@@ -17,14 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from reconcile.arrow import int32_column
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
-from reconcile.errors import first_of
-from reconcile.mirror import ROWS, UnfinishedPull
-from reconcile.pull.bookmarks import Bookmarks, Walk, encode_bookmarks
+from reconcile.mirror import ROWS
+from reconcile.pull.bookmarks import Walk, encode_bookmarks
+from reconcile.pull.under_way import PullUnderWay, saving
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 200
@@ -46,36 +45,19 @@ def walks_through(window: Window, *, first: datetime | None, payments: int) -> l
 
 class Walkers:
     """
-    The walks of one pull. `marks` move with every page; `store` gets them together with the rows.
+    The walks of one pull that go by pages.
 
     A shard that turns out to hold far more than its share of what was planned is cut into several walks. A commit
     happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where no rate limit holds pages
-    back and commits take little of the time: what a killed process reads again is little. `on_page` is called after
-    each page.
+    back and commits take little of the time: what a killed process reads again is little.
     """
 
-    def __init__(
-        self,
-        client: CommerceLayer,
-        store: UnfinishedPull,
-        marks: Bookmarks,
-        *,
-        mode: str,
-        commit_seconds: float,
-        commit_pages: int,
-        on_page: Callable[[], None],
-        before_commit: Callable[[], None],
-    ) -> None:
-        self._client = client
-        self._store = store
-        self._marks = marks
-        self._mode = mode
-        parts = shard_count(marks.planned)
-        self._most_payments = marks.planned // parts if parts > 1 else None  # null: any number is fine
+    def __init__(self, pull: PullUnderWay, *, commit_seconds: float, commit_pages: int) -> None:
+        self._pull = pull
+        planned, parts = pull.marks.planned, shard_count(pull.marks.planned)
+        self._most_payments = planned // parts if parts > 1 else None  # null: any number is fine
         self._commit_seconds = commit_seconds
         self._commit_pages = commit_pages
-        self._on_page = on_page
-        self._before_commit = before_commit
         self._pending: list[tuple[int, Document]] = []
         self._pending_bytes = 0
         self._due = asyncio.Event()
@@ -91,25 +73,19 @@ class Walkers:
         When something stops it (an error, or a cancellation), the pages that came before are committed first, so that
         the next attempt goes on behind them.
         """
-        todo = deque(sorted((walk for walk in self._marks.walks if not walk.done), key=lambda walk: -walk.left))
-        try:
+        todo = deque(sorted((walk for walk in self._pull.marks.walks if not walk.done), key=lambda walk: -walk.left))
+        async with saving(self._save):
             async with asyncio.TaskGroup() as tasks:
                 committer = tasks.create_task(self._commit_regularly())
                 async with asyncio.TaskGroup() as walkers:
                     _Crew(self, walkers, todo).hire()
                 committer.cancel()
             await self.commit()
-        except BaseExceptionGroup as group:
-            await self._save()
-            raise first_of(group) from group
-        except BaseException:
-            await self._save()
-            raise
 
     async def walk(self, walk: Walk, on_page: Callable[[], None]) -> list[Walk]:
         """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
         window = Window(walk.since, walk.until, walk.changed_since)
-        documents = pages(self._client, window, after=walk.last_id, expected=lambda: walk.left)
+        documents = pages(self._pull.client, window, after=walk.last_id, expected=lambda: walk.left)
         async with contextlib.aclosing(documents):
             async for document in documents:
                 if parts := self._cut_finer(walk, document):
@@ -117,7 +93,7 @@ class Walkers:
                 walk.advance(document.ids, document.record_count, page_size=PAGE_SIZE)
                 self._pending.append((walk.number, document))
                 self._pending_bytes += len(document.body)
-                self._on_page()
+                self._pull.on_page()
                 on_page()
                 if self._is_commit_cheap():
                     self._due.set()
@@ -136,19 +112,19 @@ class Walkers:
             return []
         parts = cut_finer(Window(walk.since, walk.until), payments=payments, most=most)
         edges = [part.since for part in parts[1:] if part.since is not None]
-        return self._marks.split(walk, edges, payments) if edges else []
+        return self._pull.marks.split(walk, edges, payments) if edges else []
 
     def _is_commit_cheap(self) -> bool:
         """Without a rate limit hundreds of pages come in a second: too many to read again after a crash."""
         return (
             len(self._pending) >= _PAGES_WORTH_A_COMMIT
             and asyncio.get_running_loop().time() >= self._cheap_at
-            and self._client.limiter.allowance() is None
+            and self._pull.client.limiter.allowance() is None
         )
 
     def wanted(self) -> int:
         """Number of walks to keep going at the rate and the round trip as measured by now."""
-        limiter = self._client.limiter
+        limiter = self._pull.client.limiter
         allowance = limiter.allowance()
         if allowance is None:
             return walker_count(None, 0.0)
@@ -161,9 +137,9 @@ class Walkers:
             await asyncio.shield(self._writing)
         taken, self._pending, self._pending_bytes = self._pending, [], 0
         self._room.set()
-        self._before_commit()
+        self._pull.before_commit()
         # Taken in one step with the pages: the bookmarks say exactly what the rows hold.
-        bookmarks = encode_bookmarks(self._marks)
+        bookmarks = encode_bookmarks(self._pull.marks)
         started = asyncio.get_running_loop().time()
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, taken, bookmarks))
         # A thread cannot be cancelled: `_save` waits for it.
@@ -191,10 +167,10 @@ class Walkers:
     def _write(self, taken: list[tuple[int, Document]], bookmarks: bytes) -> None:
         self._broken = True
         batches = [
-            _rows_of(taken[start : start + _PAGES_PER_BATCH], mode=self._mode)
+            _rows_of(taken[start : start + _PAGES_PER_BATCH], mode=self._pull.mode)
             for start in range(0, len(taken), _PAGES_PER_BATCH)
         ]
-        self._store.commit(batches, bookmarks)
+        self._pull.store.commit(batches, bookmarks)
         self._broken = False
 
 

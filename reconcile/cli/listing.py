@@ -58,7 +58,7 @@ def show(
 
     `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
     out; those of `spare` go too, one after the other, while the table is too wide for the terminal. `nothing` is said,
-    on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows, as it is.
+    on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows.
     """
     if form == "json":
         show_json(rows)

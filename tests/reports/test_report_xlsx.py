@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -397,22 +396,6 @@ def test_a_failed_write_leaves_the_former_file_and_nothing_else(
 
     assert sorted(path.name for path in folder.iterdir()) == before
     assert (folder / "report.xlsx").read_text() == "former"
-
-
-@pytest.mark.slow
-def test_another_program_comes_to_the_same_sums(demo: Path, tmp_path: Path) -> None:
-    office = shutil.which("soffice") or shutil.which("libreoffice")
-    if office is None:
-        pytest.skip("LibreOffice is not installed")
-    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
-    command = [office, profile, "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir"]
-    subprocess.run([*command, str(tmp_path / "out"), str(demo / "report.xlsx")], check=True, timeout=100)
-    ours, theirs = read_book(demo / "report.xlsx"), read_book(tmp_path / "out" / "report.xlsx")
-
-    for name in ("Summary", "Aging", "Control totals"):
-        for place, cell in ours.sheets[name].items():
-            if cell.formula:
-                assert theirs.sheets[name][place].value == pytest.approx(cell.value, abs=1e-9), (name, place)
 
 
 def test_an_amount_of_a_total_beyond_fifteen_digits_is_said_in_full(written: Written) -> None:

@@ -34,7 +34,7 @@ from reconcile.commercelayer.exports import (
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
 from reconcile.commercelayer.slicing import edges
-from reconcile.mirror import ROWS
+from reconcile.commits import with_walk
 from reconcile.pull.bookmarks import Walk, encode_bookmarks
 from reconcile.pull.under_way import PullUnderWay, saving
 
@@ -179,12 +179,7 @@ class Exporters:
         self, path: Path, number: int, window: Window, mode: str | None, orders: Orders
     ) -> list[pa.RecordBatch]:
         batches = payment_batches(path, window=window, mode=mode, expected_mode=self._pull.mode, orders=orders)
-        return [
-            pa.RecordBatch.from_arrays(
-                [*batch.columns, pa.array([number] * batch.num_rows, type=pa.int32())], schema=ROWS
-            )
-            for batch in batches
-        ]
+        return [with_walk(batch, number) for batch in batches]
 
     async def _payments_of(self, walk: Walk) -> Export:
         """Return the completed export of `walk`, created if it is not under way yet."""

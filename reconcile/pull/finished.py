@@ -27,9 +27,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.commits import UnfinishedPull
 from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import MirrorError, first_line
-from reconcile.mirror import Mirror, UnfinishedPull
+from reconcile.mirror import Mirror
 from reconcile.parquet import write_parquet
 from reconcile.rows import KEY, merged_rows, sorted_distinct
 from reconcile.schema import UTC_MS, VANISHED

@@ -23,9 +23,9 @@ import pyarrow as pa
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments
 from reconcile.commercelayer.query import Window
+from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.mirror import UnfinishedPull, rows_per_walk
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since

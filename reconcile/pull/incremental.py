@@ -28,9 +28,10 @@ import pyarrow.compute as pc
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import Count, count_payments
 from reconcile.commercelayer.query import Window
+from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.mirror import Mirror, UnfinishedPull, rows_per_walk
+from reconcile.mirror import Mirror
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
 from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check

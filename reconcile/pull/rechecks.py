@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.mirror import ROWS, UnfinishedPull
+from reconcile.commits import UnfinishedPull, with_walk
 from reconcile.pull.finished import ids_where
 from reconcile.rows import KEY
+
+_NO_WALK = 0  # walks count from 1
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ class Rechecks:
             part = listed[start : start + IDS_AT_ONCE]
             rows = await payments_by_id(self._client, part, mode=self._mode)
             bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
-            await _to_its_end(self.store.commit, [_without_walk(rows)], bookmark)
+            await _to_its_end(self.store.commit, [with_walk(rows, _NO_WALK)], bookmark)
             on_rows()
         self.asked = len(listed)
         self.vanished = set(listed) - {str(id_) for table in self.rows() for id_ in table.column(KEY).to_pylist()}
@@ -91,11 +93,6 @@ def ids_to_check(payments: Path, named: Collection[str]) -> set[str]:
         return either
 
     return ids_where(payments, wanted, columns=["mismatched_amounts"])
-
-
-def _without_walk(rows: pa.RecordBatch) -> pa.RecordBatch:
-    nobody = pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows)
-    return pa.RecordBatch.from_arrays([*rows.columns, nobody], schema=ROWS)
 
 
 async def _to_its_end(function: Callable[..., None], *arguments: object) -> None:

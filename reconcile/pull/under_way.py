@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commits import UnfinishedPull
 from reconcile.errors import first_of
-from reconcile.mirror import UnfinishedPull
 from reconcile.pull.bookmarks import Bookmarks
 
 

@@ -21,7 +21,7 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
-from reconcile.mirror import ROWS
+from reconcile.commits import ROWS
 from reconcile.pull.bookmarks import Walk, encode_bookmarks
 from reconcile.pull.under_way import PullUnderWay, saving
 

@@ -18,8 +18,8 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.export_jobs import ExportJobs
 from reconcile.commercelayer.exports import BrokenExport, Export, payments_export
 from reconcile.commercelayer.query import Window
+from reconcile.commits import UnfinishedPull
 from reconcile.errors import CommerceLayerError, OutputError, Unreachable
-from reconcile.mirror import UnfinishedPull
 from reconcile.sandbox.faults import ANSWERS, EXPORTS, STORAGE
 from reconcile.sandbox.seed import World
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.commercelayer import query
+from reconcile.commits import UnfinishedPull
 from reconcile.errors import IncompletePull, Unreachable
-from reconcile.mirror import UnfinishedPull
 from reconcile.pull.bookmarks import Walk, accounts_for
 from reconcile.pull.finished import lost_ids
 from reconcile.rows import write_payments

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.commits import ROWS, UnfinishedPull
 from reconcile.errors import MirrorError, OutputError
-from reconcile.mirror import ROWS, Mirror, UnfinishedPull, open_mirror, scratch_mirror
+from reconcile.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.rows import merged_rows, sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
 
@@ -64,7 +65,7 @@ def test_bookmarks_are_those_of_the_last_commit_after_a_reopening(mirror: Mirror
 
 @pytest.fixture
 def few_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconcile.mirror.MANY_FILES", 32)
+    monkeypatch.setattr("reconcile.commits.MANY_FILES", 32)
 
 
 @pytest.mark.usefixtures("few_files")
@@ -227,7 +228,7 @@ def test_a_crash_while_commits_are_forgotten_leaves_none_of_them(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr("reconcile.mirror.shutil.rmtree", killed)
+        crash.setattr("reconcile.commits.shutil.rmtree", killed)
         pull.forget()
 
     anew = mirror.unfinished("w")

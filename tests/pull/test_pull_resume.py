@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from dying import Killed, exists, read, remove
 
+from reconcile.commits import UnfinishedPull
 from reconcile.errors import IncompletePull, MirrorError, OutputError, Unreachable, WrongMode
-from reconcile.mirror import UnfinishedPull, open_mirror
+from reconcile.mirror import open_mirror
 from reconcile.sandbox.seed import World
 
 

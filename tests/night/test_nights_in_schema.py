@@ -113,11 +113,12 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
 def test_the_summary_of_an_incremental_night_by_exports_is_as_its_schema_says(misfits: Misfits) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     with SandboxServer(world, limits=None, exports=ExportRules(time_scale=50.0)) as server:
-        exported = summary_of(pulled(server, 20, via="exports"))
+        exported = summary_of(pulled(server, 20, via="exports", since="2026-01-01"))
         incremental = summary_of(pulled(server, 21, incremental=True, since="2026-01-01"))
 
     assert [misfits(one, "summary") for one in (exported, incremental)] == [[], []]
     assert exported["pull"]["transport"] == "exports"
+    assert incremental["pull"]["incremental"]
 
 
 def test_the_summary_of_frames_is_as_its_part_of_the_schema_says(misfits: Misfits, night: Path) -> None:

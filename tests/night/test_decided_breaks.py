@@ -12,32 +12,17 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from nights import OUT, night, nights_in, said
 from places import SAMPLE
 
 from reconcile.acceptances import NAME, Decision, append_decisions, read_decisions
 from reconcile.breaks import Filter, accept, accept_sheet, list_breaks, withdraw, write_sheet
-from reconcile.cli.main import main
 from reconcile.errors import AcceptanceError
-from reconcile.run import match
-from reconcile.settings import Settings
-
-OUT = Path("runs")
-
-
-def night(day: int, **options: Any) -> Path:
-    settings = Settings(orders=("orders.csv",), mode="live", **options)
-    return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("decided")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        shutil.copy(SAMPLE / "orders.csv", folder / "orders.csv")
-        night(20)
-    return folder
+    return nights_in(tmp_path_factory.mktemp("decided"), 20)
 
 
 @pytest.fixture
@@ -53,8 +38,16 @@ def item(folder: Path, reference: str) -> dict[str, Any]:
     return row
 
 
-def said(*words: str) -> Result:
-    return CliRunner().invoke(main, words, catch_exceptions=False)
+def read_sheet() -> list[dict[str, str]]:
+    with Path("sheet.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def save_sheet(rows: list[dict[str, str]], *, encoding: str = "utf-8") -> None:
+    with Path("sheet.csv").open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def mismatch(run: Path) -> dict[str, Any]:
@@ -223,14 +216,10 @@ def test_what_makes_no_sense_is_told(run: Path, words: tuple[str, ...], problem:
 
 def test_many_are_decided_in_a_file_that_anybody_can_edit(run: Path) -> None:
     assert write_sheet(run, Path("sheet.csv")) == len(list_breaks(run, Filter()))
-    with Path("sheet.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_sheet()
     for row in rows[:3]:
         row |= {"accept_reason": "=known, by all", "accept_until": "2026-12-31", "accept_by": "ops"}
-    with Path("sheet.csv").open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    save_sheet(rows, encoding="utf-8-sig")
 
     assert [one.item_id for one in accept_sheet(run, Path("sheet.csv"))] == [row["item_id"] for row in rows[:3]]
     assert accept_sheet(run, Path("sheet.csv")) == []  # what stands is not recorded twice
@@ -243,14 +232,10 @@ def test_a_line_about_a_break_that_has_changed_is_an_error_and_records_nothing(r
     write_sheet(run, Path("sheet.csv"))
     text = Path("sheet.csv").read_text()
     one = mismatch(run)
-    with Path("sheet.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_sheet()
     for row in rows:
         row["accept_reason"] = "known"
-    with Path("sheet.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    save_sheet(rows)
     change_total(one["reference"], one["order_amount_cents"] + 7)
     later = night(21)
 
@@ -325,14 +310,10 @@ def test_a_break_in_a_currency_that_is_not_known_can_be_accepted(workplace: Path
 
 def test_a_sheet_may_be_saved_by_a_spreadsheet_that_takes_zeros_away(run: Path) -> None:
     write_sheet(run, Path("sheet.csv"))
-    with Path("sheet.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_sheet()
     shorter = next(row for row in rows if row["at_stake"].endswith("0") and "." in row["at_stake"])
     shorter |= {"at_stake": shorter["at_stake"].rstrip("0").rstrip("."), "accept_reason": "known"}
-    with Path("sheet.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    save_sheet(rows)
 
     assert [one.item_id for one in accept_sheet(run, Path("sheet.csv"))] == [shorter["item_id"]]
 

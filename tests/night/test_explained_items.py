@@ -4,50 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from nights import OUT, night, nights_in, said
 from places import SAMPLE
 
-from reconcile.cli.main import main
 from reconcile.errors import PaymentFileError, UnknownItem
 from reconcile.explanation import explain
 from reconcile.matching.policy import MEANING_OF, Status
-from reconcile.run import match
-from reconcile.settings import Settings, load_settings
 
-OUT = Path("runs")
 WRONG = "NW-2611-100812"  # an order total of 100 times the payment
 TWICE = "NW-2611-100903"  # two payments, two order rows
 
 
-def night(day: int, settings: Settings | None = None) -> Path:
-    chosen = settings or Settings(orders=("orders.csv",), mode="live")
-    return match(chosen, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
-
-
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("explained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        shutil.copy(SAMPLE / "orders.csv", folder / "orders.csv")
-        night(19)
-        night(20)
-    return folder
+    return nights_in(tmp_path_factory.mktemp("explained"), 19, 20)
 
 
 @pytest.fixture
 def run(made: Path, workplace: Path) -> Path:
     shutil.copytree(made, workplace, dirs_exist_ok=True)
     return OUT / "2026-11-20"
-
-
-def said(*words: str) -> Result:
-    return CliRunner().invoke(main, words, catch_exceptions=False)
 
 
 def test_a_pair_shows_both_sides_as_read_and_the_key_it_was_paired_on(run: Path) -> None:
@@ -94,7 +74,7 @@ def test_rows_that_share_a_key_are_each_explained_with_how_many_have_it(run: Pat
 
 def test_the_tolerance_is_that_of_the_run(workplace: Path) -> None:
     shutil.copy(SAMPLE / "orders.csv", workplace / "orders.csv")
-    folder = night(20, Settings(orders=("orders.csv",), mode="live", tolerance_cents=3, tolerance_percent="50"))
+    folder = night(20, tolerance_cents=3, tolerance_percent="50")
 
     (one,) = explain(folder, WRONG)
     assert one.allowed_cents == 3  # the smaller of both
@@ -103,11 +83,7 @@ def test_the_tolerance_is_that_of_the_run(workplace: Path) -> None:
 def test_keys_are_counted_under_the_rules_of_the_run(workplace: Path) -> None:
     text = (SAMPLE / "orders.csv").read_text().replace(WRONG, f"PO-{WRONG.lower()}")
     (workplace / "orders.csv").write_text(text)
-    (workplace / "reconcile.toml").write_text(
-        '[orders]\nfiles = ["orders.csv"]\n[commercelayer]\nmode = "live"\n'
-        '[match.clean]\ncase = "fold"\nstrip_prefix = ["po-"]\n'
-    )
-    folder = night(20, load_settings(environ={}))
+    folder = night(20, clean_case="fold", clean_strip_prefix=("po-",))
 
     (one,) = explain(folder, WRONG.lower())
     assert (one.keys[0].payment, one.keys[0].order, one.keys[0].paired) == (WRONG.lower(), WRONG.lower(), True)
@@ -169,7 +145,7 @@ def test_terminal_controls_in_data_are_not_carried_out(workplace: Path) -> None:
 
 def test_order_rows_that_were_added_up_are_said_to_be(workplace: Path) -> None:
     Path("orders.csv").write_text(f"reference,total,currency\n{WRONG},4000.00,SEK\n{WRONG},396.00,SEK\n")
-    night(20, Settings(orders=("orders.csv",), mode="live", group_orders="sum"))
+    night(20, group_orders="sum")
 
     told = said("explain", WRONG).stdout
 

@@ -6,37 +6,22 @@ import csv
 import io
 import json
 import shutil
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from places import SAMPLE
+from nights import OUT, night, nights_in, said
 
-from reconcile.cli.main import main
 from reconcile.errors import OutputError
-from reconcile.run import match
 from reconcile.runs import counted_changes, diff_runs, list_runs, verify_run, verify_runs
-from reconcile.settings import Settings
-
-OUT = Path("runs")
-
-
-def night(day: int, orders: str = "orders.csv", **options: Any) -> Path:
-    settings = Settings(orders=(orders,), mode="live", **options)
-    return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs; in the second a wrong total is put right, one order is gone, and one has come."""
-    folder = tmp_path_factory.mktemp("nights")
+    folder = nights_in(tmp_path_factory.mktemp("nights"), 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         orders = folder / "orders.csv"
-        shutil.copy(SAMPLE / "orders.csv", orders)
-        night(20)
         lines = orders.read_text().splitlines()
         assert any("NW-2610-100444" in line for line in lines)
         lines = [line for line in lines if "NW-2610-100444" not in line]
@@ -54,10 +39,6 @@ def two_nights(made: Path, workplace: Path) -> tuple[Path, Path]:
     """A copy of the two runs, in the folder to work in."""
     shutil.copytree(made, workplace, dirs_exist_ok=True)
     return OUT / "2026-11-20", OUT / "2026-11-21"
-
-
-def said(*words: str) -> Result:
-    return CliRunner().invoke(main, words, catch_exceptions=False)
 
 
 def test_a_list_has_every_run_with_its_counts_oldest_first(two_nights: tuple[Path, Path]) -> None:

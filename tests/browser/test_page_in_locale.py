@@ -75,13 +75,13 @@ def test_an_amount_is_found_as_it_is_seen_and_in_plain_digits(published: Path, p
 
 def test_amounts_are_sorted_as_numbers_and_dates_seen_in_the_locale(published: Path, page_in: Any) -> None:
     page = page_in("de-DE")
-    page.locator("th[data-name=difference] button").click()
-    cells = page.locator("#list tbody tr td:nth-child(7)").all_text_contents()
+    page.locator("th[data-name=payment_amount] button").click()
+    cells = page.locator("#list tbody tr td:nth-child(5)").all_text_contents()
     numbers = [float(cell.replace(".", "").replace(",", ".")) for cell in cells if cell]
     page.locator("#list tbody button").first.click()
 
-    assert numbers == sorted(numbers)
-    assert min(numbers) < -100_000
+    assert numbers == sorted(numbers, reverse=True)
+    assert numbers[0] > 1_000 > numbers[-1]
     assert cells == sorted(cells, key=lambda cell: cell == "")
     assert "first seen on\n20.11.2026" in page.inner_text("#list tr.sides")
 

@@ -24,6 +24,9 @@ from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
 
+SHORT_ID = 8
+"""Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""
+
 _OFFERED = 5  # breaks that an error lists
 # Under [match.clean] a reference is written in other ways on the sides than it is compared.
 _NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number")
@@ -196,7 +199,11 @@ def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
 
 
 def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
-    rows = [row for row in _breaks(folder) if any(row[key] == name for key in _NAMES)]
+    breaks = _breaks(folder)
+    rows = [row for row in breaks if any(row[key] == name for key in _NAMES)]
+    if not rows and len(name) >= SHORT_ID:
+        begun = [row for row in breaks if row["item_id"].startswith(name)]
+        rows = begun if len(begun) == 1 else []
     if not rows:
         raise AcceptanceError(
             f'"{name}": is no break of {folder}', hint="`reconcile breaks list --text` finds it by a part of its name"

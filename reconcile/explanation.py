@@ -19,6 +19,7 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from reconcile import manifest
+from reconcile.breaks import SHORT_ID
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.keys import clean_key
 from reconcile.matching.clean_rules import SIDES
@@ -115,6 +116,10 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
     has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)
     query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}"
     rows = _rows(connection, query)
+    if not rows and len(name) >= SHORT_ID:
+        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE starts_with(item_id, ?) LIMIT 2"
+        begun = _rows(connection, query, [name])
+        rows = begun if len(begun) == 1 else []
     if not rows:
         raise UnknownItem(
             f'"{name}": no item of {folder} has it',

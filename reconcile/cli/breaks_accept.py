@@ -31,7 +31,7 @@ def accept(
     every: bool,
 ) -> None:
     """
-    Accept breaks, by reference, order number, payment id or item id.
+    Accept breaks, by reference, order number, payment id or item id, also as `breaks list` shows it.
 
     An accepted break stays a break, is shown as accepted, and counts against no --fail-on limit. It returns when its
     status or its amount changes, when it exceeds the cap, and after the last date. What was decided is kept in

@@ -52,12 +52,13 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    from reconcile import breaks
     from reconcile.reports.terminal import grouped_amount
 
     code = row["currency_code"]
     decided = row["decision"] or ""
     return (
-        row["item_id"][:8],
+        row["item_id"][: breaks.SHORT_ID],
         str(row["age_days"]),
         row["state"],
         row["status"],

@@ -25,7 +25,7 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
     """
     Explain the items that REFERENCE names: both sides as read, the keys tried, the verdict, earlier nights.
 
-    REFERENCE is a reference, an order number, a payment id or an item id.
+    REFERENCE is a reference, an order number, a payment id or an item id, also as `breaks list` shows it.
     """
     settings = session.settings(out=out)
 

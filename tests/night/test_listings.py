@@ -174,6 +174,26 @@ def test_breaks_are_a_table_on_eighty_columns(night: Path) -> None:
     assert len(lines) == len(told("breaks", "list"))
 
 
+def test_an_item_is_named_by_the_id_that_the_list_shows(night: Path) -> None:
+    one = told("breaks", "list", "--status", "duplicate_reference")[0]
+    short = said("breaks", "list", "--status", "duplicate_reference").stdout.splitlines()[1].split()[0]
+    assert one["item_id"].startswith(short)
+    assert len(short) == 8
+
+    (explained,) = told("explain", short)
+    assert explained["item"]["item_id"] == one["item_id"]
+    assert said("breaks", "accept", short, "--reason", "known").stderr.startswith("accepted ")
+    assert [row["item_id"] for row in told("breaks", "list") if row["decision"]] == [one["item_id"]]
+
+
+def test_fewer_signs_of_an_id_name_nothing(night: Path) -> None:
+    one = told("breaks", "list")[0]["item_id"]
+
+    assert said("explain", one[:7]).exit_code == 3
+    assert said("breaks", "accept", one[:7], "--reason", "known").exit_code == 3
+    assert said("explain", one[:7] + ("0" if one[7] != "0" else "1")).exit_code == 3
+
+
 @pytest.mark.parametrize("option", ["--quiet", "--log-json"])
 def test_nothing_is_said_of_an_empty_list_to_who_wants_no_talk(option: str, night: Path) -> None:
     for words in (

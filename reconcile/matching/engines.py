@@ -23,6 +23,11 @@ from reconcile.sql import path_literal
 Frame: TypeAlias = nw.LazyFrame[Any]
 Fields: TypeAlias = "Mapping[str, pa.Field[Any]]"
 """Columns as the matching names them, each with the field of a file that it is read from."""
+Source: TypeAlias = tuple[Frame, Sequence[str]]
+"""A frame, and columns of it."""
+
+FEW_TEXTS = 250
+"""Rows of different texts up to which a source's columns are sorted as numbers of one byte."""
 
 
 class Engine(Protocol):
@@ -57,6 +62,15 @@ class Engine(Protocol):
         Return the distinct texts of `column` that `change` changes: `old_text`, `new_text` and `is_changed`, true.
 
         None when there are none.
+        """
+        ...
+
+    def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
+        """
+        Return `frame` in the order of the columns `by`, texts by their UTF-8 bytes, nulls last.
+
+        `sources` are frames that hold every text of some of its columns: an engine may look there for columns of few
+        different texts.
         """
         ...
 
@@ -145,8 +159,29 @@ class DuckDBEngine:
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         return nw.from_native(self.relation(frame).project(f'*, md5("{text}") AS "{name}"'))
 
+    def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
+        # What is sorted lies in memory whole, or on the disk: as enumerations, columns of few texts take a tenth of it.
+        types = {name: type_ for source in sources for name, type_ in self._enumerations(*source).items()}
+        names = frame.collect_schema().names()
+        packed = self.relation(frame).project(_casts(names, types))
+        in_order = packed.order(", ".join(f'"{name}" NULLS LAST' for name in by))
+        return nw.from_native(in_order.project(_casts(names, dict.fromkeys(types, "VARCHAR"))))
+
+    def _enumerations(self, frame: Frame, columns: Sequence[str]) -> dict[str, str]:
+        """Return an enumeration, in the order of its texts, for each of `columns`; none where there are many texts."""
+        texts = self.relation(frame.select(*columns)).distinct().limit(FEW_TEXTS + 1).to_arrow_table()
+        if texts.num_rows > FEW_TEXTS:
+            return {}
+        self.connection.register("few_texts", texts)
+        types = {name: f"texts_of_{name}" for name in columns if texts.column(name).null_count < texts.num_rows}
+        for name, type_ in types.items():
+            query = f'SELECT DISTINCT "{name}" FROM few_texts WHERE "{name}" IS NOT NULL ORDER BY "{name}"'
+            self.connection.execute(f"CREATE TYPE {type_} AS ENUM ({query})")
+        self.connection.unregister("few_texts")
+        return types
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
-        yield from ahead(iter(frame.to_native().to_arrow_reader(122_880)))
+        yield from ahead(iter(frame.to_native().to_arrow_reader(20_480)))
 
 
 class ArrowEngine:
@@ -175,6 +210,9 @@ class ArrowEngine:
         table = self.to_arrow(frame)
         return self.from_arrow(table.append_column(name, md5_texts(table, text)))
 
+    def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
+        return frame.sort(*by, nulls_last=True)
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         yield from self.to_arrow(frame).to_batches()
 
@@ -199,6 +237,10 @@ _SQL_TYPES = {
     pa.date32(): "DATE",
     pa.timestamp("ms", tz="UTC"): "TIMESTAMPTZ",
 }
+
+
+def _casts(names: Sequence[str], types: Mapping[str, str]) -> str:
+    return ", ".join(f'"{name}"::{types[name]} AS "{name}"' if name in types else f'"{name}"' for name in names)
 
 
 def _quoted(name: str) -> str:

@@ -59,6 +59,13 @@ JUDGED = (
 )
 """Columns of the rows to sort."""
 
+# What is sorted lies in memory whole: texts that mostly are the reference are there where they are another only.
+_MOSTLY_REFERENCE = ("p_reference_raw", "order_reference")
+_NAMED = (*(name for name in JUDGED if name != "item_text"), "order_text")
+_SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_REFERENCE))
+_FEW_OF_PAYMENTS = ("p_currency", "p_order_status", "p_payment_status", "p_mode")
+_FEW_OF_ORDERS = ("o_currency", "o_source_file")
+
 SORT_ORDER = ("status_code", "reference", "p_id", "o_source_file", "o_source_line", "order_rank")
 """ITEMS_ORDER in the names of the judged rows; `order_rank` decides between order rows that came from nowhere."""
 
@@ -85,35 +92,48 @@ class RunFacts:
     acceptances: pa.Table | None = None
 
 
-def sorted_items(engine: Engine, rows: Frame) -> Iterator[pa.RecordBatch]:
-    """Sort judged rows and yield them with their `item_id`."""
-    ordered = rows.select(*JUDGED).sort(*SORT_ORDER, nulls_last=True)
-    return engine.batches(engine.with_digest(ordered, "item_text", "item_id"))
+def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) -> Iterator[pa.RecordBatch]:
+    """Sort judged rows of both sides and yield them as JUDGED, with their `item_id`."""
+    same = {name: (nw.col(name) == nw.col("reference")).fill_null(value=False) for name in _MOSTLY_REFERENCE}
+    rows = rows.with_columns(
+        *(claim.alias(f"{name}_same") for name, claim in same.items()),
+        *(nw.when(~claim).then(nw.col(name)).alias(name) for name, claim in same.items()),
+    )
+    sources = ((payments, _FEW_OF_PAYMENTS), (orders, _FEW_OF_ORDERS))
+    ordered = engine.sorted(rows.select(*_SORTED), SORT_ORDER, sources)
+    of_payment = nw.concat_str([nw.lit("payment:"), nw.col("p_id")])
+    ordered = ordered.with_columns(
+        nw.coalesce("order_text", of_payment).alias("item_text"),
+        *(
+            nw.when(nw.col(f"{name}_same")).then(nw.col("reference")).otherwise(nw.col(name)).alias(name)
+            for name in _MOSTLY_REFERENCE
+        ),
+    )
+    return engine.batches(engine.with_digest(ordered.select(*JUDGED), "item_text", "item_id"))
 
 
 def name_pairs(rows: Frame) -> Frame:
-    """Return judged pairs with the columns JUDGED, `order_number` and the like being those of the payment."""
+    """Return judged pairs ready to be sorted, `order_number` and the like being those of the payment."""
     return (
         _named(rows, orders=False)
         .with_columns(
-            nw.concat_str([nw.lit("payment:"), nw.col("p_id")]).alias("item_text"),
+            nw.lit(None, dtype=nw.String()).alias("order_text"),
             nw.lit(0, dtype=nw.Int64()).alias("order_rank"),
         )
-        .select(*JUDGED)
+        .select(*_NAMED)
     )
 
 
 def name_any(rows: Frame) -> Frame:
-    """Return judged rows of any sort with the columns JUDGED; a row without payment is named after its order row."""
-    payment_text = nw.concat_str([nw.lit("payment:"), nw.col("p_id")])
+    """Return judged rows of any sort ready to be sorted; a row without payment is named after its order row."""
     return (
         _named(rows, orders=True)
         .with_columns(
-            nw.when(nw.col("p_id").is_null()).then(nw.col("order_text")).otherwise(payment_text).alias("item_text"),
+            nw.when(nw.col("p_id").is_null()).then(nw.col("order_text")).alias("order_text"),
             nw.col("order_rank").fill_null(0),
             nw.col("order_rows").fill_null(0),
         )
-        .select(*JUDGED)
+        .select(*_NAMED)
     )
 
 

@@ -232,7 +232,8 @@ class _Work:
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:
-        judged = self.suggester.suggested(sorted_items(self.engine, self.rows))
+        rows = sorted_items(self.engine, self.rows, self.payments.frame, self.orders.frame)
+        judged = self.suggester.suggested(rows)
         for batch, several in finish(judged, self.facts):
             if several.num_rows:
                 self.several.append(several)

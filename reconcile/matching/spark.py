@@ -25,7 +25,7 @@ from pyspark.sql import functions
 
 from reconcile import keys
 from reconcile.matching import engines
-from reconcile.matching.engines import Fields, Frame, ahead, changes_of, select_from_parquet
+from reconcile.matching.engines import Fields, Frame, Source, ahead, changes_of, select_from_parquet
 from reconcile.matching.spark_session import spark_session
 from reconcile.sql import path_literal
 
@@ -141,6 +141,9 @@ class SparkEngine:
 
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         return _lazy(frame.to_native().withColumn(name, functions.md5(functions.col(text))))
+
+    def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
+        return frame.sort(*by, nulls_last=True)
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         place = self._write(frame.to_native())

@@ -73,6 +73,52 @@ def test_a_group_keeps_its_id_when_a_row_is_added() -> None:
     assert set(one.values()) == set(two.values())
 
 
+@pytest.mark.parametrize("files", [3, 400])
+def test_items_are_in_the_order_of_the_bytes_of_their_texts(match: Match, files: int) -> None:
+    names = ["Ä.csv", "z.csv", "a.csv", "𝄞.csv", "\uff21.csv", *(f"{n}.csv" for n in range(files))]
+    rows = [{"reference": "A", "source_file": name, "line": 2, "currency_code": None} for name in names]
+    rows += [{"reference": None, "source_file": None, "line": None}, {"reference": "A", "source_file": None}]
+    payments = payments_table([{"reference": "A", "mode": None, "order_status": None, "payment_status": 'it\'s "x"'}])
+    items, _ = match(payments, orders_table(rows), policy=POLICY)
+
+    found = [item for item in items.to_pylist() if item["status"] == "duplicate_reference"]
+    places = [item["order_source_file"] for item in found]
+    assert places == [*sorted(names, key=lambda name: name.encode()), None]
+    (payment,) = (item for item in items.to_pylist() if item["payment_id"])
+    assert (payment["mode"], payment["order_status"], payment["payment_status"]) == (None, None, 'it\'s "x"')
+
+
+def test_a_reference_is_told_as_it_was_written_on_each_side(match: Match) -> None:
+    payments = payments_table(
+        [
+            {"payment_id": "P1", "reference": " A ", "order_reference": "A", "order_number": "1"},
+            {"payment_id": "P2", "reference": None, "order_reference": "B", "order_number": "2"},
+            {"payment_id": "P3", "reference": " ", "order_reference": None, "order_number": "3"},
+            {"payment_id": "P4", "reference": "D", "order_reference": "D ", "order_number": "4"},
+        ]
+    )
+    orders = orders_table(
+        [
+            {"reference": "A"},
+            *({"reference": key, "order_number": n} for key, n in (("B", "2"), ("C", "3"))),
+            {"reference": "E"},
+        ]
+    )
+    items, _ = match(payments, orders, policy=POLICY)
+
+    written = {item["payment_id"]: item for item in items.to_pylist()}
+    shown = {
+        id_: (item["reference"], item["payment_reference"], item["order_reference"]) for id_, item in written.items()
+    }
+    assert shown == {
+        "P1": ("A", " A ", "A"),
+        "P2": ("B", None, "B"),
+        "P3": ("C", " ", None),
+        "P4": ("D", "D", "D "),
+        None: ("E", None, "E"),
+    }
+
+
 def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
     payments = payments_table([{"reference": key} for key in ("A", "B", "C", "D")])
     orders = orders_table([{"reference": "D"}])

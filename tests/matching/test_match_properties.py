@@ -41,6 +41,7 @@ def test_frames_give_what_a_plain_reading_of_the_rules_gives(world: World, polic
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(few, max_examples=250, derandomize=False)
 @given(world=worlds, policy=policies)
 def test_frames_give_it_for_many_more_worlds(world: World, policy: MatchPolicy) -> None:

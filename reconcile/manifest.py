@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version as version_of
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,11 @@ def link_to_previous(out: Path, business_date: date) -> dict[str, str] | None:
 def software() -> dict[str, str]:
     """Return the versions of everything that can change a result."""
     packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
+    extras = [package for package in ("babel",) if find_spec(package)]  # what a page looks like in a locale
     return {
         "reconcile": __version__,
         "python": platform.python_version(),
-        **{package: version_of(package) for package in packages},
+        **{package: version_of(package) for package in (*packages, *extras)},
     }
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from served import Serve, servers
 
 from reconcile import run as nights
 from reconcile.cli.main import main
 from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
 from reconcile.runs import verify_run
 from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 from reconcile.settings import Secrets, Settings
@@ -30,21 +30,10 @@ CANARY = "canary-of-klarna-tokens"
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[..., SandboxServer]]:
+def served() -> Iterator[Serve]:
     """Return a function that serves a world (default: 40 payments) which exports twenty records at most."""
-    servers: list[SandboxServer] = []
-
-    def start(world: World | None = None, *faults: str, **options: Any) -> SandboxServer:
-        rules = ExportRules(maximum=20, time_scale=1_000.0)
-        options = {"limits": None, "exports": rules, "canary": CANARY, **options}
-        server = SandboxServer(world or World.generate(40), faults=Faults.parse(faults), **options)
-        server.__enter__()
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.__exit__(None, None, None)
+    with servers(40, exports=ExportRules(maximum=20, time_scale=1_000.0), canary=CANARY) as serve:
+        yield serve
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +61,7 @@ def items_of(folder: Path) -> list[dict[str, Any]]:
     return pq.read_table(folder / "items.parquet").to_pylist()
 
 
-def test_every_placed_order_meets_its_payment(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_every_placed_order_meets_its_payment(served: Serve, tmp_path: Path) -> None:
     world = World.generate(300)
     placed = [row for row in map(world.orders.row, world.orders.alive().tolist()) if row["placed_at"]]
     for row in placed[::3]:
@@ -90,7 +79,7 @@ def test_every_placed_order_meets_its_payment(served: Callable[..., SandboxServe
     assert not any(item["difference_cents"] for item in paired)
 
 
-def test_the_files_are_kept_as_evidence_and_verified(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_the_files_are_kept_as_evidence_and_verified(served: Serve, tmp_path: Path) -> None:
     folder = night(served(), tmp_path).folder
 
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -104,7 +93,7 @@ def test_the_files_are_kept_as_evidence_and_verified(served: Callable[..., Sandb
     assert any(names[0] in problem for problem in verify_run(folder).problems)
 
 
-def test_equal_orders_give_equal_bytes(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_equal_orders_give_equal_bytes(served: Serve, tmp_path: Path) -> None:
     server = served()
 
     first, second = (night(server, tmp_path / name).folder for name in ("a", "b"))
@@ -117,7 +106,7 @@ def test_equal_orders_give_equal_bytes(served: Callable[..., SandboxServer], tmp
     }
 
 
-def test_files_and_exports_stand_side_by_side(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_files_and_exports_stand_side_by_side(served: Serve, tmp_path: Path) -> None:
     more = tmp_path / "more.csv"
     more.write_text("reference,total,currency\nFROM-THE-ERP,1.00,EUR\n")
 
@@ -140,7 +129,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     "number", [number if number in (3, 8) else pytest.param(number, marks=pytest.mark.slow) for number in range(1, 15)]
 )
 def test_a_night_that_breaks_off_anywhere_publishes_nothing_and_the_next_goes_on(
-    served: Callable[..., SandboxServer], tmp_path: Path, number: int, undisturbed: bytes
+    served: Serve, tmp_path: Path, number: int, undisturbed: bytes
 ) -> None:
     server = served(None, f"5xx:#{number}")
 
@@ -153,13 +142,13 @@ def test_a_night_that_breaks_off_anywhere_publishes_nothing_and_the_next_goes_on
     assert (folder / "items.csv").read_bytes() == undisturbed
 
 
-def test_orders_of_all_payment_methods_are_told(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_orders_of_all_payment_methods_are_told(served: Serve, tmp_path: Path) -> None:
     result = night(served(uncrossed=("payment_method",)), tmp_path)
 
     assert any(warning.startswith("orders of all payment methods") for warning in result.summary["warnings"])
 
 
-def test_a_total_that_the_api_does_not_have_is_a_reject(served: Callable[..., SandboxServer], tmp_path: Path) -> None:
+def test_a_total_that_the_api_does_not_have_is_a_reject(served: Serve, tmp_path: Path) -> None:
     world = World.generate(40)
     order = next(row for row in map(world.orders.row, world.orders.alive().tolist()) if row["placed_at"])
     world.update_order(order["id"], total_amount_with_taxes_cents=None)
@@ -168,9 +157,7 @@ def test_a_total_that_the_api_does_not_have_is_a_reject(served: Callable[..., Sa
         night(served(world), tmp_path)
 
 
-def test_no_orders_stop_the_night_unless_that_is_put_up_with(
-    served: Callable[..., SandboxServer], tmp_path: Path
-) -> None:
+def test_no_orders_stop_the_night_unless_that_is_put_up_with(served: Serve, tmp_path: Path) -> None:
     server, early = served(), {"until": "2024-07-01", "on_empty_payments": "warn"}
 
     with pytest.raises(EmptySide):
@@ -188,9 +175,7 @@ def test_a_match_sends_nothing_and_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["commerce-layer"], ["--orders", "commerce-layer"]])
-def test_check_and_dry_run_count_what_would_be_exported(
-    served: Callable[..., SandboxServer], words: list[str], workplace: Path
-) -> None:
+def test_check_and_dry_run_count_what_would_be_exported(served: Serve, words: list[str], workplace: Path) -> None:
     server = served()
     access = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}
 
@@ -204,7 +189,7 @@ def test_check_and_dry_run_count_what_would_be_exported(
     assert not list(workplace.iterdir())
 
 
-def test_nothing_secret_is_left_by_a_night(served: Callable[..., SandboxServer], workplace: Path) -> None:
+def test_nothing_secret_is_left_by_a_night(served: Serve, workplace: Path) -> None:
     server = served(None, "storage-expired:#1", "storage-5xx:#2")
     environ = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}
 

@@ -12,9 +12,7 @@ from typing import Any
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
-from reconcile.sandbox.server import SandboxServer
 
-Serve = Callable[..., SandboxServer]
 ExportOrders = Callable[..., Awaitable[ExportedOrders]]
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from exported import ExportOrders, Serve, contents, exported_ids, placed_ids, rules
+from exported import ExportOrders, contents, exported_ids, placed_ids, rules
+from served import Serve
 
 from reconcile.commercelayer.client import Credentials
 from reconcile.errors import AuthError, EmptySide, FolderBusy, Refused, WrongMode

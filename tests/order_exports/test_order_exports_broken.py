@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exported import ExportOrders, Serve, contents, exported_ids, placed_ids, rules
+from exported import ExportOrders, contents, exported_ids, placed_ids, rules
+from served import Serve
 
 from reconcile.commercelayer.placed_orders import IdRange, OrdersCount, PlacedOrders, count_orders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from exported import Serve, contents, exported_ids, placed_ids, rules
+from exported import contents, exported_ids, placed_ids, rules
+from served import Serve
 
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -11,65 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from served import Serve, fast_client, servers
 
-from reconcile.commercelayer.client import CommerceLayer, Credentials
+from reconcile.commercelayer.client import CommerceLayer
 from reconcile.pull.pull import PullReport, pull_to_parquet
-from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 
-SPEED = 100
+Pull = Callable[..., Awaitable[PullReport]]
 
 _stalling: weakref.WeakSet[SandboxServer] = weakref.WeakSet()
 
-Serve = Callable[..., SandboxServer]
-Pull = Callable[..., Awaitable[PullReport]]
-
-
-async def fast_sleep(seconds: float) -> None:
-    await asyncio.sleep(seconds / SPEED)
-
-
-def fast_clock() -> float:
-    return time.monotonic() * SPEED
-
 
 def _client_of(server: SandboxServer, **options: Any) -> CommerceLayer:
-    """
-    A client of `server` whose clock and waits are fast.
-
-    An answer may take its time on a busy machine; that of a server that stalls is given up after 0.3 s.
-    """
-    settings: dict[str, Any] = {
-        "api_url": server.api_url,
-        "auth_url": server.auth_url,
-        "credentials": Credentials(server.client_id, server.client_secret),
-        "rate_limit": False,
-        "first_retry_seconds": 0.1,
-        "timeout_seconds": 0.3 if server in _stalling else 10.0,
-        "clock": fast_clock,
-        "sleep": fast_sleep,
-        **options,
-    }
-    return CommerceLayer(**settings)
+    """A client of `server` whose clock and waits are fast; one that stalls is given up after 0.3 s."""
+    patience = {"timeout_seconds": 0.3} if server in _stalling else {}
+    return fast_client(server, **patience | options)
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Return a function that serves a world (default: 60 payments, no limit, no fault)."""
-    servers: list[SandboxServer] = []
+    with servers() as start:
 
-    def start(world: World | None = None, *faults: str, **options: Any) -> SandboxServer:
-        server = SandboxServer(world or World.generate(60), faults=Faults.parse(faults), **{"limits": None, **options})
-        server.__enter__()
-        if any("stall" in fault for fault in faults):
-            _stalling.add(server)
-        servers.append(server)
-        return server
+        def serve(world: World | None = None, *faults: str, **options: Any) -> SandboxServer:
+            server = start(world, *faults, **options)
+            if any("stall" in fault for fault in faults):
+                _stalling.add(server)
+            return server
 
-    yield start
-    for server in servers:
-        server.__exit__(None, None, None)
+        yield serve
 
 
 @pytest.fixture

@@ -1,81 +1,42 @@
 """
 One request after another to one organization's API: through the limiter, with a token, again when it failed.
 
-Knows origins, headers and statuses. Opens no connection itself (`wire`), does not know pages or payments. Nothing here
-logs a header, a body or a query.
+Knows origins, headers and tokens. How often a request is sent is known to `attempts`; pages and payments are known
+elsewhere. Nothing here logs a header, a body or a query.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Self
 from urllib.parse import urlsplit
 
 import msgspec
 
 from reconcile.commercelayer.allowance import SharedAllowance
+from reconcile.commercelayer.attempts import Method, Sender
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
-from reconcile.commercelayer.document import (
-    ApiError,
-    BrokenBody,
-    Document,
-    Quota,
-    decode_document,
-    decode_error,
-    http_date,
-    quota,
-    retry_after_seconds,
-)
+from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
 from reconcile.commercelayer.history import Event, read_history
-from reconcile.commercelayer.limiter import Limiter, Permit, Traffic
+from reconcile.commercelayer.limiter import Limiter, Traffic
 from reconcile.commercelayer.origin import is_this_machine, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
-from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself, refusal
+from reconcile.commercelayer.retry import Failure, RetryPolicy, refusal
 from reconcile.commercelayer.storage import Download
 from reconcile.commercelayer.wire import Answer, Wire
-from reconcile.errors import (
-    AuthError,
-    CommerceLayerError,
-    SettingsError,
-    Unreachable,
-    WrongMode,
-)
+from reconcile.errors import AuthError, CommerceLayerError, SettingsError, WrongMode
 
-__all__ = ["CommerceLayer", "Credentials", "Statistics"]
+__all__ = ["CommerceLayer", "Credentials"]
 
 log = logging.getLogger("reconcile.commercelayer")
 
-Method = Literal["GET", "PATCH", "POST"]
-Answered = TypeVar("Answered")
-
-# A host that never answered is more likely misspelt than down: say so soon.
-_FIRST_CONTACT_SECONDS = 30.0
-
 _CREDENTIALS_HINT = "check the client id and secret; they must be those of an integration of this organization"
-
-
-@dataclass(slots=True)
-class Statistics:
-    """
-    What was sent and received so far. `requests` by traffic class, `retries` by cause; bodies as decoded.
-
-    `downloads` are the files fetched from object storage, packed as they are; they spend no rate limit.
-    """
-
-    requests: Counter[str] = field(default_factory=Counter)
-    retries: Counter[str] = field(default_factory=Counter)
-    rate_limited: int = 0
-    bytes_received: int = 0
-    downloads: int = 0
 
 
 class CommerceLayer:
@@ -127,17 +88,21 @@ class CommerceLayer:
         self._expected_mode = expected_mode
         self._scope = scope
         self._wire = Wire(connect_seconds=connect_seconds, timeout_seconds=timeout_seconds, user_agent=user_agent)
-        self._retry = RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds)
-        self._clock = clock
         self._sleep = sleep
-        self._heard_from: set[str] = set()
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
         shared = SharedAllowance(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
         self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit, shared=shared)
-        self.statistics = Statistics()
-        self.quota: Quota | None = None
-        """The rate limit as the last answer described it."""
+        self._sender = Sender(
+            self._wire,
+            self.limiter,
+            RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds),
+            secret=credentials.client_secret,
+            plain=self._plain,
+            clock=clock,
+            sleep=sleep,
+        )
+        self.statistics = self._sender.statistics
         self.clock_offset_seconds: float | None = None
         """The server's clock minus ours, as last seen (the server tells whole seconds)."""
 
@@ -175,6 +140,11 @@ class CommerceLayer:
     def api_url(self) -> str:
         """Base of the resources, without a slash at its end."""
         return self._api_url
+
+    @property
+    def quota(self) -> Quota | None:
+        """The rate limit as the last answer described it."""
+        return self._sender.quota
 
     async def authenticate(self) -> Claims:
         """
@@ -225,7 +195,7 @@ class CommerceLayer:
             finally:
                 self.statistics.bytes_received += download.fetched - at_start
 
-        await self._until_answered(attempt, method="GET", url=url, what="GET of an export's file")
+        await self._sender.until_answered(attempt, method="GET", url=url, what="GET of an export's file")
         self.statistics.downloads += 1
         log.debug("file of an export", extra={"bytes": download.received})
 
@@ -265,7 +235,7 @@ class CommerceLayer:
             except BaseException:
                 self.limiter.settle(permit, answered=False)
                 raise
-            answer = await self._send(
+            answer = await self._sender.send(
                 method, url, permit, headers=headers | {"Authorization": f"Bearer {token.value}"}, body=body
             )
             self._note_clock(answer)
@@ -278,7 +248,7 @@ class CommerceLayer:
                 raise Failure("token_renewed", "the token expired")
             raise self._refusal(answer, problem, what=f"{method} {path}")
 
-        return await self._until_answered(attempt, method=method, url=url, what=f"{method} {path}")
+        return await self._sender.until_answered(attempt, method=method, url=url, what=f"{method} {path}")
 
     async def _ask_token(self) -> Token:
         body = token_request(self._credentials, scope=self._scope)
@@ -286,7 +256,7 @@ class CommerceLayer:
         async def attempt() -> Token:
             permit = await self.limiter.acquire("token", "oauth")
             headers = {"Accept": "application/json", "Content-Type": "application/json"}
-            answer = await self._send("POST", self._token_url, permit, headers=headers, body=body)
+            answer = await self._sender.send("POST", self._token_url, permit, headers=headers, body=body)
             if answer.status == 200:
                 return token_from_answer(answer.body, asked_at=permit.sent)
             problem = decode_error(answer.status, answer.body)
@@ -295,7 +265,7 @@ class CommerceLayer:
             raise self._refusal(answer, problem, what="POST oauth/token")
 
         # Asking for a token changes nothing on the other side: it may be repeated like a read.
-        token = await self._until_answered(attempt, method="GET", url=self._token_url, what="POST oauth/token")
+        token = await self._sender.until_answered(attempt, method="GET", url=self._token_url, what="POST oauth/token")
         if self._expected_mode is not None and token.claims.mode not in (None, self._expected_mode):
             raise WrongMode(
                 f"{self._token_url}: the credentials are of mode {token.claims.mode}, expected {self._expected_mode}",
@@ -305,72 +275,6 @@ class CommerceLayer:
             self.limiter.assume_mode(mode)
         log.debug("token fetched", extra={"organization": token.claims.organization, "mode": token.claims.mode})
         return token
-
-    async def _until_answered(
-        self, attempt: Callable[[], Awaitable[Answered]], *, method: Method, url: str, what: str
-    ) -> Answered:
-        """Attempt until it succeeds, the budget is spent, or an error comes that no repetition mends."""
-        started = self._clock()
-        number = 0
-        while True:
-            number += 1
-            try:
-                return await attempt()
-            except BrokenBody as error:
-                failure = Failure("broken_body", str(error))
-            except Failure as error:
-                failure = error
-            if failure.cause == "rate_limited":
-                self.statistics.rate_limited += 1
-            elapsed = self._clock() - started
-            policy = self._retry
-            if not self._heard_from and failure.cause in ("connect", "timeout"):
-                policy = RetryPolicy(min(policy.budget_seconds, _FIRST_CONTACT_SECONDS), policy.first_seconds)
-            wait = policy.wait_seconds(
-                failure.cause,
-                attempt=number,
-                elapsed_seconds=elapsed,
-                retry_after_seconds=failure.retry_after_seconds,
-                chance=random.random,
-            )
-            if failure.final or wait is None or not may_repeat(method, failure.cause):
-                raise self._gave_up(failure, url=url, what=what, attempts=number, seconds=elapsed) from None
-            self.statistics.retries[failure.cause] += 1
-            log.debug("retry", extra={"request": what, "cause": failure.cause, "attempt": number, "wait": wait})
-            if wait > 0 and failure.cause != "token_renewed":
-                await self._sleep(wait)
-
-    async def _send(
-        self, method: Method, url: str, permit: Permit, *, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
-        """Send one request under `permit` and return the answer. Raises Failure when there is none to be used."""
-        self.statistics.requests[permit.traffic] += 1
-        settled, cause, after = False, None, None
-
-        def begins(status: int, answered: Mapping[str, str]) -> None:
-            nonlocal settled, cause, after
-            cause = mends_itself(status)
-            after = retry_after_seconds(answered) if cause is not None else None
-            described, rejected = quota(answered), cause == "rate_limited"
-            self.limiter.settle(permit, answered=True, quota=described, rejected=rejected, retry_after_seconds=after)
-            settled = True
-            self._heard_from.add(permit.traffic)
-            if described is not None and permit.traffic == "read":
-                self.quota = described
-
-        try:
-            answer = await self._wire.send(method, url, headers=headers, body=body, begins=begins)
-        finally:
-            if not settled:
-                self.limiter.settle(permit, answered=False)
-        self.statistics.bytes_received += len(answer.body)
-        if answer.status >= 400:
-            # A server may quote the request. Taken out here, no shortened text can hold a part of it.
-            secret = self._credentials.client_secret.encode()
-            answer = Answer(answer.status, answer.headers, answer.body.replace(secret, b"***"))
-        if cause is not None:
-            raise Failure(cause, decode_error(answer.status, answer.body).message, after)
-        return answer
 
     def _note_clock(self, answer: Answer) -> None:
         date = answer.headers.get("Date")
@@ -389,13 +293,6 @@ class CommerceLayer:
             api_url=self._api_url,
             reason=problem.reason,
             allowed=problem.allowed,
-        )
-
-    def _gave_up(self, failure: Failure, *, url: str, what: str, attempts: int, seconds: float) -> Unreachable:
-        host = urlsplit(url).netloc
-        named = Failure(failure.cause, self._plain(failure.what))
-        return gave_up(
-            named, host=host, what=what, attempts=attempts, seconds=seconds, heard_before=bool(self._heard_from)
         )
 
     def _plain(self, text: str) -> str:

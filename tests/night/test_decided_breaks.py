@@ -248,6 +248,34 @@ def test_a_line_about_a_break_that_has_changed_is_an_error_and_records_nothing(r
 
 
 @pytest.mark.parametrize(
+    ("cells", "problem", "hint"),
+    [
+        ({"accept_until": "31.12.2026"}, 'accept_until "31.12.2026" is not a date', "write it like 2026-12-31"),
+        ({"accept_until": "2026-11-19"}, "until 2026-11-19 is before the run of 2026-11-20", "a later date"),
+        ({"accept_cap": "0.00"}, "cap 0.00: ", "a cap is the most that may be at stake"),
+        ({"accept_cap": "much"}, "cap: ", "write it as an amount of EUR"),
+        ({"item_id": "elsewhere"}, '"elsewhere" is no break of this run', "write the file anew"),
+        ({"status": "missing_order"}, "the status of the break is amount_mismatch now", "write the file anew"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_is_told_and_nothing_of_the_file_is_recorded(
+    run: Path, cells: dict[str, str], problem: str, hint: str
+) -> None:
+    write_sheet(run, Path("sheet.csv"))
+    rows = read_sheet()
+    place = next(at for at, row in enumerate(rows) if row["item_id"] == mismatch(run)["item_id"])
+    rows[0]["accept_reason"] = rows[place]["accept_reason"] = "known"
+    rows[place] |= cells
+    save_sheet(rows)
+
+    with pytest.raises(AcceptanceError) as told:
+        accept_sheet(run, Path("sheet.csv"))
+    assert told.value.message.startswith(f"sheet.csv:{place + 2}: {problem}")
+    assert hint in (told.value.hint or "")
+    assert not (OUT / NAME).exists()
+
+
+@pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("x,2026-11-20,perhaps,,,,,,known,,,", 'column "decision": "perhaps" is neither accept nor withdraw'),

@@ -22,11 +22,11 @@ async def test_after_a_429_nothing_is_sent_for_a_window_and_then_one_request_alo
     assert (report.payments, report.rate_limited) == (500, 1)
     arrived = [request.arrived_at for request in server.requests]
     gaps = [later - earlier for earlier, later in pairwise(arrived)]
-    pause = gaps.index(max(gaps))
     rejected = [request.status for request in server.requests].index(429)
-    assert rejected <= pause <= rejected + 4  # what was on its way arrives yet
-    assert gaps[pause] >= PAUSE_SECONDS - latency
-    assert gaps[pause + 1] >= latency
+    # What was on its way arrives yet. A machine that stands still makes longer gaps elsewhere.
+    pauses = [at for at in range(rejected, rejected + 5) if gaps[at] >= PAUSE_SECONDS - latency]
+    assert pauses
+    assert gaps[pauses[0] + 1] >= latency
 
 
 @pytest.mark.parametrize("seconds", ["", ":0", ":3", ":20"], ids=["without", "0 s", "3 s", "20 s"])

@@ -47,17 +47,23 @@ def test_a_usage_error_exits_with_2() -> None:
     assert "No such option" in result.stderr
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Signals, workplace: Path) -> None:
-    world = World.load(SAMPLE / "commerce_layer")
-    words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
+def interrupted(command: list[str], world: World, sign: signal.Signals) -> tuple[int, str]:
+    """Send `sign` to `command` while a server that has gone quiet keeps it waiting; return its exit code and words."""
     with SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox:
-        process = subprocess.Popen([*COMMAND, *words], env=environ(sandbox), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, env=environ(sandbox), stderr=subprocess.PIPE, text=True)
         while len(sandbox.requests) < 9 and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(sign)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Signals, workplace: Path) -> None:
+    world = World.load(SAMPLE / "commerce_layer")
+    words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
+    status, said = interrupted([*COMMAND, *words], world, sign)
+    assert status == 130, said
     assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
     assert not Path("runs/2026-11-20").exists()
 
@@ -74,14 +80,9 @@ def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(sign: signa
     (workplace / "exports" / "orders-1.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
     command = [sys.executable, str(ROOT / "jobs" / "nightly.py"), "--date", "2026-11-20"]
     world = World.load(SAMPLE / "commerce_layer")
-    with SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox:
-        process = subprocess.Popen(command, env=environ(sandbox), stderr=subprocess.PIPE, text=True)
-        while len(sandbox.requests) < 9 and process.poll() is None:
-            time.sleep(0.02)
-        process.send_signal(sign)
-        _, said = process.communicate(timeout=60)
+    status, said = interrupted(command, world, sign)
 
-    assert process.returncode == 130, said
+    assert status == 130, said
     assert said == "2026-11-20: interrupted; the same command goes on from where it stopped\n"
 
 

@@ -2,12 +2,14 @@
 One more night in the ledger, after few nights and after many: what it costs must not grow with the nights before.
 
 Each night has 100,000 open breaks, of which one in a hundred is cleared and replaced by the next. What is timed is what
-a run does with the ledger: follow the published runs, read the history, roll forward.
+a run does with the nights before it: find the published runs, follow them, read the history and digest it, and roll
+forward.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
@@ -43,36 +45,44 @@ def write_breaks(path: Path, *, breaks: int, night: int) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, schema=ITEMS), path)
 
 
-def one_night(book: Path, runs: Sequence[object], before: Path | None, after: Path, on: date) -> float:
-    """Return the seconds that one more night takes."""
+def write_night(out: Path, *, breaks: int, night: int) -> Path:
+    """Write what the ledger reads of a run folder: a manifest of the usual size, and the breaks."""
+    folder = out / (FIRST + timedelta(days=night)).isoformat()
+    folder.mkdir()
+    write_breaks(folder / "breaks.parquet", breaks=breaks, night=night)
+    outputs = [{"path": f"file-{n}.parquet", "sha256": f"{n:064x}", "bytes": n, "rows": n} for n in range(20)]
+    (folder / "manifest.json").write_text(json.dumps({"run_id": f"r{night}", "outputs": outputs}))
+    return folder
+
+
+def one_night(book: Path, out: Path, before: Path | None, after: Path, on: date) -> float:
+    """Return the seconds that one more night takes, whose folder is there already."""
     from reconcile import ledger
+    from reconcile.publishing import published_runs
 
     started = time.perf_counter()
-    ledger.history(book, on)
-    ledger.roll_forward(before, after)
-    ledger.follow(book, runs)  # type: ignore[arg-type]
+    ledger.follow(book, published_runs(out)[:-1])
+    ledger.digest_of_history(ledger.history(book, on))
+    ledger.roll_forward(before and before / "breaks.parquet", after / "breaks.parquet")
+    ledger.follow(book, published_runs(out))
     return time.perf_counter() - started
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Go through the nights and print what the last ten of each stretch took."""
-    from reconcile.ledger import PublishedRun
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--breaks", type=int, default=100_000)
     parser.add_argument("--nights", type=int, default=365)
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        book, runs, seconds = folder / "ledger.duckdb", [], []
+        out = Path(name)
+        book, folders, seconds = out / "ledger.duckdb", [], []
         for night in range(chosen.nights):
-            path = folder / f"{night % 2}-{night}.parquet"
-            write_breaks(path, breaks=chosen.breaks, night=night)
-            before = runs[-1].breaks if runs else None
-            runs.append(PublishedRun(FIRST + timedelta(days=night), f"r{night}", path))
-            seconds.append(one_night(book, runs, before, path, FIRST + timedelta(days=night)))
+            folders.append(write_night(out, breaks=chosen.breaks, night=night))
+            before = folders[-2] if night else None
+            seconds.append(one_night(book, out, before, folders[-1], FIRST + timedelta(days=night)))
             if night >= 2:
-                (folder / f"{night % 2}-{night - 2}.parquet").unlink()
+                (folders[-3] / "breaks.parquet").unlink()
         early, late = statistics.median(seconds[5:15]), statistics.median(seconds[-10:])
         print(
             f"{chosen.breaks:,} open breaks: one more night {early:.2f} s after 5 to 15 nights, {late:.2f} s after "

@@ -146,6 +146,7 @@ class Night:
         details = report.as_dict()
         figures = summary.summarize(folder / "items.parquet", details["control_totals"])
         earlier = manifest.latest_before(out, on)
+        figures |= summary.summarize_sides(folder, are_orders_grouped=self.policy.group_orders is not None)
         figures["roll_forward"] = ledger.roll_forward(
             earlier / "breaks.parquet" if earlier else None, folder / "breaks.parquet"
         )
@@ -210,7 +211,7 @@ def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any
         repr(policy),
         manifest.digest_of(folder / "payments.parquet").sha256,
         manifest.digest_of(folder / "orders.parquet").sha256,
-        repr(history.to_pydict()),
+        ledger.digest_of_history(history),
         repr(accepted.to_pydict()),
     )
     return f"{business_date:%Y%m%d}-{digest[:12]}"

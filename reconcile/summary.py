@@ -22,7 +22,10 @@ from reconcile.sql import path_literal
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))
-"""Days since a break was first seen: first and last day of each bucket; the last has no end."""
+"""Ages of breaks in days: first and last day of each bucket; the last has no end."""
+
+NO_DATE = "no date"
+"""The bucket of breaks whose rows have no date; it is there where such breaks are."""
 
 
 def summarize(items: Path | pa.Table, control: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
@@ -87,6 +90,73 @@ def bridge(control: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
             }
         )
     return bridges
+
+
+def summarize_sides(folder: Path, *, are_orders_grouped: bool) -> dict[str, Any]:
+    """
+    Return what follows from the items and both sides together, as they are written in `folder`.
+
+    hash_totals       per side and currency: a sum over the rows' names, as they went in and as they came out, as text;
+                      of a row the first 15 hex digits of the MD5 of its name, as a number. A payment is named by its
+                      id and its reference ("id reference"), an order row by its place ("file:line"). Where order rows
+                      are grouped, an item names only the first of them: what came out is null
+    aging_from_data   breaks by days since their payment's order was placed (else since the payment was created), or
+                      since the date of the order row; NO_DATE where it has none
+
+    Raises ProofFailed when a hash total that came out is not the one that went in.
+    """
+    sides = {side: folder / f"{side}.parquet" for side in _SIDES}
+    with _views(items=folder / "items.parquet", **sides) as connection:
+        totals = {side: _hash_totals(connection, side) for side in _SIDES}
+        if are_orders_grouped:
+            totals["orders"] = [line | {"keys_out": None} for line in totals["orders"]]
+        for side, lines in totals.items():
+            if any(line["keys_out"] not in (line["keys_in"], None) for line in lines):
+                raise ProofFailed(f"{side}: the hash total of their keys is another in the items", hint=_OUR_BUG)
+        return {"hash_totals": totals, "aging_from_data": _in_buckets(connection, _DATED, "data_age")}
+
+
+_KEYS = {
+    "payments": (
+        "payment_id || ' ' || coalesce({}reference, '')",
+        "payment_currency_code",
+        "payment_id IS NOT NULL",
+    ),
+    "orders": (
+        "coalesce({0}source_file, '') || ':' || coalesce({0}source_line::VARCHAR, '')",
+        "order_currency_code",
+        "payment_id IS NULL OR matched_on IS NOT NULL",
+    ),
+}
+# A row of tomorrow is as old as one of today; `greatest` alone would take a row without date for one.
+_DATED = """
+    SELECT *, CASE WHEN dated_on IS NOT NULL THEN greatest(business_date - dated_on, 0) END AS data_age FROM (
+        SELECT items.*, coalesce(coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE, ordered_on) AS dated_on
+        FROM items LEFT JOIN (
+            SELECT source_file, source_line, min(ordered_on) AS ordered_on FROM orders GROUP BY ALL
+        ) dates ON payment_id IS NULL AND order_source_file = source_file AND order_source_line = source_line
+        WHERE is_break
+    )
+"""
+
+
+def _hash_totals(connection: duckdb.DuckDBPyConnection, side: str) -> list[dict[str, Any]]:
+    name, currency, is_there = _KEYS[side]
+    prefix = "payment_" if side == "payments" else "order_"
+    total = "coalesce(sum(('0x' || left(md5({}), 15))::BIGINT), 0)::VARCHAR"
+    rows = connection.execute(
+        f"""
+        WITH went_in AS (SELECT currency_code, {total.format(name.format(""))} AS keys_in FROM {side} GROUP BY ALL),
+        came_out AS (
+            SELECT {currency} AS currency_code, {total.format(name.format(prefix))} AS keys_out
+            FROM items WHERE {is_there} GROUP BY ALL
+        )
+        SELECT coalesce(i.currency_code, o.currency_code) AS code, coalesce(keys_in, '0'), coalesce(keys_out, '0')
+        FROM went_in i FULL JOIN came_out o ON i.currency_code IS NOT DISTINCT FROM o.currency_code
+        ORDER BY code NULLS LAST
+        """
+    ).fetchall()
+    return [dict(zip(("currency_code", "keys_in", "keys_out"), row, strict=True)) for row in rows]
 
 
 def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) -> None:
@@ -189,26 +259,33 @@ def _flag_agreement(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _aging(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _in_buckets(connection, "SELECT * FROM items", "age_days")
+
+
+def _in_buckets(connection: duckdb.DuckDBPyConnection, items: str, age: str) -> list[dict[str, Any]]:
     rows = connection.execute(
-        f"""SELECT age_days, {AT_STAKE_CURRENCY} AS currency_code, count(*), sum({AT_STAKE_CENTS})
-            FROM items WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age_days"""
+        f"""SELECT {age} AS age, {AT_STAKE_CURRENCY} AS currency_code, count(*), sum({AT_STAKE_CENTS})
+            FROM ({items}) WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age"""
     ).fetchall()
-    aging = []
-    for first, last in AGING_BUCKETS:
-        amounts: dict[str | None, int] = {}
-        count = 0
-        for age, currency_code, n, cents in rows:
-            if age >= first and (last is None or age <= last):
-                count += n
-                amounts[currency_code] = amounts.get(currency_code, 0) + cents
-        aging.append(
-            {
-                "bucket": f"{first}-{last}" if last is not None else f"over {first - 1}",
-                "count": count,
-                "amounts": [{"currency_code": code, "at_stake_cents": cents} for code, cents in amounts.items()],
-            }
+    edges = [
+        (f"{first}-{last}" if last is not None else f"over {first - 1}", first, last) for first, last in AGING_BUCKETS
+    ]
+    aging = [
+        _bucket(
+            name, [row for row in rows if row[0] is not None and first <= row[0] and (last is None or row[0] <= last)]
         )
-    return aging
+        for name, first, last in edges
+    ]
+    undated = [row for row in rows if row[0] is None]
+    return [*aging, _bucket(NO_DATE, undated)] if undated else aging
+
+
+def _bucket(name: str, rows: Sequence[tuple[int | None, str | None, int, int]]) -> dict[str, Any]:
+    amounts: dict[str | None, int] = {}
+    for _, currency_code, _, cents in rows:
+        amounts[currency_code] = amounts.get(currency_code, 0) + cents
+    lines = [{"currency_code": code, "at_stake_cents": cents} for code, cents in amounts.items()]
+    return {"bucket": name, "count": sum(row[2] for row in rows), "amounts": lines}
 
 
 _CSV_COLUMNS = (
@@ -221,6 +298,7 @@ _CSV_COLUMNS = (
 @contextlib.contextmanager
 def _views(**tables: Path | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     with contextlib.closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         for name, table in tables.items():
             if isinstance(table, pa.Table):
                 connection.register(name, table)

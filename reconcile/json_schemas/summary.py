@@ -83,6 +83,28 @@ class Control(Struct, forbid_unknown_fields=True, frozen=True):
     orders: Annotated[list[ControlLine], Meta(description="the order side")]
 
 
+class HashTotal(Struct, forbid_unknown_fields=True, frozen=True):
+    """
+    One side in one currency: a sum over the names of its rows, as decimal text.
+
+    Of each row it adds the first 15 hex digits of the MD5 of its name, as a number. A payment is named by its id and
+    its reference ("id reference"), an order row by its place ("file:line").
+    """
+
+    currency_code: Currency
+    keys_in: Annotated[str, Meta(pattern="^[0-9]+$", description="of the rows as read")]
+    keys_out: Annotated[
+        str | None, Meta(description="of the rows in the items, the same; null where order rows were added up into one")
+    ]
+
+
+class HashTotals(Struct, forbid_unknown_fields=True, frozen=True):
+    """Hash totals of both sides, by currency code; null last."""
+
+    payments: Annotated[list[HashTotal], Meta(description="the payment side")]
+    orders: Annotated[list[HashTotal], Meta(description="the order side")]
+
+
 class BridgeStep(Struct, forbid_unknown_fields=True, frozen=True):
     """What the items of one status add to the difference of the totals."""
 
@@ -126,7 +148,11 @@ class AgingBucket(Struct, forbid_unknown_fields=True, frozen=True):
     """Breaks of one age."""
 
     bucket: Annotated[
-        str, Meta(pattern="^([0-9]+-[0-9]+|over [0-9]+)$", description='first and last day ("0-1"), or "over 90"')
+        str,
+        Meta(
+            pattern="^([0-9]+-[0-9]+|over [0-9]+|no date)$",
+            description='first and last day ("0-1"), "over 90", or "no date"',
+        ),
     ]
     count: Annotated[Count, Meta(description="breaks")]
     amounts: Annotated[list[AtStake], Meta(description="by currency code; null last; empty without breaks")]
@@ -282,6 +308,11 @@ class Summary(Figures, forbid_unknown_fields=True, frozen=True):
     ]
     verdict: Verdict
     counts: Annotated[Counts, Meta(description="rows, items, breaks and rejects")]
+    hash_totals: Annotated[HashTotals, Meta(description="that the rows that came out are those that went in, by name")]
+    aging_from_data: Annotated[
+        list[AgingBucket],
+        Meta(description='breaks by days since their order or payment, in the buckets of aging, and "no date" if any'),
+    ]
     roll_forward: Annotated[
         list[RollForward], Meta(description="breaks since the run before; by currency code, null last")
     ]

@@ -17,6 +17,7 @@ from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports import charts
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.text_table import KEEP
+from reconcile.summary import NO_DATE
 
 VERDICTS = {
     "clean": ("Clean", "There is no break."),
@@ -62,7 +63,11 @@ def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, display:
         "bridges": [_bridge(line, kinds, display) for line in summary["bridge"] if _moves_money(line)],
         "flags": _flags(summary["flag_agreement"], display),
         "roll_forward": _roll_forward(summary["roll_forward"], display),
-        "aging": _aging(summary["aging"], display),
+        "aging": [
+            _aging(summary["aging"], display, "Breaks by days since they were first seen", "Open for"),
+            _aging(summary["aging_from_data"], display, "Breaks by days since the order was placed", "Placed before"),
+        ],
+        "hash_totals": _hash_totals(summary["hash_totals"]),
         "trend": _trend(summary, display),
     }
 
@@ -194,16 +199,27 @@ def _roll_forward(lines: Sequence[Mapping[str, Any]], display: Display) -> Table
     return Table("Breaks and what they put at stake", header, 2, rows)
 
 
-def _aging(buckets: Sequence[Mapping[str, Any]], display: Display) -> Table:
+def _hash_totals(totals: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+    """Digits as they are, in any locale: they are compared, not read."""
+    rows: list[tuple[str | Markup, ...]] = []
+    for side, name in (("payments", "payments"), ("orders", "order rows")):
+        for line in totals[side]:
+            went_in, came_out = line["keys_in"], line["keys_out"]
+            proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
+            rows.append((name, line["currency_code"] or NO_CODE, went_in, came_out or "", proof))
+    return Table("Hash totals of what names the rows", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
+
+
+def _aging(buckets: Sequence[Mapping[str, Any]], display: Display, caption: str, since: str) -> Table:
     most = max((bucket["count"] for bucket in buckets), default=0)
     rows: list[tuple[str | Markup, ...]] = []
     for bucket in buckets:
-        n, days = bucket["count"], f"{bucket['bucket'].replace('-', '–')} days"
+        n, days = bucket["count"], bucket["bucket"].replace("-", "–") + (" days" if bucket["bucket"] != NO_DATE else "")
         stake = {one["currency_code"] or NO_CODE: one["at_stake_cents"] for one in bucket["amounts"]}
         bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {display.plural(n, 'break')}")
         at_stake = _at_stake({code: cents for code, cents in stake.items() if cents}, display)
         rows.append((days, bar, at_stake, display.count(n)))
-    return Table("Breaks by days since they were first seen", ("Open for", "Chart", "At stake", "Breaks"), 3, rows)
+    return Table(caption, (since, "Chart", "At stake", "Breaks"), 3, rows)
 
 
 def _trend(summary: Mapping[str, Any], display: Display) -> dict[str, Any] | None:

@@ -64,6 +64,13 @@ def write_aging(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
             code = line["currency_code"]
             formula = sums.aging_amount(code, first, last, row=page.row)
             page.put(bucket["bucket"], _named(code), None, Money(line["at_stake_cents"], code, formula))
+    page.heading("Days since the order was placed, or since the date of the order row", "Days", "Currency", "Breaks",
+                 "At stake")  # fmt: skip
+    for bucket in summary.get("aging_from_data", ()):
+        page.put(bucket["bucket"], "all", bucket["count"], total=True)
+        for line in bucket["amounts"]:
+            code = line["currency_code"]
+            page.put(bucket["bucket"], _named(code), None, Money(line["at_stake_cents"], code))
     page.heading("Since the run before", "Currency", "", *(move.capitalize() for move in _MOVES))
     for line in summary["roll_forward"]:
         code = line["currency_code"]
@@ -89,6 +96,10 @@ def write_control(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
                 line["rows_out"], Money(line["amount_out_cents"], code), left,
             )  # fmt: skip
     page.put("rejected", None, summary["counts"].get("rejects", 0))
+    page.heading("Hash totals of what names the rows", "Side", "Currency", "In", "Out")
+    for side, lines in summary.get("hash_totals", {}).items():
+        for line in lines:
+            page.put(side, _named(line["currency_code"]), line["keys_in"], line["keys_out"])
     page.heading("From the payments' total to that of the orders", "Currency", "Status", "Payments", "Orders",
                  "Difference")  # fmt: skip
     for bridge in summary.get("bridge", ()):

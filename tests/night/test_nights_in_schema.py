@@ -92,11 +92,12 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
 ) -> None:
     write_totals(workplace / "right.csv", more_cents=0)
     write_totals(workplace / "wrong.csv", more_cents=100)
-    (workplace / "bad.csv").write_text("reference,total,currency\nX-1,much,EUR\n")
+    (workplace / "bad.csv").write_text("reference,total,currency\nX-1,much,EUR\nX-2,1.00,EUR\n")
     matched(18, "wrong.csv")
     first = matched(19, "right.csv")
     accept(first, [list_breaks(first, Filter())[0]["item_id"]], reason="known", until=date(2026, 12, 31))
-    folder = matched(20, "wrong.csv", "bad.csv", max_rejects=1, fail_on=("breaks>0",), clean_case="fold")
+    rules: dict[str, Any] = {"clean_case": "fold", "group_orders": "sum"}
+    folder = matched(20, "wrong.csv", "bad.csv", max_rejects=1, fail_on=("breaks>0",), **rules)
     summary, items = summary_of(folder), rows_of(folder / "items.parquet")
 
     assert misfits(summary, "summary") == []
@@ -105,6 +106,8 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
     assert (summary["verdict"], len(summary["trend"]), summary["counts"]["rejects"]) == ("over_limit", 2, 1)
     assert {pattern["kind"] for pattern in summary["patterns"]} == {"difference"}
     assert summary["key_profile"]["cleaning"]
+    assert {line["keys_out"] for line in summary["hash_totals"]["orders"]} == {None}
+    assert summary["aging_from_data"][-1]["bucket"] == "no date"
     assert {row["state"] for row in items} >= {"open", "reopened", None}
     assert [row["accepted_until"] for row in items if row["accepted_reason"]] == ["2026-12-31"]
 

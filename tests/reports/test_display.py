@@ -9,7 +9,7 @@ import pytest
 from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import get_currency_precision, get_decimal_symbol, get_group_symbol
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import SettingsError
@@ -74,6 +74,7 @@ def test_an_unknown_currency_is_in_minor_units_and_no_amount_is_nothing() -> Non
 
 
 @pytest.mark.parametrize("locale", LOCALES)
+@settings(deadline=None)
 @given(cents=st.integers(-(10**24), 10**24), code=st.sampled_from(["EUR", "JPY", "KWD", "CLF"]))
 def test_not_a_digit_is_lost_or_rounded(locale: str, cents: int, code: str) -> None:
     seen = display_of(locale)

@@ -199,6 +199,19 @@ def test_the_roll_forward_and_the_aging_are_those_of_the_summary(run: Path) -> N
         assert counts == [code or "none", "breaks", *(f"{line[name]['count']:,}" for name in names)]
         assert amounts[2:] == [grouped_amount(line[name]["amount_cents"], code) for name in names]
     assert [row[-1] for row in aging] == [f"{bucket['count']:,}" for bucket in summary["aging"]]
+    _, *by_data = tables["Breaks by days since the order was placed"]
+    assert [row[-1] for row in by_data] == [f"{bucket['count']:,}" for bucket in summary["aging_from_data"]]
+
+
+def test_hash_totals_are_those_of_the_summary(run: Path) -> None:
+    tables, summary = Page(render_html(run)).tables, summary_of(run)
+    _, *rows = tables["Hash totals of what names the rows"]
+
+    assert rows == [
+        [name, line["currency_code"] or "none", line["keys_in"], line["keys_out"], "the same"]
+        for name, side in (("payments", "payments"), ("order rows", "orders"))
+        for line in summary["hash_totals"][side]
+    ]
 
 
 def test_the_trend_shows_the_runs_before_and_this_one(run: Path, nights: Path) -> None:

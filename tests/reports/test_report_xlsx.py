@@ -185,6 +185,19 @@ def test_control_totals_and_aging_are_those_of_summary_json(demo: Path) -> None:
     assert [cell.value for place, cell in aging.items() if letters(place) == "D" and cell.formula][
         : len(stakes)
     ] == stakes
+    by_data = [
+        amount(line["at_stake_cents"], line["currency_code"])
+        for bucket in document["aging_from_data"]
+        for line in bucket["amounts"]
+    ]
+    plain = [cell.value for place, cell in aging.items() if letters(place) == "D" and not cell.formula]
+    assert [value for value in plain if isinstance(value, float)][: len(by_data)] == by_data
+    hashes = [
+        [line["keys_in"], line["keys_out"]] for side in ("payments", "orders") for line in document["hash_totals"][side]
+    ]
+    (heading,) = (number(place) for place, cell in control.items() if cell.value == "In")
+    rows = range(heading + 1, heading + 1 + len(hashes))
+    assert [[control[f"{letter}{row}"].value for letter in "CD"] for row in rows] == hashes
 
 
 HOSTILE = [

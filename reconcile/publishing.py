@@ -181,8 +181,10 @@ class Night:
             "previous": manifest.link_to_previous(out, self.staging.business_date),
             "control": figures["control"],
         }
-        write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
-        write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
+        if self.settings.html:
+            write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
+        if self.settings.xlsx:
+            write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
         counts = figures["counts"]
         tables = {f"{name}.parquet": counts[name] for name in ("payments", "orders", "items", "breaks")}
         place = self.staging.publish(record, rows={**rows, **tables, "rejects.csv": counts["rejects"]})

@@ -205,6 +205,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "local[*]"
     load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
 
+    html: Annotated[bool, In("reports", "write report.html, the page")] = True
+    xlsx: Annotated[
+        bool, In("reports", "write report.xlsx, the workbook; of a million items it takes longer than the matching")
+    ] = True
     locale: Annotated[
         str | None, In("reports", 'numbers and dates of report.html as in this locale, such as "de-DE"; default: ISO')
     ] = None

@@ -226,6 +226,8 @@ output_options = _group(
         "--engine", type=click.Choice(["duckdb", "spark"]), help="What matches, here or on a cluster [duckdb]."
     ),
     click.option("--spark-master", metavar="URL", help="Where Spark runs; its workers must see --out [local[*]]."),
+    click.option("--html/--no-html", "html", default=None, help="Write report.html, the page [--html]."),
+    click.option("--xlsx/--no-xlsx", "xlsx", default=None, help="Write report.xlsx, the workbook [--xlsx]."),
     locale_option,
 )
 

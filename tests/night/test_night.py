@@ -56,6 +56,17 @@ def test_a_night_publishes_a_run_folder_with_every_planted_status(reconcile: Any
     assert statuses("runs/2026-11-20") == expected
 
 
+def test_documents_for_people_can_be_left_out_and_made_afterwards(reconcile: Any) -> None:
+    result = reconcile("match {sample}/payments.csv {sample}/orders.csv --date 2026-11-20 --no-html --no-xlsx")
+
+    assert result.exit_code == 0, result.stderr
+    names = {path.name for path in Path("runs/2026-11-20").iterdir()}
+    assert set(FILES) - names == {"report.html", "report.xlsx"}
+    for form in ("html", "xlsx"):
+        assert reconcile(f"report --format {form}").exit_code == 0
+        assert Path(f"report-2026-11-20.{form}").stat().st_size > 10_000
+
+
 def test_the_tables_have_their_schemas_and_the_manifest_their_digests(reconcile: Any) -> None:
     reconcile("run {options} {sample}/orders.csv")
     folder = Path("runs/2026-11-20")

@@ -1,9 +1,10 @@
 """
 Matching two files against datacompy, on pandas and on Polars: wall time and peak memory, each a process of its own.
 
-datacompy joins on the reference and compares amount and currency, with the other columns beside them as in a report; it
-looks at one key, makes no passes, proves nothing and writes nothing here. It is not part of this project and not
-installed by it: name a Python that has `datacompy` and `polars`.
+datacompy joins on the reference and compares amount and currency; it makes its report, and writes the rows that differ
+and those of one side only. It looks at one key, makes no passes and proves nothing. DuckDB's bare full join of the same
+files is beside them, as in `match_join`. datacompy is not part of this project and not installed by it: name a Python
+that has `datacompy` and `polars`.
 """
 
 from __future__ import annotations
@@ -27,13 +28,24 @@ from benchmarks.match_join import match
 match(*map(Path, sys.argv[1:4]), None)
 """
 
+_JOIN = """
+import sys
+from pathlib import Path
+from benchmarks.match_join import full_join
+full_join(*map(Path, sys.argv[1:4]), None)
+"""
+
 _PANDAS = """
 import sys
 import datacompy, pandas as pd
 payments = pd.read_parquet(sys.argv[1])
 orders = pd.read_parquet(sys.argv[2])
 payments = payments.rename(columns={"total_amount_with_taxes_cents": "amount_cents"})
-datacompy.PandasCompare(payments, orders, join_columns="reference").count_matching_rows()
+compared = datacompy.PandasCompare(payments, orders, join_columns="reference")
+compared.report()
+compared.all_mismatch(ignore_matching_cols=True).to_parquet(sys.argv[3])
+compared.df1_unq_rows.to_parquet(sys.argv[3])
+compared.df2_unq_rows.to_parquet(sys.argv[3])
 """
 
 _POLARS = """
@@ -42,14 +54,20 @@ import datacompy, polars as pl
 payments = pl.read_parquet(sys.argv[1])
 orders = pl.read_parquet(sys.argv[2])
 payments = payments.rename({"total_amount_with_taxes_cents": "amount_cents"})
-datacompy.PolarsCompare(payments, orders, join_columns="reference").count_matching_rows()
+compared = datacompy.PolarsCompare(payments, orders, join_columns="reference")
+compared.report()
+compared.all_mismatch(ignore_matching_cols=True).write_parquet(sys.argv[3])
+compared.df1_unq_rows.write_parquet(sys.argv[3])
+compared.df2_unq_rows.write_parquet(sys.argv[3])
 """
 
 
 def measured(python: str, code: str, *words: Path) -> tuple[float, float]:
     """Return the seconds of a process and its peak resident memory in MB."""
     started = time.perf_counter()
-    process = subprocess.Popen([python, "-c", code, *map(str, words)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [python, "-c", code, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, "the comparison failed"
     return time.perf_counter() - started, usage.ru_maxrss / 1024
@@ -71,17 +89,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rounds = [
             (
                 measured(sys.executable, _OURS, payments, orders, folder / "items.parquet"),
-                measured(chosen.datacompy_python, _PANDAS, payments, orders),
-                measured(chosen.datacompy_python, _POLARS, payments, orders),
+                measured(chosen.datacompy_python, _PANDAS, payments, orders, folder / "pandas.parquet"),
+                measured(chosen.datacompy_python, _POLARS, payments, orders, folder / "polars.parquet"),
+                measured(sys.executable, _JOIN, payments, orders, folder / "join.parquet"),
             )
             for _ in range(chosen.rounds)
         ]
-    for place, peer in ((1, "pandas"), (2, "Polars")):
+    for place, peer in ((1, "datacompy on pandas"), (2, "datacompy on Polars"), (3, "DuckDB's bare full join")):
         ratio = statistics.median(one[place][0] / one[0][0] for one in rounds)
         ours, theirs = (statistics.median(one[side][0] for one in rounds) for side in (0, place))
         memory = [max(one[side][1] for one in rounds) for side in (0, place)]
         print(
-            f"datacompy on {peer} / match_to_parquet, {chosen.rows:,} rows a side: {ratio:.2f} "
+            f"{peer} / match_to_parquet, {chosen.rows:,} rows a side: {ratio:.2f} "
             f"({theirs:.2f} s / {ours:.2f} s), peak {memory[1]:.0f} MB against our {memory[0]:.0f} MB",
             flush=True,
         )

@@ -53,9 +53,9 @@ class ParquetFile:
         if self._waiting_rows:
             # One chunk per column: where batches began and ended must not show in the file.
             table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
+            self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0  # gone before the writer takes its own
             self._writer.write_table(table, row_group_size=self._rows_per_group)
             self.rows += table.num_rows
-        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
     def _fitting(self, batch: pa.RecordBatch) -> int:
         """Return how many rows of `batch` fit into the group that waits, by the length of their texts."""

@@ -22,6 +22,7 @@ from reconcile import manifest
 from reconcile.breaks import SHORT_ID
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.keys import clean_key
+from reconcile.matching.candidates import Candidate, candidates
 from reconcile.matching.clean_rules import SIDES
 from reconcile.matching.cleaning import with_clean_texts, with_rules
 from reconcile.matching.engines import DuckDBEngine, Frame
@@ -71,7 +72,7 @@ class Explanation:
     One item: the row of ITEMS, the rows of both sides as they were read (null where a side is missing).
 
     `allowed_cents` is the tolerance in minor units of the order's currency, for a pair. `meaning` says the status in
-    words.
+    words. `candidates` are the nearest rows of the other side, for an item without a partner.
     """
 
     item: dict[str, Any]
@@ -81,6 +82,7 @@ class Explanation:
     meaning: str
     allowed_cents: int | None
     nights: tuple[Night, ...]
+    candidates: tuple[Candidate, ...]
 
 
 def explain(folder: Path, name: str) -> list[Explanation]:
@@ -165,6 +167,7 @@ def _explained(
         meaning=MEANING_OF[Status(item["status"])],
         allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,
         nights=tuple(_nights(connection, folder, item["item_id"])),
+        candidates=candidates(connection, folder, item, amount_basis=policy.amount_basis),
     )
 
 

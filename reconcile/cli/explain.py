@@ -65,6 +65,14 @@ def _lines(one: Explanation) -> Iterator[str]:
     yield "  keys, in the order in which they were tried"
     for tried in one.keys:
         yield f"    {_tried(tried)}"
+    if one.candidates:
+        yield "  near it on the other side, the nearest first; none of them is a match"
+        for near in one.candidates:
+            amount = (
+                f" {grouped_amount(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
+            )
+            named = f'{near.name} "{near.reference}"' if near.reference is not None else near.name
+            yield f"    {named}{amount} {near.currency_code or ''} ({near.status}): {', '.join(near.why)}"
     if one.nights:
         yield "  nights as a break"
         for night in one.nights:

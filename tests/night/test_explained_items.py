@@ -125,6 +125,18 @@ def test_an_explanation_is_told_for_people_and_for_programs(run: Path) -> None:
     assert one["keys"][0]["paired"]
 
 
+def test_what_has_no_partner_is_told_with_what_is_near_it(run: Path) -> None:
+    text = said("explain", "NW-2611-100912").stdout
+    place = text.index("  near it on the other side, the nearest first; none of them is a match\n")
+    assert text[place:].splitlines()[1] == (
+        '    orders.csv:325 "NW-2611-100921" 329.95 EUR (missing_payment): '
+        "the reference differs by 1 character, the same amount, 7 days apart"
+    )
+    (one,) = json.loads(said("explain", "NW-2611-100912", "--format", "json").stdout)
+    assert one["candidates"][0]["name"] == "orders.csv:325"
+    assert "near it" not in said("explain", WRONG).stdout
+
+
 def test_an_error_has_the_exit_code_of_its_family(run: Path) -> None:
     assert said("explain", "unheard-of").exit_code == 3
     assert said("explain", WRONG, "--run", "elsewhere").exit_code == 5

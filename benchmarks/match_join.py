@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+
+from benchmarks._process import cost_of
 
 BUSINESS_DATE = date(2026, 4, 1)
 
@@ -116,16 +117,13 @@ def report(name: str, times: list[tuple[float, float]]) -> None:
     print(f"{name}: {ratio:.2f} ({ours:.2f} s / {floor:.2f} s)", flush=True)
 
 
-def peak_bytes(payments: Path, orders: Path, target: Path, memory_limit: str | None) -> int:
-    """Return the peak resident memory of a process of its own that matches both files."""
+def peak_mb(payments: Path, orders: Path, target: Path, memory_limit: str | None) -> float:
+    """Return the peak resident memory, in megabytes, of a process of its own that matches both files."""
     code = (
-        "import resource, sys; from pathlib import Path; from benchmarks.match_join import match\n"
-        "match(*map(Path, sys.argv[1:4]), sys.argv[4] or None)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import sys; from pathlib import Path; from benchmarks.match_join import match\n"
+        "match(*map(Path, sys.argv[1:4]), sys.argv[4] or None)"
     )
-    command = [sys.executable, "-c", code, str(payments), str(orders), str(target), memory_limit or ""]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    return cost_of([sys.executable, "-c", code, payments, orders, target, memory_limit or ""]).peak_mb
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -146,8 +144,8 @@ def main(arguments: list[str] | None = None) -> None:
             ours = seconds(lambda: match(payments, orders, folder / "items.parquet", limit))
             times.append((ours, floor))
         report(f"match_to_parquet / bare full join, {chosen.rows:,} rows a side", times)
-        peak = peak_bytes(payments, orders, folder / "items.parquet", limit)
-        print(f"peak resident memory of the matching: {peak / 1e6:.0f} MB", flush=True)
+        peak = peak_mb(payments, orders, folder / "items.parquet", limit)
+        print(f"peak resident memory of the matching: {peak:.0f} MB", flush=True)
         if not chosen.no_frames:
             frames(payments, orders, chosen.rounds)
 

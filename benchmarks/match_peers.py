@@ -10,15 +10,13 @@ that has `datacompy` and `polars`.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks._process import cost_of
 from benchmarks.match_join import write_world
 
 _OURS = """
@@ -62,17 +60,6 @@ compared.df2_unq_rows.write_parquet(sys.argv[3])
 """
 
 
-def measured(python: str, code: str, *words: Path) -> tuple[float, float]:
-    """Return the seconds of a process and its peak resident memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [python, "-c", code, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, "the comparison failed"
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure in turn and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,17 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         payments, orders = write_world(folder, chosen.rows)
         rounds = [
             (
-                measured(sys.executable, _OURS, payments, orders, folder / "items.parquet"),
-                measured(chosen.datacompy_python, _PANDAS, payments, orders, folder / "pandas.parquet"),
-                measured(chosen.datacompy_python, _POLARS, payments, orders, folder / "polars.parquet"),
-                measured(sys.executable, _JOIN, payments, orders, folder / "join.parquet"),
+                cost_of([sys.executable, "-c", _OURS, payments, orders, folder / "items.parquet"]),
+                cost_of([chosen.datacompy_python, "-c", _PANDAS, payments, orders, folder / "pandas.parquet"]),
+                cost_of([chosen.datacompy_python, "-c", _POLARS, payments, orders, folder / "polars.parquet"]),
+                cost_of([sys.executable, "-c", _JOIN, payments, orders, folder / "join.parquet"]),
             )
             for _ in range(chosen.rounds)
         ]
     for place, peer in ((1, "datacompy on pandas"), (2, "datacompy on Polars"), (3, "DuckDB's bare full join")):
-        ratio = statistics.median(one[place][0] / one[0][0] for one in rounds)
-        ours, theirs = (statistics.median(one[side][0] for one in rounds) for side in (0, place))
-        memory = [max(one[side][1] for one in rounds) for side in (0, place)]
+        ratio = statistics.median(one[place].seconds / one[0].seconds for one in rounds)
+        ours, theirs = (statistics.median(one[side].seconds for one in rounds) for side in (0, place))
+        memory = [max(one[side].peak_mb for one in rounds) for side in (0, place)]
         print(
             f"{peer} / match_to_parquet, {chosen.rows:,} rows a side: {ratio:.2f} "
             f"({theirs:.2f} s / {ours:.2f} s), peak {memory[1]:.0f} MB against our {memory[0]:.0f} MB",

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import _static_api
+from benchmarks._process import cost_of
 
 _PULL = """
 import asyncio, sys, time
@@ -56,12 +57,8 @@ def whole_pull(url: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name:
         to, mirror, until = f"{name}/payments.parquet", f"{name}/mirror", _static_api.UNTIL.isoformat()
         options = ["--via", "pages", "--api-url", url, "--until", until, "--to", to, "--mirror", mirror]
-        started = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-m", "reconcile", "pull", "-q", *options], env=environ)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-    assert status == 0, "the pull failed"
-    return seconds, usage.ru_maxrss / 1024
+        cost = cost_of([sys.executable, "-m", "reconcile", "pull", "-q", *options], env=environ)
+    return cost.seconds, cost.peak_mb
 
 
 def kept_or_not(url: str, *, kept: bool) -> float:

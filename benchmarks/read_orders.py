@@ -8,13 +8,12 @@ no amount, currency, date or key, numbers no line and digests nothing: it is the
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks._process import Cost, cost_of
 
 FLOOR = """
 import sys, duckdb
@@ -30,14 +29,6 @@ from reconcile.orders.read import read_orders_to_parquet
 report = read_orders_to_parquet(sys.argv[1], Path(sys.argv[2]), rejects=Path(sys.argv[2] + ".rejects.csv"))
 assert (report.rows, report.rejects) == (int(sys.argv[3]), 0)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Wall time and peak resident memory of a process."""
-
-    seconds: float
-    peak_bytes: int
 
 
 def write_orders(path: Path, rows: int, *, quoted: bool) -> None:
@@ -56,17 +47,6 @@ def write_orders(path: Path, rows: int, *, quoted: bool) -> None:
         )
 
 
-def cost_of(code: str, *arguments: object) -> Cost:
-    """Return what a process that runs `code` costs."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    started = time.perf_counter()
-    pid = os.spawnv(os.P_NOWAIT, sys.executable, command)
-    _, status, usage = os.wait4(pid, 0)
-    taken = time.perf_counter() - started
-    assert status == 0, f"the process ended with {status}"
-    return Cost(taken, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print; `--rows`, `--rounds` as on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,10 +57,11 @@ def main(arguments: list[str] | None = None) -> None:
         for quoted in (False, True):
             source = Path(name) / "orders.csv"
             write_orders(source, chosen.rows, quoted=quoted)
+            python = (sys.executable, "-c")
             pairs = [
                 (
-                    cost_of(OURS, source, Path(name) / "ours.parquet", chosen.rows),
-                    cost_of(FLOOR, source, Path(name) / "floor.parquet"),
+                    cost_of([*python, OURS, source, Path(name) / "ours.parquet", chosen.rows]),
+                    cost_of([*python, FLOOR, source, Path(name) / "floor.parquet"]),
                 )
                 for _ in range(chosen.rounds)
             ]
@@ -91,7 +72,7 @@ def report(name: str, pairs: list[tuple[Cost, Cost]]) -> None:
     """Print the median ratio, the median times and the highest peaks."""
     ratio = statistics.median(ours.seconds / floor.seconds for ours, floor in pairs)
     ours, floor = (statistics.median(cost.seconds for cost in costs) for costs in zip(*pairs, strict=True))
-    our_peak, floor_peak = (max(cost.peak_bytes for cost in costs) / 1e6 for costs in zip(*pairs, strict=True))
+    our_peak, floor_peak = (max(cost.peak_mb for cost in costs) for costs in zip(*pairs, strict=True))
     print(
         f"{name}: read_orders / DuckDB as text {ratio:.2f} ({ours:.2f} s / {floor:.2f} s), "
         f"peak {our_peak:.0f} MB / {floor_peak:.0f} MB",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,13 @@ COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these 
 class ParquetFile:
     """A Parquet file in the making: `write` batches in order; it appears at its path when the block ends well."""
 
-    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, rows_per_group: int) -> None:
+    def __init__(
+        self, writer: pq.ParquetWriter, schema: pa.Schema, rows_per_group: int, beside: ThreadPoolExecutor | None
+    ) -> None:
         self.rows = 0
         self._writer = writer
+        self._beside = beside
+        self._written: Future[None] | None = None
         self._schema = schema
         self._rows_per_group = rows_per_group
         self._waiting: list[pa.RecordBatch] = []
@@ -54,8 +60,18 @@ class ParquetFile:
             # One chunk per column: where batches began and ended must not show in the file.
             table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
             self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0  # gone before the writer takes its own
-            self._writer.write_table(table, row_group_size=self._rows_per_group)
             self.rows += table.num_rows
+            if self._beside is None:
+                self._writer.write_table(table, row_group_size=self._rows_per_group)
+            else:
+                self.settle()  # one at a time: what waits to be written is memory
+                write = partial(self._writer.write_table, row_group_size=self._rows_per_group)
+                self._written = self._beside.submit(write, table)
+
+    def settle(self) -> None:
+        """Wait until all row groups are written that were begun. Raises OSError as the disk does."""
+        if self._written is not None:
+            self._written.result()
 
     def _fitting(self, batch: pa.RecordBatch) -> int:
         """Return how many rows of `batch` fit into the group that waits, by the length of their texts."""
@@ -82,30 +98,34 @@ def parquet_file(
     *,
     encodings: Mapping[str, str] | None = None,
     rows_per_group: int = ROWS_PER_GROUP,
+    beside: bool = False,
 ) -> Iterator[ParquetFile]:
     """
     Open `destination` for writing; it exists only after the block has ended without an error.
 
     `encodings` names how columns of mostly different values are stored (`PLAIN`, `DELTA_BINARY_PACKED`): a dictionary
     of them costs more time than all the rest. `rows_per_group` is the unit of memory of whoever streams over the file.
-    Raises OSError as the disk does.
+    With `beside` a row group is written by a thread of its own, while the next one comes. Raises OSError as the disk
+    does.
     """
     plain = dict(encodings or {})
     dictionary: Any = [name for name in schema.names if name not in plain]  # the stubs know of a bool only
     with (
-        replacing(destination) as partial,
+        replacing(destination) as unfinished,
         pq.ParquetWriter(
-            partial,
+            unfinished,
             schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             use_dictionary=dictionary,
             column_encoding=plain or None,
         ) as writer,
+        ThreadPoolExecutor(max_workers=1) as executor,
     ):
-        file = ParquetFile(writer, schema, rows_per_group)
+        file = ParquetFile(writer, schema, rows_per_group, executor if beside else None)
         yield file
         file.flush()
+        file.settle()
 
 
 def write_parquet(
@@ -115,9 +135,10 @@ def write_parquet(
     *,
     encodings: Mapping[str, str] | None = None,
     rows_per_group: int = ROWS_PER_GROUP,
+    beside: bool = False,
 ) -> int:
     """Write all `batches` to `destination` and return the number of rows; keywords as for `parquet_file`."""
-    with parquet_file(destination, schema, encodings=encodings, rows_per_group=rows_per_group) as file:
+    with parquet_file(destination, schema, encodings=encodings, rows_per_group=rows_per_group, beside=beside) as file:
         for batch in batches:
             file.write(batch)
     return file.rows

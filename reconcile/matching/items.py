@@ -273,9 +273,10 @@ def _scalar(value: object, type_: pa.DataType) -> Any:
 
 def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
     """Write ITEMS to `path` and return how many. Equal items are equal bytes, however they were batched."""
-    return write_parquet(batches, ITEMS, path, encodings=_ENCODINGS)
+    return write_parquet(batches, ITEMS, path, encodings=_ENCODINGS, rows_per_group=_ROWS_PER_GROUP, beside=True)
 
 
+_ROWS_PER_GROUP = 61_440  # one is written while the next is made: together what one of the usual size takes
 _MANY_VALUES = frozenset(
     ("item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference")
 )

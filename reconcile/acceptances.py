@@ -46,7 +46,7 @@ COLUMNS = (
 """
 Columns of the file. `decision` is `accept` or `withdraw`; `at_stake` and `cap` are decimals of `currency_code`;
 `accepted_on` is the business date from which it counts, `until` the last one, empty for no end; `reference` and
-`recorded_at` are for people.
+`recorded_at` (UTC where it names no zone) are for people, and for a run that is matched again.
 """
 
 _MOST_CHARACTERS = 1_000
@@ -206,7 +206,17 @@ def _decision(row: dict[str | None, str | list[str] | None], path: Path, line: i
         until=day("until"),
         by=cells.get("by") or None,
         reference=cells.get("reference") or None,
+        recorded_at=_moment(cells.get("recorded_at", "")),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """The instant in `text`, where it is one: it is for people, and no line is refused for it."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _cells(row: dict[str | None, str | list[str] | None]) -> list[str]:

@@ -9,7 +9,6 @@ ids and dates, and nothing of matching or of folders' names.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reconcile.disk import locked
 from reconcile.errors import OutputError, ProofFailed, first_line
@@ -89,17 +87,6 @@ def history(ledger: Path, business_date: date) -> pa.Table:
             params={"date": business_date},
         ).to_arrow_table()
     return pa.table({name: table[name] for name in HISTORY.names}).cast(HISTORY)
-
-
-def digest_of_history(known: pa.Table) -> str:
-    """Return SHA-256 in hex of a table of HISTORY, row by row as text, whatever its chunks."""
-    join: Any = pc.binary_join_element_wise  # Any: the stubs take its result for a scalar
-    columns: list[Any] = [known.column(name).cast(pa.string()) for name in HISTORY.names]
-    texts = [pc.fill_null(column, "") for column in columns]
-    digest = hashlib.sha256()
-    for lines in join(*texts, " ").chunks:
-        digest.update("\n".join([*lines.to_pylist(), ""]).encode())
-    return digest.hexdigest()
 
 
 def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, Any]]:

@@ -78,8 +78,9 @@ class Night:
     def finish(self) -> RunResult:
         """Match, prove, report and publish. Raises as `reconcile.run.run`."""
         folder, out = self.staging.folder, self.staging.out
-        ledger.follow(out / ledger.NAME, published_runs(out))
-        run_id, report = self._matched()
+        runs = published_runs(out)
+        ledger.follow(out / ledger.NAME, runs)
+        run_id, report = self._matched([run for run in runs if run.business_date < self.staging.business_date])
         refuse_empty("payments", report.payments.rows, self.settings.on_empty_payments)
         warnings = self._warnings(report)
         rows = self._tables()
@@ -101,11 +102,11 @@ class Night:
         load_to = self.settings.load_to
         return RunResult(place, document, tuple(exceeded), _loaded(place, load_to) if load_to else None)
 
-    def _matched(self) -> tuple[str, MatchReport]:
+    def _matched(self, before: Sequence[ledger.PublishedRun]) -> tuple[str, MatchReport]:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         history = ledger.history(out / ledger.NAME, on)
         accepted = acceptances.standing(acceptances.read_decisions(out / acceptances.NAME), on)
-        run_id = _run_id(on, self.policy, folder, history, accepted)
+        run_id = _run_id(on, self.policy, folder, before, accepted)
         with self.timings.stage("matching"):
             report = match_to_parquet(
                 folder / "payments.parquet",
@@ -205,15 +206,18 @@ def _loaded(place: Path, url: str) -> LoadReceipt:
         raise
 
 
-def _run_id(business_date: date, policy: MatchPolicy, folder: Path, history: Any, accepted: Any) -> str:
-    # The same inputs, settings, history and acceptances give the same id, and with it the same bytes of items.parquet.
+def _run_id(
+    business_date: date, policy: MatchPolicy, folder: Path, before: Sequence[ledger.PublishedRun], accepted: Any
+) -> str:
+    # The same inputs, settings, runs before and acceptances give the same id, and with it the same bytes of
+    # items.parquet. What the runs before say of a break follows from them.
     digest = manifest.digest_of_text(
         __version__,
         business_date.isoformat(),
         repr(policy),
         manifest.digest_of(folder / "payments.parquet").sha256,
         manifest.digest_of(folder / "orders.parquet").sha256,
-        ledger.digest_of_history(history),
+        *(f"{run.business_date} {run.run_id}" for run in before),
         repr(accepted.to_pydict()),
     )
     return f"{business_date:%Y%m%d}-{digest[:12]}"

@@ -64,13 +64,18 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found of one run: `problems` say that it is not what was published, `notes` what else to know."""
+    """
+    What was found of one run: `problems` say that it is not what was published, `notes` what else to know.
+
+    `replayed` tells that it was also matched again.
+    """
 
     folder: str
     run_id: str
     files: int
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ def replacing(destination: Path) -> Iterator[Path]:
 
     Raises OSError as the disk does; `destination` is then as it was.
     """
+    if not destination.name:
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", str(destination))
     partial = destination.with_name(f".{destination.name}.partial")
     try:
         yield partial

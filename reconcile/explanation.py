@@ -94,7 +94,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
     document = manifest.read_manifest(folder)
     try:
         policy = policy_of(msgspec.convert(document["settings"], Settings, strict=False))
-    except msgspec.ValidationError as error:
+    except (KeyError, msgspec.ValidationError) as error:
         raise OutputError(
             f"{folder / manifest.NAME}: its settings are not of this version: {error}", hint="run the date again"
         ) from error
@@ -113,6 +113,10 @@ def explain(folder: Path, name: str) -> list[Explanation]:
 
 
 def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[dict[str, Any]]:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UnknownItem(f"{name!r}: no item has it: it is not text in UTF-8", hint="copy it from items.csv") from None
     wanted = pa.table({"name": list(dict.fromkeys((name, clean_key(name) or name)))})
     connection.register("wanted", wanted)
     has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)
@@ -219,8 +223,8 @@ def _allowed(engine: DuckDBEngine, item: Mapping[str, Any], policy: MatchPolicy)
 
 
 def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[Night]:
-    until = folder.name
-    for run in manifest.published(folder.parent):
+    until = folder.resolve().name
+    for run in manifest.published(manifest.out_of(folder)):
         if run.name > until:
             return
         query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason

@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from reconcile.errors import FolderBusy, OutputError
 
 NAME = "manifest.json"
 SUPERSEDED = ".superseded"
+_ALWAYS = ("business_date", "run_id", "outputs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from None
     except (OSError, msgspec.DecodeError) as error:
         raise OutputError(f"{folder / NAME}: cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or any(name not in manifest for name in _ALWAYS):
+        raise OutputError(
+            f"{folder / NAME}: is not the manifest of a run: it must have {', '.join(_ALWAYS)}",
+            hint="put the file back as it was published, or move its folder away and run the date again",
+        )
     return manifest
 
 
@@ -148,6 +154,12 @@ def published(out: str | Path) -> list[Path]:
     return sorted(path for path in out.iterdir() if _is_date(path.name) and (path / NAME).is_file())
 
 
+def out_of(folder: Path) -> Path:
+    """Return the folder of the runs that the run `folder` is one of, also where it was replaced by a later run."""
+    parent = folder.resolve().parent
+    return parent.parent if parent.name == SUPERSEDED else parent
+
+
 def latest_before(out: Path, business_date: date) -> Path | None:
     """Return the published run folder of the latest date before `business_date`, null when there is none."""
     folders = [path for path in published(out) if path.name < business_date.isoformat()]
@@ -166,12 +178,19 @@ def link_to_previous(out: Path, business_date: date) -> dict[str, str] | None:
 def software() -> dict[str, str]:
     """Return the versions of everything that can change a result."""
     packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
-    extras = [package for package in ("babel",) if find_spec(package)]  # what a page looks like in a locale
     return {
         "reconcile": __version__,
         "python": platform.python_version(),
-        **{package: version_of(package) for package in (*packages, *extras)},
+        **{package: version_of(package) for package in packages},
+        **_version_if_there("babel"),  # what a page looks like in a locale
     }
+
+
+def _version_if_there(package: str) -> dict[str, str]:
+    try:
+        return {package: version_of(package)}
+    except PackageNotFoundError:
+        return {}
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -193,7 +212,10 @@ def _locked(out: Path, name: str) -> Iterator[None]:
 
 
 def _set_aside(place: Path, superseded: Path) -> Path:
-    run_id = str(read_manifest(place).get("run_id", "unknown")) if (place / NAME).is_file() else "incomplete"
+    try:
+        run_id = str(read_manifest(place)["run_id"])
+    except OutputError:  # of a folder that was tampered with: kept, as any other
+        run_id = "incomplete"
     superseded.mkdir(exist_ok=True)
     kept = superseded / run_id
     # The same run id means the same inputs and settings: the earlier copy says nothing that this one does not.

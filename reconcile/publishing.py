@@ -106,7 +106,7 @@ class Night:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         history = ledger.history(out / ledger.NAME, on)
         accepted = acceptances.standing(acceptances.read_decisions(out / acceptances.NAME), on)
-        run_id = _run_id(on, self.policy, folder, before, accepted)
+        run_id = run_id_of(on, self.policy, folder, before, accepted)
         with self.timings.stage("matching"):
             report = match_to_parquet(
                 folder / "payments.parquet",
@@ -147,7 +147,11 @@ class Night:
         details = report.as_dict()
         figures = summary.summarize(folder / "items.parquet", details["control_totals"])
         earlier = manifest.latest_before(out, on)
-        figures |= summary.summarize_sides(folder, are_orders_grouped=self.policy.group_orders is not None)
+        figures |= summary.summarize_sides(
+            folder,
+            are_orders_grouped=self.policy.group_orders is not None,
+            memory_limit=self.settings.memory_limit,
+        )
         figures["roll_forward"] = ledger.roll_forward(
             earlier / "breaks.parquet" if earlier else None, folder / "breaks.parquet"
         )
@@ -206,11 +210,15 @@ def _loaded(place: Path, url: str) -> LoadReceipt:
         raise
 
 
-def _run_id(
+def run_id_of(
     business_date: date, policy: MatchPolicy, folder: Path, before: Sequence[ledger.PublishedRun], accepted: Any
 ) -> str:
-    # The same inputs, settings, runs before and acceptances give the same id, and with it the same bytes of
-    # items.parquet. What the runs before say of a break follows from them.
+    """
+    Return the id of the run whose sides are in `folder`, after the runs `before` and with what is `accepted`.
+
+    Equal inputs, settings, runs before and acceptances give an equal id, and with it the same bytes of items.parquet;
+    what the runs before say of a break follows from them.
+    """
     digest = manifest.digest_of_text(
         __version__,
         business_date.isoformat(),

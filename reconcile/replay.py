@@ -8,6 +8,7 @@ people's decisions said when it was made. Writes nothing where the runs are.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,15 +20,13 @@ import duckdb
 import msgspec
 
 from reconcile import acceptances, ledger, manifest
-from reconcile.errors import OutputError
+from reconcile.errors import OutputError, ReconcileError
 from reconcile.matching.match import match_to_parquet
 from reconcile.parquet import scan
-from reconcile.publishing import published_runs
+from reconcile.publishing import published_runs, run_id_of
 from reconcile.schema import ITEMS
 from reconcile.settings import Settings
 from reconcile.wiring import policy_of
-
-_OF_THE_LEDGER = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class Replay:
     """
     What matching a run again gave: the same bytes, or `problem`, in words; or only `note`.
 
-    A note says that the same rows came out, while what is known of the nights before, or the software, has changed.
+    A note says that the run cannot come out again as it was, and why: runs before it, decisions, or the software are
+    others today; the rows are the same but for what follows from these.
     """
 
     folder: str
@@ -47,18 +47,21 @@ def replay(folders: Iterable[Path], *, memory_limit: str | None = None) -> Itera
     """
     Match the runs in `folders` again, one after the other, and compare the items with those that were published.
 
-    Raises OutputError when a manifest cannot be read or is of another version, or when there is no room for temporary
-    files; PaymentFileError and OrderFileError when a run's own inputs cannot be read.
+    What stands in the way of one run is its problem, and does not keep the others from being looked at.
     """
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        for folder in folders:
-            again = _matched(folder, place, memory_limit)
-            yield _compared(folder, again)
-            again.unlink()
+        for place, folder in enumerate(folders):
+            room = Path(name) / str(place)
+            room.mkdir()
+            try:
+                yield _compared(folder, *_matched(folder, room, memory_limit))
+            except ReconcileError as error:
+                yield Replay(str(folder), problem=f"cannot be matched again: {error}")
+            shutil.rmtree(room)
 
 
-def _matched(folder: Path, place: Path, memory_limit: str | None) -> Path:
+def _matched(folder: Path, place: Path, memory_limit: str | None) -> tuple[Path, bool]:
+    """Match the run again into a file of `place`; tell also whether all that its id stands for is as it was."""
     document = manifest.read_manifest(folder)
     try:
         on = date.fromisoformat(document["business_date"])
@@ -69,55 +72,64 @@ def _matched(folder: Path, place: Path, memory_limit: str | None) -> Path:
             f"{folder / manifest.NAME}: its settings are not of this version: {error}",
             hint="match the run again with the version that the manifest names",
         ) from error
-    book = place / f"{folder.resolve().parent.as_posix().encode().hex()[-60:]}-{ledger.NAME}"
-    ledger.follow(book, [run for run in published_runs(folder.parent) if run.business_date < on])
-    decisions = acceptances.read_decisions(folder.parent / acceptances.NAME)
-    items = place / "items.parquet"
+    out, book, items = manifest.out_of(folder), place / ledger.NAME, place / "items.parquet"
+    before = [run for run in published_runs(out) if run.business_date < on]
+    if gone := [str(run.breaks) for run in before if not run.breaks.is_file()]:
+        raise OutputError(f"{gone[0]} is missing, which tells what was open the night before")
+    ledger.follow(book, before)
+    decisions = acceptances.read_decisions(out / acceptances.NAME)
+    accepted = acceptances.standing(
+        (one for one in decisions if one.recorded_at is None or one.recorded_at < made_at), on
+    )
+    policy = policy_of(settings)
     match_to_parquet(
         folder / "payments.parquet",
         folder / "orders.parquet",
         items,
-        policy=policy_of(settings),
+        policy=policy,
         business_date=on,
         run_id=document["run_id"],
         history=ledger.history(book, on),
-        acceptances=acceptances.standing(
-            (one for one in decisions if one.recorded_at is None or one.recorded_at < made_at), on
-        ),
+        acceptances=accepted,
         memory_limit=memory_limit or settings.memory_limit,
         temp_directory=place,
     )
-    return items
+    return items, run_id_of(on, policy, folder, before, accepted) == document["run_id"]
 
 
-def _compared(folder: Path, again: Path) -> Replay:
+def _compared(folder: Path, again: Path, is_as_it_was: bool) -> Replay:
     published = folder / "items.parquet"
     if not published.is_file():
         return Replay(str(folder), problem="items.parquet is missing")
     if manifest.digest_of(published).sha256 == manifest.digest_of(again).sha256:
         return Replay(str(folder))
     found = manifest.read_manifest(folder).get("software", {})
-    others = [name for name, version in manifest.software().items() if found.get(name) != version]
-    columns = [name for name in ITEMS.names if name not in _OF_THE_LEDGER]
-    rows = _differing(published, again, columns)
-    if rows:
-        made = f" (it was made with other versions of {', '.join(others)})" if others else ""
-        return Replay(str(folder), problem=f"matched again, {rows:,} of its items are others{made}")
-    if _differing(published, again, ITEMS.names):
-        return Replay(str(folder), note="matched again the same rows; runs before it or decisions have changed since")
-    return Replay(str(folder), note=f"matched again the same rows, in other bytes: {', '.join(others) or 'rewritten'}")
+    others = ", ".join(name for name, version in manifest.software().items() if found.get(name) != version)
+    # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
+    compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in _OF_THE_LEDGER]
+    if items := _differing(published, again, compared):
+        made = f" (it was made with other versions of {others})" if others else ""
+        return Replay(str(folder), problem=f"matched again, {items:,} of its items are others{made}")
+    if not is_as_it_was:
+        return Replay(
+            str(folder), note="runs before it, decisions or the version have changed since: run its date again"
+        )
+    return Replay(str(folder), note=f"matched again the same rows, in other bytes: {others or 'rewritten'}")
+
+
+_OF_THE_LEDGER = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
 
 
 def _differing(published: Path, again: Path, columns: list[str]) -> int:
-    """How many rows are in one of the files only, or more often than in the other."""
+    """How many items are another row in one of the files, or not there."""
     chosen: Any = ", ".join(columns)
     one, other = (f"SELECT {chosen} FROM {scan(path)}" for path in (published, again))
-    query = f"SELECT count(*) FROM (({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one}))"
+    query = f"SELECT count(DISTINCT item_id) FROM (({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one}))"
     with contextlib.closing(duckdb.connect()) as connection:
         try:
             ((rows,),) = connection.execute(query).fetchall()
         except duckdb.Error as error:
             raise OutputError(
-                f"{published}: cannot be read as items of this version", hint="`reconcile runs verify` tells more"
+                f"{published}: cannot be read as items of this version", hint="it was written by another version"
             ) from error
     return int(rows)

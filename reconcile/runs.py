@@ -145,7 +145,7 @@ def verify_run(folder: Path) -> Verification:
     )
     problems = [*manifest.altered_files(folder), *(f"{name} is not in the manifest" for name in strangers)]
     link = document.get("previous")
-    broken, note = _link(folder.parent, link) if link else ("", "")
+    broken, note = _link(manifest.out_of(folder), link) if link else ("", "")
     return Verification(
         str(folder),
         str(document["run_id"]),

@@ -210,7 +210,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, In("reports", "write report.xlsx, the workbook; of a million items it takes longer than the matching")
     ] = True
     locale: Annotated[
-        str | None, In("reports", 'numbers and dates of report.html as in this locale, such as "de-DE"; default: ISO')
+        str | None, In("reports", 'numbers and dates for people as in this locale, such as "de-DE"; default: ISO')
     ] = None
 
     def public(self) -> dict[str, Any]:

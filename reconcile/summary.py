@@ -92,7 +92,7 @@ def bridge(control: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
     return bridges
 
 
-def summarize_sides(folder: Path, *, are_orders_grouped: bool) -> dict[str, Any]:
+def summarize_sides(folder: Path, *, are_orders_grouped: bool, memory_limit: str = "1GB") -> dict[str, Any]:
     """
     Return what follows from the items and both sides together, as they are written in `folder`.
 
@@ -103,10 +103,13 @@ def summarize_sides(folder: Path, *, are_orders_grouped: bool) -> dict[str, Any]
     aging_from_data   breaks by days since their payment's order was placed (else since the payment was created), or
                       since the date of the order row; NO_DATE where it has none
 
-    Raises ProofFailed when a hash total that came out is not the one that went in.
+    What does not fit `memory_limit` goes to disk, in `folder`. Raises ProofFailed when a hash total that came out is
+    not the one that went in.
     """
     sides = {side: folder / f"{side}.parquet" for side in _SIDES}
     with _views(items=folder / "items.parquet", **sides) as connection:
+        connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
+        connection.execute("SET temp_directory = $folder", {"folder": str(folder / ".spill")})
         totals = {side: _hash_totals(connection, side) for side in _SIDES}
         if are_orders_grouped:
             totals["orders"] = [line | {"keys_out": None} for line in totals["orders"]]
@@ -133,7 +136,10 @@ _DATED = """
     SELECT *, CASE WHEN dated_on IS NOT NULL THEN greatest(business_date - dated_on, 0) END AS data_age FROM (
         SELECT items.*, coalesce(coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE, ordered_on) AS dated_on
         FROM items LEFT JOIN (
-            SELECT source_file, source_line, min(ordered_on) AS ordered_on FROM orders GROUP BY ALL
+            SELECT source_file, source_line, min(ordered_on) AS ordered_on FROM orders SEMI JOIN (
+                SELECT order_source_file AS source_file, order_source_line AS source_line FROM items
+                WHERE is_break AND payment_id IS NULL
+            ) USING (source_file, source_line) GROUP BY ALL
         ) dates ON payment_id IS NULL AND order_source_file = source_file AND order_source_line = source_line
         WHERE is_break
     )

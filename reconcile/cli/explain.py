@@ -25,6 +25,8 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
     """
     Explain the items that REFERENCE names: both sides as read, the keys tried, the verdict, earlier nights.
 
+    Of an item without a partner, also the nearest rows of the other side; none of them is a match.
+
     REFERENCE is a reference, an order number, a payment id or an item id, also as `breaks list` shows it.
     """
     settings = session.settings(out=out)

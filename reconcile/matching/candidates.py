@@ -68,7 +68,8 @@ def candidates(
 
 
 _ORDERS = """
-    SELECT source_file || ':' || source_line AS name, o.reference, amount_cents AS cents, currency_code AS code,
+    SELECT source_file || ':' || source_line AS name, o.reference, order_amount_cents AS cents,
+           order_currency_code AS code,
            ordered_on AS day, status, i.payment_id IS NULL AS is_alone, []::BIGINT[] AS totals
     FROM {orders} o JOIN {items} i ON order_source_file = source_file AND order_source_line = source_line
 """
@@ -83,7 +84,8 @@ _PAYMENTS = (
 """
 )
 _PLAIN = "nullif(ltrim(regexp_replace(upper({}), '[^\\pL\\pN]+', '', 'g'), '0'), '')"
-# Of a short reference one sign may be another, of a longer one two: else everything is alike. References that are
+# Of a short reference one sign may be another, of a longer one two: else everything is alike. DuckDB counts bytes, and
+# takes memory with the square of the length: only plain and not too long references are compared. References that are
 # counted up are all near each other: of those with another amount, only the ones without a partner are told.
 _NEAR = f"""
     WITH given AS (
@@ -93,7 +95,8 @@ _NEAR = f"""
         SELECT name, reference, cents, code, day, status, is_alone,
             coalesce(reference = g_reference, false) AS same_reference,
             coalesce({_PLAIN.format("reference")} = {_PLAIN.format("g_reference")}, false) AS same_plain,
-            CASE WHEN least(length(reference), length(g_reference)) >= 4
+            CASE WHEN length(reference) BETWEEN 4 AND 64 AND length(g_reference) BETWEEN 4 AND 64
+                 AND strlen(reference) = length(reference) AND strlen(g_reference) = length(g_reference)
                  AND abs(length(reference) - length(g_reference)) <= 2
                  THEN damerau_levenshtein(reference, g_reference) END AS distance,
             coalesce(code = g_code AND cents = g_cents AND cents <> 0, false) AS same_amount,

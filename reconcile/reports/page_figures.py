@@ -65,7 +65,7 @@ def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, display:
         "roll_forward": _roll_forward(summary["roll_forward"], display),
         "aging": [
             _aging(summary["aging"], display, "Breaks by days since they were first seen", "Open for"),
-            _aging(summary["aging_from_data"], display, "Breaks by days since the order was placed", "Age"),
+            _aging(summary["aging_from_data"], display, "Breaks by days since their order or payment", "Age"),
         ],
         "hash_totals": _hash_totals(summary["hash_totals"]),
         "trend": _trend(summary, display),

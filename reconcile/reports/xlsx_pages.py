@@ -64,7 +64,7 @@ def write_aging(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
             code = line["currency_code"]
             formula = sums.aging_amount(code, first, last, row=page.row)
             page.put(bucket["bucket"], _named(code), None, Money(line["at_stake_cents"], code, formula))
-    page.heading("Days since the order was placed, or since the date of the order row", "Days", "Currency", "Breaks",
+    page.heading("Days since the order or payment, or since the date of the order row", "Days", "Currency", "Breaks",
                  "At stake")  # fmt: skip
     for bucket in summary.get("aging_from_data", ()):
         page.put(bucket["bucket"], "all", bucket["count"], total=True)

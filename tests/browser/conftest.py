@@ -18,9 +18,13 @@ SAMPLE = Path(__file__).parents[2] / "sample_data"
 OpenPage = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Give a headless Chromium: the system's own, or that of CHROME_BIN."""
+    """
+    Give a headless Chromium: the system's own, or that of CHROME_BIN.
+
+    It goes with its module: while it is there an event loop runs in this thread, in which no other test can have one.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="install playwright")
     executable = os.environ.get("CHROME_BIN") or shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:

@@ -125,3 +125,6 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
     assert result.exit_code == 5
     assert "cannot be written" in result.stderr
+    nameless = said("schema", "orders", "--to", "")
+    assert nameless.exit_code == 5
+    assert "is a folder, not the name of a file" in nameless.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -28,8 +29,8 @@ class Near:
         self.folder = folder
         self.match = MatchFiles(folder)
 
-    def __call__(self, payments: list[Row], orders: list[Row], name: str | int) -> tuple[Candidate, ...]:
-        items, _ = self.match(payments_table(payments), orders_table(orders), policy=MatchPolicy())
+    def __call__(self, payments: list[Row], orders: list[Row], name: str | int, **policy: Any) -> tuple[Candidate, ...]:
+        items, _ = self.match(payments_table(payments), orders_table(orders), policy=MatchPolicy(**policy))
         pq.write_table(items, self.folder / "items.parquet")
         (item,) = (one for one in items.to_pylist() if name in (one["payment_id"], one["order_source_line"]))
         with duckdb.connect() as connection:
@@ -97,6 +98,19 @@ def test_payments_are_near_an_order_row_with_their_status(near: Near) -> None:
         ("P3", "matched", ("another total is the amount", "1 day apart")),
     ]
     assert {one.day for one in found} == {placed.date()}
+
+
+@pytest.mark.parametrize("name", ["P1", 2])
+def test_order_rows_that_were_added_up_are_near_with_their_sum(near: Near, name: str | int) -> None:
+    orders = [{"reference": "AB0013", "amount_cents": cents} for cents in (6000, 4000)]
+
+    (one,) = near([{"reference": "AB0012"}], orders, name, group_orders="sum")
+    assert (one.amount_cents, one.why) == (10000, (ONE, "the same amount"))
+
+
+@pytest.mark.parametrize("reference", ["x" * 10_000, "AB0012é"])
+def test_references_that_are_too_long_or_not_plain_are_not_measured(near: Near, reference: str) -> None:
+    assert near([{"reference": reference}], [{"reference": reference[:-1] + "z", "amount_cents": 7}], "P1") == ()
 
 
 def test_a_reference_counted_up_does_not_bring_its_paired_neighbours(near: Near) -> None:

@@ -119,6 +119,17 @@ def test_who_alters_an_earlier_run_and_its_manifest_breaks_the_chain(two_nights:
     assert problem.startswith("the run before it, 2026-11-20, is not the one it was made after (20261120-")
 
 
+@pytest.mark.parametrize("command", [("runs", "verify"), ("explain", "A"), ("report",), ("breaks", "list")])
+def test_a_manifest_without_what_it_must_have_is_an_error(
+    two_nights: tuple[Path, Path], command: tuple[str, ...]
+) -> None:
+    (two_nights[1] / "manifest.json").write_text("{}")
+
+    result = said(*command)
+    assert result.exit_code == 5
+    assert f"{two_nights[1]}/manifest.json: is not the manifest of a run: it must have business_date" in result.stderr
+
+
 def test_a_run_that_is_gone_breaks_the_chain(two_nights: tuple[Path, Path]) -> None:
     shutil.rmtree(two_nights[0])
 

@@ -61,9 +61,12 @@ def test_every_night_comes_out_byte_for_byte(nights: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "column", "value", "rows"),
     [
-        ("payments.parquet", "total_amount_with_taxes_cents", 1, 2),
-        ("orders.parquet", "currency_code", "CHF", 2),
-        ("items.parquet", "difference_cents", 12345, 2),
+        ("payments.parquet", "total_amount_with_taxes_cents", 1, 1),
+        ("orders.parquet", "currency_code", "CHF", 1),
+        ("items.parquet", "difference_cents", 12345, 1),
+        ("items.parquet", "accepted_reason", "as agreed", 1),
+        ("items.parquet", "age_days", 0, 1),
+        ("items.parquet", "item_id", "f" * 32, 2),
     ],
 )
 def test_a_forged_table_is_found_though_its_digest_is_forged_too(
@@ -86,7 +89,7 @@ def test_what_earlier_nights_or_decisions_say_since_is_a_note(nights: list[Path]
     night(18, lag_days=60)  # hides what was open
     (found,) = replay([nights[1]])
     assert found == Replay(
-        str(nights[1]), note="matched again the same rows; runs before it or decisions have changed since"
+        str(nights[1]), note="runs before it, decisions or the version have changed since: run its date again"
     )
 
 
@@ -116,11 +119,30 @@ def test_a_run_with_a_changed_file_is_not_matched_again(nights: list[Path]) -> N
     assert "matched again" not in result.stdout
 
 
-def test_a_manifest_of_another_version_is_an_error(nights: list[Path]) -> None:
-    document = json.loads((nights[0] / "manifest.json").read_bytes())
+def test_a_run_that_cannot_be_matched_again_keeps_no_other_from_it(nights: list[Path]) -> None:
+    document = json.loads((nights[1] / "manifest.json").read_bytes())
     document["settings"]["tolerance_cents"] = "many"
-    (nights[0] / "manifest.json").write_text(json.dumps(document))
+    (nights[1] / "manifest.json").write_text(json.dumps(document))
+    shutil.move(nights[0] / "breaks.parquet", "breaks.parquet")
 
-    result = said("runs", "verify", "--replay", str(nights[0]))
-    assert result.exit_code == 5
-    assert "its settings are not of this version" in result.stderr
+    first, second, third = replay(nights)
+    assert first == Replay(str(nights[0]))
+    assert str(second.problem).startswith(
+        "cannot be matched again: runs/2026-11-19/manifest.json: its settings are not"
+    )
+    assert third.problem == (
+        "cannot be matched again: "
+        f"{nights[0].resolve()}/breaks.parquet is missing, which tells what was open the night before"
+    )
+
+
+def test_a_run_may_be_named_from_inside_and_after_it_was_replaced(
+    nights: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = json.loads((nights[2] / "manifest.json").read_bytes())["run_id"]
+    night(20, tolerance_cents=5)
+    assert said("runs", "verify", "--replay", str(OUT / ".superseded" / run_id)).exit_code == 0
+
+    monkeypatch.chdir(nights[1])
+    assert said("runs", "verify", ".", "--replay").stdout.endswith("11 files, matched again\n")
+    assert "2026-11-18  amount_mismatch" in said("explain", WRONG, "--run", ".").stdout

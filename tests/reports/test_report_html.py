@@ -199,7 +199,7 @@ def test_the_roll_forward_and_the_aging_are_those_of_the_summary(run: Path) -> N
         assert counts == [code or "none", "breaks", *(f"{line[name]['count']:,}" for name in names)]
         assert amounts[2:] == [grouped_amount(line[name]["amount_cents"], code) for name in names]
     assert [row[-1] for row in aging] == [f"{bucket['count']:,}" for bucket in summary["aging"]]
-    _, *by_data = tables["Breaks by days since the order was placed"]
+    _, *by_data = tables["Breaks by days since their order or payment"]
     assert [row[-1] for row in by_data] == [f"{bucket['count']:,}" for bucket in summary["aging_from_data"]]
 
 

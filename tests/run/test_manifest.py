@@ -18,7 +18,7 @@ NIGHT = date(2026, 11, 20)
 def publish(out: Path, run_id: str, text: str = "a\n") -> Path:
     with manifest.staged(out, NIGHT) as staging:
         (staging.folder / "items.csv").write_text(text)
-        return staging.publish({"run_id": run_id}, rows={"items.csv": 1})
+        return staging.publish({"business_date": NIGHT.isoformat(), "run_id": run_id}, rows={"items.csv": 1})
 
 
 def test_a_published_folder_has_its_files_and_a_manifest_with_their_digests(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def accept(
         for name in named
         for row in _named(folder, name, every=every)
     ]
-    append_decisions(folder.parent / acceptances.NAME, decisions)
+    append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
@@ -108,7 +108,7 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
         decisions += [
             Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows
         ]
-    append_decisions(folder.parent / acceptances.NAME, decisions)
+    append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
@@ -152,7 +152,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
         if same != (decision.reason, decision.until, decision.cap_cents):
             decisions.append(decision)
     if decisions:
-        append_decisions(folder.parent / acceptances.NAME, decisions)
+        append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
@@ -171,7 +171,7 @@ def _breaks(folder: Path) -> list[dict[str, Any]]:
 
 
 def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
-    table = acceptances.standing(read_decisions(folder.parent / acceptances.NAME), on)
+    table = acceptances.standing(read_decisions(manifest.out_of(folder) / acceptances.NAME), on)
     return {row["item_id"]: row for row in table.to_pylist()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -31,6 +32,8 @@ text_format_option = click.option(
     help="Text for people, or JSON with every value.",
 )
 
+
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 plan_format_option = click.option(
     "--format",
@@ -78,7 +81,9 @@ def show(
 
 def show_json(value: object) -> None:
     """Write a value as JSON: integers exact, whatever their size; times as the API writes them."""
-    click.echo(json.dumps(plain_values(value), ensure_ascii=False, indent=2))
+    text = json.dumps(plain_values(value), ensure_ascii=False, indent=2)
+    # JSON has no quotes for these signs but its own: some terminals take them for commands.
+    click.echo(_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
 def show_lines(lines: Iterable[str]) -> None:

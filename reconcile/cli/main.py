@@ -38,8 +38,9 @@ def main() -> None:
     Start with `reconcile demo`: it needs no credentials and no network.
 
     \b
-    Exit codes: 0 done, 1 a --fail-on limit is exceeded, 2 usage or settings, 3 input file,
-    4 Commerce Layer, 5 warehouse, report or disk, 130 interrupted (the same command goes on).
+    Exit codes: 0 done, 1 a --fail-on limit is exceeded, or a run is not what was published,
+    2 usage or settings, 3 input file, 4 Commerce Layer, 5 warehouse, report or disk,
+    130 interrupted (the same command goes on).
     """
     # Arrow's own pools keep what they have freed: a third more memory for a pull, and no less time.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -51,8 +51,9 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
 
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
+    from reconcile.reports.display import PLAIN
     from reconcile.reports.terminal import grouped_amount
-    from reconcile.reports.text_table import TextTable, count, plain, plural, render
+    from reconcile.reports.text_table import TextTable, plain, render
 
     def block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
         names = tuple(header.split(","))
@@ -82,25 +83,26 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
     keys = [
         (
             one.key,
-            count(one.rows),
-            count(one.without),
-            count(one.distinct),
-            count(one.shared),
+            PLAIN.count(one.rows),
+            PLAIN.count(one.without),
+            PLAIN.count(one.distinct),
+            PLAIN.count(one.shared),
             plain(", ".join(one.examples)),
         )
         for one in look.keys
     ]
     yield block("Key,Rows,without,Different,Shared,such as", "Key,such as", keys)
     totals = [
-        (one.currency_code, count(one.rows), grouped_amount(one.amount_cents, one.currency_code)) for one in look.totals
+        (one.currency_code, PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
+        for one in look.totals
     ]
     if totals:
         yield block("Currency,Rows,Amount", "Currency", totals)
     if look.rejects:
         told = [_reject(reject) for reject in look.rejects]
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
-        cannot = f"{plural(look.report.rejects, 'row')} cannot be read:"
-        yield "\n".join([cannot, *map(plain, told), *([f"  and {plural(more, 'row')} more"] if more > 0 else [])])
+        cannot = f"{PLAIN.plural(look.report.rejects, 'row')} cannot be read:"
+        yield "\n".join([cannot, *map(plain, told), *([f"  and {PLAIN.plural(more, 'row')} more"] if more > 0 else [])])
 
 
 def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:

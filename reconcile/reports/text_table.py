@@ -108,16 +108,6 @@ def _stacked(table: TextTable, width: int, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def count(number: int) -> str:
-    """Return a number with grouped thousands."""
-    return f"{number:,}"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
-
-
 def plain(text: object) -> str:
     """Return text from outside so that it cannot move the cursor, colour the screen or turn the writing around."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))

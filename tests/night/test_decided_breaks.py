@@ -68,6 +68,15 @@ def change_total(reference: str, cents: int) -> None:
     Path("orders.csv").write_text("\n".join(changed) + "\n")
 
 
+def test_a_run_may_be_named_from_inside_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference, record = mismatch(run)["reference"], Path("runs/acceptances.csv").resolve()
+    monkeypatch.chdir(run)
+
+    assert said("breaks", "accept", reference, "--reason", "known", "--run", ".").exit_code == 0
+    assert reference in record.read_text()
+    assert not Path("acceptances.csv").exists()
+
+
 def test_an_accepted_break_stays_visible_and_says_why(run: Path) -> None:
     one = mismatch(run)
     accept(run, [one["reference"]], reason="known rounding", until=date(2026, 12, 31), by="finance")

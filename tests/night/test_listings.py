@@ -215,6 +215,10 @@ def test_the_name_of_a_folder_cannot_steer_the_terminal(night: Path) -> None:
     assert result.stdout.startswith("ok      ?]run  ")
     assert told("runs", "verify", "\x1b]run")[0]["folder"] == "\x1b]run"
 
+    Path("\x1b]run").rename("\x9b31m")
+    assert "\x9b" not in said("runs", "verify", "\x9b31m", "--format", "json").stdout
+    assert told("runs", "verify", "\x9b31m")[0]["folder"] == "\x9b31m"
+
 
 @pytest.fixture
 def terminal() -> Iterator[TextIO]:

@@ -94,20 +94,19 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def frames(payments: Path, orders: Path, rounds: int) -> None:
-    """Print match_frames / pandas.merge (outer, on the reference) on pandas frames with Arrow types."""
+    """Print match_payments / pandas.merge (outer, on the reference) on pandas frames with Arrow types."""
     import pandas as pd
     import pyarrow.parquet as pq
 
-    from reconcile.matching.match import match_frames
-    from reconcile.matching.policy import MatchPolicy
+    from reconcile import match_payments
 
     left, right = (pq.read_table(path).to_pandas(types_mapper=pd.ArrowDtype) for path in (payments, orders))
     times = []
     for _ in range(rounds):
         merged = seconds(lambda: pd.merge(left, right, on="reference", how="outer"))
-        matched = seconds(lambda: match_frames(left, right, policy=MatchPolicy(), business_date=BUSINESS_DATE))
+        matched = seconds(lambda: match_payments(left, right, business_date=BUSINESS_DATE))
         times.append((matched, merged))
-    report("match_frames / pandas.merge", times)
+    report("match_payments / pandas.merge", times)
 
 
 def report(name: str, times: list[tuple[float, float]]) -> None:

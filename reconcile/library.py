@@ -20,6 +20,7 @@ import duckdb
 import msgspec
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reconcile import summary
 from reconcile.commercelayer.by_id import fetch_payments
@@ -165,7 +166,7 @@ def match_payments(
     figures["key_profile"] = report["key_profile"]
     figures["patterns"] = find_patterns(items)
     with contextlib.closing(duckdb.connect()) as connection:
-        breaks = connection.from_arrow(items).filter("is_break").order(BREAKS_ORDER).to_arrow_table()
+        breaks = connection.from_arrow(items.filter(pc.field("is_break"))).order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -93,7 +94,7 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
     _check(table.schema, columns, side, side)
     row = "p_row" if side == "payments" else "o_row"
-    arrays: dict[str, Any] = {row: pa.array(range(table.num_rows), pa.int64())}
+    arrays: dict[str, Any] = {row: pa.array(np.arange(table.num_rows, dtype=np.int64))}
     for ours, field in columns.items():
         if field.name not in table.column_names:
             arrays[ours] = pa.nulls(table.num_rows, field.type)

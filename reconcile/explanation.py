@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
@@ -30,8 +29,7 @@ from reconcile.matching.ladder import allowed_cents
 from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.parquet import scan
-from reconcile.settings import Settings
-from reconcile.wiring import policy_of
+from reconcile.wiring import policy_of, settings_of
 
 MOST_ITEMS = 20
 """Items that one name may stand for; a name that stands for more explains none of them."""
@@ -91,13 +89,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
 
     Raises UnknownItem when there is none, or more than MOST_ITEMS; OutputError when the folder cannot be read.
     """
-    document = manifest.read_manifest(folder)
-    try:
-        policy = policy_of(msgspec.convert(document["settings"], Settings, strict=False))
-    except (KeyError, msgspec.ValidationError) as error:
-        raise OutputError(
-            f"{folder / manifest.NAME}: its settings are not of this version: {error}", hint="run the date again"
-        ) from error
+    policy = policy_of(settings_of(manifest.read_manifest(folder), folder))
     engine = DuckDBEngine(temp_directory=None)
     try:
         items = _named(engine.connection, folder, name)

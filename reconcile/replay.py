@@ -8,16 +8,15 @@ people's decisions said when it was made. Writes nothing where the runs are.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from reconcile import acceptances, ledger, manifest
 from reconcile.errors import OutputError, ReconcileError
@@ -25,8 +24,7 @@ from reconcile.matching.match import match_to_parquet
 from reconcile.parquet import scan
 from reconcile.publishing import published_runs, run_id_of
 from reconcile.schema import ITEMS
-from reconcile.settings import Settings
-from reconcile.wiring import policy_of
+from reconcile.wiring import policy_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +41,38 @@ class Replay:
     note: str | None = None
 
 
-def replay(folders: Iterable[Path], *, memory_limit: str | None = None) -> Iterator[Replay]:
+def replay(folders: Iterable[Path]) -> Iterator[Replay]:
     """
     Match the runs in `folders` again, one after the other, and compare the items with those that were published.
 
     What stands in the way of one run is its problem, and does not keep the others from being looked at.
     """
-    with tempfile.TemporaryDirectory() as name:
-        for place, folder in enumerate(folders):
-            room = Path(name) / str(place)
-            room.mkdir()
+    runs_in = cache(published_runs)  # of each folder of runs once, however many of its runs are matched
+    with tempfile.TemporaryDirectory() as place:
+        for folder in folders:
             try:
-                yield _compared(folder, *_matched(folder, room, memory_limit))
+                document = manifest.read_manifest(folder)
+                again, is_as_it_was = _matched(folder, document, runs_in, Path(place))
+                yield _compared(folder, document, again, is_as_it_was)
             except ReconcileError as error:
                 yield Replay(str(folder), problem=f"cannot be matched again: {error}")
-            shutil.rmtree(room)
 
 
-def _matched(folder: Path, place: Path, memory_limit: str | None) -> tuple[Path, bool]:
+def _matched(
+    folder: Path, document: Mapping[str, Any], runs_in: Callable[[Path], list[ledger.PublishedRun]], place: Path
+) -> tuple[Path, bool]:
     """Match the run again into a file of `place`; tell also whether all that its id stands for is as it was."""
-    document = manifest.read_manifest(folder)
+    settings = settings_of(document, folder)
     try:
         on = date.fromisoformat(document["business_date"])
         made_at = datetime.fromisoformat(document["created_at"])
-        settings = msgspec.convert(document["settings"], Settings, strict=False)
-    except (KeyError, ValueError, msgspec.ValidationError) as error:
-        raise OutputError(
-            f"{folder / manifest.NAME}: its settings are not of this version: {error}",
-            hint="match the run again with the version that the manifest names",
-        ) from error
-    out, book, items = manifest.out_of(folder), place / ledger.NAME, place / "items.parquet"
-    before = [run for run in published_runs(out) if run.business_date < on]
+    except (KeyError, ValueError) as error:
+        raise OutputError(f"{folder / manifest.NAME}: does not tell when the run was made: {error}") from error
+    out, items = manifest.out_of(folder), place / "items.parquet"
+    before = [run for run in runs_in(out) if run.business_date < on]
     if gone := [str(run.breaks) for run in before if not run.breaks.is_file()]:
         raise OutputError(f"{gone[0]} is missing, which tells what was open the night before")
+    book = place / f"{manifest.digest_of_text(str(out))}.duckdb"  # goes on from run to run of the same folder
     ledger.follow(book, before)
     decisions = acceptances.read_decisions(out / acceptances.NAME)
     accepted = acceptances.standing(
@@ -91,19 +88,19 @@ def _matched(folder: Path, place: Path, memory_limit: str | None) -> tuple[Path,
         run_id=document["run_id"],
         history=ledger.history(book, on),
         acceptances=accepted,
-        memory_limit=memory_limit or settings.memory_limit,
+        memory_limit=settings.memory_limit,
         temp_directory=place,
     )
     return items, run_id_of(on, policy, folder, before, accepted) == document["run_id"]
 
 
-def _compared(folder: Path, again: Path, is_as_it_was: bool) -> Replay:
+def _compared(folder: Path, document: Mapping[str, Any], again: Path, is_as_it_was: bool) -> Replay:
     published = folder / "items.parquet"
     if not published.is_file():
         return Replay(str(folder), problem="items.parquet is missing")
     if manifest.digest_of(published).sha256 == manifest.digest_of(again).sha256:
         return Replay(str(folder))
-    found = manifest.read_manifest(folder).get("software", {})
+    found = document.get("software", {})
     others = ", ".join(name for name, version in manifest.software().items() if found.get(name) != version)
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
     compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in _OF_THE_LEDGER]

@@ -6,14 +6,16 @@ The last place that knows settings by name: `run`, `library` and `preflight` cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconcile import limits
+import msgspec
+
+from reconcile import limits, manifest
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.errors import SettingsError
+from reconcile.errors import OutputError, SettingsError
 from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.matching.spark_session import check_spark
@@ -135,6 +137,20 @@ def check_only_files(settings: Settings) -> None:
             hint=f'`reconcile orders export --to exports` makes files: name "exports/orders-*.json.gz". '
             f"A file of that name is ./{COMMERCE_LAYER}",
         )
+
+
+def settings_of(document: Mapping[str, Any], folder: Path) -> Settings:
+    """
+    Return the settings with which the run in `folder` was made, by its manifest `document`; secrets are not among them.
+
+    Raises OutputError when they are not of this version.
+    """
+    try:
+        return msgspec.convert(document["settings"], Settings, strict=False)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise OutputError(
+            f"{folder / manifest.NAME}: its settings are not of this version: {error}", hint="run the date again"
+        ) from error
 
 
 def policy_of(settings: Settings) -> MatchPolicy:

@@ -14,34 +14,21 @@ import click
 
 from reconcile.cli import console
 
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="A table for people, as wide as the terminal, or CSV or JSON with all columns.",
-)
-
-text_format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text for people, or JSON with every value.",
-)
-
-
 _CONTROLS = re.compile("[\x7f-\x9f]")
 
-plan_format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The plan of --dry-run as text for people, or as JSON with every value.",
+
+def _format_option(*forms: str, meaning: str) -> Callable[[Any], Any]:
+    """Return a `--format` of `forms`, the first of which is the default."""
+    choice = click.Choice(forms)
+    return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=meaning)
+
+
+format_option = _format_option(
+    "table", "csv", "json", meaning="A table for people, as wide as the terminal, or CSV or JSON with all columns."
+)
+text_format_option = _format_option("text", "json", meaning="Text for people, or JSON with every value.")
+plan_format_option = _format_option(
+    "text", "json", meaning="The plan of --dry-run as text for people, or as JSON with every value."
 )
 
 

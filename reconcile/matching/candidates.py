@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from reconcile.matching.suggestions import MOST_DAYS_APART, TOTALS
+from reconcile.matching.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE, TOTALS
 from reconcile.parquet import scan
 
 MOST = 5
@@ -83,7 +83,6 @@ _PAYMENTS = (
     FROM {{payments}} p JOIN {{items}} i ON i.payment_id = p.payment_id
 """
 )
-_PLAIN = "nullif(ltrim(regexp_replace(upper({}), '[^\\pL\\pN]+', '', 'g'), '0'), '')"
 # Of a short reference one sign may be another, of a longer one two: else everything is alike. DuckDB counts bytes, and
 # takes memory with the square of the length: only plain and not too long references are compared. References that are
 # counted up are all near each other: of those with another amount, only the ones without a partner are told.
@@ -94,7 +93,8 @@ _NEAR = f"""
     ), compared AS (
         SELECT name, reference, cents, code, day, status, is_alone,
             coalesce(reference = g_reference, false) AS same_reference,
-            coalesce({_PLAIN.format("reference")} = {_PLAIN.format("g_reference")}, false) AS same_plain,
+            coalesce({PLAIN_REFERENCE.format("reference")} = {PLAIN_REFERENCE.format("g_reference")}, false)
+                AS same_plain,
             CASE WHEN length(reference) BETWEEN 4 AND 64 AND length(g_reference) BETWEEN 4 AND 64
                  AND strlen(reference) = length(reference) AND strlen(g_reference) = length(g_reference)
                  AND abs(length(reference) - length(g_reference)) <= 2

@@ -183,16 +183,18 @@ def _of_unpaired(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: Total
     return found
 
 
-# `plain` is a reference without case, punctuation and leading zeros.
-_SIDES = """
+PLAIN_REFERENCE = "nullif(ltrim(regexp_replace(upper({}), '[^\\pL\\pN]+', '', 'g'), '0'), '')"
+"""SQL of a reference without case, punctuation and leading zeros; null when nothing is left."""
+
+_SIDES = f"""
     CREATE OR REPLACE TEMP TABLE lone_payments AS
     SELECT item_id, p_id AS name, reference, p_amount AS cents, p_currency AS code,
-           nullif(ltrim(regexp_replace(upper(reference), '[^\\pL\\pN]+', '', 'g'), '0'), '') AS plain,
+           {PLAIN_REFERENCE.format("reference")} AS plain,
            coalesce(p_placed_at, p_created_at)::TIMESTAMP::DATE AS day
     FROM held WHERE p_id IS NOT NULL;
     CREATE OR REPLACE TEMP TABLE lone_orders AS
     SELECT item_id, o_source_file || ':' || o_source_line AS name, reference, o_amount AS cents, o_currency AS code,
-           nullif(ltrim(regexp_replace(upper(reference), '[^\\pL\\pN]+', '', 'g'), '0'), '') AS plain,
+           {PLAIN_REFERENCE.format("reference")} AS plain,
            o_ordered_on AS day, o_source_file AS file, o_source_line AS line
     FROM held WHERE p_id IS NULL;
 """

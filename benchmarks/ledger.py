@@ -50,20 +50,20 @@ def write_night(out: Path, *, breaks: int, night: int) -> Path:
     folder.mkdir()
     write_breaks(folder / "breaks.parquet", breaks=breaks, night=night)
     outputs = [{"path": f"file-{n}.parquet", "sha256": f"{n:064x}", "bytes": n, "rows": n} for n in range(20)]
-    (folder / "manifest.json").write_text(json.dumps({"run_id": f"r{night}", "outputs": outputs}))
+    manifest = {"business_date": folder.name, "run_id": f"r{night}", "outputs": outputs}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 
-def one_night(book: Path, out: Path, before: Path | None, after: Path, on: date) -> float:
-    """Return the seconds that one more night takes, whose folder is there already."""
+def one_night(out: Path, after: Path, on: date) -> float:
+    """Return the seconds that one more night takes, whose folder `after` is there already."""
     from reconcile import ledger
-    from reconcile.publishing import published_runs
+    from reconcile.earlier import earlier_runs, published_runs
 
     started = time.perf_counter()
-    ledger.follow(book, published_runs(out)[:-1])
-    ledger.history(book, on)
-    ledger.roll_forward(before and before / "breaks.parquet", after / "breaks.parquet")
-    ledger.follow(book, published_runs(out))
+    earlier = earlier_runs(out, on)
+    ledger.roll_forward(earlier.breaks, ledger.breaks_at_stake(after / "breaks.parquet"))
+    ledger.follow(out / ledger.NAME, published_runs(out))
     return time.perf_counter() - started
 
 
@@ -78,8 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         book, folders, seconds = out / "ledger.duckdb", [], []
         for night in range(chosen.nights):
             folders.append(write_night(out, breaks=chosen.breaks, night=night))
-            before = folders[-2] if night else None
-            seconds.append(one_night(book, out, before, folders[-1], FIRST + timedelta(days=night)))
+            seconds.append(one_night(out, folders[-1], FIRST + timedelta(days=night)))
             if night >= 2:
                 (folders[-3] / "breaks.parquet").unlink()
         early, late = statistics.median(seconds[5:15]), statistics.median(seconds[-10:])

@@ -37,7 +37,7 @@ def write_folder(folder: Path, items: int) -> None:
     with (folder / "rejects.csv").open("w", newline="") as text:
         RejectsFile(text)
     figures = summary.summarize(folder / "items.parquet", report.as_dict()["control_totals"])
-    figures["roll_forward"] = ledger.roll_forward(None, folder / "breaks.parquet")
+    figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(folder / "breaks.parquet"))
     head = {"business_date": "2026-04-01", "run_id": "r", "amount_basis": "total", "verdict": "clean"}
     (folder / "summary.json").write_text(json.dumps(head | figures))
 

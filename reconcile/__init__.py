@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from reconcile.library import match_payments as match_payments
     from reconcile.library import pull_payments as pull_payments
     from reconcile.library import read_orders as read_orders
-    from reconcile.manifest import published as published_runs
     from reconcile.publishing import RunResult as RunResult
     from reconcile.run import match as match_files
     from reconcile.run import run as run_reconciliation
+    from reconcile.runs.folder import published as published_runs
     from reconcile.settings import Secrets as Secrets
     from reconcile.settings import Settings as Settings
     from reconcile.settings import load_settings as load_settings
@@ -43,7 +43,7 @@ _PUBLIC = {
     "load_settings": ("reconcile.settings", "load_settings"),
     "match_files": ("reconcile.run", "match"),
     "match_payments": ("reconcile.library", "match_payments"),
-    "published_runs": ("reconcile.manifest", "published"),
+    "published_runs": ("reconcile.runs.folder", "published"),
     "pull_payments": ("reconcile.library", "pull_payments"),
     "read_orders": ("reconcile.library", "read_orders"),
     "read_secrets": ("reconcile.settings", "read_secrets"),

@@ -16,12 +16,13 @@ from typing import Any
 
 import duckdb
 
-from reconcile import acceptances, manifest
+from reconcile import acceptances
 from reconcile.acceptances import Decision, append_decisions, read_decisions
 from reconcile.break_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.errors import AcceptanceError, OutputError, first_line
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.parquet import scan
+from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
 
 SHORT_ID = 8
@@ -45,7 +46,7 @@ class Filter:
 
 def latest_run(out: Path) -> Path:
     """Return the run folder of the latest date in `out`. Raises OutputError when there is none."""
-    folders = manifest.published(out)
+    folders = published(out)
     if not folders:
         raise OutputError(f"{out}: there is no run in it", hint="name the folder of the runs with --out")
     return folders[-1]
@@ -59,8 +60,7 @@ def list_breaks(folder: Path, wanted: Filter) -> list[dict[str, Any]]:
     or `withdrawn since` by a decision made after it, else null.
     Raises OutputError when `folder` is no run folder, AcceptanceError when the decisions cannot be read.
     """
-    document = manifest.read_manifest(folder)
-    on = date.fromisoformat(document["business_date"])
+    on = read_manifest(folder).business_date
     since = _standing(folder, on)
     rows = [row | {"decision": _decision(row, since)} for row in _breaks(folder)]
     return [row for row in rows if _is_wanted(row, wanted)]
@@ -83,7 +83,7 @@ def accept(
     several breaks. Returns the decisions as recorded.
     Raises AcceptanceError when a name fits no break or several, or a figure makes no sense; then nothing is recorded.
     """
-    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    on = read_manifest(folder).business_date
     _check_reason(reason)
     _check_until(until, on)
     decisions = [
@@ -91,13 +91,13 @@ def accept(
         for name in named
         for row in _named(folder, name, every=every)
     ]
-    append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
+    append_decisions(out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
 def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None = None) -> list[Decision]:
     """Take back the acceptances of the breaks that `named` names; else as `accept`."""
-    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    on = read_manifest(folder).business_date
     _check_reason(reason)
     standing = _standing(folder, on)
     decisions = []
@@ -108,7 +108,7 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
         decisions += [
             Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows
         ]
-    append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
+    append_decisions(out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
@@ -120,7 +120,7 @@ def write_sheet(folder: Path, destination: Path) -> int:
     Raises OutputError when the file cannot be written.
     """
     rows = list_breaks(folder, Filter())
-    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    on = read_manifest(folder).business_date
     write_lines(destination, rows, _standing(folder, on))
     return len(rows)
 
@@ -132,7 +132,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     Raises AcceptanceError naming line and column when a row is of no break of `folder`, or of one that has changed
     since; then nothing is recorded.
     """
-    on = date.fromisoformat(manifest.read_manifest(folder)["business_date"])
+    on = read_manifest(folder).business_date
     by_id = {row["item_id"]: row for row in _breaks(folder)}
     standing = _standing(folder, on)
     decisions = []
@@ -152,7 +152,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
         if same != (decision.reason, decision.until, decision.cap_cents):
             decisions.append(decision)
     if decisions:
-        append_decisions(manifest.out_of(folder) / acceptances.NAME, decisions)
+        append_decisions(out_of(folder) / acceptances.NAME, decisions)
     return decisions
 
 
@@ -171,7 +171,7 @@ def _breaks(folder: Path) -> list[dict[str, Any]]:
 
 
 def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
-    table = acceptances.standing(read_decisions(manifest.out_of(folder) / acceptances.NAME), on)
+    table = acceptances.standing(read_decisions(out_of(folder) / acceptances.NAME), on)
     return {row["item_id"]: row for row in table.to_pylist()}
 
 

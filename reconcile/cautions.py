@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconcile import manifest
 from reconcile.errors import EmptySide
 
 if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
+    from reconcile.earlier import Neighbours
     from reconcile.matching.match import MatchReport
     from reconcile.orders.report import OrdersReport
 
@@ -84,7 +84,7 @@ def key_warnings(report: MatchReport) -> list[str]:
     return [*warnings, report.hint] if report.hint else warnings
 
 
-def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
+def cautions(source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
     """Return what a reader of the figures must know besides them."""
     sides = {"orders": report.orders.rows, "payments": report.payments.rows}
     warnings = [f"there are no {side}" for side, rows in sides.items() if not rows]
@@ -115,10 +115,19 @@ def cautions(staging: manifest.Staging, source: dict[str, Any], orders: OrdersRe
             warnings.append(f'{file.path}: sheet "{file.sheet}" was read, {others} was not: name another with --sheet')
     if all(sides.values()) and not any(one.shared_keys for one in report.passes):
         warnings.append("no key of one side is found on the other: is this the right file, the right column?")
-    warnings += key_warnings(report)
-    today = staging.business_date.isoformat()
-    if later := [path.name for path in manifest.published(staging.out) if path.name > today]:
-        warnings.append(f"later runs were made without this one: run {', '.join(later[:3])} again, oldest first")
+    return warnings + key_warnings(report)
+
+
+def neighbour_warnings(known: Neighbours) -> list[str]:
+    """Return what to know of runs of other dates that a run does not go with."""
+    warnings = [
+        f"the run of {one} was published while this one was made, which goes by what was there before: "
+        "run this date again"
+        for one in known.meanwhile
+    ]
+    if known.later:
+        later = ", ".join(map(str, known.later[:3]))
+        warnings.append(f"later runs were made without this one: run {later} again, oldest first")
     return warnings
 
 

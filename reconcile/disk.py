@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def replacing(destination: Path) -> Iterator[Path]:
     if not destination.name:
         raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", str(destination))
     partial = destination.with_name(f".{destination.name}.partial")
+    if partial.is_symlink():
+        partial.unlink()  # writing would go to wherever it leads
     try:
         yield partial
         sync(partial)
@@ -44,6 +47,21 @@ def replacing(destination: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def remove_tree(path: Path, *, inside: Path) -> None:
+    """
+    Remove what is at `path`, a folder with everything in it; nothing where there is nothing.
+
+    A link is removed itself, and what it leads to stays. Raises OSError as the disk does, and for a path that does not
+    lie in the folder `inside`.
+    """
+    if path.name == ".." or not path.parent.resolve().is_relative_to(inside.resolve()):
+        raise PermissionError(errno.EPERM, f"is outside of {inside}, where nothing is removed", str(path))
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def sync(path: Path) -> None:

@@ -17,7 +17,6 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
-from reconcile import manifest
 from reconcile.breaks import SHORT_ID
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.keys import clean_key
@@ -29,6 +28,7 @@ from reconcile.matching.ladder import allowed_cents
 from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.parquet import scan
+from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.wiring import policy_of, settings_of
 
 MOST_ITEMS = 20
@@ -89,7 +89,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
 
     Raises UnknownItem when there is none, or more than MOST_ITEMS; OutputError when the folder cannot be read.
     """
-    policy = policy_of(settings_of(manifest.read_manifest(folder), folder))
+    policy = policy_of(settings_of(read_manifest(folder), folder))
     engine = DuckDBEngine(temp_directory=None)
     try:
         items = _named(engine.connection, folder, name)
@@ -216,7 +216,7 @@ def _allowed(engine: DuckDBEngine, item: Mapping[str, Any], policy: MatchPolicy)
 
 def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[Night]:
     until = folder.resolve().name
-    for run in manifest.published(manifest.out_of(folder)):
+    for run in published(out_of(folder)):
         if run.name > until:
             return
         query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason

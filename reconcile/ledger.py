@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from reconcile.disk import locked
 from reconcile.errors import OutputError, ProofFailed, first_line
+from reconcile.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
 
 NAME = "ledger.duckdb"
@@ -34,11 +35,20 @@ _TABLES = """
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """A published run as the ledger sees it: its date, its id and its `breaks.parquet`."""
+    """
+    A published run as the ledger sees it: its date, its id and its `breaks.parquet`.
+
+    `problem` says why its manifest cannot be read; its id is then the one that the ledger has of it.
+    """
 
     business_date: date
     run_id: str
     breaks: Path
+    problem: str | None = None
+
+
+UNREADABLE = "unreadable"
+"""Id of a run whose manifest cannot be read, where the ledger does not know it either."""
 
 
 def follow(ledger: Path, runs: Sequence[PublishedRun]) -> None:
@@ -46,36 +56,24 @@ def follow(ledger: Path, runs: Sequence[PublishedRun]) -> None:
     Bring `ledger` in line with `runs`, all published runs of the folder, oldest first.
 
     The first date that differs, and all later ones, are forgotten and read again from their breaks.
-    Raises OutputError when the ledger cannot be opened or written.
+    Raises OutputError when the ledger cannot be opened or written, or breaks that are needed cannot be read.
     """
     with _opened(ledger) as connection:
-        known = connection.execute("SELECT business_date, run_id FROM runs ORDER BY business_date").fetchall()
-        wanted = [(run.business_date, run.run_id) for run in runs]
-        agree = next(
-            (n for n, (have, want) in enumerate(zip(known, wanted, strict=False)) if have != want),
-            min(len(known), len(wanted)),
-        )
-        if agree == len(known) == len(wanted):
-            return
-        connection.execute("BEGIN")
-        if agree < len(known):
-            _forget_from(connection, known[agree][0])
-        if agree < len(wanted):
-            _forget_from(connection, wanted[agree][0])
-        for run in runs[agree:]:
-            _record(connection, run)
-        connection.execute("COMMIT")
+        _follow(connection, runs)
 
 
-def history(ledger: Path, business_date: date) -> pa.Table:
+def history_before(
+    ledger: Path, runs: Sequence[PublishedRun], business_date: date
+) -> tuple[list[PublishedRun], pa.Table]:
     """
-    Return what is known of breaks before `business_date`, as HISTORY, in no order.
+    Return the runs before `business_date` with their ids as the ledger has them, and what is known of breaks then.
 
-    Later runs in the ledger have no influence, so a date can be run again and gives the same answer.
+    The second is a table of HISTORY, in no order: later runs have no influence, so that a date can be run again and
+    gives the same answer. The ledger follows `runs` first, and nobody else can change it in between.
+    Raises OutputError as `follow`.
     """
-    if not ledger.exists():
-        return HISTORY.empty_table()
     with _opened(ledger) as connection:
+        named = _follow(connection, runs)
         # `was_open`: an episode covers the latest run before the date.
         table = connection.sql(
             """
@@ -86,28 +84,35 @@ def history(ledger: Path, business_date: date) -> pa.Table:
             """,
             params={"date": business_date},
         ).to_arrow_table()
-    return pa.table({name: table[name] for name in HISTORY.names}).cast(HISTORY)
+    history = pa.table({name: table[name] for name in HISTORY.names}).cast(HISTORY)
+    return [run for run in named if run.business_date < business_date], history
 
 
-def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, Any]]:
+def breaks_at_stake(breaks: Path) -> pa.Table:
+    """
+    Return `item_id`, `state`, `currency_code` and `cents` at stake of the breaks in a `breaks.parquet`.
+
+    Raises OutputError when it cannot be read.
+    """
+    stake = f"{AT_STAKE_CURRENCY} AS currency_code, {AT_STAKE_CENTS} AS cents"
+    with contextlib.closing(duckdb.connect()) as connection, _breaks_read(breaks):
+        table: pa.Table = connection.sql(f"SELECT item_id, state, {stake} FROM {scan(breaks)}").to_arrow_table()
+    return table
+
+
+def roll_forward(before: pa.Table | None, after: pa.Table) -> list[dict[str, Any]]:
     """
     Return per currency: opening + new + reopened + changed − cleared = closing, in count and amount at stake.
 
-    `previous_breaks` is the `breaks.parquet` of the latest earlier run, None when there is none. `changed` is
-    what open breaks gained or lost since then, and counts those that came from or went to another currency. Amounts
-    are minor units.
+    Takes the breaks of the latest earlier run, null when there is none, and those of this one, as `breaks_at_stake`
+    gives them. `changed` is what open breaks gained or lost since then, and counts those that came from or went to
+    another currency. Amounts are minor units.
 
     Raises ProofFailed when the equation does not hold: a bug in reconcile.
     """
     with contextlib.closing(duckdb.connect()) as connection:
-        for name, path in (("before", previous_breaks), ("after", breaks)):
-            stake = f"{AT_STAKE_CURRENCY} AS currency_code, {AT_STAKE_CENTS} AS cents"
-            source = f"SELECT item_id, state, {stake} FROM read_parquet($path)"
-            empty = f"SELECT item_id, state, {stake} FROM read_parquet($path) LIMIT 0"
-            connection.execute(
-                f"CREATE TEMP TABLE {name} AS {source if path else empty}",
-                {"path": str(path or breaks)},
-            )
+        connection.register("before", after.slice(0, 0) if before is None else before)
+        connection.register("after", after)
         rows = connection.execute(
             """
             WITH moves AS (
@@ -143,12 +148,35 @@ def roll_forward(previous_breaks: Path | None, breaks: Path) -> list[dict[str, A
     return lines
 
 
-def _record(connection: duckdb.DuckDBPyConnection, run: PublishedRun) -> None:
-    given = {"date": run.business_date, "run_id": run.run_id, "breaks": str(run.breaks)}
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE tonight AS SELECT DISTINCT item_id FROM read_parquet($breaks)",
-        {"breaks": given["breaks"]},
+def _follow(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> list[PublishedRun]:
+    """Bring the ledger in line with `runs`; return them with the ids that it has of those that cannot be read."""
+    known = connection.execute("SELECT business_date, run_id FROM runs ORDER BY business_date").fetchall()
+    ids = dict(known)
+    named = [
+        run if run.problem is None else replace(run, run_id=ids.get(run.business_date, UNREADABLE)) for run in runs
+    ]
+    wanted = [(run.business_date, run.run_id) for run in named]
+    agree = next(
+        (n for n, (have, want) in enumerate(zip(known, wanted, strict=False)) if have != want),
+        min(len(known), len(wanted)),
     )
+    if agree == len(known) == len(wanted):
+        return named
+    connection.execute("BEGIN")
+    if agree < len(known):
+        _forget_from(connection, known[agree][0])
+    if agree < len(wanted):
+        _forget_from(connection, wanted[agree][0])
+    for run in named[agree:]:
+        _record(connection, run)
+    connection.execute("COMMIT")
+    return named
+
+
+def _record(connection: duckdb.DuckDBPyConnection, run: PublishedRun) -> None:
+    given = {"date": run.business_date, "run_id": run.run_id}
+    with _breaks_read(run.breaks):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE tonight AS SELECT DISTINCT item_id FROM {scan(run.breaks)}")
     connection.execute(
         """UPDATE episodes SET cleared_on = $date
            WHERE cleared_on IS NULL AND item_id NOT IN (SELECT item_id FROM tonight)""",
@@ -169,6 +197,17 @@ def _forget_from(connection: duckdb.DuckDBPyConnection, business_date: date) -> 
         "UPDATE episodes SET cleared_on = NULL WHERE cleared_on >= $date",
     ):
         connection.execute(statement, {"date": business_date})
+
+
+@contextlib.contextmanager
+def _breaks_read(breaks: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise OutputError(
+            f"{breaks}: cannot be read: {first_line(error)}",
+            hint="it tells since when breaks are open: put it back as it was published, or run its date again",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import __version__, acceptances, ledger, limits, manifest, summary
-from reconcile.cautions import cautions, grouping_warnings, refuse_empty
+from reconcile import __version__, acceptances, ledger, limits, summary
+from reconcile.cautions import cautions, grouping_warnings, neighbour_warnings, refuse_empty
+from reconcile.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.errors import OutputError, ReconcileError
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
@@ -26,7 +27,8 @@ from reconcile.patterns import find_patterns
 from reconcile.reports.html import write_html
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.reports.xlsx import write_xlsx
-from reconcile.runs import trend_before
+from reconcile.runs import manifest
+from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings import Settings
 from reconcile.warehouse.load import LoadReceipt, load_run
 from reconcile.wiring import limits_of
@@ -70,22 +72,21 @@ class Night:
     settings: Settings
     policy: MatchPolicy
     checks: Sequence[limits.Limit]
-    staging: manifest.Staging
+    staging: Staging
     orders: OrdersReport
     source: dict[str, Any]
     timings: Timings
 
     def finish(self) -> RunResult:
         """Match, prove, report and publish. Raises as `reconcile.run.run`."""
-        folder, out = self.staging.folder, self.staging.out
-        runs = published_runs(out)
-        ledger.follow(out / ledger.NAME, runs)
-        run_id, report = self._matched([run for run in runs if run.business_date < self.staging.business_date])
+        folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
+        earlier = earlier_runs(out, on)
+        run_id, report = self._matched(earlier)
         refuse_empty("payments", report.payments.rows, self.settings.on_empty_payments)
-        warnings = self._warnings(report)
+        warnings = self._warnings(report, earlier)
         rows = self._tables()
         with self.timings.stage("summary"):
-            figures = self._figures(report)
+            figures = self._figures(report, earlier)
             summary.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
         exceeded = limits.exceeded(self.checks, figures)
         for sentence in limits.exceeded(limits_of(self.settings.warn_on, "--warn-on"), figures):
@@ -96,17 +97,15 @@ class Night:
             **head, **figures, "limits_exceeded": exceeded, "warnings": warnings,
             "pull": self.source.get("pull"), "seconds": self.timings.seconds,
         }  # fmt: skip
-        manifest.write_json(folder / "summary.json", document)
-        place = self._published(head, figures, rows)
+        place, document = self._published(head, document, earlier, rows)
         log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
         load_to = self.settings.load_to
         return RunResult(place, document, tuple(exceeded), _loaded(place, load_to) if load_to else None)
 
-    def _matched(self, before: Sequence[ledger.PublishedRun]) -> tuple[str, MatchReport]:
+    def _matched(self, earlier: EarlierRuns) -> tuple[str, MatchReport]:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
-        history = ledger.history(out / ledger.NAME, on)
         accepted = acceptances.standing(acceptances.read_decisions(out / acceptances.NAME), on)
-        run_id = run_id_of(on, self.policy, folder, before, accepted)
+        run_id = run_id_of(on, self.policy, folder, earlier.runs, accepted)
         with self.timings.stage("matching"):
             report = match_to_parquet(
                 folder / "payments.parquet",
@@ -115,7 +114,7 @@ class Night:
                 policy=self.policy,
                 business_date=on,
                 run_id=run_id,
-                history=history,
+                history=earlier.history,
                 acceptances=accepted,
                 engine=self.settings.engine,
                 spark_master=self.settings.spark_master,
@@ -124,8 +123,9 @@ class Night:
             )
         return run_id, report
 
-    def _warnings(self, report: MatchReport) -> list[str]:
-        warnings = cautions(self.staging, self.source, self.orders, report)
+    def _warnings(self, report: MatchReport, earlier: EarlierRuns) -> list[str]:
+        warnings = cautions(self.source, self.orders, report)
+        warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
         if self.settings.group_orders is not None:
             warnings += grouping_warnings(self.orders)
         for warning in warnings:
@@ -142,22 +142,16 @@ class Night:
                 "breaks.csv": write_breaks(items, folder / "breaks.parquet", folder / "breaks.csv", memory_limit=limit),
             }
 
-    def _figures(self, report: MatchReport) -> dict[str, Any]:
-        folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
+    def _figures(self, report: MatchReport, earlier: EarlierRuns) -> dict[str, Any]:
         details = report.as_dict()
-        figures = summary.summarize(folder / "items.parquet", details["control_totals"])
-        earlier = manifest.latest_before(out, on)
-        figures |= summary.summarize_sides(
-            folder,
-            are_orders_grouped=self.policy.group_orders is not None,
-            memory_limit=self.settings.memory_limit,
+        figures = figures_of(
+            self.staging.folder, details["control_totals"], self.policy, memory_limit=self.settings.memory_limit
         )
         figures["roll_forward"] = ledger.roll_forward(
-            earlier / "breaks.parquet" if earlier else None, folder / "breaks.parquet"
+            earlier.breaks, ledger.breaks_at_stake(self.staging.folder / "breaks.parquet")
         )
         figures["key_profile"] = details["key_profile"]
-        figures["patterns"] = find_patterns(folder / "items.parquet")
-        figures["trend"] = trend_before(out, on)
+        figures["trend"] = earlier.trend
         figures["counts"]["rejects"] = self.orders.rejects
         return figures
 
@@ -170,35 +164,78 @@ class Night:
             "organization": self.source["organization"],
             "mode": self.source["mode"],
             "amount_basis": self.policy.amount_basis,
-            "verdict": _verdict(figures, exceeded),
+            "verdict": verdict_of(figures, exceeded),
         }
 
-    def _published(self, head: dict[str, Any], figures: dict[str, Any], rows: dict[str, int]) -> Path:
-        folder, out, limit = self.staging.folder, self.staging.out, self.settings.memory_limit
-        record = {
+    def _published(
+        self, head: dict[str, Any], document: dict[str, Any], earlier: EarlierRuns, rows: dict[str, int]
+    ) -> tuple[Path, dict[str, Any]]:
+        """Write what people read, and publish; return the folder, and `document` with what was told last."""
+        out, on, counts = self.staging.out, self.staging.business_date, document["counts"]
+        tables = {f"{name}.parquet": counts[name] for name in ("payments", "orders", "items", "breaks")}
+        told = neighbours(out, on, earlier)
+        while True:
+            known = told
+            complete = document | {"warnings": [*document["warnings"], *neighbour_warnings(known)]}
+            record = self._record(head, document, earlier, known)
+            self._write_reports(complete, record)
+            outputs = self.staging.outputs({**rows, **tables, "rejects.csv": counts["rejects"]})
+            with publishing_lock(out):
+                # What has come since would be told nowhere: neither there nor here.
+                if (told := neighbours(out, on, earlier)) == known:
+                    place = self.staging.publish(record, outputs)
+                    break
+        try:
+            ledger.follow(out / ledger.NAME, published_runs(out))
+        except OutputError as error:
+            error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
+            raise
+        return place, complete
+
+    def _record(
+        self, head: dict[str, Any], document: dict[str, Any], earlier: EarlierRuns, known: Neighbours
+    ) -> dict[str, Any]:
+        """Return the manifest, but for its outputs."""
+        decisions = self.staging.out / acceptances.NAME
+        return {
             **head,
             **self.source,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "software": manifest.software(),
             "settings": self.settings.public(),
             "inputs": self.orders.as_dict(),
-            "clean": {"rules": self.policy.clean.as_dict(), "keys": figures["key_profile"]["cleaning"]},
-            "previous": manifest.link_to_previous(out, self.staging.business_date),
-            "control": figures["control"],
+            "clean": {"rules": self.policy.clean.as_dict(), "keys": document["key_profile"]["cleaning"]},
+            "previous": earlier.link,
+            "runs_meanwhile": known.meanwhile,
+            "later_runs": known.later,
+            "records": [manifest.digest_of(decisions, name=acceptances.NAME)] if decisions.is_file() else [],
+            "control": document["control"],
         }
+
+    def _write_reports(self, document: dict[str, Any], record: dict[str, Any]) -> None:
+        folder, limit = self.staging.folder, self.settings.memory_limit
+        manifest.write_json(folder / "summary.json", document)
         if self.settings.html:
             write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
         if self.settings.xlsx:
             write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
-        counts = figures["counts"]
-        tables = {f"{name}.parquet": counts[name] for name in ("payments", "orders", "items", "breaks")}
-        place = self.staging.publish(record, rows={**rows, **tables, "rejects.csv": counts["rejects"]})
-        try:
-            ledger.follow(out / ledger.NAME, published_runs(out))
-        except OutputError as error:
-            error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
-            raise
-        return place
+
+
+def figures_of(
+    folder: Path, control: Mapping[str, Any], policy: MatchPolicy, *, memory_limit: str, spill: Path | None = None
+) -> dict[str, Any]:
+    """
+    Return the figures of `summary.json` that follow from both sides and the items in `folder`.
+
+    `control` and errors are as in `reconcile.summary`.
+    """
+    items = folder / "items.parquet"
+    grouped = policy.group_orders is not None
+    return {
+        **summary.summarize(items, control),
+        **summary.summarize_sides(folder, are_orders_grouped=grouped, memory_limit=memory_limit, spill=spill),
+        "patterns": find_patterns(items),
+    }
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:
@@ -231,17 +268,8 @@ def run_id_of(
     return f"{business_date:%Y%m%d}-{digest[:12]}"
 
 
-def published_runs(out: Path) -> list[ledger.PublishedRun]:
-    """Return the published runs in `out` as the ledger sees them, oldest first."""
-    return [
-        ledger.PublishedRun(
-            date.fromisoformat(path.name), str(manifest.read_manifest(path)["run_id"]), path / "breaks.parquet"
-        )
-        for path in manifest.published(out)
-    ]
-
-
-def _verdict(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
+def verdict_of(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
+    """Return the verdict of a run by its figures and the limits that it exceeds."""
     if exceeded:
         return "over_limit"
     return "clean_with_exceptions" if figures["counts"]["breaks"] else "clean"

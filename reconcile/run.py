@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from reconcile import acceptances, manifest
+from reconcile import acceptances
 from reconcile.cautions import refuse_empty
+from reconcile.earlier import check_latest
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.fetching import export_orders, pull
 from reconcile.order_exports.export import ExportedOrders
@@ -27,9 +27,12 @@ from reconcile.orders.report import OrdersReport
 from reconcile.payments import copy_payments
 from reconcile.publishing import Night, RunResult, Timings
 from reconcile.pull.pull import PullProgress
+from reconcile.runs.folder import Staging, published, staged
+from reconcile.runs.manifest import digest_of
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import (
     COMMERCE_LAYER,
+    check_business_date,
     check_only_files,
     checked,
     narrowed_to,
@@ -55,8 +58,9 @@ def run(
     a limit that is exceeded is no error here.
     """
     policy, checks = checked(settings)
-    with manifest.staged(Path(settings.out), business_date) as staging:
-        acceptances.read_decisions(staging.out / acceptances.NAME)  # an error in it is told before an hour of pulling
+    check_business_date(business_date)
+    with staged(Path(settings.out), business_date) as staging:
+        _check_records(staging)  # an error in them is told before an hour of pulling
         timings = Timings()
         exported = None
         if COMMERCE_LAYER in settings.orders:
@@ -90,19 +94,25 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     """
     check_only_files(settings)
     policy, checks = checked(settings)
-    with manifest.staged(Path(settings.out), business_date) as staging:
-        acceptances.read_decisions(staging.out / acceptances.NAME)
+    check_business_date(business_date)
+    with staged(Path(settings.out), business_date) as staging:
+        _check_records(staging)
         timings = Timings()
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
         with timings.stage("payments"):
             rows = copy_payments(payments, staging.folder / "payments.parquet")
-            digest = manifest.digest_of(payments, rows=rows)
-        source = {"payments_file": asdict(digest), "mode": settings.mode, "organization": settings.organization}
+            digest = digest_of(payments, rows=rows)
+        source = {"payments_file": digest, "mode": settings.mode, "organization": settings.organization}
         return Night(settings, policy, checks, staging, orders, source, timings).finish()
 
 
-def _read_orders(settings: Settings, staging: manifest.Staging, exported: ExportedOrders | None = None) -> OrdersReport:
+def _check_records(staging: Staging) -> None:
+    acceptances.read_decisions(staging.out / acceptances.NAME)
+    check_latest(staging.out, staging.business_date)
+
+
+def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders | None = None) -> OrdersReport:
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
     try:
@@ -131,6 +141,6 @@ def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | P
 
 def open_breaks(out: Path) -> set[str]:
     """Return the payments that are breaks in the latest run in `out`: an incremental pull looks at them again."""
-    latest = manifest.published(out)[-1:]
+    latest = published(out)[-1:]
     found = [pq.read_table(run / "breaks.parquet", columns=["payment_id"]) for run in latest]
     return {str(id_) for table in found for id_ in table.column("payment_id").to_pylist() if id_ is not None}

@@ -22,7 +22,7 @@ import msgspec
 
 from reconcile.errors import SettingsError
 from reconcile.orders.databases.url import passwords, shown_url
-from reconcile.orders.places.addresses import without_secrets
+from reconcile.orders.places.addresses import printable, without_secrets
 
 PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"
@@ -216,7 +216,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def public(self) -> dict[str, Any]:
         """Return the settings as plain values for the manifest; there is no secret among them."""
         values: dict[str, Any] = msgspec.to_builtins(self)
-        values["orders"] = [without_secrets(word) for word in self.orders]
+        values["orders"] = [printable(without_secrets(word)) for word in self.orders]
         values["orders_db"] = self.orders_db and shown_url(self.orders_db)
         return values
 
@@ -288,11 +288,11 @@ def parse_moment(text: str, name: str) -> datetime:
         if len(text) == 10:
             return datetime.combine(date.fromisoformat(text), time(), UTC)
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day of the calendar end elsewhere in UTC
         raise SettingsError(
             f'{name}: "{text}" is not a date or time', hint='write "2026-11-01" or "2026-11-01T06:00:00Z"'
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
@@ -480,8 +480,21 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def check_texts(values: Mapping[str, Any]) -> None:
+    """Raise SettingsError when a string among `values`, by the name of its setting, cannot be written to a file."""
+    for name, value in values.items():
+        several = value if isinstance(value, tuple | list) else [value]
+        for text in (str(one) for one in several if isinstance(one, str | Path)):
+            # Not shown: an address may hold a password.
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise SettingsError(f"{name}: is not UTF-8", hint="rename the file or folder, or write the text anew")
+            if "\0" in text:
+                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
+
+
 def _checked(settings: Settings) -> Settings:
     problems = []
+    check_texts({name: value for name, value in msgspec.to_builtins(settings).items() if name != "orders"})
     if not 0 < settings.rate_share <= 1:
         problems.append("rate_share must be above 0 and at most 1")
     for name in ("timeout_seconds", "retry_seconds"):

@@ -6,14 +6,15 @@ The last place that knows settings by name: `run`, `library` and `preflight` cal
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from reconcile import limits, manifest
+from reconcile import limits
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import OutputError, SettingsError
 from reconcile.matching.clean_rules import CleanRules, Replacement
@@ -22,9 +23,12 @@ from reconcile.matching.spark_session import check_spark
 from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.options import Declared
 from reconcile.reports.display import display_of
+from reconcile.runs.manifest import NAME, Manifest
 from reconcile.settings import Secrets, Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
+
+_FIRST_DATE, _LAST_DATE = date(1980, 1, 1), date(2999, 12, 31)
 
 COMMERCE_LAYER = "commerce-layer"
 """In place of an order file: the order totals of Commerce Layer's own exports."""
@@ -123,6 +127,14 @@ def checked(settings: Settings) -> tuple[MatchPolicy, list[limits.Limit]]:
     return policy_of(settings), limits_of(settings.fail_on, "--fail-on")
 
 
+def check_business_date(business_date: date) -> None:
+    """Raise SettingsError for a date near an end of the calendar: what is counted from it would lie beyond."""
+    if not _FIRST_DATE <= business_date <= _LAST_DATE:
+        raise SettingsError(
+            f"{business_date}: is not a business date", hint=f"give one from {_FIRST_DATE} to {_LAST_DATE}"
+        )
+
+
 def check_orders_named(settings: Settings) -> None:
     """Raise SettingsError when `settings` do not say where the order totals are."""
     if not settings.orders and not order_queries(settings):
@@ -139,17 +151,17 @@ def check_only_files(settings: Settings) -> None:
         )
 
 
-def settings_of(document: Mapping[str, Any], folder: Path) -> Settings:
+def settings_of(manifest: Manifest, folder: Path) -> Settings:
     """
-    Return the settings with which the run in `folder` was made, by its manifest `document`; secrets are not among them.
+    Return the settings with which the run in `folder` was made, by its `manifest`; secrets are not among them.
 
     Raises OutputError when they are not of this version.
     """
     try:
-        return msgspec.convert(document["settings"], Settings, strict=False)
-    except (KeyError, msgspec.ValidationError) as error:
+        return msgspec.convert(manifest.settings, Settings, strict=False)
+    except msgspec.ValidationError as error:
         raise OutputError(
-            f"{folder / manifest.NAME}: its settings are not of this version: {error}", hint="run the date again"
+            f"{folder / NAME}: its settings are not of this version: {error}", hint="run the date again"
         ) from error
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconcile.settings import Secrets, Settings
 
 INTERRUPTED = 130
+_ORDERS = ("orders", "more_orders")  # any name of a file is read, and written in a form of its own
 Command = Callable[..., None]
 
 
@@ -70,7 +71,7 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
-        from reconcile.settings import secret_texts
+        from reconcile.settings import check_texts, secret_texts
         from reconcile.telemetry import logging_to
 
         # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept. Raised again as
@@ -81,6 +82,7 @@ def command(function: Command) -> Command:
         try:
             with ExitStack() as stack:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
+                check_texts({name: value for name, value in arguments.items() if name not in _ORDERS})
                 function(session, **arguments)
         except ReconcileError as error:
             console.complain(error)

@@ -34,10 +34,11 @@ def report(
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks, manifest
+    from reconcile import breaks
     from reconcile.errors import OutputError, SettingsError
     from reconcile.reports.html import write_html
     from reconcile.reports.xlsx import write_xlsx
+    from reconcile.runs.folder import read_manifest
 
     if locale is not None and form == "xlsx":
         raise SettingsError(
@@ -45,7 +46,7 @@ def report(
             hint="leave it out; the spreadsheet that opens the workbook writes them as its own settings say",
         )
     folder = run or breaks.latest_run(Path(settings.out))
-    on = manifest.read_manifest(folder)["business_date"]
+    on = read_manifest(folder).business_date
     place = to or Path(f"report-{on}.{form}")
     if place.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")

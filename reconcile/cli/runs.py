@@ -6,7 +6,7 @@ import click
 
 from reconcile.cli.runs_diff import diff
 from reconcile.cli.runs_list import list_
-from reconcile.cli.runs_verify import verify
+from reconcile.cli.runs_verify import verify_
 
 
 @click.group()
@@ -14,5 +14,5 @@ def runs() -> None:
     """Published runs: list them, verify them, compare two of them."""
 
 
-for _command in (list_, verify, diff):
+for _command in (list_, verify_, diff):
     runs.add_command(_command)

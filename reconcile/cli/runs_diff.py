@@ -25,11 +25,11 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
 
     An item is compared by status, amounts, currencies, flag, order status and the key it was matched on.
     """
-    from reconcile import runs
+    from reconcile.runs import compare
 
-    changes = runs.diff_runs(before, after)
+    changes = compare.diff_runs(before, after)
     if changes and form == "table" and session.talks:
-        for old, new, count in runs.counted_changes(changes):
+        for old, new, count in compare.counted_changes(changes):
             console.say(f"{count:>8,}  {old or '(not there)'} -> {new or '(gone)'}")
     show(
         [asdict(change) for change in changes],

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reconcile.cli import console
 from reconcile.cli.listing import format_option, show
 from reconcile.cli.options import Session, command
 
@@ -23,19 +24,22 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     """List the published runs, oldest first."""
     settings = session.settings(**options)
 
-    from reconcile import runs
     from reconcile.reports.terminal import grouped_amount
+    from reconcile.runs import compare
 
     def cells(line: Any) -> tuple[str, ...]:
         amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line["at_stake"].items()]
         if more := len(amounts) - _CURRENCIES_SHOWN:
             amounts[_CURRENCIES_SHOWN:] = [f"{more} more"] if more > 0 else []
         words = line["verdict"].replace("_", " ") + (", replaced" if line["superseded"] else "")
-        counts = (f"{line[name]:,}" for name in ("items", "breaks"))
+        counts = ("" if line[name] is None else f"{line[name]:,}" for name in ("items", "breaks"))
         name = Path(line["folder"]).relative_to(settings.out)
         return (str(name), words, *counts, ", ".join(amounts))
 
-    lines = [asdict(line) for line in runs.list_runs(Path(settings.out), superseded=superseded)]
+    lines = [asdict(line) for line in compare.list_runs(Path(settings.out), with_superseded=superseded)]
+    for line in lines:
+        if line["problem"]:
+            console.say(f"warning: {line['problem']}", quiet=session.quiet)
     show(
         lines,
         form,

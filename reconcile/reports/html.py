@@ -22,10 +22,10 @@ from markupsafe import Markup
 
 from reconcile.disk import disk_errors, replacing
 from reconcile.errors import OutputError
-from reconcile.manifest import read_manifest
 from reconcile.reports.display import Display, display_of
 from reconcile.reports.page_breaks import shown_breaks
 from reconcile.reports.page_figures import figures
+from reconcile.runs.folder import read_manifest
 
 NAME = "report.html"
 
@@ -66,7 +66,9 @@ def render_html(
 ) -> bytes:
     """Return the page of the run in `folder` as UTF-8; as `write_html`."""
     # As JSON gives it back: a page must not show that it was made before the folder was published.
-    written = msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder)
+    written = (
+        msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder).document
+    )
     breaks = folder / "breaks.parquet"
     summary, template = _summary(folder), _environment().get_template("page.html.j2")
     try:

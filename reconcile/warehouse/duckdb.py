@@ -67,6 +67,7 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
         _delete(connection, RUNS_NAME, run.business_date)
         row = run.as_row(loaded_at)
         connection.execute(f"INSERT INTO {RUNS_NAME} BY NAME SELECT {_named_parameters(row)}", list(row.values()))
+        run.check_unchanged()
         connection.execute("COMMIT")
     return LoadReceipt(without_secrets(url), run.business_date, run.run_id, rows, replaced)
 

@@ -7,19 +7,23 @@ Knows the manifest and the three tables of a run folder. Reads nothing else, and
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError
-from reconcile.manifest import NAME, digest_of, read_manifest
 from reconcile.parquet import scan
+from reconcile.runs.folder import read_manifest
+from reconcile.runs.manifest import Manifest
 from reconcile.warehouse.tables import TABLES, WarehouseTable
 
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"
@@ -36,6 +40,8 @@ class RunFolder:
     breaks: int
     rows: dict[str, int]
     """Rows by name of the file."""
+    files: dict[str, BufferedReader]
+    """The files that were verified, by name, open as long as the run is."""
 
     def path(self, table: WarehouseTable) -> Path:
         return self.folder / table.file
@@ -51,6 +57,17 @@ class RunFolder:
         )
         return f"SELECT {', '.join(columns)} FROM {scan(self.path(table))}"
 
+    def check_unchanged(self) -> None:
+        """Raise OutputError when the folder no longer holds the files that were verified: ask before a commit."""
+        for name, file in self.files.items():
+            with contextlib.suppress(OSError):
+                if _identity((self.folder / name).stat()) == _identity(os.fstat(file.fileno())):
+                    continue
+            raise OutputError(
+                f"{self.folder}: was replaced by another run of its date while it was being loaded",
+                hint="nothing was loaded; load it again",
+            )
+
     def as_row(self, loaded_at: datetime) -> dict[str, Any]:
         """Return this run as a row of RUNS."""
         return {
@@ -65,51 +82,55 @@ class RunFolder:
         }
 
 
-class _Output(msgspec.Struct):
-    path: str
-    sha256: str
-    rows: int | None = None
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-class _Manifest(msgspec.Struct):
-    business_date: date
-    run_id: str
-    outputs: list[_Output]
-
-
-def open_run_folder(folder: Path) -> RunFolder:
+@contextlib.contextmanager
+def open_run_folder(folder: Path) -> Iterator[RunFolder]:
     """
-    Read the manifest of `folder` and verify each table against it.
+    Read the manifest of `folder`, verify each table against it, and give the run for the time of a load.
 
+    The files that were verified stay open: while they do, no other file can be taken for them (`check_unchanged`).
     Raises OutputError when `folder` is not a run folder, was never completed, or was changed since.
     """
-    document = read_manifest(folder)
+    manifest = read_manifest(folder)
+    with contextlib.ExitStack() as stack:
+        files = {table.file: stack.enter_context(_opened(folder / table.file)) for table in TABLES}
+        rows = {table.file: _verified_rows(files[table.file], manifest, table) for table in TABLES}
+        items = folder / TABLES[0].file
+        yield RunFolder(
+            folder=folder,
+            business_date=manifest.business_date,
+            run_id=manifest.run_id,
+            manifest_sha256=manifest.sha256,
+            breaks=_count_breaks(items, manifest),
+            rows=rows,
+            files=files,
+        )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
-        manifest = msgspec.convert(document, _Manifest)
-    except msgspec.ValidationError as error:
-        raise OutputError(f"{folder / NAME}: is not a manifest of this version: {error}", hint=_REMEDY) from error
-    outputs = {output.path: output for output in manifest.outputs}
-    rows = {table.file: _verified_rows(folder / table.file, outputs.get(table.file), table) for table in TABLES}
-    items = folder / TABLES[0].file
-    return RunFolder(
-        folder=folder,
-        business_date=manifest.business_date,
-        run_id=manifest.run_id,
-        manifest_sha256=digest_of(folder / NAME).sha256,
-        breaks=_count_breaks(items, manifest),
-        rows=rows,
-    )
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise OutputError(f"{path}: is missing from the run folder", hint=_REMEDY) from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_REMEDY) from error
+    with file:
+        yield file
 
 
-def _verified_rows(path: Path, output: _Output | None, table: WarehouseTable) -> int:
+def _verified_rows(file: BufferedReader, manifest: Manifest, table: WarehouseTable) -> int:
+    path, output = Path(file.name), manifest.digests.get(table.file)
     if output is None:
         raise OutputError(f"{path}: is not among the outputs of the manifest", hint=_REMEDY)
     try:
-        if digest_of(path).sha256 != output.sha256:
+        if hashlib.file_digest(file, "sha256").hexdigest() != output.sha256:
             raise OutputError(f"{path}: was changed since it was published", hint=_REMEDY)
-        schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
-    except FileNotFoundError:
-        raise OutputError(f"{path}: is missing from the run folder", hint=_REMEDY) from None
+        found = pq.ParquetFile(file)
+        schema, rows = found.schema_arrow, found.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=_REMEDY) from error
     if not schema.equals(table.source):
@@ -119,7 +140,7 @@ def _verified_rows(path: Path, output: _Output | None, table: WarehouseTable) ->
     return int(rows)
 
 
-def _count_breaks(items: Path, manifest: _Manifest) -> int:
+def _count_breaks(items: Path, manifest: Manifest) -> int:
     """Count the breaks, and see that every item is of the manifest's run: its date decides which rows go."""
     of_another_run = "business_date IS DISTINCT FROM ? OR run_id IS DISTINCT FROM ?"
     with contextlib.closing(duckdb.connect()) as connection:

@@ -63,6 +63,6 @@ def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> Lo
     sink = sink_of(url)
     moment = loaded_at or datetime.now(UTC)
     milliseconds = moment.microsecond // 1000 * 1000  # as precise as every other instant
-    run = open_run_folder(Path(folder))
-    receipt: LoadReceipt = sink.load(run, url, loaded_at=moment.replace(microsecond=milliseconds))
+    with open_run_folder(Path(folder)) as run:
+        receipt: LoadReceipt = sink.load(run, url, loaded_at=moment.replace(microsecond=milliseconds))
     return receipt

@@ -5,7 +5,7 @@ A folder of Parquet files, partitioned by business date, as warehouse: one file 
 
 Knows folders and renames. A reader sees the former file of a partition or the new one, whole. The files of a date
 are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed between
-two renames leaves tables of two runs, which `run_id` tells; loading again mends it.
+two renames leaves tables of two runs, which `run_id` tells; the next load, of whatever date, takes it back first.
 
 `business_date` is in the path and not in the files: pyarrow, DuckDB, Spark and pandas give it back as a column, and
 refuse or ignore it when it is in both.
@@ -23,12 +23,14 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.disk import sync
+from reconcile.disk import remove_tree, replacing, sync
 from reconcile.errors import WarehouseError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
+from reconcile.runs.manifest import is_date
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
@@ -54,8 +56,8 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
     """
     root = local_path(url)
     partition = f"business_date={run.business_date.isoformat()}"
-    with _errors_told(root), _stage(root / f".loading-{run.business_date.isoformat()}") as stage:
-        swaps = [_Swap(stage / name, root / name / partition / PART, stage / f"{name}.former") for name in _FOLDERS]
+    with _errors_told(root), _stage(root, run.business_date.isoformat()) as stage:
+        swaps = _swaps(stage)
         for swap in swaps:
             _only_ours(swap.place)
         replaced = {table.name: _rows_of(root / table.folder / partition / PART) for table in TABLES}
@@ -63,7 +65,8 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
             connection.execute("SET TimeZone = 'UTC'")
             rows = {table.name: _write(connection, run, table, stage / table.folder) for table in TABLES}
             _write_run(connection, run, loaded_at, stage / RUNS_NAME)
-        _put_in_place(swaps)
+        run.check_unchanged()
+        _put_in_place(swaps, stage / _JOURNAL)
     return LoadReceipt(without_secrets(url), run.business_date, run.run_id, rows, replaced)
 
 
@@ -71,27 +74,68 @@ _FOLDERS = (*(table.folder for table in TABLES), RUNS_NAME)
 """In this order they are put in place."""
 
 
+_STAGE = ".loading-"
+_JOURNAL = "replaced.json"
+"""In a stage whose files are being put in place: the folders of those that have no former file to put back."""
+
+
+def _swaps(stage: Path) -> list[_Swap]:
+    """Return the files of the load in `stage`, in the order in which they are put in place."""
+    partition = f"business_date={stage.name.removeprefix(_STAGE)}"
+    return [_Swap(stage / name, stage.parent / name / partition / PART, stage / f"{name}.former") for name in _FOLDERS]
+
+
 @contextlib.contextmanager
-def _stage(folder: Path) -> Iterator[Path]:
+def _stage(root: Path, business_date: str) -> Iterator[Path]:
     """Give an empty folder for this load alone, on the same disk, hidden from readers; remove it afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    root.mkdir(parents=True, exist_ok=True)
+    own = root / f"{_STAGE}{business_date}"
+    for stage in sorted(root.glob(f"{_STAGE}*")):
+        if stage != own and is_date(stage.name.removeprefix(_STAGE)):
+            with contextlib.suppress(_LoadInProgress), _held(stage):
+                _take_back(stage)
+                remove_tree(stage, inside=root)
+    own.mkdir(exist_ok=True)
+    with _held(own):
+        _take_back(own)
+        try:
+            yield own
+        finally:
+            if not (own / _JOURNAL).exists():  # else it holds what the next load puts back
+                remove_tree(own, inside=root)
+
+
+class _LoadInProgress(WarehouseError):
+    """Another process loads this date."""
+
+
+@contextlib.contextmanager
+def _held(stage: Path) -> Iterator[None]:
+    """Lock the folder `stage`, which is no link, for the time of the block."""
+    descriptor = os.open(stage, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.fstat(descriptor).st_ino == folder.stat().st_ino
+            mine = os.fstat(descriptor).st_ino == stage.stat().st_ino
         except (BlockingIOError, FileNotFoundError):
             mine = False
         if not mine:
-            raise WarehouseError(f"{folder.parent}: another load of this date is under way", hint="wait for it")
-        for left_by_a_killed_load in folder.iterdir():
-            left_by_a_killed_load.unlink()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            raise _LoadInProgress(f"{stage.parent}: another load of this date is in progress", hint="wait for it")
+        yield
     finally:
         os.close(descriptor)
+
+
+def _take_back(stage: Path) -> None:
+    """Put back what a load that was killed in `stage` had replaced, if it came so far, and empty the folder."""
+    journal = stage / _JOURNAL
+    if journal.exists():
+        fresh = msgspec.json.decode(journal.read_bytes(), type=list[str])
+        for swap in reversed(_swaps(stage)):
+            _put_back(swap, is_fresh=swap.finished.name in fresh)
+        journal.unlink()
+    for path in stage.iterdir():
+        remove_tree(path, inside=stage)
 
 
 def _only_ours(place: Path) -> None:
@@ -145,11 +189,15 @@ def _without_date(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field for field in schema if field.name != "business_date"])
 
 
-def _put_in_place(swaps: list[_Swap]) -> None:
+def _put_in_place(swaps: list[_Swap], journal: Path) -> None:
     for swap in swaps:
         swap.place.parent.mkdir(parents=True, exist_ok=True)
         if swap.place.exists():
             _keep(swap.place, swap.former)
+    fresh = [swap.finished.name for swap in swaps if not swap.former.exists()]
+    with replacing(journal) as partial:
+        partial.write_bytes(msgspec.json.encode(fresh))
+    sync(journal.parent)
     try:
         for swap in swaps:
             swap.finished.replace(swap.place)
@@ -157,22 +205,28 @@ def _put_in_place(swaps: list[_Swap]) -> None:
             sync(swap.place.parent)
             sync(swap.place.parent.parent)
     except BaseException as error:
-        _put_back(swaps, error)
+        _put_all_back(swaps, fresh, error)
+        journal.unlink()
         raise
+    journal.unlink()  # from here on the load is done: nobody takes it back
 
 
-def _put_back(swaps: list[_Swap], cause: BaseException) -> None:
+def _put_all_back(swaps: list[_Swap], fresh: list[str], cause: BaseException) -> None:
     try:
         for swap in reversed(swaps):
-            if swap.former.exists():
-                swap.former.replace(swap.place)
-            elif not swap.finished.exists():
-                swap.place.unlink(missing_ok=True)
+            _put_back(swap, is_fresh=swap.finished.name in fresh)
     except OSError as error:
         raise WarehouseError(
             f"{swap.place}: the load failed ({cause}) and could not be taken back ({error.strerror})",
-            hint="tables of this date may be of two runs, see their run_id: load again, it mends this",
+            hint="tables of this date may be of two runs, see their run_id: load again, it takes this back first",
         ) from cause
+
+
+def _put_back(swap: _Swap, *, is_fresh: bool) -> None:
+    if swap.former.exists():
+        swap.former.replace(swap.place)
+    elif is_fresh:
+        swap.place.unlink(missing_ok=True)
 
 
 def _keep(place: Path, former: Path) -> None:
@@ -180,13 +234,14 @@ def _keep(place: Path, former: Path) -> None:
         former.hardlink_to(place)
     except OSError:  # some network file systems have no hard links
         shutil.copyfile(place, former)
+        sync(former)
 
 
 @contextlib.contextmanager
 def _errors_told(root: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.Error, msgspec.DecodeError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise WarehouseError(
             f"{getattr(error, 'filename', None) or root}: cannot be written: {reason}",

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from places import SAMPLE
 
-from reconcile import manifest
 from reconcile.errors import OutputError
 from reconcile.run import match
+from reconcile.runs import verify
 from reconcile.settings import Settings
 
 NIGHT = date(2026, 11, 20)
@@ -65,10 +65,10 @@ def test_the_disk_fails_at_every_step(step: str, monkeypatch: pytest.MonkeyPatch
                 break
         folder = Path("runs/2026-11-20")
         if folder.exists():  # the last steps make the rename durable and tell the ledger
-            assert manifest.altered_files(folder) == []
+            assert verify.altered_files(folder) == []
         assert not list(Path("runs").glob(".*.staging"))
     else:
         pytest.fail("the run never came to its end")
 
     assert calls > 0
-    assert manifest.altered_files(Path("runs/2026-11-20")) == []
+    assert verify.altered_files(Path("runs/2026-11-20")) == []

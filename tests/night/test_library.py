@@ -16,7 +16,7 @@ import pytest
 from places import ROOT, SAMPLE
 
 import reconcile
-from reconcile import manifest
+from reconcile.runs.verify import altered_files
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
 
 
@@ -62,7 +62,7 @@ async def test_the_library_finds_the_items_of_the_command(values: dict[str, str]
     for part in ("statuses", "control", "flag_agreement", "aging", "key_profile"):
         assert result.summary[part] == published.summary[part], part
     assert [path.name for path in reconcile.published_runs(settings.out)] == ["2026-11-20"]
-    assert manifest.altered_files(published.folder) == []
+    assert altered_files(published.folder) == []
 
 
 @pytest.mark.usefixtures("access")

@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from places import ROOT, SAMPLE
 
-from reconcile import manifest, schema
+from reconcile import schema
 from reconcile.cli.main import main
+from reconcile.runs.folder import read_manifest
+from reconcile.runs.verify import altered_files
 
 FILES = [
     "breaks.csv", "breaks.parquet", "items.csv", "items.parquet", "manifest.json", "orders.parquet",
@@ -78,8 +80,8 @@ def test_the_tables_have_their_schemas_and_the_manifest_their_digests(reconcile:
         ("breaks", schema.ITEMS),
     ):
         assert pq.read_schema(folder / f"{name}.parquet").equals(table), name
-    assert manifest.altered_files(folder) == []
-    written = manifest.read_manifest(folder)
+    assert altered_files(folder) == []
+    written = read_manifest(folder).document
     rows = {output["path"]: output["rows"] for output in written["outputs"]}
     assert (rows["payments.parquet"], rows["items.csv"], rows["breaks.parquet"], rows["rejects.csv"]) == (
         400,
@@ -129,7 +131,7 @@ def test_the_next_night_knows_how_old_a_break_is_and_what_rolled_forward(reconci
             opening, new, reopened, changed, cleared, closing = (line[move][figure] for move in list(line)[1:])
             assert opening + new + reopened + changed - cleared == closing
     assert summary["counts"]["breaks"] == 39
-    assert manifest.read_manifest(Path("runs/2026-11-23"))["previous"]["business_date"] == "2026-11-20"
+    assert read_manifest(Path("runs/2026-11-23")).document["previous"]["business_date"] == "2026-11-20"
 
 
 def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> None:
@@ -198,7 +200,7 @@ def test_a_load_that_fails_says_that_the_run_is_published(reconcile: Any) -> Non
     assert (
         "the run is published; when this is mended: reconcile load runs/2026-11-20 --to duckdb:nowhere" in result.stderr
     )
-    assert manifest.altered_files(Path("runs/2026-11-20")) == []
+    assert altered_files(Path("runs/2026-11-20")) == []
 
 
 def test_a_variable_that_is_no_setting_is_told(reconcile: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from served import Serve, servers
 from reconcile import run as nights
 from reconcile.cli.main import main
 from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
-from reconcile.runs import verify_run
+from reconcile.runs.verify import verify_run
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer

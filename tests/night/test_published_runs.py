@@ -12,7 +12,8 @@ import pytest
 from nights import OUT, night, nights_in, said
 
 from reconcile.errors import OutputError
-from reconcile.runs import counted_changes, diff_runs, list_runs, verify_run, verify_runs
+from reconcile.runs.compare import counted_changes, diff_runs, list_runs
+from reconcile.runs.verify import verify_run, verify_runs
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +60,7 @@ def test_replaced_runs_are_listed_where_asked_for(two_nights: tuple[Path, Path])
     again = night(20, tolerance_cents=5)
 
     assert [line.superseded for line in list_runs(OUT)] == [False, False]
-    replaced, present, later = list_runs(OUT, superseded=True)
+    replaced, present, later = list_runs(OUT, with_superseded=True)
     assert (replaced.superseded, present.superseded, later.superseded) == (True, False, False)
     assert Path(present.folder) == again
 
@@ -126,8 +127,10 @@ def test_a_manifest_without_what_it_must_have_is_an_error(
     (two_nights[1] / "manifest.json").write_text("{}")
 
     result = said(*command)
-    assert result.exit_code == 5
-    assert f"{two_nights[1]}/manifest.json: is not the manifest of a run: it must have business_date" in result.stderr
+    verifies = command[0] == "runs"  # which tells of a run what others stop at
+    assert result.exit_code == (1 if verifies else 5)
+    told = result.stdout if verifies else result.stderr
+    assert f"{two_nights[1]}/manifest.json: is not the manifest of a run: Object missing required field" in told
 
 
 def test_a_run_that_is_gone_breaks_the_chain(two_nights: tuple[Path, Path]) -> None:
@@ -141,7 +144,9 @@ def test_a_run_that_is_gone_breaks_the_chain(two_nights: tuple[Path, Path]) -> N
 def test_a_run_that_was_made_again_is_a_note_on_the_later_one(two_nights: tuple[Path, Path]) -> None:
     night(20, tolerance_cents=5)
 
-    _, later = verify_runs(OUT)
+    _, later, replaced = verify_runs(OUT)
+    assert replaced.folder.startswith("runs/.superseded/20261120-")
+    assert replaced.problems == ()
     assert later.problems == ()
     assert later.notes == ("the run of 2026-11-20 was replaced after this one was made: run this date again",)
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from nights import OUT, night, nights_in, said
 
-from reconcile.replay import Replay, replay
+from reconcile.runs.verify import Verification
+from reconcile.verification import verify
 
 WRONG = "NW-2611-100812"
 RULES: dict[str, Any] = {"tolerance_cents": 3, "clean_case": "fold", "clean_strip_prefix": ("nw-",), "lag_days": 1}
@@ -37,12 +38,15 @@ def nights(made: Path, workplace: Path) -> list[Path]:
     return [OUT / f"2026-11-{day}" for day in (18, 19, 20)]
 
 
-def rewrite(folder: Path, name: str, column: str, value: Any) -> None:
-    """Set `column` of the first row of a run's table, and its digest in the manifest: a forger's work."""
-    table = pq.read_table(folder / name)
-    rows = table.to_pylist()
-    rows[0][column] = value
-    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), folder / name)
+def changed(table: pa.Table, column: str, value: Any) -> tuple[int, pa.Field[Any], pa.Array[Any]]:
+    """Return `column` of `table` with `value` in its first row, as `set_column` takes it."""
+    field = table.schema.field(column)
+    return table.schema.get_field_index(column), field, pa.array([value, *table[column].to_pylist()[1:]], field.type)
+
+
+def rewrite(folder: Path, name: str, table: pa.Table) -> None:
+    """Put `table` in place of a run's, and its digest into the manifest: a forger's work."""
+    pq.write_table(table, folder / name)
     document = json.loads((folder / "manifest.json").read_bytes())
     for output in document["outputs"]:
         if output["path"] == name:
@@ -50,11 +54,16 @@ def rewrite(folder: Path, name: str, column: str, value: Any) -> None:
     (folder / "manifest.json").write_text(json.dumps(document))
 
 
+def replayed(folders: list[Path]) -> list[Verification]:
+    """Verify the runs in `folders`, matching each again."""
+    return verify(OUT, folders, is_replayed=True)
+
+
 def test_every_night_comes_out_byte_for_byte(nights: list[Path]) -> None:
-    assert list(replay(nights)) == [Replay(str(folder)) for folder in nights]
+    assert [(one.problems, one.notes, one.replayed) for one in replayed(nights)] == [((), (), True)] * 3
     # A night comes out by itself too, and looking at it changes nothing.
     before = sorted((path, path.stat().st_mtime_ns) for path in OUT.rglob("*"))
-    assert list(replay(nights[2:])) == [Replay(str(nights[2]))]
+    assert [(one.problems, one.notes) for one in replayed(nights[2:])] == [((), ())]
     assert sorted((path, path.stat().st_mtime_ns) for path in OUT.rglob("*")) == before
 
 
@@ -72,10 +81,11 @@ def test_every_night_comes_out_byte_for_byte(nights: list[Path]) -> None:
 def test_a_forged_table_is_found_though_its_digest_is_forged_too(
     nights: list[Path], name: str, column: str, value: Any, rows: int
 ) -> None:
-    rewrite(nights[1], name, column, value)
+    table = pq.read_table(nights[1] / name)
+    rewrite(nights[1], name, table.set_column(*changed(table, column, value)))
 
-    (found,) = replay([nights[1]])
-    assert found.problem == f"matched again, {rows} of its items are others"
+    (found,) = replayed([nights[1]])
+    assert f"matched again, {rows} of its items are others" in found.problems
     result = said("runs", "verify", "--replay", str(nights[1]))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"CHANGED {nights[1]}  ")
@@ -84,21 +94,24 @@ def test_a_forged_table_is_found_though_its_digest_is_forged_too(
 
 def test_what_earlier_nights_or_decisions_say_since_is_a_note(nights: list[Path]) -> None:
     said("breaks", "accept", "NW-2611-100820", "--reason", "late", "--run", str(nights[1]))
-    assert list(replay([nights[1]])) == [Replay(str(nights[1]))]  # decided after the run
+    (found,) = replayed([nights[1]])  # decided after the run
+    assert (found.problems, found.notes) == ((), ())
 
     night(18, lag_days=60)  # hides what was open
-    (found,) = replay([nights[1]])
-    assert found == Replay(
-        str(nights[1]), note="runs before it, decisions or the version have changed since: run its date again"
+    (found,) = replayed([nights[1]])
+    assert found.problems == ()
+    assert found.notes == (
+        "the run of 2026-11-18 was replaced after this one was made: run this date again",
+        "runs before it, decisions or the version have changed since: run its date again",
     )
 
 
 def test_other_bytes_of_the_same_rows_are_a_note(nights: list[Path]) -> None:
-    rows = pq.read_table(nights[0] / "items.parquet")
-    pq.write_table(rows, nights[0] / "items.parquet", compression="none")
+    rewrite(nights[0], "items.parquet", pq.read_table(nights[0] / "items.parquet"))
 
-    (found,) = replay(nights[:1])
-    assert found == Replay(str(nights[0]), note="matched again the same rows, in other bytes: rewritten")
+    (found,) = replayed(nights[:1])
+    assert found.problems == ()
+    assert found.notes == ("matched again the same rows, in other bytes: rewritten",)
 
 
 def test_the_command_tells_people_and_programs(nights: list[Path]) -> None:
@@ -123,17 +136,11 @@ def test_a_run_that_cannot_be_matched_again_keeps_no_other_from_it(nights: list[
     document = json.loads((nights[1] / "manifest.json").read_bytes())
     document["settings"]["tolerance_cents"] = "many"
     (nights[1] / "manifest.json").write_text(json.dumps(document))
-    shutil.move(nights[0] / "breaks.parquet", "breaks.parquet")
 
-    first, second, third = replay(nights)
-    assert first == Replay(str(nights[0]))
-    assert str(second.problem).startswith(
-        "cannot be matched again: runs/2026-11-19/manifest.json: its settings are not"
-    )
-    assert third.problem == (
-        "cannot be matched again: "
-        f"{nights[0].resolve()}/breaks.parquet is missing, which tells what was open the night before"
-    )
+    first, second, third = replayed(nights)
+    assert (first.problems, first.replayed) == ((), True)
+    assert second.problems[0].startswith("cannot be made again: runs/2026-11-19/manifest.json: its settings are not")
+    assert third.problems[0].startswith("the run before it, 2026-11-19, is not the one it was made after")
 
 
 def test_a_run_may_be_named_from_inside_and_after_it_was_replaced(

@@ -20,7 +20,7 @@ from reconcile.reports import charts, page_breaks
 from reconcile.reports.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.run import match
-from reconcile.runs import trend_before
+from reconcile.runs.compare import trend_before
 from reconcile.schema import ITEMS
 from reconcile.settings import Settings
 

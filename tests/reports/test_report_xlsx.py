@@ -64,7 +64,7 @@ def folder_of(tmp_path: Path, write_items: Any) -> Callable[..., Path]:
         items = write_items(*({"age_days": 0, "state": "new"} | row for row in rows))
         write_breaks(items, tmp_path / "breaks.parquet", tmp_path / "breaks.csv")
         figures = summary.summarize(items, {"incoming": [], "outgoing": []})
-        figures["roll_forward"] = ledger.roll_forward(None, tmp_path / "breaks.parquet")
+        figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(tmp_path / "breaks.parquet"))
         head = {"business_date": "2026-11-22", "run_id": "run-1", "amount_basis": "total", "verdict": "clean"}
         (tmp_path / "summary.json").write_text(json.dumps(head | figures))
         with (tmp_path / "rejects.csv").open("w", newline="") as text:

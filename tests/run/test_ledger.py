@@ -31,10 +31,16 @@ def night(folder: Path, day: int, *breaks: tuple[str, str, int], run_id: str | N
     return ledger.PublishedRun(date(2026, 1, day), run_id or f"r{day}", path)
 
 
-def known(book: Path, day: int) -> dict[str, tuple[int, bool]]:
+def known(book: Path, runs: list[ledger.PublishedRun], day: int) -> dict[str, tuple[int, bool]]:
     """Return item → (day first seen, was open) before a day."""
-    rows = ledger.history(book, date(2026, 1, day)).to_pylist()
+    _, history = ledger.history_before(book, runs, date(2026, 1, day))
+    rows = history.to_pylist()
     return {row["item_id"]: (row["first_seen_on"].day, row["was_open"]) for row in rows}
+
+
+def rolled(before: ledger.PublishedRun | None, after: ledger.PublishedRun) -> list[dict[str, Any]]:
+    opening = None if before is None else ledger.breaks_at_stake(before.breaks)
+    return ledger.roll_forward(opening, ledger.breaks_at_stake(after.breaks))
 
 
 @pytest.fixture
@@ -46,31 +52,29 @@ def nights(tmp_path: Path) -> list[ledger.PublishedRun]:
     ]
 
 
-def test_before_the_first_run_nothing_is_known(tmp_path: Path) -> None:
-    table = ledger.history(tmp_path / "ledger.duckdb", date(2026, 1, 1))
+def test_before_the_first_run_nothing_is_known(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
+    before, table = ledger.history_before(tmp_path / "ledger.duckdb", nights, date(2026, 1, 1))
 
+    assert before == []
     assert table.schema.equals(HISTORY)
     assert table.num_rows == 0
 
 
 def test_a_break_keeps_the_day_it_was_first_seen(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
     book = tmp_path / "ledger.duckdb"
-    ledger.follow(book, nights)
 
-    assert known(book, 2) == {"a": (1, True), "b": (1, True)}
-    assert known(book, 3) == {"a": (1, False), "b": (1, True), "c": (2, True)}
-    assert known(book, 5) == {"a": (1, True), "b": (1, False), "c": (2, True)}
+    assert known(book, nights, 2) == {"a": (1, True), "b": (1, True)}
+    assert known(book, nights, 3) == {"a": (1, False), "b": (1, True), "c": (2, True)}
+    assert known(book, nights, 5) == {"a": (1, True), "b": (1, False), "c": (2, True)}
 
 
 def test_a_date_that_runs_again_sees_what_it_saw_the_first_time(
     tmp_path: Path, nights: list[ledger.PublishedRun]
 ) -> None:
     book = tmp_path / "ledger.duckdb"
-    ledger.follow(book, nights[:1])
-    first = known(book, 2)
-    ledger.follow(book, nights)
+    first = known(book, nights[:1], 2)
 
-    assert known(book, 2) == first
+    assert known(book, nights, 2) == first
 
 
 def test_the_nights_may_come_in_any_order(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
@@ -79,7 +83,7 @@ def test_the_nights_may_come_in_any_order(tmp_path: Path, nights: list[ledger.Pu
         book = tmp_path / f"ledger{n}.duckdb"
         for count in range(1, len(order) + 1):
             ledger.follow(book, sorted(order[:count], key=lambda run: run.business_date))
-        found = [known(book, day) for day in range(1, 6)]
+        found = [known(book, nights, day) for day in range(1, 6)]
         expected = expected or found
 
         assert found == expected
@@ -89,21 +93,19 @@ def test_a_run_that_was_replaced_is_read_again(tmp_path: Path, nights: list[ledg
     book = tmp_path / "ledger.duckdb"
     ledger.follow(book, nights)
     replaced = night(tmp_path, 2, ("c", "new", 1), run_id="again")
-    ledger.follow(book, [nights[0], replaced, nights[2]])
 
-    assert known(book, 3) == {"a": (1, False), "b": (1, False), "c": (2, True)}
+    assert known(book, [nights[0], replaced, nights[2]], 3) == {"a": (1, False), "b": (1, False), "c": (2, True)}
 
 
 def test_a_run_that_was_removed_is_forgotten(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
     book = tmp_path / "ledger.duckdb"
     ledger.follow(book, nights)
-    ledger.follow(book, nights[:2])
 
-    assert known(book, 5) == {"a": (1, False), "b": (1, True), "c": (2, True)}
+    assert known(book, nights[:2], 5) == {"a": (1, False), "b": (1, True), "c": (2, True)}
 
 
 def test_the_roll_forward_adds_up(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
-    (line,) = ledger.roll_forward(nights[0].breaks, nights[1].breaks)
+    (line,) = rolled(nights[0], nights[1])
 
     assert line == {
         "currency_code": "EUR",
@@ -124,27 +126,43 @@ def test_a_break_that_changes_its_currency_moves_from_one_line_to_the_other(tmp_
     table = pq.read_table(after.breaks)
     column = table.schema.get_field_index("payment_currency_code")
     pq.write_table(table.set_column(column, ITEMS.field(column), pa.array(["SEK"])), after.breaks)
-    euro, krona = ledger.roll_forward(before.breaks, after.breaks)
+    euro, krona = rolled(before, after)
 
     assert (euro["opening"]["count"], euro["changed"]["count"], euro["closing"]["count"]) == (1, -1, 0)
     assert (krona["opening"]["count"], krona["changed"]["count"], krona["closing"]["count"]) == (0, 1, 1)
 
 
-def test_a_ledger_that_cannot_be_written_is_one_error(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
+def test_breaks_that_cannot_be_read_are_named(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
     nights[1].breaks.write_bytes(b"not a table")
 
-    with pytest.raises(OutputError, match="cannot be read or written"):
+    with pytest.raises(OutputError, match=r"2-None\.parquet: cannot be read") as caught:
         ledger.follow(tmp_path / "ledger.duckdb", nights)
+
+    assert "run its date again" in (caught.value.hint or "")
+
+
+def test_a_run_that_cannot_be_read_is_the_one_that_the_ledger_knows(
+    tmp_path: Path, nights: list[ledger.PublishedRun]
+) -> None:
+    book = tmp_path / "ledger.duckdb"
+    before = known(book, nights, 5)
+    damaged = ledger.PublishedRun(nights[1].business_date, ledger.UNREADABLE, nights[1].breaks, problem="cut")
+    nights[1].breaks.unlink()
+
+    runs, _ = ledger.history_before(book, [nights[0], damaged, nights[2]], date(2026, 1, 5))
+
+    assert [run.run_id for run in runs] == ["r1", "r2", "r4"]
+    assert known(book, [nights[0], damaged, nights[2]], 5) == before
 
 
 def test_the_first_night_opens_with_nothing(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
-    (line,) = ledger.roll_forward(None, nights[0].breaks)
+    (line,) = rolled(None, nights[0])
 
     assert (line["opening"]["count"], line["new"]["count"], line["closing"]["count"]) == (0, 2, 2)
 
 
 def test_two_clean_nights_roll_nothing_forward(tmp_path: Path) -> None:
-    assert ledger.roll_forward(night(tmp_path, 1).breaks, night(tmp_path, 2).breaks) == []
+    assert rolled(night(tmp_path, 1), night(tmp_path, 2)) == []
 
 
 def test_a_damaged_ledger_is_told_with_the_remedy(tmp_path: Path) -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from reconcile import manifest
 from reconcile.errors import FolderBusy, OutputError
+from reconcile.runs import folder, verify
+from reconcile.runs.manifest import digest_of_text
 
 NIGHT = date(2026, 11, 20)
 
 
 def publish(out: Path, run_id: str, text: str = "a\n") -> Path:
-    with manifest.staged(out, NIGHT) as staging:
+    with folder.staged(out, NIGHT) as staging:
         (staging.folder / "items.csv").write_text(text)
-        return staging.publish({"business_date": NIGHT.isoformat(), "run_id": run_id}, rows={"items.csv": 1})
+        document = {"business_date": NIGHT.isoformat(), "run_id": run_id}
+        return staging.publish(document, staging.outputs({"items.csv": 1}))
 
 
 def test_a_published_folder_has_its_files_and_a_manifest_with_their_digests(tmp_path: Path) -> None:
@@ -26,7 +28,7 @@ def test_a_published_folder_has_its_files_and_a_manifest_with_their_digests(tmp_
 
     assert place == tmp_path / "2026-11-20"
     assert sorted(path.name for path in place.iterdir()) == ["items.csv", "manifest.json"]
-    assert manifest.read_manifest(place)["outputs"] == [
+    assert folder.read_manifest(place).document["outputs"] == [
         {
             "path": "items.csv",
             "sha256": "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7",
@@ -47,12 +49,12 @@ def test_the_older_folder_of_a_date_is_kept_under_its_run_id(tmp_path: Path) -> 
 def test_a_run_that_fails_leaves_the_published_folder_alone(tmp_path: Path) -> None:
     publish(tmp_path, "r1", "old\n")
 
-    with pytest.raises(ValueError, match="half"), manifest.staged(tmp_path, NIGHT) as staging:
+    with pytest.raises(ValueError, match="half"), folder.staged(tmp_path, NIGHT) as staging:
         (staging.folder / "items.csv").write_text("half")
         int("half")
 
     assert (tmp_path / "2026-11-20" / "items.csv").read_text() == "old\n"
-    assert [path.name for path in manifest.published(tmp_path)] == ["2026-11-20"]
+    assert [path.name for path in folder.published(tmp_path)] == ["2026-11-20"]
     assert not (tmp_path / ".2026-11-20.staging").exists()
 
 
@@ -67,34 +69,34 @@ def test_what_a_killed_run_left_behind_is_not_taken_over(tmp_path: Path) -> None
 
 
 def test_two_runs_of_one_date_do_not_meet(tmp_path: Path) -> None:
-    with manifest.staged(tmp_path, NIGHT), pytest.raises(FolderBusy, match="another run of this date"):
+    with folder.staged(tmp_path, NIGHT), pytest.raises(FolderBusy, match="another run of this date"):
         publish(tmp_path, "r2")
 
     assert publish(tmp_path, "r2").is_dir()
 
 
 def test_two_dates_can_run_at_once(tmp_path: Path) -> None:
-    with manifest.staged(tmp_path, date(2026, 11, 19)):
+    with folder.staged(tmp_path, date(2026, 11, 19)):
         assert publish(tmp_path, "r1").is_dir()
 
 
 def test_a_file_that_was_changed_or_removed_is_found(tmp_path: Path) -> None:
     place = publish(tmp_path, "r1")
-    assert manifest.altered_files(place) == []
+    assert verify.altered_files(place) == []
 
     (place / "items.csv").write_text("b\n")
-    assert manifest.altered_files(place) == ["items.csv was changed since it was published"]
+    assert verify.altered_files(place) == ["items.csv was changed since it was published"]
 
     (place / "items.csv").unlink()
-    assert manifest.altered_files(place) == ["items.csv is missing"]
+    assert verify.altered_files(place) == ["items.csv is missing"]
 
 
 def test_a_folder_without_a_manifest_is_not_a_run_folder(tmp_path: Path) -> None:
     (tmp_path / "2026-11-20").mkdir()
 
-    assert manifest.published(tmp_path) == []
+    assert folder.published(tmp_path) == []
     with pytest.raises(OutputError, match="is not a run folder"):
-        manifest.read_manifest(tmp_path / "2026-11-20")
+        folder.read_manifest(tmp_path / "2026-11-20")
 
 
 def test_published_folders_come_oldest_first_and_nothing_else_does(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_published_folders_come_oldest_first_and_nothing_else_does(tmp_path: Pat
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps({"run_id": name}))
 
-    assert [path.name for path in manifest.published(tmp_path)] == ["2026-11-19", "2026-11-20", "2026-12-01"]
+    assert [path.name for path in folder.published(tmp_path)] == ["2026-11-19", "2026-11-20", "2026-12-01"]
 
 
 def test_a_file_in_the_way_of_the_output_folder_is_told(tmp_path: Path) -> None:
@@ -125,4 +127,4 @@ def test_an_output_folder_without_rights_is_told(tmp_path: Path) -> None:
 
 
 def test_texts_of_a_digest_do_not_run_into_each_other() -> None:
-    assert manifest.digest_of_text("ab", "c") != manifest.digest_of_text("a", "bc")
+    assert digest_of_text("ab", "c") != digest_of_text("a", "bc")

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from reconcile.manifest import staged
 from reconcile.parquet import write_parquet
+from reconcile.runs.folder import staged
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
 
 NIGHT = date(2026, 11, 22)
@@ -35,7 +35,7 @@ def publish_run(tmp_path: Path) -> PublishRun:
                 write_parquet(pa.Table.from_pylist(rows, schema=schema).to_batches(), schema, staging.folder / name)
             return staging.publish(
                 {"run_id": run_id, "business_date": business_date.isoformat()},
-                rows={name: len(rows) for name, (_, rows) in tables.items()},
+                staging.outputs({name: len(rows) for name, (_, rows) in tables.items()}),
             )
 
     return publish

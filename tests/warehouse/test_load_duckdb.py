@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import WarehouseError
-from reconcile.manifest import digest_of
+from reconcile.runs.manifest import digest_of
 from reconcile.schema import ITEMS
 from reconcile.warehouse.load import load_run
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import OutputError, SettingsError
-from reconcile.manifest import digest_of
+from reconcile.runs.manifest import digest_of
 from reconcile.warehouse import load
 from reconcile.warehouse.load import load_run
 from reconcile.warehouse.place import local_path, without_secrets
@@ -102,10 +102,10 @@ def _edit_manifest(folder: Path, edit: Any) -> None:
 
 def test_a_manifest_that_says_something_else_is_not_believed(publish_run: Any) -> None:
     cases: list[tuple[Any, str]] = [
-        (lambda m: m.pop("run_id"), "is not the manifest of a run: it must have business_date, run_id, outputs"),
+        (lambda m: m.pop("run_id"), "is not the manifest of a run: Object missing required field `run_id`"),
         (lambda m: m["outputs"].pop(1), "is not among the outputs of the manifest"),
         (lambda m: m["outputs"][0].update(rows=9), "has 3 rows, but 9 in the manifest"),
-        (lambda m: m.update(business_date="2026-11-23"), "has rows of another run than its manifest"),
+        (lambda m: m.update(business_date="2026-11-23"), "the folder was renamed or copied"),
     ]
     for edit, message in cases:
         folder = publish_run()

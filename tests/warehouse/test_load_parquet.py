@@ -151,7 +151,7 @@ def test_one_load_of_a_date_at_a_time(publish_run: Any, root: Path) -> None:
     descriptor = os.open(stage, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(WarehouseError, match="another load of this date is under way"):
+        with pytest.raises(WarehouseError, match="another load of this date is in progress"):
             load_run(publish_run(), f"parquet:{root}")
     finally:
         os.close(descriptor)
@@ -232,7 +232,7 @@ def test_what_was_put_in_place_is_put_back_when_the_next_cannot_be(
     before = _state(root)
     folder = publish_run(items=2, run_id="run-2")
     faults = _Faults(monkeypatch, "replace")
-    for step in range(8):  # four files are written, then put in place
+    for step in range(9):  # four files are written, then what is replaced is noted, then they are put in place
         faults.calls, faults.at = 0, step
 
         with pytest.raises(WarehouseError, match="cannot be written: No space left on device"):
@@ -273,17 +273,23 @@ def test_a_load_that_can_neither_go_on_nor_back_says_so_and_is_mended_by_the_nex
     publish_run: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_run(publish_run(), f"parquet:{root}")
+    former = _state(root)
     folder = publish_run(items=2, run_id="run-2")
     faults = _Faults(monkeypatch, "replace")
-    faults.at, faults.lasting = 6, True  # four files are written, then the third is put in its place
+    faults.at, faults.lasting = 7, True  # after the files and the note the third is put in its place
 
     with pytest.raises(WarehouseError, match="could not be taken back") as caught:
         load_run(folder, f"parquet:{root}")
 
-    assert caught.value.hint == "tables of this date may be of two runs, see their run_id: load again, it mends this"
+    assert caught.value.hint == (
+        "tables of this date may be of two runs, see their run_id: load again, it takes this back first"
+    )
     faults.at = -1
+    assert _state(root) != former
+    load_run(publish_run(business_date=date(2026, 11, 23)), f"parquet:{root}")  # of another date
+    assert {name: rows for name, rows in _state(root).items() if PARTITION in name} == former
     load_run(folder, f"parquet:{root}")
-    assert {row["run_id"] for rows in _state(root).values() for row in rows} == {"run-2"}
+    assert {row["run_id"] for rows in _state(root).values() for row in rows} == {"run-2", "run-1"}
 
 
 def test_a_copy_that_is_not_its_source_is_not_put_in_place(

@@ -1,14 +1,11 @@
 """
-Published runs: which there are, whether they are still what was published, and what differs between two of them.
-
-Reads run folders and changes nothing. A run names the one before it with the digest of its manifest, so that the runs
-of a folder are a chain: who alters an earlier one breaks it.
+Published runs: which there are, and what differs between two of them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from reconcile import manifest
 from reconcile.errors import OutputError
 from reconcile.parquet import scan
+from reconcile.runs.folder import published, read_manifest, superseded
 
 _COMPARED = (
     "status",
@@ -37,6 +34,9 @@ _COMPARED = (
 TREND_RUNS = 30
 """Earlier runs that a report shows beside its own."""
 
+UNREADABLE = "unreadable"
+"""Verdict of a run whose manifest or summary cannot be read."""
+
 _TREND = ("business_date", "verdict", "items", "breaks", "at_stake")
 
 
@@ -46,36 +46,22 @@ class RunLine:
     One published run, as `summary.json` has it.
 
     `at_stake` is minor units per currency in all its breaks. `superseded`: a later run of its date took its place.
+    Of a run that cannot be read `problem` says why, its verdict is UNREADABLE, and what is not known is null.
     """
 
     business_date: str
-    run_id: str
+    run_id: str | None
     verdict: str
-    payments: int
-    orders: int
-    items: int
-    breaks: int
-    rejects: int
+    payments: int | None
+    orders: int | None
+    items: int | None
+    breaks: int | None
+    rejects: int | None
     at_stake: dict[str, int]
     created_at: str
     folder: str
     superseded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """
-    What was found of one run: `problems` say that it is not what was published, `notes` what else to know.
-
-    `replayed` tells that it was also matched again.
-    """
-
-    folder: str
-    run_id: str
-    files: int
-    problems: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    replayed: bool = False
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +81,16 @@ class Change:
     after: dict[str, Any] | None
 
 
-def list_runs(out: Path, *, superseded: bool = False) -> list[RunLine]:
+def list_runs(out: Path, *, with_superseded: bool = False) -> list[RunLine]:
     """
-    Return the runs published in `out`, oldest date first; with `superseded` also those that were replaced.
+    Return the runs published in `out`, oldest date first; `with_superseded` also those that were replaced.
 
-    Raises OutputError when `out` is no folder, or a summary in it cannot be read.
+    A run that cannot be read is one of them, and says so. Raises OutputError when `out` is no folder.
     """
-    _check_folder(out)
-    lines = [_line(folder) for folder in manifest.published(out)]
-    if superseded:
-        kept = sorted((out / manifest.SUPERSEDED).glob(f"*/{manifest.NAME}"))
-        lines += [_line(path.parent, superseded=True) for path in kept]
+    check_out(out)
+    lines = [_line_or_problem(folder) for folder in published(out)]
+    if with_superseded:
+        lines += [_line_or_problem(folder, is_superseded=True) for folder in superseded(out)]
     return sorted(lines, key=lambda line: (line.business_date, not line.superseded, line.created_at))
 
 
@@ -117,42 +102,11 @@ def trend_before(out: Path, business_date: date, *, most: int = TREND_RUNS) -> l
     be read is left out: it must not stop tonight's.
     """
     lines = []
-    for folder in [path for path in manifest.published(out) if path.name < business_date.isoformat()][-most:]:
+    for folder in [path for path in published(out) if path.name < business_date.isoformat()][-most:]:
         with contextlib.suppress(OutputError):
             line = _line(folder)
             lines.append({name: getattr(line, name) for name in _TREND})
     return lines
-
-
-def verify_runs(out: Path) -> list[Verification]:
-    """
-    Read every file of every run in `out` and compare it with its manifest, and each run with the one before it.
-
-    Raises OutputError when `out` is no folder, or a manifest cannot be read.
-    """
-    _check_folder(out)
-    return [verify_run(folder) for folder in manifest.published(out)]
-
-
-def verify_run(folder: Path) -> Verification:
-    """Do for one run folder what `verify_runs` does for all."""
-    document = manifest.read_manifest(folder)
-    named = {output["path"] for output in document["outputs"]} | {manifest.NAME}
-    strangers = sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and str(path.relative_to(folder)) not in named
-    )
-    problems = [*manifest.altered_files(folder), *(f"{name} is not in the manifest" for name in strangers)]
-    link = document.get("previous")
-    broken, note = _link(manifest.out_of(folder), link) if link else ("", "")
-    return Verification(
-        str(folder),
-        str(document["run_id"]),
-        len(named),
-        (*problems, *([broken] if broken else ())),
-        (note,) if note else (),
-    )
 
 
 def diff_runs(before: Path, after: Path) -> list[Change]:
@@ -162,7 +116,7 @@ def diff_runs(before: Path, after: Path) -> list[Change]:
     Raises OutputError when one of them is no run folder, or its items cannot be read.
     """
     for folder in (before, after):
-        manifest.read_manifest(folder)
+        read_manifest(folder)
     columns = ", ".join(
         f"a.{name} AS a_{name}, b.{name} AS b_{name}" for name in ("item_id", "reference", "payment_id", *_COMPARED)
     )
@@ -191,13 +145,31 @@ def counted_changes(changes: list[Change]) -> list[tuple[str, str, int]]:
     return [(*move, count) for move, count in sorted(counts.items())]
 
 
-def _check_folder(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Raise OutputError when there is no folder `out`."""
     if not out.is_dir():
         raise OutputError(f"{out}: there is no such folder", hint="name the folder of the runs with --out")
 
 
-def _line(folder: Path, *, superseded: bool = False) -> RunLine:
-    document = manifest.read_manifest(folder)
+def _line_or_problem(folder: Path, *, is_superseded: bool = False) -> RunLine:
+    try:
+        return replace(_line(folder), superseded=is_superseded)
+    except OutputError as error:
+        unknown: dict[str, Any] = dict.fromkeys(("run_id", "payments", "orders", "items", "breaks", "rejects"))
+        return RunLine(
+            **unknown,
+            business_date="" if is_superseded else folder.name,
+            verdict=UNREADABLE,
+            at_stake={},
+            created_at="",
+            folder=str(folder),
+            superseded=is_superseded,
+            problem=error.message,
+        )
+
+
+def _line(folder: Path) -> RunLine:
+    manifest = read_manifest(folder)
     path = folder / "summary.json"
     try:
         summary = msgspec.json.decode(path.read_bytes())
@@ -208,41 +180,22 @@ def _line(folder: Path, *, superseded: bool = False) -> RunLine:
                 code = one["currency_code"] or "none"
                 stake[code] = stake.get(code, 0) + (one["at_stake_cents"] or 0)
         return RunLine(
-            business_date=summary["business_date"],
-            run_id=summary["run_id"],
-            verdict=summary["verdict"],
-            payments=counts["payments"],
-            orders=counts["orders"],
-            items=counts["items"],
-            breaks=counts["breaks"],
-            rejects=counts["rejects"],
+            business_date=manifest.business_date.isoformat(),
+            run_id=manifest.run_id,
+            verdict=str(summary["verdict"]),
+            payments=int(counts["payments"]),
+            orders=int(counts["orders"]),
+            items=int(counts["items"]),
+            breaks=int(counts["breaks"]),
+            rejects=int(counts["rejects"]),
             at_stake={code: cents for code, cents in sorted(stake.items()) if cents},
-            created_at=document["created_at"],
+            created_at=manifest.created_at.isoformat() if manifest.created_at is not None else "",
             folder=str(folder),
-            superseded=superseded,
         )
-    except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
+    except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise OutputError(
             f"{path}: cannot be read as the summary of a run", hint="`reconcile runs verify` tells what was changed"
         ) from error
-
-
-def _link(out: Path, link: dict[str, str]) -> tuple[str, str]:
-    """What is wrong with the link to the run before, and what is only to be known of it."""
-    folder = out / link["business_date"]
-    replaced = out / manifest.SUPERSEDED / link["run_id"]
-    if _is_linked(folder, link):
-        return "", ""
-    if _is_linked(replaced, link):
-        return "", f"the run of {link['business_date']} was replaced after this one was made: run this date again"
-    if not folder.is_dir():
-        return f"the run before it, {link['business_date']} ({link['run_id']}), is gone", ""
-    return f"the run before it, {link['business_date']}, is not the one it was made after ({link['run_id']})", ""
-
-
-def _is_linked(folder: Path, link: dict[str, str]) -> bool:
-    path = folder / manifest.NAME
-    return path.is_file() and manifest.digest_of(path).sha256 == link["manifest_sha256"]
 
 
 def _change(row: dict[str, Any]) -> Change:

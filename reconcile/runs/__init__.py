@@ -1,0 +1,1 @@
+"""Run folders: staged, published, listed, compared, verified."""

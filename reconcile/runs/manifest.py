@@ -1,0 +1,180 @@
+"""
+`manifest.json`: what a run folder says of itself, read with every field checked; and the digests it is made of.
+
+Whatever a manifest says comes from a file that anyone may have written. Its run id, its dates and the names of its
+files become parts of paths: each has a form that is checked here, once, so that none of them leads out of its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import msgspec
+
+from reconcile import __version__
+from reconcile.disk import replacing
+from reconcile.errors import OutputError
+
+NAME = "manifest.json"
+
+RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z][0-9A-Za-z_-]{0,79}\Z")]
+"""A run's id. It names the folder in which a replaced run is kept: no dot, no slash, never empty."""
+
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+_AS_PUBLISHED = "put the file back as it was published, or move its folder away and run the date again"
+
+
+class FileDigest(msgspec.Struct, frozen=True):
+    """
+    One file of a run folder, or one input: name, SHA-256 in hex, size in bytes, rows where it is a table.
+
+    Of a file read from a manifest the name is a plain path below the run folder, with `/` between its parts.
+    """
+
+    path: str
+    sha256: Sha256
+    bytes: int
+    rows: int | None = None
+
+
+class Output(FileDigest, frozen=True):
+    """A file of a run folder, as its manifest names it."""
+
+    def __post_init__(self) -> None:
+        if not is_plain_name(self.path):
+            raise ValueError(f"{self.path!r} is not the name of a file in this folder")
+
+
+class Link(msgspec.Struct, frozen=True):
+    """The run before: its business date, its id, and the SHA-256 of its manifest, which chains the runs."""
+
+    business_date: date
+    run_id: RunId
+    manifest_sha256: Sha256
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the rooms that read run folders need of a manifest; `document` is all of it, for those who show it.
+
+    `sha256` is the digest of the file as it was read.
+
+    previous        the latest run of an earlier date when this one was made, null when there was none
+    runs_meanwhile  earlier dates that were published while it was made, which it does not count in
+    later_runs      later dates that had been published already, which do not count it in
+    records         files beside the runs that only grow, as far as they went when it was made
+    """
+
+    business_date: date
+    run_id: RunId
+    outputs: tuple[Output, ...]
+    previous: Link | None = None
+    runs_meanwhile: tuple[date, ...] = ()
+    later_runs: tuple[date, ...] = ()
+    records: tuple[Output, ...] = ()
+    created_at: datetime | None = None
+    settings: dict[str, Any] = {}
+    software: dict[str, str] = {}
+    document: dict[str, Any] = {}
+    sha256: str = ""
+
+    @property
+    def digests(self) -> dict[str, Output]:
+        """The files of the folder by name."""
+        return {output.path: output for output in self.outputs}
+
+
+def digest_of(path: Path, *, name: str | None = None, rows: int | None = None) -> FileDigest:
+    """Read `path` once and return its digest; `name` stands in for the path in the manifest."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileDigest(name or str(path), sha256, path.stat().st_size, rows)
+
+
+def digest_of_text(*texts: str) -> str:
+    """Return one SHA-256 in hex over several texts, none of which can run into the next."""
+    digest = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """
+    Return `manifest.json` of the run folder `folder`.
+
+    Raises OutputError when there is none (the folder is not a run folder, or was never completed), when a field is not
+    of its form, or when the folder has the name of another date.
+    """
+    path = folder / NAME
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise OutputError(
+            f"{folder}: is not a run folder, it has no {NAME}", hint="name a folder that `reconcile run` has written"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_AS_PUBLISHED) from error
+    try:
+        document = msgspec.json.decode(content)
+        manifest = msgspec.convert(document, Manifest)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise OutputError(f"{path}: is not the manifest of a run: {error}", hint=_AS_PUBLISHED) from error
+    name = folder.absolute().name
+    if is_date(name) and name != manifest.business_date.isoformat():
+        raise OutputError(
+            f"{folder}: holds the run of {manifest.business_date}: the folder was renamed or copied",
+            hint=f"rename it to {manifest.business_date}, or move it away and run {name} again",
+        )
+    return msgspec.structs.replace(manifest, document=document, sha256=hashlib.sha256(content).hexdigest())
+
+
+def is_date(name: str) -> bool:
+    """Return whether `name` is a business date as run folders are named: 2026-11-20."""
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
+
+
+def is_plain_name(text: str) -> bool:
+    """Return whether `text` names a file below a folder and nothing else: no way up, no root, nothing unprintable."""
+    parts = text.split("/")
+    return PurePosixPath(text).as_posix() == text and text.isprintable() and not {"", ".", ".."} & set(parts)
+
+
+def software() -> dict[str, str]:
+    """Return the versions of everything that can change a result."""
+    packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
+    return {
+        "reconcile": __version__,
+        "python": platform.python_version(),
+        **{package: version_of(package) for package in packages},
+        **_version_if_there("babel"),  # what a page looks like in a locale
+    }
+
+
+def other_software(manifest: Manifest) -> str:
+    """Return the names of the software that has another version now than when the run was made, in words."""
+    return ", ".join(name for name, version in software().items() if manifest.software.get(name) != version)
+
+
+def _version_if_there(package: str) -> dict[str, str]:
+    try:
+        return {package: version_of(package)}
+    except PackageNotFoundError:
+        return {}
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write `document` as indented UTF-8 JSON, durably, under a temporary name first."""
+    with replacing(path) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

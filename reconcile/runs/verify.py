@@ -172,4 +172,3 @@ def _begins_as(path: Path, record: FileDigest) -> bool:
             return hashlib.sha256(file.read(record.bytes)).hexdigest() == record.sha256
     except OSError:
         return False
-

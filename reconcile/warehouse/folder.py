@@ -29,6 +29,9 @@ from reconcile.warehouse.tables import TABLES, WarehouseTable
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"
 
 
+_Identity = tuple[int, ...]  # device, inode, size, time of the last change
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """A verified run folder: its tables have the digests, rows and columns that its manifest names."""
@@ -40,8 +43,8 @@ class RunFolder:
     breaks: int
     rows: dict[str, int]
     """Rows by name of the file."""
-    files: dict[str, BufferedReader]
-    """The files that were verified, by name, open as long as the run is."""
+    verified: dict[str, _Identity]
+    """The files that were verified, by name; they stay open as long as the run is: no other can pass for one."""
 
     def path(self, table: WarehouseTable) -> Path:
         return self.folder / table.file
@@ -59,9 +62,9 @@ class RunFolder:
 
     def check_unchanged(self) -> None:
         """Raise OutputError when the folder no longer holds the files that were verified: ask before a commit."""
-        for name, file in self.files.items():
+        for name, identity in self.verified.items():
             with contextlib.suppress(OSError):
-                if _identity((self.folder / name).stat()) == _identity(os.fstat(file.fileno())):
+                if _identity((self.folder / name).stat()) == identity:
                     continue
             raise OutputError(
                 f"{self.folder}: was replaced by another run of its date while it was being loaded",
@@ -82,7 +85,7 @@ class RunFolder:
         }
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
+def _identity(found: os.stat_result) -> _Identity:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -97,6 +100,7 @@ def open_run_folder(folder: Path) -> Iterator[RunFolder]:
     manifest = read_manifest(folder)
     with contextlib.ExitStack() as stack:
         files = {table.file: stack.enter_context(_opened(folder / table.file)) for table in TABLES}
+        verified = {name: _identity(os.fstat(file.fileno())) for name, file in files.items()}
         rows = {table.file: _verified_rows(files[table.file], manifest, table) for table in TABLES}
         items = folder / TABLES[0].file
         yield RunFolder(
@@ -106,7 +110,7 @@ def open_run_folder(folder: Path) -> Iterator[RunFolder]:
             manifest_sha256=manifest.sha256,
             breaks=_count_breaks(items, manifest),
             rows=rows,
-            files=files,
+            verified=verified,
         )
 
 

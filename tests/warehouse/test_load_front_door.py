@@ -14,8 +14,10 @@ import pytest
 from reconcile.errors import OutputError, SettingsError
 from reconcile.runs.manifest import digest_of
 from reconcile.warehouse import load
+from reconcile.warehouse.folder import RunFolder, open_run_folder
 from reconcile.warehouse.load import load_run
 from reconcile.warehouse.place import local_path, without_secrets
+from reconcile.warehouse.tables import WarehouseTable
 
 
 @pytest.mark.parametrize(
@@ -144,3 +146,44 @@ def test_the_receipt_says_what_came_and_what_it_replaced(publish_run: Any, tmp_p
         assert first.replaced == {"klarna_items": 0, "klarna_payments": 0, "order_totals": 0}
         assert second.rows == {"klarna_items": 2, "klarna_payments": 2, "order_totals": 1}
         assert second.replaced == first.rows
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+@pytest.mark.parametrize("after", ["items.parquet", "payments.parquet", "orders.parquet"])
+def test_a_run_that_is_replaced_while_it_is_loaded_is_not_loaded(
+    kind: str, after: str, publish_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{kind}:{tmp_path}/warehouse"
+    load_run(publish_run(items=5), url)
+    folder = publish_run(items=2, run_id="run-2")
+    select = RunFolder.select
+
+    def selected(run: RunFolder, table: WarehouseTable, schema: pa.Schema) -> str:
+        query = select(run, table, schema)
+        if table.file == after:
+            monkeypatch.setattr(RunFolder, "select", select)
+            publish_run(items=4, run_id="run-3")
+        return query
+
+    monkeypatch.setattr(RunFolder, "select", selected)
+    with pytest.raises(
+        OutputError, match="was replaced by another run of its date while it was being loaded"
+    ) as caught:
+        load_run(folder, url)
+
+    assert caught.value.hint == "nothing was loaded; load it again"
+    receipt = load_run(folder, url)
+    assert (receipt.run_id, receipt.replaced["klarna_items"], receipt.rows["klarna_items"]) == ("run-3", 5, 4)
+
+
+def test_a_file_that_is_changed_in_its_place_while_it_is_loaded_is_not_loaded(publish_run: Any, tmp_path: Path) -> None:
+    folder = publish_run()
+    with open_run_folder(folder) as run:
+        run.check_unchanged()
+        content = (folder / "orders.parquet").read_bytes()
+        (folder / "orders.parquet").write_bytes(content[:-1] + b"x")
+        with pytest.raises(OutputError, match="was replaced"):
+            run.check_unchanged()
+        (folder / "orders.parquet").unlink()
+        with pytest.raises(OutputError, match="was replaced"):
+            run.check_unchanged()

@@ -39,6 +39,8 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
     beyond `memory_limit` goes to disk, beside `destination`.
     Raises PaymentFileError when the file is missing, is no such table, or has a payment twice.
     """
+    if str(source) != (shown := str(source).encode(errors="replace").decode()):
+        raise PaymentFileError("its name is not text in UTF-8", path=shown, hint="rename it: the run's record names it")
     if not source.is_file():
         raise PaymentFileError("there is no such file", path=source, hint=_WRITE_IT)
     try:

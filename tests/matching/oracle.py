@@ -48,6 +48,10 @@ def cleaned(row: Row, policy: MatchPolicy, side: str) -> Row:
         if key in policy.clean.keys and side in policy.clean.sides:
             text = by_rules(text, policy.clean)
         row[key] = text or None
+    row["currency_code"] = row["currency_code"] if (row["currency_code"] or "").strip() else None
+    for amount in ("amount_cents", "total_amount_with_taxes_cents"):
+        if amount in row and abs(row[amount] or 0) >= 2**56:
+            row[amount] = None
     return row
 
 

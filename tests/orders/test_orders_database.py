@@ -133,7 +133,7 @@ class Endless:
 
     def _wait(self) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        assert self.cancelled.wait(60)
+        assert self.cancelled.wait(300)
         raise OrderFileError("canceled", path="endless")
 
     def execute(self) -> list[str]:

@@ -10,7 +10,6 @@ Exits as `reconcile run` does: 0 clean, 1 over a limit, 2 settings, 3 input, 4 C
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,8 +26,7 @@ CONFIG = Path(__file__).with_suffix(".toml")
 @click.option("--date", "business_date", type=date.fromisoformat, help="Business date [yesterday, UTC].")
 def nightly(config: Path, business_date: date | None) -> None:
     """Reconcile one business date and say in one line how it went."""
-    # A scheduler ends a job with SIGTERM: let it end as on Ctrl-C, with what was pulled kept.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    reconcile.end_on_sigterm()  # as on Ctrl-C: what was pulled is kept
     business_date = business_date or datetime.now(UTC).date() - timedelta(days=1)
     try:
         settings = reconcile.load_settings(config, environ=os.environ)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconcile.settings import Settings as Settings
     from reconcile.settings import load_settings as load_settings
     from reconcile.settings import read_secrets as read_secrets
+    from reconcile.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.warehouse.load import load_run as load_run
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ _PUBLIC = {
     "RunResult": ("reconcile.publishing", "RunResult"),
     "Secrets": ("reconcile.settings", "Secrets"),
     "Settings": ("reconcile.settings", "Settings"),
+    "end_on_sigterm": ("reconcile.stopping", "end_on_sigterm"),
     "fetch_payment": ("reconcile.library", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
     "load_settings": ("reconcile.settings", "load_settings"),
@@ -58,6 +60,7 @@ __all__ = [
     "Secrets",
     "Settings",
     "__version__",
+    "end_on_sigterm",
     "fetch_payment",
     "load_run",
     "load_settings",

@@ -10,20 +10,19 @@ is now.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from reconcile.csv_text import NotCsv, Table, csv_line, csv_table, with_header
 from reconcile.disk import disk_errors, locked, replacing, sync
 from reconcile.errors import AcceptanceError
-from reconcile.money import EXPONENTS, AmountError, format_amount, parse_amount
+from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
 from reconcile.schema import ACCEPTANCES
 from reconcile.spreadsheet import guarded, unguarded
 
@@ -49,7 +48,12 @@ Columns of the file. `decision` is `accept` or `withdraw`; `at_stake` and `cap` 
 `recorded_at` (UTC where it names no zone) are for people, and for a run that is matched again.
 """
 
-_MOST_CHARACTERS = 1_000
+MOST_CHARACTERS = 1_000
+"""Of a reason, and of who gives it: what is longer is refused when it is given."""
+
+_QUOTES = "correct the line: a text with a comma, a quote or a line break is put in quotes, its own quotes doubled"
+_TEXTS = ("reason", "by", "reference")
+_COUNTED = re.compile(r"(-?[0-9]{1,19}) minor units")  # of a currency that is not known, or too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,51 +85,57 @@ def read_decisions(path: Path) -> list[Decision]:
 
     Raises AcceptanceError naming the line and column that cannot be read: a decision is never passed over.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise AcceptanceError(f"{path}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lacking = [name for name in ("item_id", "accepted_on", "reason") if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise AcceptanceError(
-                f'{path}:1: there is no column "{lacking[0]}"', hint=f"the columns are {', '.join(COLUMNS)}"
-            )
-        return [_decision(row, path, reader.line_num) for row in reader if any(_cells(row))]
-    except csv.Error as error:
-        raise AcceptanceError(f"{path}:{reader.line_num}: is not CSV: {error}", hint="correct the line") from error
+    text = _text(path)
+    return [] if text is None else _decisions(_table(text, path), path)
 
 
 def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     """
     Add `decisions` to the end of `path`, all or none, and see them safely on disk.
 
-    Raises AcceptanceError when what is there cannot be read, OutputError when the file cannot be written.
+    Raises AcceptanceError when what is there cannot be read or a text cannot be kept, OutputError when the file cannot
+    be written.
     """
+    for decision in decisions:
+        check_texts(decision)
+    rows = [_as_row(decision) for decision in decisions]
     with disk_errors(path), locked(path.with_name(f".{path.name}.lock")):  # two may decide at once
-        read_decisions(path)  # nothing is added to a record that nobody can read
-        there = path.read_bytes() if path.exists() else b""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        if not there:
-            writer.writerow(COLUMNS)
-        names = _header(there) if there else list(COLUMNS)
-        rows = [_as_row(decision) for decision in decisions]
+        written = _text(path)
+        there = written or csv_line(COLUMNS)
+        table = _table(there, path)
+        _decisions(table, path)  # nothing is added to a record that nobody can read
         # Without its column a withdrawal would be an acceptance, and one with an end would have none.
-        if lacking := [name for name in COLUMNS if name not in names and any(row[name] for row in rows)]:
-            names += lacking
+        lacking = [name for name in COLUMNS if name not in table.names and any(row[name] for row in rows)]
+        names = [*table.names, *lacking]
+        if lacking:
+            there = with_header(there, names, delimiter=table.delimiter)
             with replacing(path) as partial:
-                partial.write_bytes(_with_header(there, names))
-        writer.writerows([row.get(name, "") for name in names] for row in rows)
-        gap = b"" if not there or there.endswith(b"\n") else b"\n"
+                partial.write_bytes(there.encode())
+        new = "".join(csv_line([row.get(name) for name in names], delimiter=table.delimiter) for row in rows)
+        before = there if not written else "" if there.endswith("\n") else "\n"
         with path.open("ab") as file:
-            file.write(gap + text.getvalue().encode())
+            file.write((before + new).encode())
             file.flush()
             os.fsync(file.fileno())
         sync(path.parent)
+
+
+def check_texts(decision: Decision) -> None:
+    """Raise AcceptanceError when a text of `decision` would not come back from the record as it was given."""
+    for name in _TEXTS:
+        text = getattr(decision, name) or ""
+        if name != "reference" and len(text) > MOST_CHARACTERS:  # a reference is what the data say, however long
+            raise AcceptanceError(
+                f"{name}: has {len(text):,} characters: {MOST_CHARACTERS:,} are the most that are kept",
+                hint="say it in fewer words, and name a document that says more",
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise AcceptanceError(
+                f"{name}: character {error.start + 1} is not text in UTF-8",
+                hint="write it anew: it was cut in the middle of a character, or comes from another encoding",
+            ) from None
 
 
 def standing(decisions: Iterable[Decision], business_date: date) -> pa.Table:
@@ -153,60 +163,106 @@ def standing(decisions: Iterable[Decision], business_date: date) -> pa.Table:
     )
 
 
-def _decision(row: dict[str | None, str | list[str] | None], path: Path, line: int) -> Decision:
-    def problem(column: str, what: str) -> AcceptanceError:
-        return AcceptanceError(
-            f'{path}:{line}: column "{column}": {what}', hint="correct the line; decisions are never passed over"
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AcceptanceError(f"{path}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
+
+
+def _table(text: str, path: Path) -> Table:
+    try:
+        table = csv_table(text)
+    except NotCsv as error:
+        raise AcceptanceError(f"{path}:{error.line}: {error.problem}", hint=_QUOTES) from error
+    missing = [name for name in ("item_id", "accepted_on", "reason") if name not in table.names]
+    if missing:
+        raise AcceptanceError(
+            f'{path}:1: there is no column "{missing[0]}"', hint=f"the columns are {', '.join(COLUMNS)}"
         )
+    return table
 
-    if None in row:
-        raise problem(COLUMNS[-1], "there are more cells than columns")
-    cells = {str(name): unguarded(str(value or "")).strip() for name, value in row.items()}
 
-    def day(column: str) -> date | None:
-        text = cells.get(column, "")
+def _decisions(table: Table, path: Path) -> list[Decision]:
+    for row in table.rows:
+        if len(row.cells) > len(table.names):
+            raise AcceptanceError(
+                f"{path}:{row.line}: there are more cells than columns",
+                hint=_QUOTES,
+            )
+    return [_decision(_Line(path, row.line, table.by_name(row))) for row in table.rows]
+
+
+class _Line:
+    """The cells of one line by their columns, as texts, days and amounts; raises AcceptanceError naming the column."""
+
+    def __init__(self, path: Path, number: int, cells: Mapping[str, str]) -> None:
+        self._where = f"{path}:{number}"
+        texts = {name: unguarded(cell) for name, cell in cells.items()}
+        # Texts come back as they were; around a date, a word or an amount blanks mean nothing.
+        self._cells = {name: text if name in _TEXTS else text.strip() for name, text in texts.items()}
+        counted = any(_COUNTED.fullmatch(self[name] or "") for name in ("at_stake", "cap"))
+        code = texts.get("currency_code", "")
+        # Of a code that is not known the amounts are counted; it then is what a break has, to the letter.
+        self.currency_code = (code if counted else code.strip().upper()) or None
+
+    def __getitem__(self, column: str) -> str | None:
+        return self._cells.get(column) or None
+
+    def needed(self, column: str) -> str:
+        text = self[column] or ""
+        if not text.strip():
+            raise self.problem(column, "is empty")
+        return text
+
+    def day(self, column: str) -> date | None:
+        text = self[column]
         try:
             return date.fromisoformat(text) if text else None
         except ValueError:
-            raise problem(column, f'"{text}" is not a date like 2026-11-20') from None
+            raise self.problem(column, f'"{text}" is not a date like 2026-11-20') from None
 
-    code = cells.get("currency_code", "").upper() or None
-
-    def cents(column: str) -> int | None:
-        text = cells.get(column, "")
+    def cents(self, column: str) -> int | None:
+        text, code = self[column], self.currency_code
         if not text:
             return None
-        if counted := re.fullmatch(r"(-?[0-9]{1,18}) minor units", text):  # of a currency that is not known
+        if counted := _COUNTED.fullmatch(text):
             return int(counted[1])
         if code is None or code not in EXPONENTS:
-            raise problem("currency_code", f'"{code or ""}" is no currency of the amount {text}')
+            raise self.problem("currency_code", f'"{code or ""}" is no currency of the amount {text}')
         try:
             return parse_amount(text, code)
         except AmountError as error:
-            raise problem(column, str(error)) from None
+            raise self.problem(column, str(error)) from None
 
-    for column in ("item_id", "reason"):
-        if not cells.get(column):
-            raise problem(column, "is empty")
-    accepted_on = day("accepted_on")
+    def problem(self, column: str, what: str) -> AcceptanceError:
+        hint = "correct the line; decisions are never passed over"
+        return AcceptanceError(f'{self._where}: column "{column}": {what}', hint=hint)
+
+
+def _decision(line: _Line) -> Decision:
+    item_id, reason = line.needed("item_id"), line.needed("reason")
+    accepted_on = line.day("accepted_on")
     if accepted_on is None:
-        raise problem("accepted_on", "is empty")
-    decision = cells.get("decision") or "accept"
+        raise line.problem("accepted_on", "is empty")
+    decision = line["decision"] or "accept"
     if decision not in ("accept", "withdraw"):
-        raise problem("decision", f'"{decision}" is neither accept nor withdraw')
+        raise line.problem("decision", f'"{decision}" is neither accept nor withdraw')
     return Decision(
-        item_id=cells["item_id"],
+        item_id=item_id,
         accepted_on=accepted_on,
-        reason=cells["reason"][:_MOST_CHARACTERS],
+        reason=reason,
         accepts=decision == "accept",
-        status=cells.get("status") or None,
-        cents=cents("at_stake"),
-        currency_code=code,
-        cap_cents=cents("cap"),
-        until=day("until"),
-        by=cells.get("by") or None,
-        reference=cells.get("reference") or None,
-        recorded_at=_moment(cells.get("recorded_at", "")),
+        status=line["status"],
+        cents=line.cents("at_stake"),
+        currency_code=line.currency_code,
+        cap_cents=line.cents("cap"),
+        until=line.day("until"),
+        by=line["by"],
+        reference=line["reference"],
+        recorded_at=_moment(line["recorded_at"] or ""),
     )
 
 
@@ -219,13 +275,11 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _cells(row: dict[str | None, str | list[str] | None]) -> list[str]:
-    return [str(value).strip() for value in row.values() if value]
-
-
 def _as_row(decision: Decision) -> dict[str, str]:
     def amount(cents: int | None) -> str:
-        return "" if cents is None or decision.currency_code is None else format_amount(cents, decision.currency_code)
+        if cents is not None and abs(cents) > MOST_CENTS:  # a difference may be more than an amount that is read
+            return f"{cents} minor units"
+        return "" if cents is None else format_amount(cents, decision.currency_code or "")
 
     recorded_at = decision.recorded_at or datetime.now(UTC)
     return {
@@ -234,7 +288,7 @@ def _as_row(decision: Decision) -> dict[str, str]:
         "decision": "accept" if decision.accepts else "withdraw",
         "status": decision.status or "",
         "at_stake": amount(decision.cents),
-        "currency_code": decision.currency_code or "",
+        "currency_code": guarded(decision.currency_code or ""),
         "cap": amount(decision.cap_cents),
         "until": decision.until.isoformat() if decision.until else "",
         "reason": guarded(decision.reason),
@@ -242,18 +296,3 @@ def _as_row(decision: Decision) -> dict[str, str]:
         "reference": guarded(decision.reference or ""),
         "recorded_at": recorded_at.isoformat(timespec="seconds"),
     }
-
-
-def _with_header(there: bytes, names: Sequence[str]) -> bytes:
-    """Return the file `there` with the names of its columns in place of its header; its lines stay as they are."""
-    text = there.decode("utf-8-sig")
-    reader = csv.reader(io.StringIO(text, newline=""))
-    next(reader)
-    lines = list(io.StringIO(text, newline=""))[reader.line_num :]
-    header = io.StringIO(newline="")
-    csv.writer(header, lineterminator="\n").writerow(names)
-    return (header.getvalue() + "".join(lines)).encode()
-
-
-def _header(there: bytes) -> list[str]:
-    return next(csv.reader(io.StringIO(there.decode("utf-8-sig"), newline="")))

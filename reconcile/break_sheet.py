@@ -7,13 +7,12 @@ what may be decided about them and how that is kept is known elsewhere.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from reconcile.csv_text import NotCsv, csv_line, csv_table
 from reconcile.disk import disk_errors, replacing
 from reconcile.errors import AcceptanceError
 from reconcile.money import format_amount
@@ -50,31 +49,35 @@ def write_lines(
         replacing(destination) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(SHEET)
-        writer.writerows(_line(row, standing.get(row["item_id"], {})) for row in rows)
+        file.write(csv_line(SHEET))
+        file.writelines(csv_line(_line(row, standing.get(row["item_id"], {}))) for row in rows)
 
 
 def lines_filled_in(sheet: Path) -> list[tuple[int, dict[str, str]]]:
     """
     Return number and cells, by column, of the lines of `sheet` that give a reason.
 
+    Reason and name come back as they stand there; around other cells blanks mean nothing.
     Raises AcceptanceError when the file cannot be read or lacks a column that cannot be done without.
     """
     try:
-        reader = csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        lacking = [name for name in ("item_id", "accept_reason") if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise AcceptanceError(
-                f'{sheet}:1: there is no column "{lacking[0]}"', hint="`reconcile breaks export` writes such a file"
-            )
-        rows = [
-            (reader.line_num, {str(name): unguarded(str(value or "")).strip() for name, value in row.items()})
-            for row in reader
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = csv_table(sheet.read_bytes().decode("utf-8-sig"))
+    except NotCsv as error:
+        raise AcceptanceError(f"{sheet}:{error.line}: {error.problem}", hint="correct the line") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise AcceptanceError(f"{sheet}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
-    return [(line, cells) for line, cells in rows if cells["accept_reason"]]
+    missing = [name for name in ("item_id", "accept_reason") if name not in table.names]
+    if missing:
+        raise AcceptanceError(
+            f'{sheet}:1: there is no column "{missing[0]}"', hint="`reconcile breaks export` writes such a file"
+        )
+    lines = [(row.line, {name: _cell(name, text) for name, text in table.by_name(row).items()}) for row in table.rows]
+    return [(line, cells) for line, cells in lines if cells["accept_reason"].strip()]
+
+
+def _cell(column: str, text: str) -> str:
+    found = unguarded(text)
+    return found if column in ("accept_reason", "accept_by") else found.strip()
 
 
 def why_stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
@@ -108,14 +111,14 @@ def _line(row: Mapping[str, Any], decided: Mapping[str, Any]) -> tuple[object, .
     return (
         row["item_id"],
         guarded(row["reference"] or ""),
-        row["payment_id"] or "",
+        guarded(row["payment_id"] or ""),
         row["status"],
         amount_text(row["at_stake_cents"], row["currency_code"]),
-        row["currency_code"] or "",
-        row["first_seen_on"] or "",
+        guarded(row["currency_code"] or ""),
+        row["first_seen_on"],
         row["age_days"],
         guarded(decided.get("accepted_reason") or ""),
-        decided.get("accepted_until") or "",
+        decided.get("accepted_until"),
         "" if cap is None else amount_text(cap, row["currency_code"]),
         "",
     )

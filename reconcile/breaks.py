@@ -238,18 +238,20 @@ def _accepted(
                 f"cap {cap}: {format_amount(cents, code)} {code} are at stake already",
                 hint="a cap is the most that may be at stake; give a higher one, or none",
             )
-    return Decision(
+    decision = Decision(
         item_id=row["item_id"],
         accepted_on=on,
-        reason=reason.strip(),
+        reason=reason,
         status=row["status"],
         cents=cents if code is not None else None,
         currency_code=code,
         cap_cents=cap_cents,
         until=until,
         by=by or None,
-        reference=row["reference"],
+        reference=row["reference"] or None,
     )
+    acceptances.check_texts(decision)
+    return decision
 
 
 def _decided_in(cells: Mapping[str, str], row: Mapping[str, Any], on: date) -> Decision:

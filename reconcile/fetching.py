@@ -29,6 +29,7 @@ from reconcile.pull.pull import PullProgress, PullReport, agreed_mode, pull_to_p
 from reconcile.rows import sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
+from reconcile.stopping import run_coroutine
 from reconcile.wiring import connect, pull_window
 
 log = logging.getLogger("reconcile.run")
@@ -166,9 +167,9 @@ def awaited(doing: Coroutine[Any, Any, Result]) -> Result:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(doing)
+        return run_coroutine(doing)
     with ThreadPoolExecutor(1) as pool:  # a notebook runs a loop already, and a loop cannot be entered twice
-        return pool.submit(asyncio.run, doing).result()
+        return pool.submit(run_coroutine, doing).result()
 
 
 def _check_place(destination: Path) -> None:

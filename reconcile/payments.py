@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.errors import PaymentFileError, first_line
 from reconcile.parquet import scan
 from reconcile.rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 from reconcile.spreadsheet import unguarded_sql
-from reconcile.sql import path_literal
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
@@ -39,6 +39,8 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
     beyond `memory_limit` goes to disk, beside `destination`.
     Raises PaymentFileError when the file is missing, is no such table, or has a payment twice.
     """
+    if str(source) != (shown := str(source).encode(errors="replace").decode()):
+        raise PaymentFileError("its name is not text in UTF-8", path=shown, hint="rename it: the run's record names it")
     if not source.is_file():
         raise PaymentFileError("there is no such file", path=source, hint=_WRITE_IT)
     try:
@@ -55,7 +57,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
             _check_rows(connection, source)
             reader = connection.sql("FROM payments ORDER BY payment_id").to_arrow_reader(ROW_GROUP_ROWS)
             return write_payments((pa.Table.from_batches([batch]) for batch in reader), destination)
-    except (duckdb.Error, pa.ArrowInvalid) as error:
+    except (duckdb.Error, pa.ArrowInvalid, UnicodeDecodeError, NotCsv) as error:
         problem = first_line(error).removeprefix("Invalid Input Error: ")
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
 
@@ -85,9 +87,11 @@ def _is_csv(source: Path) -> bool:
 def _scan(source: Path) -> str:
     if not _is_csv(source):
         return scan(source)
-    # An empty field is null, an empty text is `""`: as `reconcile pull --to` writes them.
-    dialect = "header = true, delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false"
-    return f"read_csv({path_literal(source)}, all_varchar = true, {dialect})"
+    with source.open(encoding="utf-8-sig", newline="\n") as lines:
+        header = next(csv_rows(lines), Row(1, ()))
+    if not header.cells:
+        raise PaymentFileError("is empty", path=source, hint=_WRITE_IT)
+    return scan_csv(source, header.cells)
 
 
 def _typed(source: Path, found: list[str]) -> str:

@@ -6,7 +6,6 @@ Looks and tells; changes nothing, but for a file that it makes and removes where
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
+from reconcile.stopping import run_coroutine
 from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
@@ -45,7 +45,7 @@ class Finding:
 def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
     """Return the findings in the order of a night; without `secrets`, Commerce Layer is left out."""
     findings = [*_looked("settings", lambda: _settings(settings))]
-    asked, payments = asyncio.run(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
+    asked, payments = run_coroutine(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
     findings += _looked("disk", lambda: _output(Path(settings.out), payments))
     files = [word for word in settings.orders if word != COMMERCE_LAYER]
     if files or settings.orders_sql:

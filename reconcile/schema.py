@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from reconcile.sql import text_literal
+
 UTC_MS = pa.timestamp("ms", tz="UTC")
 
 AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
@@ -169,6 +171,27 @@ AT_STAKE_CENTS = f"""abs(coalesce(
     CASE WHEN status IN ({", ".join(f"'{status}'" for status in COMPARED_STATUSES)})
     THEN difference_cents END, payment_amount_cents, order_amount_cents, 0))"""
 AT_STAKE_CURRENCY = "coalesce(payment_currency_code, order_currency_code)"
+
+AMOUNT_LIMIT = 2**56
+"""
+Minor units from which on, either way, an amount is not taken for one: 720 trillion euros.
+
+Whoever made it made a mistake, and the sum of a few of them would leave 64 bits, and with it JSON and the engines.
+"""
+
+
+def known_amount(column: str) -> str:
+    """Return SQL, as DuckDB reads it, for an amount that the matching knows: null where it is none."""
+    return f"CASE WHEN {column} > {-AMOUNT_LIMIT} AND {column} < {AMOUNT_LIMIT} THEN {column} END"
+
+
+def known_currency(column: str) -> str:
+    """Return SQL for a currency that the matching knows: null where it is nothing but white space."""
+    return f"CASE WHEN regexp_matches({column}, {text_literal(NOT_BLANK)}) THEN {column} END"
+
+
+NOT_BLANK = "[^" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "]"
+"""A pattern (RE2 and Java's) of a text that is more than white space; the last such character is U+3000."""
 
 TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS}
 """Published tables by name."""

@@ -507,6 +507,7 @@ def _checked(settings: Settings) -> Settings:
     for name in ("max_rejects", "lag_days", "overlap_minutes"):
         if getattr(settings, name) < 0:
             problems.append(f"{name} must not be negative")
+    problems += _not_text(settings)
     since = settings.since and parse_moment(settings.since, "since")
     until = settings.until and parse_moment(settings.until, "until")
     if since and until and since >= until:
@@ -514,6 +515,17 @@ def _checked(settings: Settings) -> Settings:
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
+
+
+def _not_text(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with words that no file of a run could hold: a terminal passes bytes of any encoding on."""
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and text.encode(errors="ignore").decode() != text:
+                shown = text.encode(errors="replace").decode()
+                remedy = ": rename it, or name a pattern" if name == "orders" else ""
+                yield f'{name} "{shown}" is not text in UTF-8{remedy}'
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:

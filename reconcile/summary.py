@@ -15,10 +15,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reconcile.csv_text import scan_csv
 from reconcile.errors import ProofFailed
 from reconcile.parquet import scan
-from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS
-from reconcile.sql import path_literal
+from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, known_amount, known_currency
+from reconcile.spreadsheet import unguarded_sql
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))
@@ -185,7 +186,10 @@ def _hash_totals(connection: duckdb.DuckDBPyConnection, side: str) -> list[dict[
     total = "coalesce(sum(('0x' || left(md5({}), 15))::BIGINT), 0)::VARCHAR"
     rows = connection.execute(
         f"""
-        WITH went_in AS (SELECT currency_code, {total.format(name.format(""))} AS keys_in FROM {side} GROUP BY ALL),
+        WITH went_in AS (
+            SELECT {known_currency("currency_code")} AS currency_code, {total.format(name.format(""))} AS keys_in
+            FROM {side} GROUP BY ALL
+        ),
         came_out AS (
             SELECT {currency} AS currency_code, {total.format(name.format(prefix))} AS keys_out
             FROM items WHERE {is_there} GROUP BY ALL
@@ -218,8 +222,8 @@ def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) 
         lines = figures["control"][side]
         with _views(side=folder / f"{side}.parquet") as connection:
             found = connection.execute(
-                f"""SELECT currency_code, count(*), coalesce(sum({cents}), 0) FROM side
-                    GROUP BY currency_code ORDER BY currency_code NULLS LAST"""
+                f"""SELECT {known_currency("currency_code")} AS code, count(*), coalesce(sum({known_amount(cents)}), 0)
+                    FROM side GROUP BY code ORDER BY code NULLS LAST"""
             ).fetchall()
         expected = [(line["currency_code"], line["rows_in"], line["amount_in_cents"]) for line in lines]
         _agree(f"{side}.parquet", found, expected)
@@ -327,11 +331,17 @@ def _bucket(name: str, rows: Sequence[tuple[int | None, str | None, int, int]]) 
     return {"bucket": name, "count": sum(row[2] for row in rows), "amounts": lines}
 
 
-_CSV_COLUMNS = (
-    "* REPLACE ("
-    + ", ".join(f"{name}::BIGINT AS {name}" for name in ITEMS.names if ITEMS.field(name).type == pa.int64())
-    + ")"
-)
+def _items_csv(path: Path) -> str:
+    """Return SQL for ITEMS from the CSV that people get, its numbers as such and its texts without their guard."""
+    columns = [
+        f"{unguarded_sql(field.name)} AS {field.name}"
+        if field.type == pa.string()
+        else f"{field.name}::BIGINT AS {field.name}"
+        if field.type == pa.int64()
+        else field.name
+        for field in ITEMS
+    ]
+    return f"SELECT {', '.join(columns)} FROM {scan_csv(path, ITEMS.names)}"
 
 
 @contextlib.contextmanager
@@ -342,10 +352,6 @@ def _views(**tables: Path | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
             if isinstance(table, pa.Table):
                 connection.register(name, table)
                 continue
-            if table.suffix == ".csv":
-                options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
-                source = f"SELECT {_CSV_COLUMNS} FROM read_csv({path_literal(table)}, {options})"
-            else:
-                source = f"FROM {scan(table)}"
+            source = _items_csv(table) if table.suffix == ".csv" else f"FROM {scan(table)}"
             connection.execute(f"CREATE VIEW {name} AS {source}")
         yield connection

@@ -40,9 +40,10 @@ def accept(
     settings = session.settings(out=out)
 
     from reconcile import breaks
+    from reconcile.reports.text_table import plain
 
     folder = run or breaks.latest_run(Path(settings.out))
     last = until.date() if until else None
     decisions = breaks.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
     for one in decisions:
-        console.say(f"accepted {one.reference or one.item_id} ({one.status})", quiet=session.quiet)
+        console.say(f"accepted {plain(one.reference or one.item_id)} ({one.status})", quiet=session.quiet)

@@ -22,7 +22,8 @@ def withdraw(
     settings = session.settings(out=out)
 
     from reconcile import breaks
+    from reconcile.reports.text_table import plain
 
     folder = run or breaks.latest_run(Path(settings.out))
     for one in breaks.withdraw(folder, references, reason=reason, by=by):
-        console.say(f"withdrawn {one.reference or one.item_id}", quiet=session.quiet)
+        console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)

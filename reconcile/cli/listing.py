@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -102,6 +100,7 @@ def plain_values(value: Any) -> Any:
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
+    from reconcile.csv_text import csv_line
     from reconcile.spreadsheet import guarded
 
     def cell(value: object) -> object:
@@ -109,8 +108,5 @@ def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return guarded(value) if isinstance(value, str) else value
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else list(header), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    names = list(rows[0]) if rows else list(header)
+    return csv_line(names) + "".join(csv_line([cell(row[name]) for name in names]) for row in rows)

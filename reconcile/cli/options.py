@@ -21,6 +21,7 @@ import click
 
 from reconcile.cli import console
 from reconcile.errors import ReconcileError
+from reconcile.stopping import end_on_sigterm
 
 if TYPE_CHECKING:
     from reconcile.settings import Secrets, Settings
@@ -74,9 +75,7 @@ def command(function: Command) -> Command:
         from reconcile.settings import check_texts, secret_texts
         from reconcile.telemetry import logging_to
 
-        # A scheduler stops a job with SIGTERM; it ends as Ctrl-C does: what was pulled is kept. Raised again as
-        # SIGINT, for asyncio knows how to end its tasks on that one only.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        end_on_sigterm()
         session = Session(config, verbosity, quiet, log_json)
         secrets = secret_texts(os.environ)
         try:

@@ -176,12 +176,13 @@ def _instructions(server: SandboxServer, client_secret: str | None) -> str:
 
 
 def _wait_for_the_end() -> None:
-    """Return on SIGINT or SIGTERM."""
+    """Return on SIGTERM, and on SIGINT where it was not ignored at the start."""
     import signal
     import threading
 
     told = threading.Event()
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in heeded}
     try:
         told.wait()
     finally:

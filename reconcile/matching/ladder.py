@@ -94,7 +94,7 @@ def _code(status: Status) -> nw.Expr:
 
 
 def _compared(rows: Frame, policy: MatchPolicy) -> Frame:
-    # Amounts stay below 2**62 (`control` refuses others), so their difference cannot leave 64 bits.
+    # Amounts stay below AMOUNT_LIMIT (`sides` knows no others), so their difference cannot leave 64 bits.
     comparable = nw.col("p_currency") == nw.col("o_currency")
     difference = nw.when(comparable).then(nw.col("p_amount") - nw.col("o_amount"))
     rows = rows.with_columns(difference.alias("difference"))

@@ -16,6 +16,7 @@ from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_t
 from reconcile.matching.control import SideFacts, side_facts
 from reconcile.matching.engines import Engine, Frame
 from reconcile.matching.policy import KEYS
+from reconcile.matching.sides import with_known_values
 
 Relation = Callable[[Frame], duckdb.DuckDBPyRelation]
 """A frame of the engine as a relation of DuckDB, which measures it."""
@@ -54,7 +55,7 @@ def prepare_sides(
 
 def _prepared(engine: Engine, raw: Frame, side: str, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
     x, keys = side[0], rules.keys_of(side)
-    written = with_clean_texts(engine, raw, [f"{x}_{key}" for key in KEYS])
+    written = with_clean_texts(engine, with_known_values(raw, x), [f"{x}_{key}" for key in KEYS])
     frame = written
     if keys:
         # Kept, not run again for each of its uses: rules take longer than reading what they made.

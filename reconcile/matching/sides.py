@@ -2,7 +2,7 @@
 The two sides as the matching sees them: columns checked and named, keys as they were written.
 
 A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number.
-Knows what may stand in for a column that lacks. Does not compare the sides.
+Knows what may stand in for a column that is missing, and which values count as known. Does not compare the sides.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from reconcile.errors import OrderFileError, PaymentFileError
 from reconcile.matching.engines import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import KEYS, MatchPolicy
-from reconcile.schema import ORDERS, PAYMENTS
+from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK, ORDERS, PAYMENTS
 
 _PAYMENT_NAMES = {
     "p_id": "payment_id",
@@ -69,6 +70,21 @@ def payments_from_arrow(engine: Engine, table: pa.Table, policy: MatchPolicy) ->
 def orders_from_arrow(engine: Engine, table: pa.Table) -> Frame:
     """Take a table of ORDERS. Raises OrderFileError when its columns are not theirs."""
     return engine.from_arrow(_aligned(table, _order_columns(), "orders"))
+
+
+def with_known_values(frame: Frame, x: str) -> Frame:
+    """
+    Return the side `x` (p, o) without what is no currency or no amount: blank codes, and AMOUNT_LIMIT or more.
+
+    One odd value is the status of its row, `amount_unknown`, never the end of a night. The SQL of it is in
+    `reconcile.schema` (`known_amount`, `known_currency`).
+    """
+    currency, amount = nw.col(f"{x}_currency"), nw.col(f"{x}_amount")
+    limit = nw.lit(AMOUNT_LIMIT, dtype=nw.Int64())
+    return frame.with_columns(
+        nw.when(currency.str.contains(NOT_BLANK)).then(currency).alias(f"{x}_currency"),
+        nw.when((amount > -limit) & (amount < limit)).then(amount).alias(f"{x}_amount"),
+    )
 
 
 def _payment_columns(policy: MatchPolicy) -> Fields:

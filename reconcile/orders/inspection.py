@@ -7,7 +7,6 @@ is counted and shown.
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import duckdb
 
 from reconcile.orders.options import Declared
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
+from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport
 from reconcile.schema import ORDERS
 from reconcile.sql import path_literal
@@ -85,8 +85,8 @@ def inspect_orders(
         folder = Path(name)
         orders, rejects = folder / "orders.parquet", folder / "rejects.csv"
         report = read_orders_to_parquet(paths, orders, rejects=rejects, max_rejects=sys.maxsize, **declared)
-        with rejects.open(encoding="utf-8", newline="") as text:
-            shown = tuple(islice(csv.DictReader(text), first_rejects))
+        with rejects.open(encoding="utf-8", newline="\n") as text:
+            shown = tuple(islice(read_rejects(text), first_rejects))
         with duckdb.connect(config={"temp_directory": str(folder / "spilled")}) as connection:
             table = connection.sql(f"SELECT * FROM read_parquet({path_literal(orders)}, file_row_number = true)")
             return OrdersLook(

@@ -7,14 +7,14 @@ that one row may have several. Does not decide what is wrong.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
+from reconcile.csv_text import NotCsv, Row, csv_line, csv_rows
 from reconcile.schema import REJECTS
-from reconcile.spreadsheet import guarded
+from reconcile.spreadsheet import guarded, unguarded
 
 _MOST_CHARACTERS = 500  # of a cell: an unclosed quote can make one of megabytes
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
@@ -46,9 +46,8 @@ class RejectsFile:
     """Writes `rejects.csv` to an open text file (`newline=""`); the header is there even when nothing follows."""
 
     def __init__(self, text: TextIO) -> None:
-        self._writer = csv.writer(text, lineterminator="\n")
-        self._quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._writer.writerow(REJECTS.names)
+        self._text = text
+        self._text.write(csv_line(REJECTS.names))
 
     def write(self, source_file: str, rejects: Iterable[Reject]) -> None:
         """Append `rejects` of `source_file`, text guarded so that no spreadsheet runs it as a formula."""
@@ -59,11 +58,24 @@ class RejectsFile:
                 guarded(reject.column or ""),
                 cell_text(shortened(reject.value, _MOST_CHARACTERS)),
                 guarded(reject.reason),
-                reject.remedy,  # words of our own, which begin with a letter
+                guarded(reject.remedy),
             )
-            # Python up to 3.12 leaves a lone return without quotes, where readers see the end of the line.
-            has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
-            (self._quoting if has_return else self._writer).writerow(cells)
+            self._text.write(csv_line(cells))
+
+
+def read_rejects(text: TextIO) -> Iterator[dict[str, str]]:
+    """
+    Yield the rows of a `rejects.csv` that was opened with `newline="\\n"`, by column name and without the guard.
+
+    Raises NotCsv when it is not such a file.
+    """
+    rows = csv_rows(text)
+    if next(rows, Row(1, ())).cells != tuple(REJECTS.names):
+        raise NotCsv(1, f"has other columns than {', '.join(REJECTS.names)}")
+    for row in rows:
+        if len(row.cells) != len(REJECTS.names):
+            raise NotCsv(row.line, f"has {len(row.cells)} cells, not {len(REJECTS.names)}")
+        yield dict(zip(REJECTS.names, map(unguarded, row.cells), strict=True))
 
 
 def shortened(text: str | None, most: int) -> str:

@@ -24,6 +24,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.csv_text import WRITE_OPTIONS
 from reconcile.disk import disk_error, replacing
 from reconcile.errors import OutputError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
@@ -87,16 +88,10 @@ def write_csv(
         else:
             connection.register("source", source)
             relation = "source"
-        copy = f"COPY (SELECT {columns} FROM {relation}) TO {text_literal(str(partial.absolute()))} ({_DIALECT})"
+        copy = f"COPY (SELECT {columns} FROM {relation}) TO {text_literal(str(partial.absolute()))} ({WRITE_OPTIONS})"
         rows = int(connection.execute(copy).fetchall()[0][0])
         _check_rows(source, rows)
     return rows
-
-
-_DIALECT = """
-    FORMAT csv, HEADER, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%gZ',
-    COMPRESSION none, USE_TMP_FILE false
-"""
 
 
 def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:

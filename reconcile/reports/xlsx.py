@@ -8,7 +8,6 @@ is read, and the files inside carry the date of the zip format's own epoch.
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import re
@@ -26,8 +25,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
 from reconcile import __version__
+from reconcile.csv_text import NotCsv
 from reconcile.disk import replacing
 from reconcile.errors import OutputError
+from reconcile.orders.rejects import read_rejects
 from reconcile.parquet import scan
 from reconcile.reports.tables import columns_of, connected, errors_told
 from reconcile.reports.xlsx_page import ROW_STYLES, Page, formats_of
@@ -122,24 +123,22 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _T
 
 
 def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Read `rejects.csv` as the table `rejects`, by the module that wrote it: others stumble over a lone return."""
+    """Read `rejects.csv` as the table `rejects`."""
     schema = pa.schema([(name, pa.string()) for name in REJECTS.names])
     try:
-        text = path.open(encoding="utf-8", newline="")
+        with path.open(encoding="utf-8", newline="\n") as text:
+            rows = read_rejects(text)
+            some = pa.Table.from_pylist(list(itertools.islice(rows, _ROWS_PER_BATCH)), schema)
+            connection.register("some_rejects", some)
+            connection.execute("CREATE TEMP TABLE rejects AS FROM some_rejects")
+            while some.num_rows:
+                some = pa.Table.from_pylist(list(itertools.islice(rows, _ROWS_PER_BATCH)), schema)
+                connection.register("some_rejects", some)
+                connection.execute("INSERT INTO rejects FROM some_rejects")
+    except NotCsv as error:
+        raise OutputError(f"{path}: {error.problem}", hint=_OTHER_VERSION) from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_OTHER_VERSION) from error
-    with text:
-        lines = csv.reader(text)
-        if next(lines, None) != REJECTS.names:
-            raise OutputError(f"{path}: has other columns than {', '.join(REJECTS.names)}", hint=_OTHER_VERSION)
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            while some := list(itertools.islice(lines, _ROWS_PER_BATCH)):
-                columns = [pa.array(cells, pa.string()) for cells in zip(*some, strict=True)]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-        connection.register("rejects_read", pa.RecordBatchReader.from_batches(schema, batches()))
-        connection.execute("CREATE TEMP TABLE rejects AS FROM rejects_read")
 
 
 def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from reconcile.money import EXPONENTS
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
-from reconcile.spreadsheet import unguarded_sql
 from reconcile.sql import text_literal
 
 MOST_EXACT = 10**15 - 1
@@ -84,12 +83,12 @@ REJECT_COLUMNS = tuple(
     SheetColumn(
         name.replace("_", " ").capitalize(),
         "whole" if name == "source_line" else "text",
-        f'"{name}"::BIGINT' if name == "source_line" else unguarded_sql(f'"{name}"'),
+        f'"{name}"::BIGINT' if name == "source_line" else f'"{name}"',
         {"source_line": 11, "reason": 60, "remedy": 60}.get(name, 24),
     )
     for name in REJECTS.names
 )
-"""Rows that could not be read, as in `rejects.csv`, without the guard that only a CSV needs."""
+"""Rows that could not be read, as `reconcile.orders.rejects` reads them: without the guard that only a CSV needs."""
 
 assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - {"business_date", "run_id", "is_break"}
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -308,14 +309,16 @@ async def test_the_setting_makes_a_client_count_in_the_file(tmp_path: Path) -> N
 def test_three_pulls_at_once_keep_to_one_limit_and_take_each_other_for_nobody_else(tmp_path: Path) -> None:
     """Each alone would spend all of it: 50 reads in 0.25 s."""
     limits = Limits(time_scale=40)
-    with SandboxServer(World.generate(1_250), limits=limits, client_id="sandbox") as sandbox:
+    with SandboxServer(World.generate(1_250), limits=limits, client_id="sandbox") as sandbox, ExitStack() as stack:
         command = [sys.executable, "-c", PULL, sandbox.api_url, sandbox.auth_url, sandbox.client_secret, str(tmp_path)]
         pulls = [
-            subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.enter_context(
+                subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
             for name in ("one", "two", "three")
         ]
         assert [pull.stdout and pull.stdout.readline() for pull in pulls] == ["ready\n"] * 3
-        said = [pull.communicate("go\n", timeout=60)[0] for pull in pulls]
+        said = [pull.communicate("go\n", timeout=300)[0] for pull in pulls]
         reads = [request.status for request in sandbox.requests if request.method == "GET"]
 
     assert [json.loads(out) for out in said] == [[1_250, 0]] * 3

@@ -67,7 +67,7 @@ def token_of(server: SandboxServer) -> str:
 
 
 def send(server: SandboxServer, method: str, target: str, headers: dict[str, str], body: str | None = None):
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=300)
     try:
         connection.request(method, target, body, headers)
         response = connection.getresponse()

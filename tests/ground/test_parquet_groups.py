@@ -18,7 +18,7 @@ ROWS = pa.table(
 
 
 def groups(path: Path) -> list[int]:
-    found = pq.ParquetFile(path).metadata
+    found = pq.read_metadata(path)
     return [found.row_group(i).num_rows for i in range(found.num_row_groups)]
 
 

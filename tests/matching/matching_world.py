@@ -88,8 +88,9 @@ class MatchFiles:
         self.folder = folder
 
     def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
-        pq.write_table(payments, self.folder / "payments.parquet")
-        pq.write_table(orders, self.folder / "orders.parquet")
+        for name, table in (("payments", payments), ("orders", orders)):
+            # Without dictionaries, as a night stores nearly every column: DuckDB reads such a file in another way.
+            pq.write_table(table, self.folder / f"{name}.parquet", use_dictionary=False)
         report = match_to_parquet(
             self.folder / "payments.parquet",
             self.folder / "orders.parquet",

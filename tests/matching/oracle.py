@@ -48,7 +48,14 @@ def cleaned(row: Row, policy: MatchPolicy, side: str) -> Row:
         if key in policy.clean.keys and side in policy.clean.sides:
             text = by_rules(text, policy.clean)
         row[key] = text or None
-    return row
+    return known(row)
+
+
+def known(row: Row) -> Row:
+    """Return a row without what is no currency or no amount."""
+    row = row | {"currency_code": row["currency_code"] if (row["currency_code"] or "").strip() else None}
+    amounts = {name for name in ("amount_cents", "total_amount_with_taxes_cents") if name in row}
+    return row | {name: None for name in amounts if abs(row[name] or 0) >= 2**56}
 
 
 def by_rules(text: str, rules: CleanRules) -> str:

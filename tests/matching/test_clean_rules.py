@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -207,6 +208,14 @@ def test_a_hint_names_the_rule_with_which_keys_would_meet(of_payments: Write, of
     _, report = match_arrow(*world(of_payments, of_orders), policy=MatchPolicy())
 
     assert report.hint == f"0 of 40 references are on both sides; with [match.clean] {rule} 40 would be"
+
+
+@pytest.mark.parametrize("head", ['PO"\\', "PO\x7f", "PO\u2028 \x01", "PO\t'"])
+def test_a_hint_is_toml_whatever_the_keys_begin_with(head: str) -> None:
+    _, report = match_arrow(*world(str, lambda n: f"{head}{n}"), policy=MatchPolicy())
+    rule = (report.hint or "").partition("[match.clean] ")[2].removesuffix(" 40 would be")
+
+    assert tomllib.loads(rule) == {"strip_prefix": [head]}
 
 
 def test_a_hint_is_the_same_on_every_engine(match: Match) -> None:

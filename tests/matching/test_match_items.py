@@ -18,11 +18,11 @@ from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
 from reconcile.keys import clean_key
-from reconcile.matching.control import AMOUNT_LIMIT, prove, side_facts
+from reconcile.matching.control import prove, side_facts
 from reconcile.matching.items import GROUPED
 from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
-from reconcile.schema import HISTORY, ITEMS
+from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
 
 POLICY = MatchPolicy()
 
@@ -206,7 +206,7 @@ def test_the_report_profiles_keys_and_passes(match: Match) -> None:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(
-    rows=st.lists(st.tuples(st.integers(-(2**61), 2**61), st.integers(-(10**6), 10**6)), min_size=1, max_size=30),
+    rows=st.lists(st.tuples(st.integers(-(2**54), 2**54), st.integers(-(10**6), 10**6)), min_size=1, max_size=30),
     percent=st.decimals(0, 100, places=4),
 )
 def test_a_percentage_of_any_amount_is_exact(rows: list[tuple[int, int]], percent: Any) -> None:
@@ -239,15 +239,8 @@ def test_a_payment_that_comes_twice_is_refused() -> None:
     assert (type(error), error.message) == (PaymentFileError, 'payments: payment_id "P" is on 2 rows')
 
 
-def test_an_amount_whose_difference_could_overflow_is_refused() -> None:
-    error = refused(payments_table([]), orders_table([{"amount_cents": -AMOUNT_LIMIT}]))
-
-    assert type(error) is OrderFileError
-    assert "is too large" in error.message
-
-
 def test_a_group_that_could_overflow_is_refused() -> None:
-    rows = [{"reference": "A", "amount_cents": AMOUNT_LIMIT - 1}] * 3
+    rows = [{"reference": "A", "amount_cents": AMOUNT_LIMIT - 1}] * 65
     with pytest.raises(OrderFileError, match="too large to be summed"):
         match_frames(
             payments_table([]),

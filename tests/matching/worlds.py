@@ -16,8 +16,8 @@ keys = st.sampled_from(
     [None, "", " ", "A", "A ", "a", "PO-A", "po- a", "B", "C", "é", "e\u0301", "É", "\u00a0D", "7", "007", "PO-"]
 )
 ids = st.sampled_from([None, "x", "y", "z"])
-currencies = st.sampled_from(["EUR", "EUR", "EUR", "JPY", None])
-cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**58, 2**58 + 1])
+currencies = st.sampled_from(["EUR", "EUR", "EUR", "EUR", "EUR", "JPY", "=E", "", " \n\u3000", None])
+cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**55, 2**55 + 1, 2**56, -(2**63)])
 days = st.integers(0, 3).map(lambda day: date(2026, 3, 30) + timedelta(days=day))
 moments = days.map(lambda day: datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
 

@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from places import SAMPLE
 
 from reconcile.cli.main import main
+from reconcile.rows import write_payments
 from reconcile.run import match
+from reconcile.schema import PAYMENTS
 from reconcile.settings import Settings
 
 OUT = Path("runs")
+PAID = {
+    "created_at": datetime(2026, 11, 1, tzinfo=UTC),
+    "updated_at": datetime(2026, 11, 1, tzinfo=UTC),
+    "mode": "live",
+    "order_status": "placed",
+    "payment_status": "paid",
+    "currency_code": "EUR",
+    "total_amount_with_taxes_cents": 1000,
+}
+"""A payment of 10.00 EUR that an order row may stand beside."""
 
 
 def night(day: int, **options: Any) -> Path:
     """Match the sample's payments with `orders.csv` on a day of November 2026, and return the run folder."""
     settings = Settings(orders=("orders.csv",), mode="live", **options)
     return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
+
+
+def payments_file(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write payments as a pull writes them; what a row does not name is PAID, with an order of its own."""
+    numbered = [PAID | {"payment_id": f"P{n:04}", "order_id": f"O{n:04}"} | row for n, row in enumerate(rows, 1)]
+    write_payments([pa.Table.from_pylist(numbered, PAYMENTS)], path)
+    return path
+
+
+def night_of(payments: Sequence[Mapping[str, Any]], orders: str, **options: Any) -> Path:
+    """Match `payments` with the CSV text `orders` on 20 November 2026, and return the run folder."""
+    Path("orders.csv").write_text(orders, encoding="utf-8", newline="")
+    settings = Settings(orders=("orders.csv",), mode="live", **options)
+    file = payments_file(Path("payments.parquet"), payments)
+    return match(settings, file, business_date=date(2026, 11, 20)).folder
 
 
 def nights_in(folder: Path, *days: int) -> Path:

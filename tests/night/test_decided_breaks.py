@@ -336,13 +336,53 @@ def test_a_record_that_lacks_columns_loses_nothing_of_a_decision(run: Path) -> N
     assert (OUT / NAME).read_text().splitlines()[1] == by_hand
 
 
+@pytest.mark.parametrize(
+    "reason", ["is known\rx,2026-11-20,accept,,,,,,made up,,,", '"', " \r\n=1,", "’\x1b[31m\u202e"]
+)
+def test_a_reason_and_a_name_come_back_in_every_later_command(run: Path, reason: str) -> None:
+    one = mismatch(run)
+    words = ("--reason", reason, "--by", f"{reason}\rfinance")
+    assert said("breaks", "accept", one["item_id"], *words).exit_code == 0
+
+    (decided,) = read_decisions(OUT / NAME)
+    assert (decided.reason, decided.by) == (reason, f"{reason}\rfinance")
+    assert item(night(21), one["reference"])["accepted_reason"] == reason
+    assert said("breaks", "export", "sheet.csv").exit_code == 0
+    assert accept_sheet(OUT / "2026-11-21", Path("sheet.csv")) == []
+    assert said("breaks", "list", "--accepted").exit_code == 0
+    assert said("breaks", "withdraw", one["item_id"], "--reason", reason).exit_code == 0
+    assert item(night(21), one["reference"])["accepted_reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "problem"),
+    [
+        ("x" * 131_073, "error: reason: has 131,073 characters: 1,000 are the most that are kept\n"),
+        ("half \udcff", "error: reason: character 6 is not text in UTF-8\n"),
+    ],
+)
+def test_a_reason_that_cannot_be_kept_is_refused_when_it_is_given(run: Path, reason: str, problem: str) -> None:
+    one = mismatch(run)
+    result = said("breaks", "accept", one["item_id"], "--reason", reason)
+
+    assert (result.exit_code, result.stderr.startswith(problem)) == (3, True)
+    assert not (OUT / NAME).exists()
+    write_sheet(run, Path("sheet.csv"))
+    rows = read_sheet()
+    rows[0]["accept_reason"] = "x" * 1_001
+    save_sheet(rows)
+    with pytest.raises(AcceptanceError, match=r"^sheet\.csv:2: reason: has 1,001 characters"):
+        accept_sheet(run, Path("sheet.csv"))
+
+
 @pytest.mark.parametrize("code", ["MGA", "XYZ", "eur"])
 def test_a_break_in_a_currency_that_is_not_known_can_be_accepted(workplace: Path, code: str) -> None:
     OUT.mkdir()
     one = Decision("x", date(2026, 11, 20), "known", status="currency_mismatch", cents=-1250, currency_code=code)
     append_decisions(OUT / NAME, [one])
 
-    assert [(line.cents, line.status) for line in read_decisions(OUT / NAME)] == [(-1250, "currency_mismatch")]
+    (read,) = read_decisions(OUT / NAME)
+    assert (read.cents, read.status, read.currency_code) == (-1250, "currency_mismatch", code)
 
 
 def test_a_sheet_may_be_saved_by_a_spreadsheet_that_takes_zeros_away(run: Path) -> None:

@@ -12,11 +12,18 @@ from pathlib import Path
 
 import pytest
 from places import ROOT, SAMPLE
+from signals import started
 
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 
+WAYS = {
+    "ctrl-c": (signal.SIGINT, True),
+    "sigterm": (signal.SIGTERM, True),
+    "sigterm in the background": (signal.SIGTERM, False),
+}
+"""A signal, and whether SIGINT is heeded: a shell has it ignored in what it starts with `&`."""
 COMMAND = [sys.executable, "-m", "reconcile"]
 
 
@@ -47,22 +54,27 @@ def test_a_usage_error_exits_with_2() -> None:
     assert "No such option" in result.stderr
 
 
-def interrupted(command: list[str], world: World, sign: signal.Signals) -> tuple[int, str]:
-    """Send `sign` to `command` while a server that has gone quiet keeps it waiting; return its exit code and words."""
-    with SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox:
-        process = subprocess.Popen(command, env=environ(sandbox), stderr=subprocess.PIPE, text=True)
+def interrupted(command: list[str], world: World, way: tuple[signal.Signals, bool]) -> tuple[int, str]:
+    """Tell `command` to end while a server that has gone quiet keeps it waiting; return its exit code and words."""
+    with (
+        SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox,
+        started(command, env=environ(sandbox), heeded=way[1]) as process,
+    ):
         while len(sandbox.requests) < 9 and process.poll() is None:
             time.sleep(0.02)
-        process.send_signal(sign)
-        _, said = process.communicate(timeout=60)
+        process.send_signal(way[0])
+        _, said = process.communicate(timeout=300)
     return process.returncode, said
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Signals, workplace: Path) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
+    way: tuple[signal.Signals, bool], workplace: Path
+) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
-    status, said = interrupted([*COMMAND, *words], world, sign)
+    status, said = interrupted([*COMMAND, *words], world, way)
     assert status == 130, said
     assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
     assert not Path("runs/2026-11-20").exists()
@@ -74,13 +86,16 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(sign: signal.Si
     assert "warning: the pull went on from an earlier one" in result.stderr
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(sign: signal.Signals, workplace: Path) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
+    way: tuple[signal.Signals, bool], workplace: Path
+) -> None:
     (workplace / "exports").mkdir()
     (workplace / "exports" / "orders-1.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
     command = [sys.executable, str(ROOT / "jobs" / "nightly.py"), "--date", "2026-11-20"]
     world = World.load(SAMPLE / "commerce_layer")
-    status, said = interrupted(command, world, sign)
+    status, said = interrupted(command, world, way)
 
     assert status == 130, said
     assert said == "2026-11-20: interrupted; the same command goes on from where it stopped\n"

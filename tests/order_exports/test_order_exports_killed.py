@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from exported import contents, exported_ids, placed_ids, rules
 from served import Serve
+from signals import started
 
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -38,14 +39,16 @@ def access(server: SandboxServer) -> dict[str, str]:
 def test_a_killed_export_is_gone_on_with(serve: Serve, tmp_path: Path, requests: int, sign: signal.Signals) -> None:
     world = World.generate(60)
     server = serve(world, exports=rules(time_scale=1.0))
-    process = subprocess.Popen(command(tmp_path), env=access(server), stderr=subprocess.PIPE)
-    while len(server.requests) < requests and process.poll() is None:
-        time.sleep(0.001)
-    process.send_signal(sign)
-    process.communicate(timeout=60)
+    with started(command(tmp_path), env=access(server)) as process:
+        while len(server.requests) < requests and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(sign)
+        process.communicate(timeout=300)
     assert not (tmp_path / "exports" / "orders.json").exists()
 
-    done = subprocess.run(command(tmp_path), env=access(server), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command(tmp_path), env=access(server), capture_output=True, text=True, timeout=300, check=True
+    )
 
     assert done.stdout.splitlines() == [str(tmp_path / "exports" / name) for name in contents(tmp_path / "exports")]
     assert exported_ids(tmp_path / "exports") == placed_ids(world)

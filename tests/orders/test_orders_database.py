@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from signals import ctrl_c
 
 import reconcile
 from reconcile.errors import OrderFileError, SettingsError
@@ -132,7 +133,7 @@ class Endless:
 
     def _wait(self) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        assert self.cancelled.wait(60)
+        assert self.cancelled.wait(300)
         raise OrderFileError("canceled", path="endless")
 
     def execute(self) -> list[str]:
@@ -159,7 +160,7 @@ def test_who_interrupts_the_waiting_ends_the_query(tmp_path: Path, monkeypatch: 
     endless = Endless(step)
     monkeypatch.setattr(database, "_connector", lambda _: lambda _: endless)
 
-    with pytest.raises(KeyboardInterrupt):
+    with ctrl_c(heeded=True), pytest.raises(KeyboardInterrupt):
         read_orders_to_parquet(query(), tmp_path / "orders.parquet", rejects=tmp_path / "rejects.csv")
 
     assert endless.closed

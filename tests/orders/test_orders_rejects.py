@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import sys
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import reconcile
@@ -21,7 +22,7 @@ from reconcile.keys import clean_key
 from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.options import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
-from reconcile.orders.rejects import Reject, RejectsFile, cell_text
+from reconcile.orders.rejects import Reject, RejectsFile, cell_text, read_rejects, shortened
 from reconcile.schema import ORDERS, REJECTS
 
 BLANKS = "".join(sign for sign in map(chr, range(sys.maxunicode)) if sign.isspace())
@@ -314,6 +315,24 @@ def test_rows_come_in_file_order_whatever_block_is_done_first(
 
     assert outcome.columns("reference", "source_line") == [(f"R{n}", n + 2) for n in range(500) if n % 7]
     assert [int(reason[0]) for reason in outcome.reasons] == [n + 2 for n in range(500) if n % 7 == 0]
+
+
+hostile = st.text(max_size=12) | st.text("\",;\t\r\n #'=+-@\x00\x1c\u2028\ufeff😀a1", max_size=8)
+
+
+@given(rejects=st.lists(st.tuples(hostile, hostile, hostile, hostile, hostile | st.just("x" * 200_000)), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_every_reject_comes_back_but_for_the_rest_of_a_long_cell(rejects: list[tuple[str, ...]]) -> None:
+    text = io.StringIO(newline="")
+    file = RejectsFile(text)
+    for line, (name, column, value, reason, remedy) in enumerate(rejects):
+        file.write(name, [Reject(line, column, value, reason, remedy)])
+    read = list(read_rejects(io.StringIO(text.getvalue(), newline="\n")))
+
+    assert [tuple(row.values()) for row in read] == [
+        (name, str(line), column, shortened(value, 500), reason, remedy)
+        for line, (name, column, value, reason, remedy) in enumerate(rejects)
+    ]
 
 
 def test_a_lone_return_in_a_cell_does_not_end_the_line(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from signals import started
 
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -39,14 +40,18 @@ class Pulls:
         """Number of pages that were served, to all of them."""
         return sum(request.query.get("sort") == "id" and request.status == 200 for request in self.server.requests)
 
-    def stopped(self, sign: signal.Signals, *, after_requests: int) -> tuple[int, str]:
-        """Start a pull, stop it with `sign` when it has sent so many requests; return how it ended and what it said."""
-        process = subprocess.Popen(self._command, env=self._environ, stderr=subprocess.PIPE, text=True)
+    def stopped(self, sign: signal.Signals, *, after_requests: int, heeded: bool = True) -> tuple[int, str]:
+        """
+        Start a pull, stop it with `sign` when it has sent so many requests; return how it ended and what it said.
+
+        Without `heeded` it ignores SIGINT from the start, as what a shell starts with `&`.
+        """
         until = len(self.server.requests) + after_requests
-        while len(self.server.requests) < until and process.poll() is None:
-            time.sleep(0.001)
-        process.send_signal(sign)
-        _, said = process.communicate(timeout=60)
+        with started(self._command, env=self._environ, heeded=heeded) as process:
+            while len(self.server.requests) < until and process.poll() is None:
+                time.sleep(0.001)
+            process.send_signal(sign)
+            _, said = process.communicate(timeout=300)
         return process.returncode, said
 
     def finished(self) -> bytes:
@@ -88,13 +93,20 @@ def test_a_pull_killed_25_times_reads_less_than_5_percent_of_its_pages_twice(ser
     assert twice < 0.05
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-async def test_a_pull_that_is_told_to_stop_keeps_what_it_has(serve, pull, tmp_path: Path, sign: signal.Signals) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("sign", "heeded"),
+    [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGTERM, False)],
+    ids=["ctrl-c", "sigterm", "sigterm in the background"],
+)
+async def test_a_pull_that_is_told_to_stop_keeps_what_it_has(
+    serve, pull, tmp_path: Path, sign: signal.Signals, heeded: bool
+) -> None:
     world = World.generate(2_000)
     await pull(serve(world), destination=tmp_path / "undisturbed.parquet")
     pulls = Pulls(serve(world), tmp_path)
 
-    ended, said = pulls.stopped(sign, after_requests=40)
+    ended, said = pulls.stopped(sign, after_requests=40, heeded=heeded)
 
     assert ended == 130
     assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"

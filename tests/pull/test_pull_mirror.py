@@ -212,7 +212,7 @@ def test_the_bytes_of_a_file_do_not_show_how_its_rows_came(tmp_path: Path) -> No
 
     assert len({file.read_bytes() for file in files}) == 1
     assert pq.read_schema(files[0]).equals(PAYMENTS)
-    assert pq.ParquetFile(files[0]).metadata.num_row_groups == 2
+    assert pq.read_metadata(files[0]).num_row_groups == 2
 
 
 def test_a_crash_while_commits_are_forgotten_leaves_none_of_them(

@@ -107,3 +107,8 @@ def test_an_amount_that_is_a_fraction_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(PaymentFileError, match="cannot be read as payments"):
         copy_payments(tmp_path / "given.csv", tmp_path / "payments.parquet")
+
+
+def test_a_file_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PaymentFileError, match=r"p\?\.csv: its name is not text in UTF-8"):
+        copy_payments(tmp_path / "p\udcff.csv", tmp_path / "payments.parquet")

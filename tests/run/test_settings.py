@@ -138,6 +138,8 @@ def test_a_wrong_variable_is_named() -> None:
         ({"decimal": ";"}, 'decimal must be "." or ","'),
         ({"thousands": "."}, "decimal and thousands must differ"),
         ({"max_rejects": -1}, "max_rejects must not be negative"),
+        ({"organization": "caf\udce9"}, 'organization "caf?" is not text in UTF-8'),
+        ({"orders": ("a.csv", "b\udcff.csv")}, 'orders "b?.csv" is not text in UTF-8: rename it, or name a pattern'),
         ({"lag_days": -1}, "lag_days must not be negative"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "since must be before until"),
         ({"since": "yesterday"}, 'since: "yesterday" is not a date or time'),

@@ -79,7 +79,7 @@ class Asker:
         return self.send(method, f"/api{path}", body, sent)
 
     def send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=300)
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from click.testing import CliRunner
+from signals import ctrl_c
 
 from reconcile.cli.sandbox import sandbox
 
@@ -46,14 +47,14 @@ def token_of(api_url: str, client_id: str = CLIENT_ID, client_secret: str = CLIE
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_serves_and_ends_when_told(told: signal.Signals) -> None:
-    with serving("--payments", "20", "--canary", "tweet") as process:
+    with ctrl_c(heeded=True), serving("--payments", "20", "--canary", "tweet") as process:
         assert process.stdout is not None
         api_url = process.stdout.readline().strip()
         headers = {"Accept": "application/vnd.api+json", "Authorization": f"Bearer {token_of(api_url)}"}
         with urlopen(Request(f"{api_url}/klarna_payments", headers=headers)) as answer:
             content = answer.read()
         process.send_signal(told)
-        rest, talk = process.communicate(timeout=20)
+        rest, talk = process.communicate(timeout=300)
 
     assert process.returncode == 0
     assert rest == ""
@@ -140,7 +141,7 @@ def test_it_accepts_the_credentials_of_the_environment_and_does_not_show_them(mo
         api_url = process.stdout.readline().strip()
         token = token_of(api_url, "our-own-id", "our-own-secret")
         process.send_signal(signal.SIGTERM)
-        _, talk = process.communicate(timeout=20)
+        _, talk = process.communicate(timeout=300)
 
     assert token
     assert "our-own-secret" not in talk

@@ -262,7 +262,7 @@ def test_only_the_json_api_media_type_is_acceptable(ask, accept) -> None:
 
 def test_what_is_no_http_is_a_400_without_a_word_in_the_log(ask, shared_server, caplog) -> None:
     address = urlsplit(shared_server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=300) as connection:
         connection.sendall(b"GET /api/klarna_payments HTTP/1.1\r\nHost: x\r\nA\x00: b\r\n\r\n")
         answer = connection.recv(100)
 

@@ -142,7 +142,7 @@ def _read_parquet(path: str) -> list[list[str]]:
     met = []
     for table in ("items", "payments", "orders", "runs"):
         (part,) = (Path(path) / table).glob("*/*")
-        runs = pq.ParquetFile(part).read(["run_id"])["run_id"].to_pylist()
+        runs = pq.read_table(part, columns=["run_id"], partitioning=None)["run_id"].to_pylist()
         met.append([f"{run} {runs.count(run)}" for run in sorted(set(runs))])
     return met
 

@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 def _state(root: Path) -> dict[str, list[dict[str, Any]]]:
     """Every row of every partition, read as it stands; also proves that no reader meets half a file."""
     return {
-        str(path.relative_to(root)): pq.ParquetFile(path).read().to_pylist()
+        str(path.relative_to(root)): pq.read_table(path, partitioning=None).to_pylist()
         for path in sorted(root.glob("[!.]*/*/[!.]*"))
     }
 
@@ -54,8 +54,8 @@ def test_every_column_arrives_exactly(publish_run: Any, root: Path) -> None:
     folder = publish_run()
     load_run(folder, f"parquet:{root}")
 
-    items = pq.ParquetFile(root / "items" / PARTITION / "part-0.parquet").read()
-    payments = pq.ParquetFile(root / "payments" / PARTITION / "part-0.parquet").read()
+    items = pq.read_table(root / "items" / PARTITION / "part-0.parquet", partitioning=None)
+    payments = pq.read_table(root / "payments" / PARTITION / "part-0.parquet", partitioning=None)
     assert items.equals(pq.read_table(folder / "items.parquet").drop_columns("business_date"))
     assert payments["run_id"].to_pylist() == ["run-1"] * 3
     assert payments.drop_columns("run_id").equals(pq.read_table(folder / "payments.parquet"))
@@ -119,7 +119,7 @@ def test_loading_again_leaves_the_same_bytes(publish_run: Any, root: Path) -> No
 def test_a_run_without_rows_keeps_every_column(publish_run: Any, root: Path) -> None:
     load_run(publish_run(items=0), f"parquet:{root}")
 
-    read = pq.ParquetFile(root / "items" / PARTITION / "part-0.parquet").read()
+    read = pq.read_table(root / "items" / PARTITION / "part-0.parquet", partitioning=None)
     assert read.schema.equals(pa.schema([field for field in ITEMS if field.name != "business_date"]))
     assert read.num_rows == 0
 
@@ -180,7 +180,7 @@ def test_a_reader_meets_whole_tables_while_loads_go_on(publish_run: Any, root: P
 
     def read() -> None:
         while not stop.is_set():
-            table = pq.ParquetFile(place).read()
+            table = pq.read_table(place, partitioning=None)
             met.add((table.num_rows, *table["run_id"].unique().to_pylist()))
 
     reader = threading.Thread(target=read)

@@ -8,6 +8,7 @@ is recognised. A row's line is its number in the file, from 1. How a typed colum
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -41,11 +42,18 @@ def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> Ope
         )
     try:
         path = cast(str, os.fsencode(source.path))  # a name need not be Unicode: Arrow takes bytes, its types do not
-        file = pq.ParquetFile(pa.OSFile(path, "r"))
+        with contextlib.ExitStack() as stack:
+            opened = stack.enter_context(pa.OSFile(path, "r"))
+            orders = _opened(pq.ParquetFile(opened), source, form)
+            stack.pop_all()  # whoever reads the rows closes it
+            return orders
     except pa.ArrowException as error:
         raise _damaged(source.name, error) from error
     except OSError as error:
         raise unreadable(source.name, error) from error
+
+
+def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> OpenedOrders:
     schema = file.schema_arrow
     if schema.names == ORDERS.names and not form.names_columns:
         _check_types(schema, source.name)
@@ -121,14 +129,13 @@ def _checked(batch: pa.RecordBatch, path: str) -> pa.Table:
 
 def _read(file: pq.ParquetFile, names: list[str], path: str) -> Iterator[pa.RecordBatch]:
     batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
-    while True:
-        try:
-            batch = next(batches, None)
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from error
-        if batch is None:
-            return
-        yield batch
+    try:
+        while (batch := next(batches, None)) is not None:
+            yield batch
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    finally:
+        file.close(force=True)  # it was given an open file, which it would leave open
 
 
 def _check_types(schema: pa.Schema, path: str) -> None:

@@ -17,6 +17,7 @@ ReconcileError
 │   ├── UnknownPayment       no payment has this id
 │   ├── WrongMode            live and test would be mixed
 │   ├── MirrorError          the local copy cannot be used as it is
+│   ├── WrongClock           the server's clock, this machine's and the records do not agree
 │   └── IncompletePull       the pull cannot be proved complete
 ├── OutputError              look at the disk, the output folder or the warehouse   exit 5
 │   ├── FolderBusy           another run of the same date is under way
@@ -168,6 +169,10 @@ class WrongMode(CommerceLayerError):
 
 class MirrorError(CommerceLayerError):
     """The local copy belongs to something else, is in use, or is damaged."""
+
+
+class WrongClock(CommerceLayerError):
+    """The server's clock, this machine's clock and the newest record are too far apart: one of them is wrong."""
 
 
 class IncompletePull(CommerceLayerError):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
-from reconcile.commercelayer.paging import count_payments, shard_count
+from reconcile.commercelayer.paging import count_now, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.mirror import bookmarks_in
 from reconcile.order_exports.exporters import count_placed
@@ -114,7 +114,7 @@ async def plan(
         base = last.finished if last is not None else None
         marks = _under_way(folder, changes_name(name) if base else name, base, client.organization, mode)
         changed_since = base.watermark - timedelta(minutes=settings.overlap_minutes) if base else None
-        payments = (await count_payments(client, Window(since, until, changed_since))).payments
+        payments = (await count_now(client, Window(since, until, changed_since))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         rechecked = len(ids_to_check(folder / "payments.parquet", recheck)) if base else 0
         orders = (await count_placed(client, since, until))[0] if with_orders else None

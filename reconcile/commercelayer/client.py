@@ -47,7 +47,8 @@ class CommerceLayer:
     `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
     `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
     failing. `rate_limit=False` is for servers on this machine that have no limits. `allowance` is a file: all processes
-    of this machine that name it keep to the rate limit together.
+    of this machine that name it keep to the rate limit together. `clock` gives monotonic seconds, `wall_clock` the time
+    of day (aware).
 
     Raises SettingsError for a URL or figure that cannot be used, before anything is sent.
     """
@@ -69,6 +70,7 @@ class CommerceLayer:
         first_retry_seconds: float = 0.5,
         user_agent: str = "reconcile",
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not 0 < rate_share <= 1:
@@ -89,6 +91,7 @@ class CommerceLayer:
         self._scope = scope
         self._wire = Wire(connect_seconds=connect_seconds, timeout_seconds=timeout_seconds, user_agent=user_agent)
         self._sleep = sleep
+        self.wall_clock = wall_clock or _time_of_day
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
         shared = SharedAllowance(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
@@ -140,6 +143,11 @@ class CommerceLayer:
     def api_url(self) -> str:
         """Base of the resources, without a slash at its end."""
         return self._api_url
+
+    @property
+    def host(self) -> str:
+        """Host of the API, as messages name it."""
+        return urlsplit(self._api_url).netloc
 
     @property
     def quota(self) -> Quota | None:
@@ -282,7 +290,7 @@ class CommerceLayer:
             return  # it has whole seconds: once in each is enough
         self._date = date
         if (server := http_date(date)) is not None:
-            self.clock_offset_seconds = (server - datetime.now(UTC)).total_seconds()
+            self.clock_offset_seconds = (server - self.wall_clock()).total_seconds()
 
     def _refusal(self, answer: Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
         message = self._plain(f"{what}: {problem.message}")
@@ -302,3 +310,7 @@ class CommerceLayer:
             if secret:
                 text = text.replace(secret, "***")
         return text
+
+
+def _time_of_day() -> datetime:
+    return datetime.now(UTC)

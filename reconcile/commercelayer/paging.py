@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.clocks import Newest, agreed_now
 from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.query import (
     PAGE_SIZE,
@@ -24,6 +25,7 @@ from reconcile.commercelayer.query import (
     Window,
     behind,
     count_params,
+    newest_params,
     page_params,
     query_string,
 )
@@ -41,11 +43,18 @@ _SHORTEST = timedelta(milliseconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The server's own count of a window, its clock then (whole seconds), and the payment created first."""
+    """The server's own count of a window, and when the payment created first in it was created."""
 
     payments: int
-    served_at: datetime | None
     first_created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountNow:
+    """The server's own count of a window, and what time it is: see `clocks.agreed_now`."""
+
+    payments: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,20 @@ class Shard:
 async def count_payments(client: CommerceLayer, window: Window) -> Count:
     """Ask how many payments `window` holds: one request. Raises IncompletePull when the answer has no count."""
     document = await client.get(PAYMENTS_PATH, count_params(window), urgency=1_000_000)
-    return Count(_record_count(document), http_date(document.date), first_created_at(document.body))
+    return Count(_record_count(document), first_created_at(document.body))
+
+
+async def count_now(client: CommerceLayer, window: Window) -> CountNow:
+    """
+    Ask how many payments `window` holds, and find out by the same answer what time it is: one request.
+
+    Raises WrongClock, and IncompletePull when the answer has no count.
+    """
+    document = await client.get(PAYMENTS_PATH, newest_params(window), urgency=1_000_000)
+    created_at = first_created_at(document.body)
+    newest = Newest(f"payment {document.ids[0]} was created on", created_at) if created_at is not None else None
+    now = agreed_now(client.host, served_at=http_date(document.date), here=client.wall_clock(), newest=newest)
+    return CountNow(_record_count(document), now)
 
 
 async def pages(

@@ -110,6 +110,11 @@ def count_params(window: Window) -> dict[str, str]:
     }
 
 
+def newest_params(window: Window) -> dict[str, str]:
+    """Return the parameters that count the payments of `window` and name the one created last, in one row."""
+    return {**count_params(window), "sort": "-created_at"}
+
+
 def position_params(window: Window, position: int) -> dict[str, str]:
     """Return the parameters that show when the payment at `position` (from 1) of `window` was created, by that time."""
     return {**count_params(window), "page[number]": str(position)}

@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from reconcile.arrow import Column, text_column
+from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.page_columns import columns_of
 from reconcile.errors import IncompletePull, WrongMode
@@ -161,7 +162,7 @@ def first_created_at(body: bytes) -> datetime | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     created_at = listed[0].attributes.created_at if listed else None
-    return created_at if created_at is not None and created_at.tzinfo is not None else None
+    return in_utc(created_at) if created_at is not None and created_at.tzinfo is not None else None
 
 
 def _row(payment: _Payment, orders: dict[str, _OrderAttributes]) -> Sequence[object]:

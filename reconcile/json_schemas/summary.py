@@ -261,7 +261,9 @@ class Pull(Struct, forbid_unknown_fields=True, frozen=True):
     organization: Annotated[str, Meta(description="slug of the organization")]
     mode: Annotated[Mode, Meta(description="the mode of every payment")]
     resumed: Annotated[bool, Meta(description="it went on from an earlier start, whose cut-off it keeps")]
-    clock_offset_seconds: Annotated[float | None, Meta(description="this clock minus the server's; null when not told")]
+    clock_offset_seconds: Annotated[
+        float | None, Meta(description="the server's clock minus this machine's; null when not told")
+    ]
     transport: Annotated[
         Literal["pages", "exports", "exports, then pages"], Meta(description="how the payments were read")
     ]

@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments
+from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
@@ -31,7 +31,7 @@ from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
 from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, walks_through
+from reconcile.pull.walkers import Walkers, planned_walks
 from reconcile.rows import write_payments
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
@@ -87,25 +87,18 @@ class FullPull:
             self._marks.go_on_via(self._via)
             return
         started_at = datetime.now(UTC)
-        cut_off, counted = await self._cut_off(until)
+        counted = await count_now(self._client, Window(self._since, until))
+        # Without `until`, or with one in the future, it ends now.
+        cut_off = until.astimezone(UTC) if until is not None and until <= counted.now else counted.now
         choice = choose_transport(self._via, counted.payments)
-        window, first = Window(self._since, cut_off), counted.first_created_at
+        window = Window(self._since, cut_off)
         if choice.transport == "exports":
+            first = (await count_payments(self._client, window)).first_created_at
             walks = slices(window, first=first, payments=counted.payments)
         else:
-            walks = walks_through(window, first=first, payments=counted.payments)
-        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.served_at)
+            walks = await planned_walks(self._client, window, counted.payments)
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now)
         self._marks.transport, self._marks.why_transport = choice.transport, choice.why
-
-    async def _cut_off(self, until: datetime | None) -> tuple[datetime, Count]:
-        """
-        The end of the window and the count of what is in it, and perhaps of what was created in the second after it.
-
-        Without `until`, or with one in the future, it ends now by the server's clock, in whole seconds.
-        """
-        counted = await count_payments(self._client, Window(self._since, until))
-        now = counted.served_at or datetime.now(UTC).replace(microsecond=0)
-        return (until.astimezone(UTC) if until is not None and until <= now else now), counted
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
         """

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments
+from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
@@ -37,7 +37,7 @@ from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, walks_through
+from reconcile.pull.walkers import Walkers, planned_walks
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
 
@@ -115,15 +115,14 @@ class Changes:
                 return
             self._store.forget()  # it went on from rows that are no longer there
         started_at = datetime.now(UTC)
-        counted = await self._count(Window(self._since, until, self._changed_since))
-        now = counted.served_at or started_at.replace(microsecond=0)
+        counted = await count_now(self._client, Window(self._since, until, self._changed_since))
         # Never before the rows that are there: a clock that was set back would make them look vanished.
-        cut_off = max(now, self._base.cut_off)
+        cut_off = max(counted.now, self._base.cut_off)
         if until is not None and until <= cut_off:
             cut_off = until.astimezone(UTC)
         window = Window(self._since, cut_off, self._changed_since)
-        walks = walks_through(window, first=counted.first_created_at, payments=counted.payments)
-        self._marks = Bookmarks(cut_off, started_at, walks, began_at=now, base=self._base.sha256)
+        walks = await planned_walks(self._client, window, counted.payments)
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now, base=self._base.sha256)
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
         """
@@ -144,7 +143,7 @@ class Changes:
                 suspected = await asyncio.to_thread(ids_to_check, self._base_rows, self._named)
                 await self._rechecks.ask(suspected, on_rows=teller.tell)
                 self._rows = await asyncio.to_thread(self._upsert, beside)
-                self._count_after = (await self._count(Window(self._since, self.cut_off))).payments
+                self._count_after = await self._count(Window(self._since, self.cut_off))
                 if self._count_after <= self._rows:
                     teller.tell()
                     return
@@ -165,14 +164,14 @@ class Changes:
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = (await self._count(Window(walk.since, walk.until, walk.changed_since))).payments
+                walk.after = await self._count(Window(walk.since, walk.until, walk.changed_since))
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects, "the counts do not agree"
         distinct = await asyncio.to_thread(self._distinct)
         return [walk for walk in walks if distinct[walk.number] != walk.seen], "a payment was listed twice"
 
-    async def _count(self, window: Window) -> Count:
-        return await count_payments(self._client, window)
+    async def _count(self, window: Window) -> int:
+        return (await count_payments(self._client, window)).payments
 
     def _distinct(self) -> Counter[int]:
         distinct: Counter[int] = Counter()

@@ -29,7 +29,12 @@ ANSWERS = {
     "latency": "answers late: VALUE milliseconds, or a range such as 20-75",
     "revoke": "makes every token issued so far useless before the request is looked at",
 }
-"""Faults of any API request, by its number."""
+"""Faults of any API request, by its number: whoever asks again gets an answer."""
+
+ODDITIES = {
+    "date": "tells another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
+}
+"""Faults of any API request, by its number: the answer is whole, and makes no sense."""
 
 LISTS = {
     "delete": "deletes a payment before the list request is answered (VALUE: its id)",
@@ -67,7 +72,7 @@ STORAGE = {
 }
 """Faults of the storage, by the number of the request for a file."""
 
-KINDS = {**ANSWERS, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
+KINDS = {**ANSWERS, **ODDITIES, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
 
 _ALWAYS = "always"
 _EXAMPLE = "for example 5xx:0.05, reset:#7, latency:20-75, 429:#5:2, short-token:5, delete:#3"
@@ -175,6 +180,7 @@ def _check_value(text: str, kind: str, value: str) -> None:
     shapes = {
         "5xx": r"(5[0-9][0-9])?",
         "429": r"([0-9]+)?",
+        "date": r"-?[0-9]+|none|odd",
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
         "short-token": r"[0-9]+(\.[0-9]+)?",
         "wrong-count": r"(-?[0-9]+)?",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -26,6 +27,10 @@ _HTML = (
     "<!DOCTYPE html><html><head><title>{title}</title></head>"
     "<body><center><h1>{title}</h1></center><hr><center>edge</center></body></html>"
 )
+
+
+_NO_DATE = ""
+"""Stands for a header Date that is left out: `finish_headers`."""
 
 
 class NoAnswer(web.Response):
@@ -61,6 +66,23 @@ def too_many(headers: dict[str, str], *, json_body: bool = False) -> web.Respons
         error = {"title": "Too many requests", "detail": "Rate limit exceeded.", "code": "RATE_LIMIT", "status": "429"}
         return web.json_response({"errors": [error]}, status=429, headers=headers)
     return web.Response(text="Too Many Requests\n", status=429, headers=headers)
+
+
+def http_date(seconds: float) -> str:
+    """Return the header Date of `seconds` since 1970."""
+    return formatdate(seconds, usegmt=True)
+
+
+def tell_time(response: web.Response, value: str, now: float) -> None:
+    """Put another time into the header Date: `value` seconds from `now`, none, or one that nobody can read."""
+    told = {"none": _NO_DATE, "odd": "yesterday, about noon"}
+    response.headers["Date"] = told[value] if value in told else http_date(now + int(value))
+
+
+async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Take out the header Date where none is to be sent: the server would add its own."""
+    if response.headers.get("Date") == _NO_DATE:
+        del response.headers["Date"]
 
 
 async def instead(request: web.Request, fault: Fault, draw: float) -> web.Response | None:

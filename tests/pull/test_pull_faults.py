@@ -155,7 +155,17 @@ async def test_several_pulls_at_once_behind_one_address_end_all(serve, pull, tmp
 
 
 def test_no_fault_kind_is_forgotten() -> None:
-    covered = {*PASSING, "latency", "delete", "insert", "insert-old", "update", "drop-row", "wrong-mode", "wrong-count"}
+    covered = {
+        *PASSING,
+        "latency",
+        "delete",
+        "insert",
+        "insert-old",
+        "update",
+        "drop-row",
+        "wrong-mode",
+        "wrong-count",
+    }
 
     assert covered == {*ANSWERS, *LISTS}
 

@@ -22,10 +22,11 @@ import msgspec
 from reconcile.commercelayer.allowance import SharedAllowance
 from reconcile.commercelayer.attempts import Method, Sender
 from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
+from reconcile.commercelayer.bodies import MOST_TOKEN_BYTES
 from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
 from reconcile.commercelayer.history import Event, read_history
 from reconcile.commercelayer.limiter import Limiter, Traffic
-from reconcile.commercelayer.origin import is_this_machine, usable_url
+from reconcile.commercelayer.origin import check_unlimited, usable_api_url, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, refusal
 from reconcile.commercelayer.storage import Download
@@ -77,14 +78,9 @@ class CommerceLayer:
             raise SettingsError(f"rate_share: {rate_share} is not a share", hint="give a number above 0, at most 1")
         if expected_mode not in (None, "live", "test"):
             raise SettingsError(f'mode: "{expected_mode}" is neither live nor test')
-        self._api_url = usable_url(api_url, "api_url")
-        if not urlsplit(self._api_url).path:
-            self._api_url += "/api"
-        if not rate_limit and not is_this_machine(urlsplit(self._api_url).hostname or ""):
-            raise SettingsError(
-                f"rate_limit: {self._api_url} has limits; only a server on this machine may be asked without",
-                hint="leave rate_limit out, and set rate_share to leave room for others",
-            )
+        self._api_url = usable_api_url(api_url)
+        if not rate_limit:
+            check_unlimited(self._api_url)
         self._token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
         self._credentials = credentials
         self._expected_mode = expected_mode
@@ -264,7 +260,9 @@ class CommerceLayer:
         async def attempt() -> Token:
             permit = await self.limiter.acquire("token", "oauth")
             headers = {"Accept": "application/json", "Content-Type": "application/json"}
-            answer = await self._sender.send("POST", self._token_url, permit, headers=headers, body=body)
+            answer = await self._sender.send(
+                "POST", self._token_url, permit, headers=headers, body=body, most_bytes=MOST_TOKEN_BYTES
+            )
             if answer.status == 200:
                 return token_from_answer(answer.body, asked_at=permit.sent)
             problem = decode_error(answer.status, answer.body)

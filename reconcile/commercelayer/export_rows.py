@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,8 @@ from reconcile.errors import IncompletePull
 # Rows turned into Arrow at once, and bytes unpacked at once.
 _BATCH_ROWS = 1_000
 _PIECE_BYTES = 256 * 1024
+# A slice of rows is held in memory: what unpacks to more is not taken for one.
+_MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 # No row is as large; a file that never closes one is not read into memory.
 _MOST_ROW_BYTES = 16 * 1024 * 1024
 
@@ -115,9 +117,10 @@ def orders_apart(path: Path) -> list[str]:
     return list(named)
 
 
-def orders_in_export(path: Path) -> Orders:
-    """Return the orders in the file at `path`, an export of orders. Raises BrokenExport."""
-    return {_decoded(_rows, content).id: content for content in objects(path)}
+def orders_in_export(path: Path, wanted: Collection[str]) -> Orders:
+    """Return those of the orders `wanted` that are in the file at `path`, an export of orders. Raises BrokenExport."""
+    rows = ((_decoded(_rows, content).id, content) for content in objects(path))
+    return {order_id: content for order_id, content in rows if order_id in wanted}
 
 
 def orders_in_page(body: bytes) -> Orders:
@@ -161,9 +164,13 @@ def _fits(text: bytes, *, depth: int, ended: bool) -> bool:
 
 
 def _inflated(path: Path) -> Iterator[bytes]:
+    unpacked = 0
     try:
         with gzip.open(path) as file:
             while piece := file.read(_PIECE_BYTES):
+                unpacked += len(piece)
+                if unpacked > _MOST_UNPACKED_BYTES:
+                    raise BrokenExport("the file unpacks to more than 1 GB", final=True)
                 yield piece
     except EOFError as error:
         raise BrokenExport("the file is cut off") from error

@@ -33,6 +33,9 @@ ANSWERS = {
 
 ODDITIES = {
     "date": "tells another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
+    "huge": "answers with VALUE megabytes of white space in front of the JSON",
+    "huge-packed": "the same, packed with gzip to a thousandth of that",
+    "huge-error": "answers 503 with a body of VALUE megabytes",
 }
 """Faults of any API request, by its number: the answer is whole, and makes no sense."""
 
@@ -51,6 +54,7 @@ TOKENS = {
     "token-5xx": "the token endpoint answers 503",
     "token-reset": "the token endpoint resets the connection",
     "token-html": "the token endpoint answers 200 with an HTML page",
+    "token-huge": "the token endpoint answers with VALUE megabytes of white space in front of the token",
     "short-token": "tokens die after VALUE seconds, whatever they say of themselves",
 }
 """Faults of the token endpoint, by the number of the token request."""
@@ -180,6 +184,7 @@ def _check_value(text: str, kind: str, value: str) -> None:
     shapes = {
         "5xx": r"(5[0-9][0-9])?",
         "429": r"([0-9]+)?",
+        **dict.fromkeys(("huge", "huge-packed", "huge-error", "token-huge"), r"[0-9]+"),
         "date": r"-?[0-9]+|none|odd",
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
         "short-token": r"[0-9]+(\.[0-9]+)?",

@@ -93,11 +93,14 @@ class FrontDoor:
                 return self._sent(record, self._too_many(admission))
         self._token_requests += 1
         for fault in self._faults.of(TOKENS, self._token_requests):
-            if fault.kind != "short-token":
+            if fault.kind not in ("short-token", "token-huge"):
                 record.faults.append(fault.kind)
                 return self._sent(record, sending.token_fault(request, fault))
         status, body = self._desk.grant(await _token_request(request))
-        return self._sent(record, sending.json_answer(body, status, content_type="application/json"))
+        response = sending.json_answer(body, status, content_type="application/json")
+        for fault in self._faults.of(["token-huge"], self._token_requests):
+            return self._sent(record, await sending.spoil(request, response, fault))
+        return self._sent(record, response)
 
     async def api(self, request: web.Request, answer: Handler) -> web.StreamResponse:
         """Take one API request through record, limits, faults and errors to `answer`."""

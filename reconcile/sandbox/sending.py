@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import zlib
 from email.utils import formatdate
 from typing import Any
 
@@ -19,7 +20,8 @@ from aiohttp import web
 from reconcile.sandbox.faults import Fault
 from reconcile.sandbox.resources import MEDIA_TYPE
 
-SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"})
+_HUGE = frozenset({"huge", "huge-packed", "huge-error", "token-huge"})
+SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"}) | _HUGE
 """Faults that need the answer they spoil."""
 
 _GATEWAY_STATUSES = (500, 502, 503, 504)
@@ -28,6 +30,8 @@ _HTML = (
     "<body><center><h1>{title}</h1></center><hr><center>edge</center></body></html>"
 )
 
+
+_MEGABYTE_OF_NOTHING = b" " * 1024 * 1024
 
 _NO_DATE = ""
 """Stands for a header Date that is left out: `finish_headers`."""
@@ -109,6 +113,8 @@ def token_fault(request: web.Request, fault: Fault) -> web.Response:
 async def spoil(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
     """Send `response` as the fault has it and return what there is to say of it."""
     body = response.body if isinstance(response.body, bytes) else b""
+    if fault.kind in _HUGE:
+        return await _send_huge(request, response, fault)
     if fault.kind == "html":
         return _gateway_page(200)
     if fault.kind == "invalid-json":
@@ -125,6 +131,26 @@ async def spoil(request: web.Request, response: web.Response, fault: Fault) -> w
     if request.transport is not None:
         request.transport.close()
     return NoAnswer()
+
+
+async def _send_huge(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
+    """Send `response` behind so many megabytes of white space, however soon the client has had enough."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    sent = web.StreamResponse(status=503 if fault.kind == "huge-error" else response.status, headers=response.headers)
+    sent.headers.popall("Content-Length", None)
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS) if fault.kind == "huge-packed" else None
+    if packer is not None:
+        sent.headers["Content-Encoding"] = "gzip"
+    try:
+        await sent.prepare(request)
+        for piece in [_MEGABYTE_OF_NOTHING] * int(fault.value) + [body]:
+            await sent.write(packer.compress(piece) if packer is not None else piece)
+        if packer is not None:
+            await sent.write(packer.flush())
+        await sent.write_eof()
+    except ConnectionError:
+        return NoAnswer()
+    return sent
 
 
 def reset(request: web.Request) -> NoAnswer:

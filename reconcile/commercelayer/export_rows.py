@@ -22,6 +22,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports import BrokenExport
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.commercelayer.resources import payments_from_pages
@@ -114,6 +115,8 @@ def orders_apart(path: Path) -> list[str]:
         row = _decoded(_rows, content)
         if not row.order and isinstance(row.order_id, str):
             named[row.order_id] = True
+    if not all(is_id(order_id) for order_id in named):
+        raise BrokenExport("a payment in the file belongs to an order without a usable id", final=True)
     return list(named)
 
 
@@ -183,6 +186,8 @@ def _page(rows: Sequence[bytes], mode: str | None, orders: Orders) -> bytes:
     data, included = [], {}
     for content in rows:
         row = _decoded(_rows, content)
+        if not is_id(row.id):
+            raise BrokenExport("a payment in the file has no usable id", final=True)
         order_id, attributes = _order_of(row, orders)
         if order_id is not None:
             included[order_id] = {"id": order_id, "type": "orders", "attributes": msgspec.Raw(attributes)}

@@ -23,19 +23,22 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from reconcile.commercelayer.believable import check_ids, record_count
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.clocks import Newest, agreed_now, in_utc
 from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.export_rows import objects
 from reconcile.commercelayer.exports import BrokenExport
 from reconcile.commercelayer.query import ORDERS_PATH, timestamp
-from reconcile.errors import IncompletePull
 
 KLARNA_ONLY = ("payment_method_payment_source_type_eq", "klarna_payments")
 """
 Filter that leaves the orders of Klarna. `payment_source` itself can be any of ten types, which filters cannot cross.
 Not every deployment need take it.
 """
+
+MOST_PARTS = 1_000
+"""Into so many parts a window is cut at once."""
 
 OrderKeys = npt.NDArray[np.uint64]
 
@@ -121,7 +124,7 @@ _placed_pages = msgspec.json.Decoder(_PlacedPage)
 
 async def count_orders(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None = None) -> int:
     """Ask how many orders there are: one request. Raises IncompletePull when the answer has no count."""
-    return _record_count(await _at_position(client, placed, ids, 1))
+    return record_count(await _at_position(client, placed, ids, 1), ORDERS_PATH)
 
 
 async def count_orders_now(client: CommerceLayer, placed: PlacedOrders) -> OrdersCount:
@@ -134,7 +137,7 @@ async def count_orders_now(client: CommerceLayer, placed: PlacedOrders) -> Order
     placed_at = _first_placed_at(document.body)
     newest = Newest(f"order {document.ids[0]} was placed on", placed_at) if placed_at is not None else None
     now = agreed_now(client.host, served_at=http_date(document.date), here=client.wall_clock(), newest=newest)
-    return OrdersCount(_record_count(document), now)
+    return OrdersCount(record_count(document, ORDERS_PATH), now)
 
 
 async def cut_at(
@@ -145,6 +148,8 @@ async def cut_at(
 
     One request per cut, none where one range is enough. The same orders are cut at the same ids.
     """
+    # More parts than these are cut in two goes: each is one request, and some memory.
+    most = max(most, -(-orders // MOST_PARTS))
     positions = range(most, orders, most)
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_at_position(client, placed, ids, position)) for position in positions]
@@ -193,15 +198,6 @@ def _checked(content: bytes, placed: PlacedOrders) -> str:
     return order.id
 
 
-def _record_count(document: Document) -> int:
-    if document.record_count is None:
-        raise IncompletePull(
-            "orders: the list says nothing about how many there are (meta.record_count)",
-            hint="without the server's count an export cannot be proved complete; check the API's address",
-        )
-    return document.record_count
-
-
 def _first_placed_at(body: bytes) -> datetime | None:
     """Return `placed_at` (UTC) of the first order in `body`, or null when there is none, or it does not say."""
     try:
@@ -216,7 +212,7 @@ async def _at_position(
     client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None, position: int, *, sort: str = "id"
 ) -> Document:
     """Return the list with the one order at `position` (from 1), by id unless `sort` says; its count is that of all."""
-    return await client.get(
+    document = await client.get(
         ORDERS_PATH,
         {
             "fields[orders]": "placed_at",
@@ -226,3 +222,5 @@ async def _at_position(
             **{f"filter[q][{name}]": value for name, value in placed.filters(ids).items()},
         },
     )
+    check_ids(document.ids, ORDERS_PATH)
+    return document

@@ -71,7 +71,7 @@ class Download:
             raise DeadLink
 
     def keep(self, piece: bytes, destination: Path) -> None:
-        """Write `piece` where it belongs in the file at `destination`. Raises OutputError, or BrokenExport: too much."""
+        """Write `piece` where it belongs in the file at `destination`. Raises OutputError, or BrokenExport by size."""
         if self.received + len(piece) > MOST_FILE_BYTES:
             raise BrokenExport("the file is larger than 1 GB", final=True)
         with disk_errors(destination), destination.open("r+b" if self.received else "wb") as file:

@@ -46,6 +46,10 @@ LISTS = {
     "update": "changes the order total of a payment before the list request is answered (VALUE: payment id)",
     "drop-row": "leaves one row out of the page (VALUE: the id of the row, left out of every page it is on)",
     "wrong-mode": "gives one row of the page the other meta.mode",
+    "odd-id": "gives the row in the middle of the page an id that is `empty`, has a `control` character or a `slash`",
+    "first-page": "answers with the first page of the list, whatever it was to follow",
+    "circle": "answers with the first two pages of the list in turns, whatever they were to follow",
+    "absurd-count": "says VALUE in meta.record_count, `none` leaves it out",
     "wrong-count": "adds VALUE (default 1) to meta.record_count",
 }
 """Faults of list requests of klarna_payments, by the number of the list request."""
@@ -189,6 +193,8 @@ def _check_value(text: str, kind: str, value: str) -> None:
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
         "short-token": r"[0-9]+(\.[0-9]+)?",
         "wrong-count": r"(-?[0-9]+)?",
+        "absurd-count": r"-?[0-9]+|none",
+        "odd-id": r"empty|control|slash",
         **dict.fromkeys(("delete", "update", "drop-row"), r"[A-Za-z0-9_-]*"),
     }
     if not re.fullmatch(shapes.get(kind, ""), value):

@@ -48,6 +48,11 @@ def agreed_now(host: str, *, served_at: datetime | None, here: datetime, newest:
     return now
 
 
+def this_clock() -> datetime:
+    """Return the time by this machine's clock."""
+    return datetime.now(UTC)
+
+
 def in_utc(moment: datetime) -> datetime:
     """Return `moment` (aware) in UTC; at either end of the calendar the last moment that has a name."""
     try:

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports import BrokenExport
+from reconcile.commercelayer.json_text import readable
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.errors import IncompletePull
@@ -133,7 +134,7 @@ def orders_in_page(body: bytes) -> Orders:
 
 def objects(path: Path) -> Iterator[bytes]:
     """
-    Yield the objects of the gzipped JSON array at `path`, one after another, undecoded.
+    Yield the objects of the gzipped JSON array at `path`, one after another, undecoded but readable (`json_text`).
 
     Raises BrokenExport when it is cut, corrupt, or no such array. Whether an object is valid is not looked at.
     """
@@ -149,7 +150,7 @@ def objects(path: Path) -> Iterator[bytes]:
                 start = at - 1
             depth += 1 if opens else -1
             if depth == 1 and not opens:
-                yield held[start:at]
+                yield readable(held[start:at])
             ended = depth == 0
             start = at if depth <= 1 else start
         if len(held) - start > _MOST_ROW_BYTES:

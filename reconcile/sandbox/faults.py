@@ -33,6 +33,7 @@ ANSWERS = {
 
 ODDITIES = {
     "date": "tells another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
+    "garbled": "puts into payment_methods what is not Unicode (VALUE): `utf8` bytes, or half of a `surrogate` pair",
     "huge": "answers with VALUE megabytes of white space in front of the JSON",
     "huge-packed": "the same, packed with gzip to a thousandth of that",
     "huge-error": "answers 503 with a body of VALUE megabytes",
@@ -58,6 +59,7 @@ TOKENS = {
     "token-5xx": "the token endpoint answers 503",
     "token-reset": "the token endpoint resets the connection",
     "token-html": "the token endpoint answers 200 with an HTML page",
+    "token-odd": "tokens have a line break in them",
     "token-huge": "the token endpoint answers with VALUE megabytes of white space in front of the token",
     "short-token": "tokens die after VALUE seconds, whatever they say of themselves",
 }
@@ -189,6 +191,7 @@ def _check_value(text: str, kind: str, value: str) -> None:
         "5xx": r"(5[0-9][0-9])?",
         "429": r"([0-9]+)?",
         **dict.fromkeys(("huge", "huge-packed", "huge-error", "token-huge"), r"[0-9]+"),
+        "garbled": r"utf8|surrogate",
         "date": r"-?[0-9]+|none|odd",
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
         "short-token": r"[0-9]+(\.[0-9]+)?",

@@ -93,10 +93,12 @@ class FrontDoor:
                 return self._sent(record, self._too_many(admission))
         self._token_requests += 1
         for fault in self._faults.of(TOKENS, self._token_requests):
-            if fault.kind not in ("short-token", "token-huge"):
+            if fault.kind not in ("short-token", "token-huge", "token-odd"):
                 record.faults.append(fault.kind)
                 return self._sent(record, sending.token_fault(request, fault))
         status, body = self._desk.grant(await _token_request(request))
+        if status == 200 and self._faults.of(["token-odd"], self._token_requests):
+            body["access_token"] += "\r\nX-Injected: 1"
         response = sending.json_answer(body, status, content_type="application/json")
         for fault in self._faults.of(["token-huge"], self._token_requests):
             return self._sent(record, await sending.spoil(request, response, fault))
@@ -125,6 +127,8 @@ class FrontDoor:
         for fault in faults:
             if fault.kind == "date":
                 sending.tell_time(response, fault.value, self._wall_clock())
+            elif fault.kind == "garbled":
+                sending.garble(response, fault.value)
         for fault in faults:
             if fault.kind in sending.SPOILERS:
                 return self._sent(record, await sending.spoil(request, response, fault))

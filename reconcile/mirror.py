@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from typing import IO, Self
 
 import msgspec
 
-from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, writing
+from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, small_file, writing
 from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError
 from reconcile.schema import PAYMENTS
@@ -50,7 +51,8 @@ def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("ab")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        lock = os.fdopen(os.open(folder / "lock", flags, 0o666), "wb")
     try:
         _lock(folder, lock)
         _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(fields)))
@@ -142,8 +144,8 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
             sync(folder)
         return
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Identity)
-    except (OSError, msgspec.DecodeError) as error:
+        found = msgspec.json.decode(small_file(path), type=_Identity)
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise damaged(path) from error
     differences = {
         "format version": (found.version, wanted.version),
@@ -152,9 +154,15 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
     }
     for what, (has, wants) in differences.items():
         if has != wants:
-            raise _another(folder, f"it is of {what} {has}, this pull of {what} {wants}")
+            raise _another(folder, f"it is of {what} {_shown(has)}, this pull of {what} {wants}")
     if found.fields != wanted.fields:
         raise _another(folder, "it holds other fields than this pull")
+
+
+def _shown(value: object) -> str:
+    """What a file says, in one line."""
+    text = str(value)[:100]
+    return text if text.isprintable() else ascii(text)
 
 
 def _another(folder: Path, why: str) -> MirrorError:

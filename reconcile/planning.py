@@ -21,7 +21,7 @@ from reconcile.mirror import bookmarks_in
 from reconcile.order_exports.exporters import count_placed
 from reconcile.pull.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.pull.finished import Finished, finished_pull
-from reconcile.pull.incremental import changes_name
+from reconcile.pull.incremental import changes_name, earlier_by
 from reconcile.pull.pull import agreed_mode, window_name
 from reconcile.pull.rechecks import ids_to_check
 from reconcile.pull.transports import choose_transport
@@ -113,7 +113,7 @@ async def plan(
         last = finished_pull(folder, name) if settings.incremental else None
         base = last.finished if last is not None else None
         marks = _under_way(folder, changes_name(name) if base else name, base, client.organization, mode)
-        changed_since = base.watermark - timedelta(minutes=settings.overlap_minutes) if base else None
+        changed_since = earlier_by(base.watermark, timedelta(minutes=settings.overlap_minutes)) if base else None
         payments = (await count_now(client, Window(since, until, changed_since))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         rechecked = len(ids_to_check(folder / "payments.parquet", recheck)) if base else 0
@@ -156,7 +156,7 @@ def least_minutes(requests: int, allowance: Allowance | None) -> float | None:
 
 def _under_way(folder: Path, name: str, base: Finished | None, organization: str, mode: str) -> Bookmarks | None:
     content = bookmarks_in(folder, name, organization=organization, mode=mode)
-    marks = decode_bookmarks(content) if content is not None else None
+    marks = decode_bookmarks(content, folder) if content is not None else None
     return None if marks is not None and base is not None and marks.base != base.sha256 else marks
 
 

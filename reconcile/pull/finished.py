@@ -27,13 +27,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.commits import UnfinishedPull
+from reconcile.commits import UnfinishedPull, small_file
 from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import MirrorError, first_line
 from reconcile.mirror import Mirror
 from reconcile.parquet import write_parquet
+from reconcile.pull.bookmarks import Moment, Natural
 from reconcile.rows import KEY, merged_rows, sorted_distinct
-from reconcile.schema import UTC_MS, VANISHED
+from reconcile.schema import PAYMENTS, UTC_MS, VANISHED
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
@@ -54,10 +55,10 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     window: str
-    cut_off: datetime
-    watermark: datetime
-    finished_at: datetime
-    rows: int
+    cut_off: Moment
+    watermark: Moment
+    finished_at: Moment
+    rows: Natural
     sha256: str = ""
 
 
@@ -126,10 +127,12 @@ def _remember(folder: Path, finished: Finished) -> None:
 
 
 def _entry_of(folder: Path) -> Finished | None:
+    if not (folder / PAYMENTS_NAME).is_file():
+        return None
     try:
-        known = msgspec.json.decode((folder / FINISHED_NAME).read_bytes(), type=_Record).finished
+        known = msgspec.json.decode(small_file(folder / FINISHED_NAME), type=_Record).finished
         digest = digest_of(folder / PAYMENTS_NAME)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return next((one for one in known if one.sha256 == digest), None)
 
@@ -154,9 +157,11 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
     """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
+            if not file.schema_arrow.equals(PAYMENTS):
+                raise pa.ArrowInvalid("it has other columns")
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=None if columns is None else list(columns)):
                 yield batch.replace_schema_metadata(None)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _damaged(payments, error) from error
 
 
@@ -201,13 +206,7 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     Those noted before keep their time; those that are among the rows of `present` again are taken out.
     Raises OutputError, and MirrorError when what was noted before cannot be read.
     """
-    place = folder / VANISHED_NAME
-    if not ids and not place.exists():
-        return
-    try:
-        known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(place, error) from error
+    place, known = folder / VANISHED_NAME, vanished_before(folder)
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
@@ -222,6 +221,25 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     with disk_errors(place):
         write_parquet(kept.combine_chunks().to_batches(), VANISHED, place)
         sync(folder)
+
+
+def vanished_before(folder: Path) -> pa.Table:
+    """Return what `vanished.parquet` of the mirror `folder` holds. Raises MirrorError when it cannot be read."""
+    place = folder / VANISHED_NAME
+    if not place.exists():
+        return VANISHED.empty_table()
+    try:
+        if not place.is_file():  # a pipe would keep us waiting for ever
+            raise pa.ArrowInvalid("it is not a file")
+        with pq.ParquetFile(place) as file:
+            if not file.schema_arrow.equals(VANISHED):
+                raise pa.ArrowInvalid("it has other columns")
+            known = file.read().replace_schema_metadata(None)
+            known.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
+        forgets = "remove that file; which payments had vanished before is then forgotten"
+        raise MirrorError(f"{place}: cannot be read: {first_line(error)}", hint=forgets) from error
+    return known
 
 
 def _damaged(path: Path, error: Exception) -> MirrorError:

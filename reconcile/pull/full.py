@@ -26,7 +26,7 @@ from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
@@ -82,7 +82,7 @@ class FullPull:
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
         if self._store.bookmarks is not None:
-            self._marks = decode_bookmarks(self._store.bookmarks)
+            self._marks = bookmarks_in(self._store)
             self._earlier = self._marks.spent
             self._marks.go_on_via(self._via)
             return

@@ -32,7 +32,7 @@ from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
 from reconcile.errors import IncompletePull
 from reconcile.mirror import Mirror
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.pull.finished import Finished, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
@@ -77,7 +77,7 @@ class Changes:
         self._rechecks = Rechecks(client, rechecks, base=base.sha256, mode=mode)
         self._since = since
         self._mode = mode
-        self._changed_since = base.watermark - overlap
+        self._changed_since = earlier_by(base.watermark, overlap)
         self._named = recheck
         self._at_start = at_start
         self._on_progress = on_progress
@@ -109,7 +109,7 @@ class Changes:
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull on the same rows, or count what changed and cut it."""
         if self._store.bookmarks is not None:
-            marks = decode_bookmarks(self._store.bookmarks)
+            marks = bookmarks_in(self._store)
             if marks.base == self._base.sha256:
                 self._marks, self._earlier, self._resumed = marks, marks.spent, True
                 return
@@ -229,6 +229,14 @@ class Changes:
 def changes_name(window: str) -> str:
     """Return the name of the unfinished pull of what changed in `window`."""
     return f"changes|{window}"
+
+
+def earlier_by(watermark: datetime, overlap: timedelta) -> datetime:
+    """Return the moment `overlap` before `watermark`; the first of the calendar when there is none."""
+    try:
+        return watermark - overlap
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _unseen(payments: int) -> str:

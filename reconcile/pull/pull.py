@@ -27,7 +27,7 @@ from reconcile.disk import disk_errors, sync
 from reconcile.errors import Refused, SettingsError, WrongMode
 from reconcile.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.pull.bookmarks import Spent
-from reconcile.pull.finished import Finished, Found, finished_pull, take_over
+from reconcile.pull.finished import Finished, Found, finished_pull, take_over, vanished_before
 from reconcile.pull.full import FullPull
 from reconcile.pull.incremental import DEFAULT_OVERLAP, Changes
 from reconcile.pull.report import PullProgress, PullReport, spent_by
@@ -77,6 +77,7 @@ async def pull_to_parquet(
         await client.authenticate()
         agreed = agreed_mode(client, mode)
         with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
+            await asyncio.to_thread(vanished_before, store.folder)  # told now, and not after an hour of pulling
             window = window_name(since, until)
             last = await asyncio.to_thread(finished_pull, store.folder, window)
             pull = await _begun(

@@ -10,6 +10,7 @@ is known to `commits`.
       payments.parquet         rows of the last pull that was finished; beside it, what `finished` notes of it
       unfinished/<window>/     one pull under way per window
         rows-00000001-00000001.arrow
+      resumed/<window>/        rows of a pull that was resumed, which are to be brought up to date
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import IO, Self
 
 import msgspec
 
-from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, small_file, writing
+from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
 from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError
 from reconcile.schema import PAYMENTS
@@ -111,19 +112,34 @@ class Mirror:
         """Return the pull of `window` (a text that names it) that is under way, empty when there is none."""
         return UnfinishedPull(_unfinished(self.folder, window), durable=self._durable)
 
+    def resumed(self, window: str) -> Path:
+        """Return the folder for the rows of a pull of `window` that was resumed; see `pull.resumed`."""
+        folder = resumed_folder(self.folder, window)
+        refuse_links(folder.parent, folder)
+        return folder
+
     def finish(self, pull: UnfinishedPull, merged: Path) -> None:
-        """Forget the commits of `pull`, whose rows are in `merged` (a Parquet file), and take over a copy of it."""
-        # First of all: a pull that is done must not be taken for one under way, whatever happens from here on.
-        pull.forget()
+        """Take over a copy of `merged` (a Parquet file), and forget the commits of `pull`, whose rows are in it."""
         if self._durable:
             with writing(self.folder):
                 with replacing(self.payments) as partial:
                     shutil.copyfile(merged, partial)
                 sync(self.folder)
+        # Last: a crash before leaves a pull to go on with, which brings itself up to date, and no page is lost.
+        pull.forget()
+
+
+def resumed_folder(folder: Path, window: str) -> Path:
+    """Return where in the mirror `folder` the rows of a resumed pull of `window` are, or would be."""
+    return folder / "resumed" / _name_of(window)
 
 
 def _unfinished(folder: Path, window: str) -> Path:
-    return folder / "unfinished" / hashlib.sha256(window.encode()).hexdigest()[:16]
+    return folder / "unfinished" / _name_of(window)
+
+
+def _name_of(window: str) -> str:
+    return hashlib.sha256(window.encode()).hexdigest()[:16]
 
 
 def _lock(folder: Path, lock: IO[bytes]) -> None:

@@ -19,7 +19,7 @@ import msgspec
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports import ORIGIN
 from reconcile.commits import UnfinishedPull, damaged
-from reconcile.errors import IncompletePull
+from reconcile.errors import Unproved
 from reconcile.pull.transports import Transport
 
 _MOST_ATTEMPTS = 3
@@ -115,6 +115,7 @@ class Bookmarks(msgspec.Struct):
     why_pages: str = ""
     exports_name: str | None = None
     most_records: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    why_anew: str = ""
 
     @property
     def transports_used(self) -> str:
@@ -173,7 +174,7 @@ class Bookmarks(msgspec.Struct):
         """
         Set the walks in `suspects` back to their start.
 
-        Raises IncompletePull when one was walked too often; all are then set back and may be tried anew.
+        Raises Unproved when one was walked too often; all are then set back and may be tried anew.
         """
         number = max(walk.number for walk in self.walks)
         tired = None
@@ -181,7 +182,7 @@ class Bookmarks(msgspec.Struct):
             number += 1
             self.rewalks += 1
             if walk.attempts >= _MOST_ATTEMPTS:
-                tired = tired or _incomplete(walk, why)
+                tired = tired or _unproved(walk, why)
                 walk.attempts = 0
             walk.number, walk.attempts = number, walk.attempts + 1
             walk.before = walk.after = walk.last_id = None
@@ -253,10 +254,10 @@ def accounts_for(walk: Walk) -> bool:
     return (walk.after or 0) <= walk.seen <= walk.counted_before
 
 
-def _incomplete(walk: Walk, why: str) -> IncompletePull:
+def _unproved(walk: Walk, why: str) -> Unproved:
     span = f"created {_day(walk.since) or 'from the first'} to {_day(walk.until) or 'now'}"
     after = "" if walk.after is None else f", {walk.after} after it"
-    return IncompletePull(
+    return Unproved(
         f"klarna_payments: {span}: {why}: {walk.seen} payments seen in walk {walk.attempts}, "
         f"the server counted {walk.counted_before} before it{after}",
         hint="the server's list and its own counts disagree; nothing is published. "

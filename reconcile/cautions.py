@@ -32,11 +32,6 @@ def refuse_empty(side: str, rows: int, on_empty: str) -> None:
         )
 
 
-def resumed_pull(until: str) -> str:
-    """Return what to know of a pull that keeps the cut-off of an earlier start."""
-    return f"the pull went on from an earlier one: payments created from {until} on are not in it"
-
-
 def export_warnings(exported: dict[str, Any]) -> list[str]:
     """Return what to know of exported order totals, by their report as a dictionary."""
     warnings = [ALL_METHODS] if exported["why_all"] else []
@@ -89,8 +84,6 @@ def cautions(source: dict[str, Any], orders: OrdersReport, report: MatchReport) 
     sides = {"orders": report.orders.rows, "payments": report.payments.rows}
     warnings = [f"there are no {side}" for side, rows in sides.items() if not rows]
     pulled = source.get("pull")
-    if pulled and pulled["resumed"]:
-        warnings.append(resumed_pull(pulled["until"]))
     if pulled:
         warnings += pull_warnings(pulled)
     if source.get("narrowed"):

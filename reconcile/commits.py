@@ -13,6 +13,7 @@ Inside each file the rows are sorted by id and distinct, so that the end is one 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -35,6 +36,9 @@ ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"des
 
 _BOOKMARKS = b"reconcile.pull.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
+# A commit that was not renamed yet, and files that passed through: `UnfinishedPull.passing_file`.
+_PASSING = re.compile(r"rows-\d{8}-\d{8}\.new|(payments|orders)-\d+\.json\.gz")
+_MOST_RECORD_BYTES = 1024 * 1024
 # When so many files below one of these sizes (in rows), and not below a smaller one, have piled up, they are merged.
 MANY_FILES = 256
 _SIZES = (65_536, 2_097_152)
@@ -56,6 +60,7 @@ class UnfinishedPull:
         self._folder = folder
         self._durable = durable
         self.bookmarks: bytes | None = None
+        refuse_links(folder.parent, folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._files = _files_of(folder)
@@ -85,6 +90,11 @@ class UnfinishedPull:
         numbers = int32_column(walks)
         for table in self.rows():
             yield table.filter(compute.is_in(table.column(WALK), value_set=numbers))
+
+    @property
+    def folder(self) -> Path:
+        """Where its commits are."""
+        return self._folder
 
     def passing_file(self, name: str) -> Path:
         """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull goes on."""
@@ -169,6 +179,26 @@ def damaged(path: Path) -> MirrorError:
     )
 
 
+def refuse_links(*folders: Path) -> None:
+    """Raise MirrorError when one of `folders` is a symbolic link: what is removed there would be removed elsewhere."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise MirrorError(
+                f"{folder}: is a symbolic link, and not a folder of the mirror",
+                hint="remove the link; to have the mirror elsewhere, name that folder with --mirror",
+            )
+
+
+def small_file(path: Path) -> bytes:
+    """Return what is in a file of a few lines. Raises OSError, also when it is not a file, or far larger than that."""
+    # A pipe in place of a file would keep us waiting for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        content = file.read(_MOST_RECORD_BYTES + 1)
+    if len(content) > _MOST_RECORD_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
+
+
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn what the disk refuses into an OutputError about the mirror in `folder`."""
@@ -187,37 +217,60 @@ def _bookmarks_of(path: Path) -> bytes | None:
         return (reader.schema.metadata or {}).get(_BOOKMARKS)
 
 
+def _rows_in(path: Path) -> int:
+    """Return how many rows are in a file, having looked at all of them: it may have been damaged meanwhile."""
+    rows = 0
+    with _open_rows(path) as reader:
+        for batch in _batches(reader, path):
+            try:
+                batch.validate(full=True)
+            except pa.ArrowException as error:
+                raise damaged(path) from error
+            rows += batch.num_rows
+    return rows
+
+
 def _merge_of(files: Sequence[_RowsFile]) -> Iterator[pa.Table]:
     with contextlib.ExitStack() as stack:
-        yield from merged_rows([_batches(stack.enter_context(_open_rows(file.path))) for file in files])
+        readers = [(stack.enter_context(_open_rows(file.path)), file.path) for file in files]
+        yield from merged_rows([_batches(reader, path) for reader, path in readers])
 
 
-def _batches(reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
-    return (reader.get_batch(index).replace_schema_metadata(None) for index in range(reader.num_record_batches))
+def _batches(reader: pa.ipc.RecordBatchFileReader, path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        for index in range(reader.num_record_batches):
+            yield reader.get_batch(index).replace_schema_metadata(None)
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(path) from error
 
 
 @contextlib.contextmanager
 def _open_rows(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
+    if not path.is_file():  # a pipe would keep us waiting for ever
+        raise damaged(path)
     try:
         file = pa.OSFile(str(path), "rb")
         reader = pa.ipc.open_file(file)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise damaged(path) from error
     with file:
+        if not reader.schema.equals(ROWS):
+            raise damaged(path)
         yield reader
 
 
 def _files_of(folder: Path) -> list[_RowsFile]:
-    """The commits in `folder`, oldest first. Files of a commit or a merge that did not come to its end are removed."""
+    """
+    The commits in `folder`, oldest first. Files of a commit or a merge that did not come to its end are removed.
+
+    What else is there is left alone.
+    """
     found = []
     for path in folder.iterdir():
-        match = _FILE.fullmatch(path.name)
-        if match is None:
-            path.unlink()  # written beside, never renamed
-            continue
-        with _open_rows(path) as reader:
-            rows = sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
-        found.append(_RowsFile(int(match[1]), int(match[2]), rows, path))
+        if (match := _FILE.fullmatch(path.name)) is not None:
+            found.append(_RowsFile(int(match[1]), int(match[2]), _rows_in(path), path))
+        elif _PASSING.fullmatch(path.name) is not None:
+            path.unlink()  # written beside and never renamed, or needed for a moment
     kept: list[_RowsFile] = []
     for file in sorted(found, key=lambda file: (file.first, -file.last)):
         if kept and file.last <= kept[-1].last:

@@ -17,7 +17,9 @@ ReconcileError
 │   ├── UnknownPayment       no payment has this id
 │   ├── WrongMode            live and test would be mixed
 │   ├── MirrorError          the local copy cannot be used as it is
+│   ├── WrongClock           the server's clock, this machine's and the records do not agree
 │   └── IncompletePull       the pull cannot be proved complete
+│       └── Unproved         lists and counts disagree, however often they are asked for
 ├── OutputError              look at the disk, the output folder or the warehouse   exit 5
 │   ├── FolderBusy           another run of the same date is under way
 │   └── WarehouseError       the warehouse refused the load
@@ -170,8 +172,16 @@ class MirrorError(CommerceLayerError):
     """The local copy belongs to something else, is in use, or is damaged."""
 
 
+class WrongClock(CommerceLayerError):
+    """The server's clock, this machine's clock and the newest record are too far apart: one of them is wrong."""
+
+
 class IncompletePull(CommerceLayerError):
     """The payments seen do not account for the server's own counts. No report is published."""
+
+
+class Unproved(IncompletePull):
+    """The server's lists and its own counts disagree, however often they are asked for."""
 
 
 class OutputError(ReconcileError):

@@ -10,6 +10,7 @@ is known to `commits`.
       payments.parquet         rows of the last pull that was finished; beside it, what `finished` notes of it
       unfinished/<window>/     one pull under way per window
         rows-00000001-00000001.arrow
+      resumed/<window>/        rows of a pull that was resumed, which are to be brought up to date
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,7 +28,7 @@ from typing import IO, Self
 
 import msgspec
 
-from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, writing
+from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
 from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError
 from reconcile.schema import PAYMENTS
@@ -50,7 +52,8 @@ def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("ab")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        lock = os.fdopen(os.open(folder / "lock", flags, 0o666), "wb")
     try:
         _lock(folder, lock)
         _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(fields)))
@@ -109,19 +112,34 @@ class Mirror:
         """Return the pull of `window` (a text that names it) that is under way, empty when there is none."""
         return UnfinishedPull(_unfinished(self.folder, window), durable=self._durable)
 
+    def resumed(self, window: str) -> Path:
+        """Return the folder for the rows of a pull of `window` that was resumed; see `pull.resumed`."""
+        folder = resumed_folder(self.folder, window)
+        refuse_links(folder.parent, folder)
+        return folder
+
     def finish(self, pull: UnfinishedPull, merged: Path) -> None:
-        """Forget the commits of `pull`, whose rows are in `merged` (a Parquet file), and take over a copy of it."""
-        # First of all: a pull that is done must not be taken for one under way, whatever happens from here on.
-        pull.forget()
+        """Take over a copy of `merged` (a Parquet file), and forget the commits of `pull`, whose rows are in it."""
         if self._durable:
             with writing(self.folder):
                 with replacing(self.payments) as partial:
                     shutil.copyfile(merged, partial)
                 sync(self.folder)
+        # Last: a crash before leaves a pull to go on with, which brings itself up to date, and no page is lost.
+        pull.forget()
+
+
+def resumed_folder(folder: Path, window: str) -> Path:
+    """Return where in the mirror `folder` the rows of a resumed pull of `window` are, or would be."""
+    return folder / "resumed" / _name_of(window)
 
 
 def _unfinished(folder: Path, window: str) -> Path:
-    return folder / "unfinished" / hashlib.sha256(window.encode()).hexdigest()[:16]
+    return folder / "unfinished" / _name_of(window)
+
+
+def _name_of(window: str) -> str:
+    return hashlib.sha256(window.encode()).hexdigest()[:16]
 
 
 def _lock(folder: Path, lock: IO[bytes]) -> None:
@@ -142,8 +160,8 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
             sync(folder)
         return
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Identity)
-    except (OSError, msgspec.DecodeError) as error:
+        found = msgspec.json.decode(small_file(path), type=_Identity)
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise damaged(path) from error
     differences = {
         "format version": (found.version, wanted.version),
@@ -152,9 +170,15 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
     }
     for what, (has, wants) in differences.items():
         if has != wants:
-            raise _another(folder, f"it is of {what} {has}, this pull of {what} {wants}")
+            raise _another(folder, f"it is of {what} {_shown(has)}, this pull of {what} {wants}")
     if found.fields != wanted.fields:
         raise _another(folder, "it holds other fields than this pull")
+
+
+def _shown(value: object) -> str:
+    """What a file says, in one line."""
+    text = str(value)[:100]
+    return text if text.isprintable() else ascii(text)
 
 
 def _another(folder: Path, why: str) -> MirrorError:

@@ -1,5 +1,6 @@
 """
-What a pull would do and cost, told before it: after one token and one count; and an export of orders, after two more.
+What a pull would do and cost, told before it: after one token and one count, and another one where an unfinished pull
+goes on; and an export of orders, after two more.
 
 Knows how requests, minutes and bytes follow from a number of payments and orders. Sends nothing else, and writes
 nothing: the mirror is looked at, not opened.
@@ -10,20 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
-from reconcile.commercelayer.paging import count_payments, shard_count
+from reconcile.commercelayer.paging import count_now, count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.mirror import bookmarks_in
 from reconcile.order_exports.exporters import count_placed
 from reconcile.pull.bookmarks import Bookmarks, decode_bookmarks
-from reconcile.pull.finished import Finished, finished_pull
-from reconcile.pull.incremental import changes_name
+from reconcile.pull.finished import PAYMENTS_NAME, Base, finished_pull
+from reconcile.pull.incremental import changes_name, earlier_by
 from reconcile.pull.pull import agreed_mode, window_name
 from reconcile.pull.rechecks import ids_to_check
+from reconcile.pull.resumed import resumed_rows
 from reconcile.pull.transports import choose_transport
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import connect, pull_window
@@ -55,9 +57,10 @@ class Plan:
     What a pull would do.
 
     `payments` is the server's count of the window, or of what changed in it for an `incremental` pull; `rechecked` are
-    asked for by id; `left` are those that an `unfinished` pull has not read yet. `disk_bytes` is what the mirror and
-    the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`; null where none
-    are.
+    asked for by id; `left` are those that an `unfinished` pull has not read yet, `changed` those it then reads because
+    they changed since it began. It `goes_on` from rows of a pull that broke off and was proved. `disk_bytes` is what
+    the mirror and the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`;
+    null where none are.
     """
 
     organization: str
@@ -65,8 +68,10 @@ class Plan:
     payments: int
     incremental: bool
     why: str
+    goes_on: bool
     unfinished: bool
     left: int
+    changed: int
     rechecked: int
     by_pages: Cost
     by_exports: Cost | None
@@ -82,11 +87,13 @@ class Plan:
         if self.orders is not None and self.by_order_exports is not None:
             yield "orders", f"{self.orders:,} to export, {_in_words(self.by_order_exports)}"
         if self.incremental:
-            yield "pull", f"incremental: {self.payments:,} to read for their changes, {self.rechecked:,} by id"
+            kind = "brings rows of a pull that broke off up to date" if self.goes_on else "incremental"
+            yield "pull", f"{kind}: {self.payments:,} to read for their changes, {self.rechecked:,} by id"
         else:
             yield "pull", f"everything: {self.payments:,} in all" + (f"; {self.why}" if self.why else "")
         if self.unfinished:
-            yield "unfinished", f"a pull is under way and goes on: {self.left:,} are left"
+            then = f"then {self.changed:,} are read for what changed since"
+            yield "unfinished", f"a pull that broke off goes on: {self.left:,} are left, {then}"
         yield "by pages", _in_words(self.by_pages)
         if self.by_exports is not None:
             yield "by exports", _in_words(self.by_exports)
@@ -106,40 +113,78 @@ async def plan(
     """
     window = pull_window(settings)
     since, until = window["since"], window["until"]
-    name, folder = window_name(since, until), Path(settings.mirror)
     async with connect(settings, secrets) as client:
         await client.authenticate()
         mode = agreed_mode(client, settings.mode)
-        last = finished_pull(folder, name) if settings.incremental else None
-        base = last.finished if last is not None else None
-        marks = _under_way(folder, changes_name(name) if base else name, base, client.organization, mode)
-        changed_since = base.watermark - timedelta(minutes=settings.overlap_minutes) if base else None
-        payments = (await count_payments(client, Window(since, until, changed_since))).payments
+        found = _found(settings, window_name(since, until), client.organization, mode)
+        base, marks = found.base, found.marks
+        payments = (await count_now(client, Window(since, until, _changed_since(found, settings)))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
-        rechecked = len(ids_to_check(folder / "payments.parquet", recheck)) if base else 0
+        changed = 0
+        if marks is not None:
+            again = earlier_by(marks.began_at or marks.cut_off, timedelta(minutes=settings.overlap_minutes))
+            changed = (await count_payments(client, Window(since, until, again))).payments
+        rechecked = len(ids_to_check(base.rows, recheck)) if base is not None else 0
         orders = (await count_placed(client, since, until))[0] if with_orders else None
-        choice = choose_transport("pages" if base else settings.via, payments)
-        transport: str = choice.transport
-        why_transport = "changes are few" if base else choice.why
-        if marks is not None and base is None and settings.via == "auto":
-            transport, why_transport = marks.transport, "the unfinished pull goes on as it began"
+        transport, why_transport = _transport(settings, found, payments)
         return Plan(
             organization=client.organization,
             mode=mode,
             payments=payments,
             incremental=base is not None,
-            why=last.why if last is not None else "",
+            why=found.why,
+            goes_on=base is not None and base.finished.carried is not None,
             unfinished=marks is not None,
             left=left,
+            changed=changed,
             rechecked=rechecked,
-            by_pages=_cost(_page_requests(left, rechecked), client),
-            by_exports=None if base else _cost(_export_requests(left), client),
+            by_pages=_cost(_page_requests(left + changed, rechecked), client),
+            by_exports=None if base is not None else _cost(_export_requests(left) + changed // PAGE_SIZE, client),
             transport=transport,
             why_transport=why_transport,
-            disk_bytes=BYTES_PER_PAYMENT * ((base.rows if base else 0) + payments),
+            disk_bytes=BYTES_PER_PAYMENT * ((base.finished.rows if base is not None else 0) + payments),
             orders=orders,
             by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the mirror holds of a window: rows to go on from or `why` there are none, and an unfinished pull."""
+
+    base: Base | None
+    marks: Bookmarks | None
+    why: str
+
+
+def _found(settings: Settings, window: str, organization: str, mode: str) -> _Found:
+    folder = Path(settings.mirror)
+    base, why = resumed_rows(folder, window), ""
+    if base is None and settings.incremental:
+        last = finished_pull(folder, window)
+        base = Base(last.finished, folder / PAYMENTS_NAME) if last.finished is not None else None
+        why = last.why
+    name = window if base is None else changes_name(window)
+    content = bookmarks_in(folder, name, organization=organization, mode=mode)
+    marks = decode_bookmarks(content, folder) if content is not None else None
+    if marks is not None and base is not None and marks.base != base.finished.sha256:
+        marks = None  # it goes on from other rows
+    return _Found(base, marks, why)
+
+
+def _changed_since(found: _Found, settings: Settings) -> datetime | None:
+    if found.base is None:
+        return None
+    return earlier_by(found.base.finished.watermark, timedelta(minutes=settings.overlap_minutes))
+
+
+def _transport(settings: Settings, found: _Found, payments: int) -> tuple[str, str]:
+    if found.base is not None:
+        return "pages", "changes are few"
+    if found.marks is not None and settings.via == "auto":
+        return found.marks.transport, "the unfinished pull goes on as it began"
+    choice = choose_transport(settings.via, payments)
+    return choice.transport, choice.why
 
 
 def least_minutes(requests: int, allowance: Allowance | None) -> float | None:
@@ -152,12 +197,6 @@ def least_minutes(requests: int, allowance: Allowance | None) -> float | None:
         return None
     windows = (allowance, allowance.burst())
     return max((max(0, requests - 1) // window.requests) * window.seconds for window in windows) / 60
-
-
-def _under_way(folder: Path, name: str, base: Finished | None, organization: str, mode: str) -> Bookmarks | None:
-    content = bookmarks_in(folder, name, organization=organization, mode=mode)
-    marks = decode_bookmarks(content) if content is not None else None
-    return None if marks is not None and base is not None and marks.base != base.sha256 else marks
 
 
 def _page_requests(payments: int, rechecked: int) -> int:

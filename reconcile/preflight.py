@@ -14,10 +14,10 @@ from pathlib import Path
 
 from reconcile.cautions import ALL_METHODS, refuse_empty
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import count_payments
+from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.disk import disk_errors
-from reconcile.errors import ReconcileError
+from reconcile.errors import ReconcileError, WrongClock
 from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull.pull import agreed_mode
@@ -72,15 +72,30 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
     try:
         async with connect(settings, secrets) as client:
-            count = (await count_payments(client, Window(None, None))).payments
+            count, clock = await _counted(client)
             exports = [await _exports(client, settings)] if COMMERCE_LAYER in settings.orders else []
-            return [*_answered(client, count), *exports], count
+            return [*_answered(client, count), clock, *exports], count
     except ReconcileError as error:
         return [_failure("access", error)], 0
 
 
+async def _counted(client: CommerceLayer) -> tuple[int, Finding]:
+    """Return the number of payments, and what there is to say of the clocks."""
+    try:
+        count = (await count_now(client, Window(None, None))).payments
+    except WrongClock as error:
+        return (await count_payments(client, Window(None, None))).payments, _failure("clock", error)
+    offset = client.clock_offset_seconds
+    if offset is None:
+        return count, Finding("clock", "warn", "the server does not tell the time", "set this machine's clock (NTP)")
+    if abs(offset) > LARGEST_CLOCK_OFFSET_SECONDS:
+        apart = f"{abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} the server's"
+        return count, Finding("clock", "warn", f"this machine's clock is {apart}", "set it (NTP)")
+    return count, Finding("clock", "ok", f"within {abs(offset):.0f} s of the server's")
+
+
 def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
-    claims, quota, offset = client.claims, client.quota, client.clock_offset_seconds
+    claims, quota = client.claims, client.quota
     kind, scope = claims.application_kind or "an application", claims.scope or "not told"
     yield Finding("credentials", "ok", f"{kind} of {client.organization}, scope {scope}")
     yield Finding("mode", "ok", agreed_mode(client, client.mode))
@@ -89,12 +104,6 @@ def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
         yield Finding(
             "quota", "ok", f"{quota.remaining} of {quota.limit} requests left in {quota.interval_seconds:g} s"
         )
-    if offset is None:
-        return
-    if abs(offset) > LARGEST_CLOCK_OFFSET_SECONDS:
-        yield Finding("clock", "warn", f"this clock is {offset:+.0f} s off the server's", "set the clock (NTP)")
-    else:
-        yield Finding("clock", "ok", f"within {abs(offset):.0f} s of the server's")
 
 
 async def _exports(client: CommerceLayer, settings: Settings) -> Finding:

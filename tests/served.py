@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
@@ -36,7 +37,11 @@ def servers(payments: int = 60, **defaults: Any) -> Iterator[Serve]:
 
 
 def fast_client(server: SandboxServer, **options: Any) -> CommerceLayer:
-    """Return a client of `server` whose clock and waits are fast; an answer may take its time on a busy machine."""
+    """
+    Return a client of `server` whose clock and waits are fast, and whose time of day is the server's.
+
+    An answer may take its time on a busy machine.
+    """
     settings: dict[str, Any] = {
         "api_url": server.api_url,
         "auth_url": server.auth_url,
@@ -45,6 +50,7 @@ def fast_client(server: SandboxServer, **options: Any) -> CommerceLayer:
         "first_retry_seconds": 0.1,
         "timeout_seconds": 10.0,
         "clock": _fast_clock,
+        "wall_clock": lambda: datetime.fromtimestamp(server.wall_clock(), UTC),
         "sleep": _fast_sleep,
         **options,
     }

@@ -38,7 +38,7 @@ def pull(
     secrets = session.secrets()
 
     from reconcile import fetching
-    from reconcile.cautions import pull_warnings, resumed_pull
+    from reconcile.cautions import pull_warnings
 
     if dry_run:
         tell_plan(settings, secrets, form)
@@ -54,8 +54,7 @@ def pull(
     with console.PullDisplay(enabled=session.talks) as display:
         path, report = fetching.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(_in_words(report), quiet=not session.talks)
-    warnings = [resumed_pull(report.until.isoformat())] if report.resumed else []
-    for warning in [*warnings, *pull_warnings(report.as_dict())]:
+    for warning in pull_warnings(report.as_dict()):
         console.say(f"warning: {warning}", quiet=session.log_json)
     click.echo(path)
 
@@ -64,6 +63,8 @@ def _in_words(report: PullReport) -> str:
     spent = f"{report.payments:,} payments, {report.requests:,} requests, {report.retries:,} retried"
     if report.transport != "pages":
         spent += f", by {report.transport}"
+    if report.resumed:
+        spent += "; gone on with a pull that broke off, and brought up to date"
     if report.incremental:
         return (
             f"{spent}; {report.updated:,} read for their changes, {report.rechecked:,} by id; "

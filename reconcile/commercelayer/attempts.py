@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from reconcile.commercelayer.bodies import MOST_BYTES
 from reconcile.commercelayer.document import BrokenBody, Quota, decode_error, quota, retry_after_seconds
 from reconcile.commercelayer.limiter import Limiter, Permit
 from reconcile.commercelayer.retry import Failure, RetryPolicy, gave_up, may_repeat, mends_itself
@@ -114,7 +115,14 @@ class Sender:
                 await self._sleep(wait)
 
     async def send(
-        self, method: Method, url: str, permit: Permit, *, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: Method,
+        url: str,
+        permit: Permit,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        most_bytes: int = MOST_BYTES,
     ) -> Answer:
         """Send one request under `permit` and return the answer. Raises Failure when there is none to be used."""
         self.statistics.requests[permit.traffic] += 1
@@ -132,7 +140,9 @@ class Sender:
                 self.quota = described
 
         try:
-            answer = await self._wire.send(method, url, headers=headers, body=body, begins=begins)
+            answer = await self._wire.send(
+                method, url, headers=headers, body=body, begins=begins, most_bytes=most_bytes
+            )
         finally:
             if not settled:
                 self._limiter.settle(permit, answered=False)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
+from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.document import BrokenBody
 
 Mode = Literal["live", "test"]
@@ -25,6 +26,16 @@ Mode = Literal["live", "test"]
 # Share of its life that a token keeps unused, and the most of it in seconds: renewed before it can expire on the way.
 _SPARE_SHARE = 0.1
 _SPARE_SECONDS = 60.0
+# What a token says of its life is believed between these: the vendor's lie between two hours and a year.
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 10 * 366 * 86_400.0
+
+# Visible ASCII (https://www.rfc-editor.org/rfc/rfc9110#section-5.5); the vendor's have some 1,000 characters.
+_TOKEN = re.compile(r"[!-~]{1,65536}")
+_MODES: tuple[Mode, Mode] = ("live", "test")
+
+
+class UnusableToken(Exception):
+    """A token has characters that no header can hold. Another one will hardly be better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +106,17 @@ def token_from_answer(body: bytes, *, asked_at: float) -> Token:
     """
     Return the token in a 200 of the token endpoint, its life counted from `asked_at`: our clock need not be right.
 
-    Raises BrokenBody when there is none.
+    Raises BrokenBody when there is none, UnusableToken for one that no header can hold.
     """
     try:
         answer = _answers.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise BrokenBody("an answer without an access token") from None
-    spare = min(_SPARE_SECONDS, answer.expires_in * _SPARE_SHARE)
-    expires_at = asked_at + answer.expires_in
+    if not _TOKEN.fullmatch(answer.access_token):
+        raise UnusableToken
+    lifetime = min(max(answer.expires_in, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+    spare = min(_SPARE_SECONDS, lifetime * _SPARE_SHARE)
+    expires_at = asked_at + lifetime
     return Token(answer.access_token, claims_of(answer.access_token), expires_at - spare, expires_at)
 
 
@@ -111,10 +125,20 @@ def claims_of(access_token: str) -> Claims:
     try:
         payload = access_token.split(".")[1]
         decoded = _payloads.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, binascii.Error, ValueError, msgspec.DecodeError):
+    except (IndexError, ValueError, RecursionError):  # errors of base64 and msgspec are ValueErrors
         return Claims()
-    mode: Mode | None = None if decoded.test is None else "test" if decoded.test else "live"
-    return Claims(decoded.organization.slug, mode, decoded.application.kind, decoded.scope)
+    slug = decoded.organization.slug
+    return Claims(
+        organization=slug if slug is not None and is_id(slug) else None,
+        mode=None if decoded.test is None else _MODES[decoded.test],
+        application_kind=_shown(decoded.application.kind),
+        scope=_shown(decoded.scope),
+    )
+
+
+def _shown(text: str | None) -> str | None:
+    """`text` where people can read it: it is shown to them."""
+    return text if text is not None and text.isprintable() else None
 
 
 class TokenKeeper:

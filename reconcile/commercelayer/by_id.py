@@ -17,7 +17,7 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
 from reconcile.commercelayer.resources import payments_from_documents
-from reconcile.errors import IncompletePull, UnknownPayment
+from reconcile.errors import UnknownPayment, Unproved
 from reconcile.schema import PAYMENTS
 
 IDS_AT_ONCE = 8 * PAGE_SIZE
@@ -31,7 +31,7 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
     Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of PAYMENTS.
 
     Rows stand in no particular order. `mode` is compared with each row's, as by `payments_from_pages`.
-    Raises IncompletePull when the server lists fewer rows than it counts, or rows that were not asked for, and what
+    Raises Unproved when the server lists fewer rows than it counts, or rows that were not asked for, and what
     `CommerceLayer.get` raises.
     Source: https://docs.commercelayer.io/core/filtering-data
     """
@@ -74,14 +74,14 @@ async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:
     for _ in range(_ATTEMPTS):
         document = await client.get(PAYMENTS_PATH, by_id_params(ids))
         if not set(document.ids) <= set(ids) or len(set(document.ids)) < len(document.ids):
-            raise IncompletePull(
+            raise Unproved(
                 "klarna_payments: payments were asked for by id, and others came",
                 hint="the server does not filter by id; pull everything (`--full`) instead",
             )
         # An id that does not come back means a payment that is gone: only if the server's count says so too.
         if document.record_count == len(document.ids):
             return document
-    raise IncompletePull(
+    raise Unproved(
         f"klarna_payments: asked for {len(ids)} payments by id, the server counts {document.record_count} of them "
         f"and lists {len(document.ids)}",
         hint="the server's list and its own counts disagree; start the same command again later",

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,22 +21,27 @@ import msgspec
 
 from reconcile.commercelayer.allowance import SharedAllowance
 from reconcile.commercelayer.attempts import Method, Sender
-from reconcile.commercelayer.auth import Claims, Credentials, Token, TokenKeeper, token_from_answer, token_request
+from reconcile.commercelayer.auth import (
+    Claims,
+    Credentials,
+    Token,
+    TokenKeeper,
+)
+from reconcile.commercelayer.clocks import this_clock
 from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
 from reconcile.commercelayer.history import Event, read_history
 from reconcile.commercelayer.limiter import Limiter, Traffic
-from reconcile.commercelayer.origin import is_this_machine, usable_url
+from reconcile.commercelayer.origin import check_unlimited, usable_api_url, usable_url
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.retry import Failure, RetryPolicy, refusal
 from reconcile.commercelayer.storage import Download
+from reconcile.commercelayer.token_endpoint import TokenEndpoint
 from reconcile.commercelayer.wire import Answer, Wire
-from reconcile.errors import AuthError, CommerceLayerError, SettingsError, WrongMode
+from reconcile.errors import CommerceLayerError, SettingsError
 
 __all__ = ["CommerceLayer", "Credentials"]
 
 log = logging.getLogger("reconcile.commercelayer")
-
-_CREDENTIALS_HINT = "check the client id and secret; they must be those of an integration of this organization"
 
 
 class CommerceLayer:
@@ -47,7 +52,8 @@ class CommerceLayer:
     `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
     `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
     failing. `rate_limit=False` is for servers on this machine that have no limits. `allowance` is a file: all processes
-    of this machine that name it keep to the rate limit together.
+    of this machine that name it keep to the rate limit together. `clock` gives monotonic seconds, `wall_clock` the time
+    of day (aware).
 
     Raises SettingsError for a URL or figure that cannot be used, before anything is sent.
     """
@@ -69,26 +75,21 @@ class CommerceLayer:
         first_retry_seconds: float = 0.5,
         user_agent: str = "reconcile",
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], datetime] = this_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not 0 < rate_share <= 1:
             raise SettingsError(f"rate_share: {rate_share} is not a share", hint="give a number above 0, at most 1")
         if expected_mode not in (None, "live", "test"):
             raise SettingsError(f'mode: "{expected_mode}" is neither live nor test')
-        self._api_url = usable_url(api_url, "api_url")
-        if not urlsplit(self._api_url).path:
-            self._api_url += "/api"
-        if not rate_limit and not is_this_machine(urlsplit(self._api_url).hostname or ""):
-            raise SettingsError(
-                f"rate_limit: {self._api_url} has limits; only a server on this machine may be asked without",
-                hint="leave rate_limit out, and set rate_share to leave room for others",
-            )
-        self._token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
+        self._api_url = usable_api_url(api_url)
+        if not rate_limit:
+            check_unlimited(self._api_url)
         self._credentials = credentials
         self._expected_mode = expected_mode
-        self._scope = scope
         self._wire = Wire(connect_seconds=connect_seconds, timeout_seconds=timeout_seconds, user_agent=user_agent)
         self._sleep = sleep
+        self.wall_clock = wall_clock
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
         shared = SharedAllowance(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
@@ -101,6 +102,16 @@ class CommerceLayer:
             plain=self._plain,
             clock=clock,
             sleep=sleep,
+        )
+        self._token_endpoint = TokenEndpoint(
+            self._sender,
+            self.limiter,
+            url=usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token",
+            credentials=credentials,
+            scope=scope,
+            expected_mode=expected_mode,
+            refusal=self._refusal,
+            plain=self._plain,
         )
         self.statistics = self._sender.statistics
         self.clock_offset_seconds: float | None = None
@@ -140,6 +151,11 @@ class CommerceLayer:
     def api_url(self) -> str:
         """Base of the resources, without a slash at its end."""
         return self._api_url
+
+    @property
+    def host(self) -> str:
+        """Host of the API, as messages name it."""
+        return urlsplit(self._api_url).netloc
 
     @property
     def quota(self) -> Quota | None:
@@ -251,29 +267,9 @@ class CommerceLayer:
         return await self._sender.until_answered(attempt, method=method, url=url, what=f"{method} {path}")
 
     async def _ask_token(self) -> Token:
-        body = token_request(self._credentials, scope=self._scope)
-
-        async def attempt() -> Token:
-            permit = await self.limiter.acquire("token", "oauth")
-            headers = {"Accept": "application/json", "Content-Type": "application/json"}
-            answer = await self._sender.send("POST", self._token_url, permit, headers=headers, body=body)
-            if answer.status == 200:
-                return token_from_answer(answer.body, asked_at=permit.sent)
-            problem = decode_error(answer.status, answer.body)
-            if answer.status in (400, 401, 403):
-                raise AuthError(self._plain(f"{self._token_url}: {problem.message}"), hint=_CREDENTIALS_HINT)
-            raise self._refusal(answer, problem, what="POST oauth/token")
-
-        # Asking for a token changes nothing on the other side: it may be repeated like a read.
-        token = await self._sender.until_answered(attempt, method="GET", url=self._token_url, what="POST oauth/token")
-        if self._expected_mode is not None and token.claims.mode not in (None, self._expected_mode):
-            raise WrongMode(
-                f"{self._token_url}: the credentials are of mode {token.claims.mode}, expected {self._expected_mode}",
-                hint=f"use the credentials of a {self._expected_mode} application, or change the expected mode",
-            )
+        token = await self._token_endpoint.ask()
         if (mode := token.claims.mode or self._expected_mode) is not None and self.quota is None:
             self.limiter.assume_mode(mode)
-        log.debug("token fetched", extra={"organization": token.claims.organization, "mode": token.claims.mode})
         return token
 
     def _note_clock(self, answer: Answer) -> None:
@@ -282,7 +278,7 @@ class CommerceLayer:
             return  # it has whole seconds: once in each is enough
         self._date = date
         if (server := http_date(date)) is not None:
-            self.clock_offset_seconds = (server - datetime.now(UTC)).total_seconds()
+            self.clock_offset_seconds = (server - self.wall_clock()).total_seconds()
 
     def _refusal(self, answer: Answer, problem: ApiError, *, what: str) -> CommerceLayerError:
         message = self._plain(f"{what}: {problem.message}")

@@ -17,8 +17,15 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from reconcile.commercelayer.json_text import readable
+
 # More of an error's text says nothing more, and an HTML page would fill the screen.
 _MESSAGE_LENGTH = 300
+
+# Figures of headers are not believed beyond these: each request of a window takes memory, and a day is long enough.
+_MOST_REQUESTS = 100_000
+_MOST_DIGITS = 18
+_LONGEST_WAIT_SECONDS = 86_400.0
 
 
 class BrokenBody(Exception):
@@ -116,11 +123,13 @@ def decode_document(body: bytes, headers: Mapping[str, str]) -> Document:
     """
     Return the document in the `body` of a 200 or 201.
 
-    Raises BrokenBody when it is none; the text says what was found, never what it contained.
+    What is not Unicode in it is replaced: see `json_text`. Raises BrokenBody when it is none; the text says what was
+    found, never what it contained.
     """
+    body = readable(body)
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise BrokenBody(_what_it_is(body)) from error
     rows = envelope.data
     if not isinstance(rows, list):
@@ -137,8 +146,8 @@ def decode_document(body: bytes, headers: Mapping[str, str]) -> Document:
 def decode_error(status: int, body: bytes) -> ApiError:
     """Return what the body of a 4xx or 5xx says. A body without JSON:API errors is summed up, never quoted."""
     try:
-        errors = _error_bodies.decode(body).errors
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        errors = _error_bodies.decode(readable(body)).errors
+    except (ValueError, RecursionError):
         return ApiError(code=None, message=f"status {status}, {_what_it_is(body)}")
     # The token endpoint may send one object where the API sends a list.
     listed = errors if isinstance(errors, list) else [errors]
@@ -154,7 +163,7 @@ def decode_error(status: int, body: bytes) -> ApiError:
 def _rule_of(error: _Error) -> _Rule:
     try:
         return _rules.decode(error.meta)
-    except msgspec.DecodeError:  # there is none, or one of another shape: the words have to do
+    except (ValueError, RecursionError):  # there is none, or one of another shape: the words have to do
         return _Rule()
 
 
@@ -169,17 +178,22 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
         return None
     if limit < 1 or not 0 < interval_seconds < 86_400:
         return None
-    remaining = headers.get("X-Ratelimit-Remaining", "")
-    return Quota(limit, interval_seconds, int(remaining) if remaining.isdecimal() else None)
+    limit, remaining = min(limit, _MOST_REQUESTS), _whole_number(headers.get("X-Ratelimit-Remaining", ""))
+    return Quota(limit, interval_seconds, None if remaining is None else min(remaining, limit))
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Return `Retry-After` in seconds, given as a number or as a date (then measured from the server's `Date`)."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
+    if (seconds := _whole_number(text)) is not None:
+        return min(float(seconds), _LONGEST_WAIT_SECONDS)
     until, now = http_date(text), http_date(headers.get("Date")) if text else None
-    return max(0.0, (until - now).total_seconds()) if until and now else None
+    return min(max(0.0, (until - now).total_seconds()), _LONGEST_WAIT_SECONDS) if until and now else None
+
+
+def _whole_number(text: str) -> int | None:
+    # Digits without end are no number of requests or seconds, and Python does not read them either.
+    return int(text[:_MOST_DIGITS]) if text.isdecimal() else None
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -188,9 +202,9 @@ def http_date(text: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def _what_it_is(body: bytes) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports import BrokenExport
+from reconcile.commercelayer.json_text import readable
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.errors import IncompletePull
@@ -30,6 +32,8 @@ from reconcile.errors import IncompletePull
 # Rows turned into Arrow at once, and bytes unpacked at once.
 _BATCH_ROWS = 1_000
 _PIECE_BYTES = 256 * 1024
+# A slice of rows is held in memory: what unpacks to more is not taken for one.
+_MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 # No row is as large; a file that never closes one is not read into memory.
 _MOST_ROW_BYTES = 16 * 1024 * 1024
 
@@ -112,12 +116,15 @@ def orders_apart(path: Path) -> list[str]:
         row = _decoded(_rows, content)
         if not row.order and isinstance(row.order_id, str):
             named[row.order_id] = True
+    if not all(is_id(order_id) for order_id in named):
+        raise BrokenExport("a payment in the file belongs to an order without a usable id", final=True)
     return list(named)
 
 
-def orders_in_export(path: Path) -> Orders:
-    """Return the orders in the file at `path`, an export of orders. Raises BrokenExport."""
-    return {_decoded(_rows, content).id: content for content in objects(path)}
+def orders_in_export(path: Path, wanted: Collection[str]) -> Orders:
+    """Return those of the orders `wanted` that are in the file at `path`, an export of orders. Raises BrokenExport."""
+    rows = ((_decoded(_rows, content).id, content) for content in objects(path))
+    return {order_id: content for order_id, content in rows if order_id in wanted}
 
 
 def orders_in_page(body: bytes) -> Orders:
@@ -127,7 +134,7 @@ def orders_in_page(body: bytes) -> Orders:
 
 def objects(path: Path) -> Iterator[bytes]:
     """
-    Yield the objects of the gzipped JSON array at `path`, one after another, undecoded.
+    Yield the objects of the gzipped JSON array at `path`, one after another, undecoded but readable (`json_text`).
 
     Raises BrokenExport when it is cut, corrupt, or no such array. Whether an object is valid is not looked at.
     """
@@ -143,7 +150,7 @@ def objects(path: Path) -> Iterator[bytes]:
                 start = at - 1
             depth += 1 if opens else -1
             if depth == 1 and not opens:
-                yield held[start:at]
+                yield readable(held[start:at])
             ended = depth == 0
             start = at if depth <= 1 else start
         if len(held) - start > _MOST_ROW_BYTES:
@@ -161,9 +168,13 @@ def _fits(text: bytes, *, depth: int, ended: bool) -> bool:
 
 
 def _inflated(path: Path) -> Iterator[bytes]:
+    unpacked = 0
     try:
         with gzip.open(path) as file:
             while piece := file.read(_PIECE_BYTES):
+                unpacked += len(piece)
+                if unpacked > _MOST_UNPACKED_BYTES:
+                    raise BrokenExport("the file unpacks to more than 1 GB", final=True)
                 yield piece
     except EOFError as error:
         raise BrokenExport("the file is cut off") from error
@@ -176,6 +187,8 @@ def _page(rows: Sequence[bytes], mode: str | None, orders: Orders) -> bytes:
     data, included = [], {}
     for content in rows:
         row = _decoded(_rows, content)
+        if not is_id(row.id):
+            raise BrokenExport("a payment in the file has no usable id", final=True)
         order_id, attributes = _order_of(row, orders)
         if order_id is not None:
             included[order_id] = {"id": order_id, "type": "orders", "attributes": msgspec.Raw(attributes)}

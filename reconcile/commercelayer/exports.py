@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.query import ORDER_FIELDS, PAGE_SIZE, PAYMENT_FIELDS, Params, Window, timestamp
 from reconcile.errors import AuthError, CommerceLayerError, Refused
@@ -30,6 +31,8 @@ MOST_AT_ONCE = 10
 MOST_RECORDS = 10_000
 """Records of one export as documented. Deployments allow fewer, and say how many when they refuse."""
 
+# A server that claims to allow more is not taken at its word: the rows of one export are held in memory.
+_MOST_ALLOWED = 100_000
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 8.0
 _TRUSTED_ROUNDS = 3
@@ -207,6 +210,9 @@ def exports_in(document: Document) -> list[Export]:
         listed = _answers.decode(document.body).data
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenExport("the answer does not have the documented shape", final=True) from error
+    resources = listed if isinstance(listed, list) else [listed]
+    if not all(is_id(one.id) for one in resources):
+        raise BrokenExport("an export has no usable id", final=True)
     return [
         Export(
             id=one.id,
@@ -219,7 +225,7 @@ def exports_in(document: Document) -> list[Export]:
             estimated_completion_at=one.attributes.estimated_completion_at,
             attachment_url=one.attributes.attachment_url,
         )
-        for one in (listed if isinstance(listed, list) else [listed])
+        for one in resources
     ]
 
 
@@ -229,7 +235,7 @@ def verdict_on(error: CommerceLayerError) -> Verdict:
         return Verdict("not_exportable")
     # Too many exports at once may be told in the same words: nobody has ten records at most in mind.
     if error.reason == "less_than_or_equal_to" and error.allowed is not None and error.allowed > MOST_AT_ONCE:
-        return Verdict("too_many", error.allowed)
+        return Verdict("too_many", min(error.allowed, _MOST_ALLOWED))
     if error.code is None:
         return Verdict("unreadable")
     if error.reason == "greater_than":

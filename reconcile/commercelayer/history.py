@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
+from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Params
 from reconcile.errors import AuthError, CommerceLayerError, IncompletePull, Refused, UnknownPayment
@@ -25,6 +26,7 @@ Get = Callable[[str, Params], Awaitable[Document]]
 
 _SECRETS = ("client_token", "auth_token")
 _CURSOR = "page[after]"
+_MOST_EVENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,8 @@ async def _event_stores(get: Get, payment_id: str) -> list[Event]:
         after = next_cursor(page.body)
         if after is None:
             return events
-        if after in behind:
-            raise IncompletePull(
-                f"{events_path(payment_id)}: the list does not move on", hint="start again later; nothing was kept"
-            )
+        if after in behind or len(events) > _MOST_EVENTS:
+            raise _endless(events_path(payment_id))
         behind.add(after)
 
 
@@ -151,6 +151,12 @@ async def _versions(get: Get, payment_id: str) -> list[Event]:
         events += decode_events(page.body)
         if not page.ids or len(events) >= (page.record_count or 0):
             return events
+        if len(events) > _MOST_EVENTS:
+            raise _endless(versions_path(payment_id))
+
+
+def _endless(path: str) -> IncompletePull:
+    return IncompletePull(f"{path}: the list does not move on", hint="start again later; nothing was kept")
 
 
 def no_history(payment_id: str, refusals: Sequence[Refused | AuthError]) -> CommerceLayerError:
@@ -180,7 +186,7 @@ def _event(attributes: _Attributes) -> Event:
     changes = attributes.payload if attributes.payload is not None else attributes.changes
     at = attributes.created_at
     return Event(
-        at=at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC),
+        at=at.replace(tzinfo=UTC) if at.tzinfo is None else in_utc(at),
         event=attributes.event,
         who=_who(attributes.who or {}),
         changes={name: _pair(change) for name, change in _without_secrets(changes or {}).items()},

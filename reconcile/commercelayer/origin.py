@@ -34,6 +34,21 @@ def usable_url(url: str, setting: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
+def usable_api_url(url: str) -> str:
+    """Return `url` as the base of resources: `/api` is added when it has no path. Raises SettingsError."""
+    base = usable_url(url, "api_url")
+    return base if urlsplit(base).path else f"{base}/api"
+
+
+def check_unlimited(api_url: str) -> None:
+    """Raise SettingsError unless `api_url` is on this machine: any other server has a rate limit."""
+    if not is_this_machine(urlsplit(api_url).hostname or ""):
+        raise SettingsError(
+            f"rate_limit: {api_url} has limits; only a server on this machine may be asked without",
+            hint="leave rate_limit out, and set rate_share to leave room for others",
+        )
+
+
 def is_this_machine(host: str) -> bool:
     """Return whether `host` is a name or address of the machine this runs on."""
     if host == "localhost":

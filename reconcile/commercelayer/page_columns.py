@@ -19,8 +19,11 @@ import pyarrow.json as pj
 from reconcile.arrow import Column, Numbers, int32_column, present, text, whole_column
 from reconcile.arrow import compute as pc
 from reconcile.commercelayer.document import Document
+from reconcile.money import MOST_CENTS
 from reconcile.schema import UTC_MS
 
+# The first and the last moment of the calendar, 0001-01-01 and the end of 9999, in milliseconds since 1970.
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _TEXT = pa.string()
 _PAYMENT_TEXTS = ("created_at", "updated_at", "reference", "reference_origin", "session_id")
 _ORDER_TEXTS = ("number", "reference", "status", "payment_status", "currency_code", "placed_at", "updated_at")
@@ -80,8 +83,24 @@ def columns_of(documents: Sequence[Document], *, expected_mode: str | None) -> d
     """
     try:
         return _columns(documents, expected_mode)
-    except (_Unsure, pa.ArrowInvalid, pa.ArrowNotImplementedError, msgspec.DecodeError):
+    except (_Unsure, pa.ArrowException, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+
+
+def within_calendar(texts: Column) -> Column:
+    """
+    Return the moments that `texts` say; what an offset carries beyond the calendar is its first or last moment.
+
+    Raises ArrowInvalid for what is no moment.
+    """
+    moments = texts.cast(UTC_MS)
+    milliseconds = moments.cast(pa.int64())
+    bounds = pc.min_max(milliseconds).as_py()
+    if bounds["min"] is None or _FIRST <= bounds["min"] <= bounds["max"] <= _LAST:
+        return moments
+    later = pc.max_element_wise(milliseconds, pa.scalar(_FIRST), skip_nulls=False)
+    within: Column = pc.min_element_wise(later, pa.scalar(_LAST), skip_nulls=False).cast(UTC_MS)
+    return within
 
 
 def _columns(documents: Sequence[Document], expected_mode: str | None) -> dict[str, Column]:
@@ -105,6 +124,8 @@ def _columns(documents: Sequence[Document], expected_mode: str | None) -> dict[s
         _field(own, "created_at"), _field(own, "updated_at"), _field(orders, "placed_at"), _field(orders, "updated_at")
     )
     if ids.null_count or created_at.null_count or updated_at.null_count:
+        raise _Unsure
+    if not _can_be_added_up(orders) or pc.any(pc.equal(_field(orders, "currency_code"), text(""))).as_py():
         raise _Unsure
     return {
         "payment_id": ids,
@@ -146,8 +167,14 @@ def _all_are(value: str, texts: Column) -> bool:
 
 def _moments(*texts: Column) -> list[Column]:
     """Columns of times, read in one go: each call of Arrow's that sets the lock free has to wait for it after."""
-    read = pa.concat_arrays(texts).cast(UTC_MS)
+    read = within_calendar(pa.concat_arrays(texts))
     return [read.slice(at * len(texts[0]), len(texts[0])) for at in range(len(texts))]
+
+
+def _can_be_added_up(orders: Column) -> bool:
+    """Whether no amount is so large that a sum of some would not be a number of its column."""
+    bounds = [pc.min_max(_field(orders, name)).as_py() for name in _ORDER_CENTS]
+    return all(one["min"] is None or -MOST_CENTS <= one["min"] <= one["max"] <= MOST_CENTS for one in bounds)
 
 
 def _check_linkages(documents: Sequence[Document], pages: Numbers, order_ids: Column) -> None:

@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from reconcile.commercelayer.believable import check_ids, record_count
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.clocks import Newest, agreed_now
 from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.query import (
     PAGE_SIZE,
@@ -24,6 +26,7 @@ from reconcile.commercelayer.query import (
     Window,
     behind,
     count_params,
+    newest_params,
     page_params,
     query_string,
 )
@@ -41,11 +44,18 @@ _SHORTEST = timedelta(milliseconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The server's own count of a window, its clock then (whole seconds), and the payment created first."""
+    """The server's own count of a window, and when the payment created first in it was created."""
 
     payments: int
-    served_at: datetime | None
     first_created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountNow:
+    """The server's own count of a window, and what time it is: see `clocks.agreed_now`."""
+
+    payments: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,21 @@ class Shard:
 async def count_payments(client: CommerceLayer, window: Window) -> Count:
     """Ask how many payments `window` holds: one request. Raises IncompletePull when the answer has no count."""
     document = await client.get(PAYMENTS_PATH, count_params(window), urgency=1_000_000)
-    return Count(_record_count(document), http_date(document.date), first_created_at(document.body))
+    return Count(record_count(document, PAYMENTS_PATH), first_created_at(document.body))
+
+
+async def count_now(client: CommerceLayer, window: Window) -> CountNow:
+    """
+    Ask how many payments `window` holds, and find out by the same answer what time it is: one request.
+
+    Raises WrongClock, and IncompletePull when the answer has no count.
+    """
+    document = await client.get(PAYMENTS_PATH, newest_params(window), urgency=1_000_000)
+    check_ids(document.ids, PAYMENTS_PATH)
+    created_at = first_created_at(document.body)
+    newest = Newest(f"payment {document.ids[0]} was created on", created_at) if created_at is not None else None
+    now = agreed_now(client.host, served_at=http_date(document.date), here=client.wall_clock(), newest=newest)
+    return CountNow(record_count(document, PAYMENTS_PATH), now)
 
 
 async def pages(
@@ -72,18 +96,21 @@ async def pages(
     ends the walk. `expected` gives the payments thought to be left: of several walks the longest is served first,
     so that all end at about the same time.
 
-    Raises IncompletePull when the walk does not move.
+    Raises IncompletePull when the walk does not move, or goes round in circles.
     """
     first = query_string(page_params(window))
+    path = _Path()
     while True:
         query = first if after is None else behind(first, after)
         document = await client.get(PAYMENTS_PATH, query, urgency=expected())
+        left = record_count(document, PAYMENTS_PATH)
         if not document.ids:
             if after is None:
                 yield document  # an empty shard: its count is still news
             return
+        check_ids(document.ids, PAYMENTS_PATH)
         last = document.ids[-1]
-        if last == after or len(set(document.ids)) < len(document.ids):
+        if last == after or len(set(document.ids)) < len(document.ids) or path.comes_back_to(last):
             raise IncompletePull(
                 f"klarna_payments: the list does not move on behind payment {last}",
                 hint="the server repeats rows; start the same command again later, it goes on from here",
@@ -92,8 +119,30 @@ async def pages(
         yield document
         # A short page alone is no end: a server that loses a row serves one too. A filter by id narrows the count to
         # what is left, this page included.
-        if len(document.ids) < PAGE_SIZE and _record_count(document) <= len(document.ids):
+        if len(document.ids) < PAGE_SIZE and left <= len(document.ids):
             return
+
+
+class _Path:
+    """
+    The last rows of a walk's pages: has it been here before?
+
+    Brent's algorithm: one row is remembered, and another one after twice as many pages as before. A walk that goes in
+    circles meets it within three rounds at most, and nothing grows with the length of a walk.
+    """
+
+    def __init__(self) -> None:
+        self._remembered: str | None = None
+        self._steps, self._patience = 0, 1
+
+    def comes_back_to(self, last: str) -> bool:
+        """Take a step to `last`, and return whether that is the row remembered."""
+        if last == self._remembered:
+            return True
+        self._steps += 1
+        if self._steps == self._patience:
+            self._remembered, self._steps, self._patience = last, 0, 2 * self._patience
+        return False
 
 
 def shard_count(payments: int) -> int:
@@ -162,12 +211,3 @@ def _divided(window: Window, parts: int) -> list[Window]:
 
 def _whole_milliseconds(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def _record_count(document: Document) -> int:
-    if document.record_count is None:
-        raise IncompletePull(
-            "klarna_payments: the list says nothing about how many payments there are (meta.record_count)",
-            hint="without the server's count a pull cannot be proved complete; check the API's address",
-        )
-    return document.record_count

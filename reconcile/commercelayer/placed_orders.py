@@ -23,18 +23,22 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from reconcile.commercelayer.believable import check_ids, record_count
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.clocks import Newest, agreed_now, in_utc
 from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.export_rows import objects
 from reconcile.commercelayer.exports import BrokenExport
 from reconcile.commercelayer.query import ORDERS_PATH, timestamp
-from reconcile.errors import IncompletePull
 
 KLARNA_ONLY = ("payment_method_payment_source_type_eq", "klarna_payments")
 """
 Filter that leaves the orders of Klarna. `payment_source` itself can be any of ten types, which filters cannot cross.
 Not every deployment need take it.
 """
+
+MOST_PARTS = 1_000
+"""Into so many parts a window is cut at once."""
 
 OrderKeys = npt.NDArray[np.uint64]
 
@@ -79,10 +83,10 @@ class IdRange:
 
 @dataclass(frozen=True, slots=True)
 class OrdersCount:
-    """The server's own count, and its clock then in whole seconds."""
+    """The server's own count, and what time it is: see `clocks.agreed_now`."""
 
     orders: int
-    served_at: datetime | None
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +106,38 @@ class _Order(msgspec.Struct, frozen=True):
     total_amount_with_taxes_cents: int | None
 
 
+class _Placed(msgspec.Struct, frozen=True):
+    placed_at: datetime | None = None
+
+
+class _PlacedRow(msgspec.Struct, frozen=True):
+    attributes: _Placed
+
+
+class _PlacedPage(msgspec.Struct, frozen=True):
+    data: list[_PlacedRow]
+
+
 _orders = msgspec.json.Decoder(_Order)
+_placed_pages = msgspec.json.Decoder(_PlacedPage)
 
 
-async def count_orders(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None = None) -> OrdersCount:
+async def count_orders(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None = None) -> int:
     """Ask how many orders there are: one request. Raises IncompletePull when the answer has no count."""
-    document = await _at_position(client, placed, ids, 1)
-    if document.record_count is None:
-        raise IncompletePull(
-            "orders: the list says nothing about how many there are (meta.record_count)",
-            hint="without the server's count an export cannot be proved complete; check the API's address",
-        )
-    return OrdersCount(document.record_count, http_date(document.date))
+    return record_count(await _at_position(client, placed, ids, 1), ORDERS_PATH)
+
+
+async def count_orders_now(client: CommerceLayer, placed: PlacedOrders) -> OrdersCount:
+    """
+    Ask how many orders there are, and find out by the same answer what time it is: one request.
+
+    Raises WrongClock, and IncompletePull when the answer has no count.
+    """
+    document = await _at_position(client, placed, None, 1, sort="-placed_at")
+    placed_at = _first_placed_at(document.body)
+    newest = Newest(f"order {document.ids[0]} was placed on", placed_at) if placed_at is not None else None
+    now = agreed_now(client.host, served_at=http_date(document.date), here=client.wall_clock(), newest=newest)
+    return OrdersCount(record_count(document, ORDERS_PATH), now)
 
 
 async def cut_at(
@@ -124,6 +148,8 @@ async def cut_at(
 
     One request per cut, none where one range is enough. The same orders are cut at the same ids.
     """
+    # More parts than these are cut in two goes: each is one request, and some memory.
+    most = max(most, -(-orders // MOST_PARTS))
     positions = range(most, orders, most)
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_at_position(client, placed, ids, position)) for position in positions]
@@ -172,15 +198,29 @@ def _checked(content: bytes, placed: PlacedOrders) -> str:
     return order.id
 
 
-async def _at_position(client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None, position: int) -> Document:
-    """Return the list with the one order at `position` (from 1), by id; its count is that of all."""
-    return await client.get(
+def _first_placed_at(body: bytes) -> datetime | None:
+    """Return `placed_at` (UTC) of the first order in `body`, or null when there is none, or it does not say."""
+    try:
+        listed = _placed_pages.decode(body).data
+    except ValueError:
+        return None
+    placed_at = listed[0].attributes.placed_at if listed else None
+    return in_utc(placed_at) if placed_at is not None and placed_at.tzinfo is not None else None
+
+
+async def _at_position(
+    client: CommerceLayer, placed: PlacedOrders, ids: IdRange | None, position: int, *, sort: str = "id"
+) -> Document:
+    """Return the list with the one order at `position` (from 1), by id unless `sort` says; its count is that of all."""
+    document = await client.get(
         ORDERS_PATH,
         {
             "fields[orders]": "placed_at",
             "page[number]": str(position),
             "page[size]": "1",
-            "sort": "id",
+            "sort": sort,
             **{f"filter[q][{name}]": value for name, value in placed.filters(ids).items()},
         },
     )
+    check_ids(document.ids, ORDERS_PATH)
+    return document

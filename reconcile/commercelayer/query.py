@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote
+
+from reconcile.commercelayer.clocks import in_utc
 
 PAYMENTS_PATH = "klarna_payments"
 ORDERS_PATH = "orders"
@@ -75,8 +77,9 @@ class Window:
 
 def timestamp(at: datetime) -> str:
     """Return `at` as the API writes and reads it: UTC, milliseconds, `Z`. Finer digits are cut, not rounded."""
-    moment = at.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    moment = in_utc(at)
+    # Not %Y: the year 1 would have one digit.
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def page_params(window: Window) -> dict[str, str]:
@@ -108,6 +111,11 @@ def count_params(window: Window) -> dict[str, str]:
         "sort": "created_at",
         **_created_in(window),
     }
+
+
+def newest_params(window: Window) -> dict[str, str]:
+    """Return the parameters that count the payments of `window` and name the one created last, in one row."""
+    return {**count_params(window), "sort": "-created_at"}
 
 
 def position_params(window: Window, position: int) -> dict[str, str]:

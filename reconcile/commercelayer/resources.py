@@ -11,18 +11,21 @@ Sources: https://docs.commercelayer.io/core-api-reference/klarna_payments/object
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from reconcile.arrow import Column, text_column
+from reconcile.arrow import text_column
+from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.page_columns import columns_of
+from reconcile.commercelayer.json_text import canonical_json, canonical_jsons
+from reconcile.commercelayer.page_columns import columns_of, within_calendar
 from reconcile.errors import IncompletePull, WrongMode
+from reconcile.money import MOST_CENTS
 from reconcile.schema import PAYMENTS, UTC_MS
 
 
@@ -87,6 +90,11 @@ class _Page(msgspec.Struct, frozen=True):
     included: list[_Order] = []
 
 
+class _Identified(msgspec.Struct, frozen=True):
+    data: list[_Link]
+    included: list[_Link] = []
+
+
 class _Created(msgspec.Struct, frozen=True):
     created_at: datetime
 
@@ -102,10 +110,9 @@ class _CreatedPage(msgspec.Struct, frozen=True):
 _pages = msgspec.json.Decoder(_Page)
 _created_pages = msgspec.json.Decoder(_CreatedPage)
 _NO_ORDER = _OrderAttributes()
-
-# Literals of numbers stay as they were sent: 1.10 is not 1.1, and 1e400 is no float.
-_exact_json = msgspec.json.Decoder(float_hook=lambda literal: msgspec.Raw(literal.encode()))
-_canonical_json = msgspec.json.Encoder(order="sorted")
+_identified = msgspec.json.Decoder(_Identified)
+_PLACE = re.compile(r"\$\.(data|included)\[(\d+)\]")
+_FINER = re.compile(r"(\.\d{3})\d+")
 
 
 def payments_from_documents(documents: Sequence[Document], *, expected_mode: str | None) -> pa.RecordBatch:
@@ -115,7 +122,7 @@ def payments_from_documents(documents: Sequence[Document], *, expected_mode: str
         return payments_from_pages((document.body for document in documents), expected_mode=expected_mode)
     rows = [row for document in documents for row in document.free_form]
     for name in ("payment_methods", "payment_instrument", "metadata"):
-        columns[name] = _json_column([bytes(getattr(row, name)) for row in rows])
+        columns[name] = text_column(canonical_jsons([bytes(getattr(row, name)) for row in rows]))
     batch = pa.RecordBatch.from_arrays([columns[name] for name in PAYMENTS.names], schema=PAYMENTS)
     try:
         batch.validate(full=True)  # text that is not UTF-8
@@ -138,9 +145,9 @@ def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -
     for body in bodies:
         try:
             page = _pages.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             raise IncompletePull(
-                f"klarna_payments: a page of payments does not have the documented shape: {error}",
+                f"klarna_payments: {_named(body, str(error))} does not have the documented shape: {error}",
                 hint="the API may have changed; nothing is published, and the pages read before are kept",
             ) from error
         orders = {order.id: order.attributes for order in page.included if order.type == "orders"}
@@ -149,8 +156,15 @@ def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -
                 raise _wrong_mode(payment, expected_mode)
             for append, value in zip(appends, _row(payment, orders), strict=True):
                 append(value)
+    ids = columns["payment_id"]
     return pa.RecordBatch.from_arrays(
-        [_array(columns[column.name], column.type) for column in PAYMENTS], schema=PAYMENTS
+        [
+            _instants(columns[column.name], column.name, ids)
+            if column.type == UTC_MS
+            else pa.array(columns[column.name], type=column.type)
+            for column in PAYMENTS
+        ],
+        schema=PAYMENTS,
     )
 
 
@@ -158,10 +172,10 @@ def first_created_at(body: bytes) -> datetime | None:
     """Return `created_at` (UTC) of the first payment in `body`, or null when there is none, or it does not say."""
     try:
         listed = _created_pages.decode(body).data
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
     created_at = listed[0].attributes.created_at if listed else None
-    return created_at if created_at is not None and created_at.tzinfo is not None else None
+    return in_utc(created_at) if created_at is not None and created_at.tzinfo is not None else None
 
 
 def _row(payment: _Payment, orders: dict[str, _OrderAttributes]) -> Sequence[object]:
@@ -195,10 +209,10 @@ def _row(payment: _Payment, orders: dict[str, _OrderAttributes]) -> Sequence[obj
         order.reference,
         order.status,
         order.payment_status,
-        order.currency_code,
-        order.total_amount_cents,
-        order.total_amount_with_taxes_cents,
-        order.place_total_amount_cents,
+        order.currency_code or None,
+        _whole(order.total_amount_cents),
+        _whole(order.total_amount_with_taxes_cents),
+        _whole(order.place_total_amount_cents),
         order.placed_at,
         order.updated_at,
     )
@@ -213,38 +227,36 @@ def _json_text(raw: msgspec.Raw) -> str | None:
     return canonical_json(bytes(raw))
 
 
-@lru_cache(maxsize=4096)
-def canonical_json(raw: bytes) -> str | None:
-    """Return `raw` JSON with sorted keys, without spaces and with every number as it was written; null for null."""
-    if raw in (b"null", b""):
-        return None
-    return _canonical_json.encode(_exact_json.decode(raw)).decode()
+def _whole(cents: int | None) -> int | None:
+    """`cents`, or null where they cannot be added up: the amount of that one payment is then unknown."""
+    return cents if cents is not None and abs(cents) <= MOST_CENTS else None
 
 
-def _json_column(values: list[bytes]) -> Column:
-    """What `canonical_json` makes of each of `values`, each different one once and all in one go."""
-    distinct = dict.fromkeys(values)
-    lines = _canonical_json.encode_lines(_exact_json.decode(b"[" + b",".join(distinct) + b"]")).decode().split("\n")
-    canonical: dict[bytes, str | None] = dict(zip(distinct, lines, strict=False))
-    canonical[b"null"] = None
-    return text_column([canonical[value] for value in values])
-
-
-def _array(values: list[Any], type_: pa.DataType) -> pa.Array[Any]:
+def _instants(texts: list[str | None], column: str, ids: list[str]) -> pa.Array[Any]:
+    """The moments in `texts`, values of `column`; finer digits than milliseconds are cut."""
     try:
-        if type_ != UTC_MS:
-            return pa.array(values, type=type_)
-        return _instants(pa.array(values, type=pa.string()))
-    except (pa.ArrowInvalid, OverflowError) as error:
-        what = "a date-time" if type_ == UTC_MS else "a number"
-        raise IncompletePull(f"klarna_payments: {what} cannot be read: {error}") from error
+        return within_calendar(pa.array([_FINER.sub(r"\1", text) if text else text for text in texts], pa.string()))
+    except pa.ArrowInvalid as error:
+        if len(texts) == 1:
+            raise IncompletePull(
+                f"klarna_payments: payment {ids[0]}: {column} {(texts[0] or '')[:40]!a} is not a date-time",
+                hint="nothing is published; ask Commerce Layer about this payment, then start the same command again",
+            ) from error
+    # Which one it is: each by itself.
+    return pa.concat_arrays([_instants([text], column, [id_]) for text, id_ in zip(texts, ids, strict=True)])
 
 
-def _instants(texts: pa.StringArray) -> pa.Array[Any]:
+def _named(body: bytes, problem: str) -> str:
+    """Which record of the page `body` a decoder's `problem` is about, in words."""
+    found = _PLACE.search(problem)
+    if found is None:
+        return "a page of payments"
+    what = "payment" if found[1] == "data" else "order"
     try:
-        return texts.cast(UTC_MS)
-    except pa.ArrowInvalid:  # more digits than milliseconds: cut them
-        return texts.cast(pa.timestamp("ns", tz="UTC")).cast(UTC_MS, safe=False)
+        rows = getattr(_identified.decode(body), found[1])
+        return f"{what} {rows[int(found[2])].id}"
+    except (ValueError, IndexError, RecursionError):
+        return f"{what} {int(found[2]) + 1} of a page"
 
 
 def _wrong_mode(payment: _Payment, expected_mode: str) -> WrongMode:

@@ -13,13 +13,16 @@ from typing import Literal
 
 from reconcile.errors import AuthError, CommerceLayerError, Refused, Unreachable
 
-Cause = Literal["connect", "timeout", "reset", "broken_body", "server_error", "rate_limited", "token_renewed"]
+Cause = Literal[
+    "connect", "timeout", "reset", "broken_body", "too_large", "server_error", "rate_limited", "token_renewed"
+]
 
 CAUSES_IN_WORDS: dict[str, str] = {
     "connect": "no connection",
     "timeout": "no answer in time",
     "reset": "the connection broke",
     "broken_body": "an answer that is not JSON:API",
+    "too_large": "an answer that is too large",
     "server_error": "a server error",
     "rate_limited": "the rate limit",
     "token_renewed": "an expired token",

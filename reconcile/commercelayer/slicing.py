@@ -18,6 +18,8 @@ from reconcile.commercelayer.resources import first_created_at
 
 # `created_at` has milliseconds: what was created in one of them cannot be cut.
 _MOMENT = timedelta(milliseconds=1)
+# Of one cut: each is a request, and some memory. Parts that are still too large are cut again.
+_MOST_PARTS = 1_000
 
 
 async def edges(client: CommerceLayer, window: Window, *, payments: int, most: int) -> list[datetime]:
@@ -28,7 +30,7 @@ async def edges(client: CommerceLayer, window: Window, *, payments: int, most: i
     their own, and where they fill it there is no edge at all. A part may still hold too many when payments share the
     moment at its start: cut it again.
     """
-    parts = -(-payments // most)
+    parts = min(_MOST_PARTS, -(-payments // most))
     async with asyncio.TaskGroup() as tasks:
         asked = [
             tasks.create_task(_created_at(client, window, payments * part // parts + 1)) for part in range(1, parts)

@@ -20,6 +20,9 @@ from reconcile.commercelayer.origin import is_this_machine
 from reconcile.commercelayer.retry import Failure
 from reconcile.disk import disk_errors
 
+MOST_FILE_BYTES = 1024 * 1024 * 1024
+"""Of a file, packed: an export holds some thousand records, which are a few megabytes."""
+
 
 class DeadLink(Exception):
     """The address gives the file no longer. Ask the API for a fresh one."""
@@ -68,7 +71,9 @@ class Download:
             raise DeadLink
 
     def keep(self, piece: bytes, destination: Path) -> None:
-        """Write `piece` where it belongs in the file at `destination`. Raises OutputError."""
+        """Write `piece` where it belongs in the file at `destination`. Raises OutputError, or BrokenExport by size."""
+        if self.received + len(piece) > MOST_FILE_BYTES:
+            raise BrokenExport("the file is larger than 1 GB", final=True)
         with disk_errors(destination), destination.open("r+b" if self.received else "wb") as file:
             file.seek(self.received)
             file.write(piece)

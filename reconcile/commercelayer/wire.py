@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
+from reconcile.commercelayer.bodies import MEGABYTE, MOST_BYTES, MOST_ERROR_BYTES, Body, NotPacked, TooLarge
 from reconcile.commercelayer.retry import Failure
 from reconcile.commercelayer.storage import Download, usable_link
 
@@ -50,7 +51,8 @@ class Wire:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=75),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent},
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip"},
+            auto_decompress=False,  # aiohttp would unpack whatever comes, however large it becomes
             timeout=aiohttp.ClientTimeout(total=self._timeout_seconds, sock_connect=self._connect_seconds),
         )
 
@@ -61,13 +63,20 @@ class Wire:
             self._session = None
 
     async def send(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, begins: Begins
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        begins: Begins,
+        most_bytes: int = MOST_BYTES,
     ) -> Answer:
         """
         Send one request and return its answer; `url` is percent-encoded already.
 
         `begins` is called with status and headers as soon as they have come, before the body. Raises Failure when the
-        connection cannot be made, breaks, or takes too long.
+        connection cannot be made, breaks, or takes too long, and when a good answer has more than `most_bytes`.
         """
         assert self._session is not None, "use the client as `async with CommerceLayer(...) as client`"
         try:
@@ -80,7 +89,8 @@ class Wire:
                 middlewares=(_sent_once,),
             ) as response:
                 begins(response.status, response.headers)
-                return Answer(response.status, response.headers, await response.read())
+                most = most_bytes if response.status < 400 else MOST_ERROR_BYTES
+                return Answer(response.status, response.headers, await _body_of(response, most_bytes=most))
         except (TimeoutError, aiohttp.ClientError, _Broken) as error:
             raise _failure(error) from error
 
@@ -109,6 +119,22 @@ class Wire:
                         download.keep(b"", destination)  # an empty file is one, too
             except (TimeoutError, aiohttp.ClientError) as error:
                 raise _failure(error) from error
+
+
+async def _body_of(response: aiohttp.ClientResponse, *, most_bytes: int) -> bytes:
+    """Return the body of `response`, of an error only its beginning. The connection is closed where more follows."""
+    try:
+        body = Body(response.headers.get("Content-Encoding", "").strip().lower(), most_bytes=most_bytes)
+        async for piece in response.content.iter_any():
+            body.add(piece)
+        return body.whole()
+    except TooLarge:
+        if response.status >= 400:
+            return body.read()
+        what = f"an answer of more than {most_bytes // MEGABYTE} MB"
+        raise Failure("too_large", what, final=True) from None
+    except NotPacked as error:
+        raise Failure("broken_body", str(error)) from error
 
 
 async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -260,13 +260,17 @@ class Pull(Struct, forbid_unknown_fields=True, frozen=True):
     finished_at: Annotated[Moment, Meta(description="when it ended")]
     organization: Annotated[str, Meta(description="slug of the organization")]
     mode: Annotated[Mode, Meta(description="the mode of every payment")]
-    resumed: Annotated[bool, Meta(description="it went on from an earlier start, whose cut-off it keeps")]
-    clock_offset_seconds: Annotated[float | None, Meta(description="this clock minus the server's; null when not told")]
+    resumed: Annotated[bool, Meta(description="it went on from an attempt that broke off, and read what changed since")]
+    clock_offset_seconds: Annotated[
+        float | None, Meta(description="the server's clock minus this machine's; null when not told")
+    ]
     transport: Annotated[
         Literal["pages", "exports", "exports, then pages"], Meta(description="how the payments were read")
     ]
     transport_reason: Annotated[str, Meta(description="why that way")]
-    incremental: Annotated[bool, Meta(description="only what changed was read; count_before then counts that")]
+    incremental: Annotated[
+        bool, Meta(description="what changed was read over the rows of an earlier pull; count_before then counts that")
+    ]
     updated: Annotated[Count, Meta(description="payments read because they changed, with the overlap")]
     rechecked: Annotated[Count, Meta(description="payments read by id, as flagged or as breaks")]
     vanished: Annotated[Count, Meta(description="payments of the mirror that are gone")]

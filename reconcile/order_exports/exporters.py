@@ -30,6 +30,7 @@ from reconcile.commercelayer.placed_orders import (
     PlacedOrders,
     are_distinct,
     count_orders,
+    count_orders_now,
     cut_at,
     orders_in_file,
 )
@@ -60,15 +61,15 @@ async def count_placed(
     """
     why_all = None
     try:
-        counted = await count_orders(client, PlacedOrders(since, until))
+        counted = await count_orders_now(client, PlacedOrders(since, until))
     except Refused as error:
         if error.status != 400:
             raise
         why_all = error.message
-        counted = await count_orders(client, PlacedOrders(since, until, klarna_only=False))
-    now = counted.served_at or datetime.now(UTC).replace(microsecond=0)
-    placed = PlacedOrders(since, until if until is not None and until <= now else now, klarna_only=why_all is None)
-    return (await count_orders(client, placed)).orders, placed, why_all
+        counted = await count_orders_now(client, PlacedOrders(since, until, klarna_only=False))
+    cut_off = until if until is not None and until <= counted.now else counted.now
+    placed = PlacedOrders(since, cut_off, klarna_only=why_all is None)
+    return await count_orders(client, placed), placed, why_all
 
 
 async def begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
@@ -129,7 +130,7 @@ class OrderExporters:
             await self._bring_slices()
         except _FilterRefused as error:
             self.state.why_all = str(error)
-            self.state.counted = (await count_orders(self._client, self.placed)).orders
+            self.state.counted = await count_orders(self._client, self.placed)
             self.state.slices = [Slice(self.state.next_number, planned=self.state.counted)]
             self.state.next_number += 1
             await self._bring_slices()
@@ -205,7 +206,7 @@ class OrderExporters:
         if export.records_count == orders:
             return orders
         # Orders may have gone since the export was created: the list tells.
-        counted = (await count_orders(self._client, self.placed, IdRange(one.after, one.last))).orders
+        counted = await count_orders(self._client, self.placed, IdRange(one.after, one.last))
         if counted != orders:
             raise BrokenExport(f"the file holds {orders:,} orders, the server counts {counted:,}")
         return counted
@@ -252,7 +253,7 @@ class OrderExporters:
             raise BrokenExport("slices stay too large for the server, however they are cut", final=True)
         parts = await cut_at(self._client, self.placed, ids, orders=one.planned, most=most)
         if len(parts) == 1:
-            one.planned = (await count_orders(self._client, self.placed, ids)).orders
+            one.planned = await count_orders(self._client, self.placed, ids)
             raise BrokenExport("an export is to hold more orders than the list does")
         fresh = self.state.cut(one, [(part.after, part.last, planned) for part, planned in parts])
         self._place.keep(self.state)
@@ -263,7 +264,7 @@ class OrderExporters:
 
     async def _proved(self) -> int:
         """Return the server's count now. Raises IncompletePull unless the files hold each order once, and all."""
-        count_after = (await count_orders(self._client, self.placed)).orders
+        count_after = await count_orders(self._client, self.placed)
         orders = sum(one.orders or 0 for one in self.state.slices)
         fewest, most = sorted((self.state.counted, count_after))
         if fewest <= orders <= most and await asyncio.to_thread(are_distinct, list(self._keys.values())):

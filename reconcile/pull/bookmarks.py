@@ -7,15 +7,28 @@ what the server counted. Asks nothing itself: counts are given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from reconcile.errors import IncompletePull
+from reconcile.commercelayer.believable import is_id
+from reconcile.commercelayer.exports import ORIGIN
+from reconcile.commits import UnfinishedPull, damaged
+from reconcile.errors import Unproved
+from reconcile.pull.transports import Transport
 
 _MOST_ATTEMPTS = 3
+_EXPORTS_NAME = re.compile(rf"{ORIGIN}-[0-9a-f]{{12}}")
+
+# What is read from a mirror is checked by these types; a walk's number is a column of 32 bits.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Natural = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+WalkNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class Walk(msgspec.Struct):
@@ -32,18 +45,18 @@ class Walk(msgspec.Struct):
     does not, though the pull does.
     """
 
-    number: int
-    since: datetime | None
-    until: datetime | None
-    planned: int
-    before: int | None = None
-    after: int | None = None
+    number: WalkNumber
+    since: Moment | None
+    until: Moment | None
+    planned: Natural
+    before: Natural | None = None
+    after: Natural | None = None
     last_id: str | None = None
-    seen: int = 0
+    seen: Natural = 0
     done: bool = False
-    attempts: int = 1
-    changed_since: datetime | None = None
-    lacking: int = 0
+    attempts: Natural = 1
+    changed_since: Moment | None = None
+    lacking: Natural = 0
     export_id: str | None = None
     orders_export_id: str | None = None
     by_pages: bool = False
@@ -73,10 +86,10 @@ class Walk(msgspec.Struct):
 class Spent(msgspec.Struct):
     """What the pull has cost so far, all attempts of the command together."""
 
-    requests: int = 0
-    bytes_received: int = 0
-    retries: int = 0
-    rate_limited: int = 0
+    requests: Natural = 0
+    bytes_received: Natural = 0
+    retries: Natural = 0
+    rate_limited: Natural = 0
 
 
 class Bookmarks(msgspec.Struct):
@@ -90,18 +103,19 @@ class Bookmarks(msgspec.Struct):
     it told.
     """
 
-    cut_off: datetime
-    started_at: datetime
+    cut_off: Moment
+    started_at: Moment
     walks: list[Walk]
-    rewalks: int = 0
+    rewalks: Natural = 0
     spent: Spent = msgspec.field(default_factory=Spent)
-    began_at: datetime | None = None
+    began_at: Moment | None = None
     base: str | None = None
-    transport: str = "pages"
+    transport: Transport = "pages"
     why_transport: str = ""
     why_pages: str = ""
     exports_name: str | None = None
-    most_records: int | None = None
+    most_records: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    why_anew: str = ""
 
     @property
     def transports_used(self) -> str:
@@ -115,7 +129,8 @@ class Bookmarks(msgspec.Struct):
         """Take up what is not done by another transport where `via` wants that; a walk begun by pages stays there."""
         if via == "auto" or via == self.transport:
             return
-        self.transport, self.why_transport, self.why_pages = via, "as asked for", ""
+        self.transport = "pages" if via == "pages" else "exports"
+        self.why_transport, self.why_pages = "as asked for", ""
         for walk in self.walks:
             if not walk.done:
                 walk.by_pages = via == "pages" or walk.last_id is not None
@@ -159,7 +174,7 @@ class Bookmarks(msgspec.Struct):
         """
         Set the walks in `suspects` back to their start.
 
-        Raises IncompletePull when one was walked too often; all are then set back and may be tried anew.
+        Raises Unproved when one was walked too often; all are then set back and may be tried anew.
         """
         number = max(walk.number for walk in self.walks)
         tired = None
@@ -167,7 +182,7 @@ class Bookmarks(msgspec.Struct):
             number += 1
             self.rewalks += 1
             if walk.attempts >= _MOST_ATTEMPTS:
-                tired = tired or _incomplete(walk, why)
+                tired = tired or _unproved(walk, why)
                 walk.attempts = 0
             walk.number, walk.attempts = number, walk.attempts + 1
             walk.before = walk.after = walk.last_id = None
@@ -185,9 +200,36 @@ def encode_bookmarks(bookmarks: Bookmarks) -> bytes:
     return msgspec.json.encode(bookmarks)
 
 
-def decode_bookmarks(content: bytes) -> Bookmarks:
-    """Return the bookmarks in `content`, as `encode_bookmarks` wrote them. Raises ValueError for anything else."""
-    return msgspec.json.decode(content, type=Bookmarks)
+def decode_bookmarks(content: bytes, where: Path) -> Bookmarks:
+    """
+    Return the bookmarks in `content`, as `encode_bookmarks` wrote them.
+
+    Raises MirrorError about `where`, the place it was read from, for anything that is not as they are written.
+    """
+    try:
+        marks = msgspec.json.decode(content, type=Bookmarks)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise damaged(where) from error
+    if not _can_be(marks):
+        raise damaged(where)
+    return marks
+
+
+def bookmarks_in(store: UnfinishedPull) -> Bookmarks:
+    """Return the bookmarks of a pull that has some. Raises MirrorError as `decode_bookmarks`."""
+    assert store.bookmarks is not None, "something was committed"
+    return decode_bookmarks(store.bookmarks, store.folder)
+
+
+def _can_be(marks: Bookmarks) -> bool:
+    """Whether a pull can go on from `marks`: ids become part of addresses, and each walk needs its own number."""
+    ids = [id_ for walk in marks.walks for id_ in (walk.last_id, walk.export_id, walk.orders_export_id)]
+    return (
+        len({walk.number for walk in marks.walks}) == len(marks.walks) > 0
+        and all(is_id(id_) for id_ in ids if id_ is not None)
+        and all(walk.before is not None for walk in marks.walks if walk.done)
+        and (marks.exports_name is None or _EXPORTS_NAME.fullmatch(marks.exports_name) is not None)
+    )
 
 
 def needs_count_after(walk: Walk) -> bool:
@@ -212,10 +254,10 @@ def accounts_for(walk: Walk) -> bool:
     return (walk.after or 0) <= walk.seen <= walk.counted_before
 
 
-def _incomplete(walk: Walk, why: str) -> IncompletePull:
+def _unproved(walk: Walk, why: str) -> Unproved:
     span = f"created {_day(walk.since) or 'from the first'} to {_day(walk.until) or 'now'}"
     after = "" if walk.after is None else f", {walk.after} after it"
-    return IncompletePull(
+    return Unproved(
         f"klarna_payments: {span}: {why}: {walk.seen} payments seen in walk {walk.attempts}, "
         f"the server counted {walk.counted_before} before it{after}",
         hint="the server's list and its own counts disagree; nothing is published. "

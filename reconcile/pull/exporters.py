@@ -233,7 +233,7 @@ class Exporters:
             path = self._pull.store.passing_file(f"orders-{walk.number}.json.gz")
             try:
                 await self._fetch(export, path)
-                orders |= await self._in_thread(orders_in_export, path)
+                orders |= await self._in_thread(orders_in_export, path, set(order_ids))
             finally:
                 path.unlink(missing_ok=True)
         missing = [order_id for order_id in order_ids if order_id not in orders]

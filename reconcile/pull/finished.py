@@ -27,13 +27,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.commits import UnfinishedPull
+from reconcile.commits import UnfinishedPull, small_file
 from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import MirrorError, first_line
 from reconcile.mirror import Mirror
 from reconcile.parquet import write_parquet
+from reconcile.pull.bookmarks import Moment, Natural, Spent
 from reconcile.rows import KEY, merged_rows, sorted_distinct
-from reconcile.schema import UTC_MS, VANISHED
+from reconcile.schema import PAYMENTS, UTC_MS, VANISHED
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
@@ -46,23 +47,43 @@ _CHANGES = ("updated_at", "order_updated_at")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Finished(msgspec.Struct, frozen=True, kw_only=True):
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pull that was resumed has to say in the report of the one that brings its rows up to date."""
+
+    started_at: Moment
+    spent: Spent
+    transport: str
+    transport_reason: str
+    warnings: tuple[str, ...] = ()
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     A pull that was finished: the `window` it was asked for, and the payments created before `cut_off` in it.
 
-    Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file.
+    Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file. `carried` is
+    there when the rows are those of a pull that was resumed: they stand for an earlier moment than that of the command.
     """
 
     window: str
-    cut_off: datetime
-    watermark: datetime
-    finished_at: datetime
-    rows: int
+    cut_off: Moment
+    watermark: Moment
+    finished_at: Moment
+    rows: Natural
     sha256: str = ""
+    carried: Carried | None = None
 
 
 class _Record(msgspec.Struct, frozen=True):
     finished: list[Finished]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Rows that a pull goes on from, in the file `rows`, and what they are."""
+
+    finished: Finished
+    rows: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +98,7 @@ def finished_pull(folder: Path, window: str) -> Found:
     """Return what the mirror `folder` holds of `window`. Reads the rows once, changes nothing."""
     if not (folder / PAYMENTS_NAME).exists():
         return Found(None, "no pull has been finished in this mirror")
-    entry = _entry_of(folder)
+    entry = entry_of(folder)
     if entry is None:
         return Found(None, "the payments in this mirror are not as the last finished pull left them")
     if entry.window != window:
@@ -106,30 +127,39 @@ def take_over(
     if vanished is None and last is not None:
         gone = lost_ids(store.payments, payments, before=entry.cut_off)
     mark_vanished(store.folder, gone, earlier=store.payments, present=payments, at=entry.finished_at)
-    newest = newest_change(payments)
-    watermark = min(entry.watermark, newest) if newest is not None else entry.watermark
-    _remember(store.folder, msgspec.structs.replace(entry, watermark=watermark, sha256=digest_of(payments)))
+    remember(store.folder, entry, payments)
     for pull in pulls[:-1]:
         pull.forget()
     store.finish(pulls[-1], payments)
     return len(gone)
 
 
-def _remember(folder: Path, finished: Finished) -> None:
-    record = folder / FINISHED_NAME
-    there = _entry_of(folder)
+def remember(folder: Path, entry: Finished, payments: Path) -> Finished:
+    """
+    Note in `folder` that `entry` describes the file `payments`, which is about to be put there; return it, completed.
+
+    Its watermark is an upper bound, see `take_over`; the digest is added here. Raises OutputError.
+    """
+    newest, record = newest_change(payments), folder / FINISHED_NAME
+    watermark = min(entry.watermark, newest) if newest is not None else entry.watermark
+    finished = msgspec.structs.replace(entry, watermark=watermark, sha256=digest_of(payments))
+    there = entry_of(folder)
     entries = [finished, *([there] if there is not None and there.sha256 != finished.sha256 else [])]
     with disk_errors(record):
         with replacing(record) as partial:
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Record(entries)), indent=2) + b"\n")
         sync(folder)
+    return finished
 
 
-def _entry_of(folder: Path) -> Finished | None:
+def entry_of(folder: Path) -> Finished | None:
+    """Return what `finished.json` in `folder` says of the payments there, null when there is nothing to be believed."""
+    if not (folder / PAYMENTS_NAME).is_file():
+        return None
     try:
-        known = msgspec.json.decode((folder / FINISHED_NAME).read_bytes(), type=_Record).finished
+        known = msgspec.json.decode(small_file(folder / FINISHED_NAME), type=_Record).finished
         digest = digest_of(folder / PAYMENTS_NAME)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return next((one for one in known if one.sha256 == digest), None)
 
@@ -154,9 +184,11 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
     """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
+            if not file.schema_arrow.equals(PAYMENTS):
+                raise pa.ArrowInvalid("it has other columns")
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=None if columns is None else list(columns)):
                 yield batch.replace_schema_metadata(None)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _damaged(payments, error) from error
 
 
@@ -201,13 +233,7 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     Those noted before keep their time; those that are among the rows of `present` again are taken out.
     Raises OutputError, and MirrorError when what was noted before cannot be read.
     """
-    place = folder / VANISHED_NAME
-    if not ids and not place.exists():
-        return
-    try:
-        known = pq.read_table(place, schema=VANISHED) if place.exists() else VANISHED.empty_table()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(place, error) from error
+    place, known = folder / VANISHED_NAME, vanished_before(folder)
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
@@ -222,6 +248,25 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     with disk_errors(place):
         write_parquet(kept.combine_chunks().to_batches(), VANISHED, place)
         sync(folder)
+
+
+def vanished_before(folder: Path) -> pa.Table:
+    """Return what `vanished.parquet` of the mirror `folder` holds. Raises MirrorError when it cannot be read."""
+    place = folder / VANISHED_NAME
+    if not place.exists():
+        return VANISHED.empty_table()
+    try:
+        if not place.is_file():  # a pipe would keep us waiting for ever
+            raise pa.ArrowInvalid("it is not a file")
+        with pq.ParquetFile(place) as file:
+            if not file.schema_arrow.equals(VANISHED):
+                raise pa.ArrowInvalid("it has other columns")
+            known = file.read().replace_schema_metadata(None)
+            known.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
+        forgets = "remove that file; which payments had vanished before is then forgotten"
+        raise MirrorError(f"{place}: cannot be read: {first_line(error)}", hint=forgets) from error
+    return known
 
 
 def _damaged(path: Path, error: Exception) -> MirrorError:

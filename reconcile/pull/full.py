@@ -21,17 +21,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments
+from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
-from reconcile.errors import IncompletePull
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
+from reconcile.errors import Unproved
+from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.pull.exporters import Exporters, slices
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
 from reconcile.pull.transports import choose_transport
 from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, walks_through
+from reconcile.pull.walkers import Walkers, planned_walks
 from reconcile.rows import write_payments
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
@@ -39,7 +39,12 @@ _MOST_ROUNDS = 10
 
 
 class FullPull:
-    """One pull under way: its bookmarks, what it has cost, and the checks."""
+    """
+    One pull in progress: its bookmarks, what it has cost, and the checks.
+
+    `earlier` is what the command has cost before it, other attempts of it included, and `at_start` what the client had
+    spent then; `why_anew` says why that came to nothing.
+    """
 
     vanished: Collection[str] | None = None
     """Not known by itself: the rows tell."""
@@ -52,20 +57,23 @@ class FullPull:
         since: datetime | None,
         mode: str,
         at_start: Spent,
+        earlier: Spent,
         on_progress: Callable[[PullProgress], None] | None,
         via: str,
         warnings: tuple[str, ...],
+        why_anew: str,
     ) -> None:
         self._client = client
         self._store = store
-        self._resumed = store.bookmarks is not None
+        self.resumed = store.bookmarks is not None
         self._warnings = warnings
         self._via = via
         self._since = since
         self._mode = mode
         self._on_progress = on_progress
         self._marks: Bookmarks
-        self._earlier = Spent()
+        self._earlier = earlier
+        self._why_anew = why_anew
         self._at_start = at_start
         self._count_after = 0
 
@@ -82,36 +90,31 @@ class FullPull:
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
         if self._store.bookmarks is not None:
-            self._marks = decode_bookmarks(self._store.bookmarks)
+            self._marks = bookmarks_in(self._store)
             self._earlier = self._marks.spent
             self._marks.go_on_via(self._via)
+            self._marks.why_anew = self._why_anew or self._marks.why_anew
             return
         started_at = datetime.now(UTC)
-        cut_off, counted = await self._cut_off(until)
+        counted = await count_now(self._client, Window(self._since, until))
+        # Without `until`, or with one in the future, it ends now.
+        cut_off = until.astimezone(UTC) if until is not None and until <= counted.now else counted.now
         choice = choose_transport(self._via, counted.payments)
-        window, first = Window(self._since, cut_off), counted.first_created_at
+        window = Window(self._since, cut_off)
         if choice.transport == "exports":
+            first = (await count_payments(self._client, window)).first_created_at
             walks = slices(window, first=first, payments=counted.payments)
         else:
-            walks = walks_through(window, first=first, payments=counted.payments)
-        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.served_at)
+            walks = await planned_walks(self._client, window, counted.payments)
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now)
         self._marks.transport, self._marks.why_transport = choice.transport, choice.why
-
-    async def _cut_off(self, until: datetime | None) -> tuple[datetime, Count]:
-        """
-        The end of the window and the count of what is in it, and perhaps of what was created in the second after it.
-
-        Without `until`, or with one in the future, it ends now by the server's clock, in whole seconds.
-        """
-        counted = await count_payments(self._client, Window(self._since, until))
-        now = counted.served_at or datetime.now(UTC).replace(microsecond=0)
-        return (until.astimezone(UTC) if until is not None and until <= now else now), counted
+        self._marks.why_anew = self._why_anew
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
         """
         Walk, check, walk again what does not hold, and write `beside`.
 
-        Raises IncompletePull when it never holds. What was committed stays.
+        Raises Unproved when it never holds. What was committed stays.
         """
         teller = Teller(self._client, self._marks, self._on_progress)
         pull = PullUnderWay(
@@ -135,7 +138,7 @@ class FullPull:
                 self._marks.walk_again(suspects, why=why)
             finally:
                 await walkers.commit()
-        raise IncompletePull(
+        raise Unproved(
             f"klarna_payments: {self._marks.seen} payments seen, and the server's counts keep changing",
             hint="nothing is published; start the same command again when fewer old payments are being changed",
         )
@@ -182,16 +185,25 @@ class FullPull:
             count_after=self._count_after,
             since=self._since,
             mode=self._mode,
-            resumed=self._resumed,
+            resumed=self.resumed,
             transport=self._marks.transports_used,
             transport_reason=self._marks.why_pages or self._marks.why_transport,
-            warnings=self._warnings + self._unasked_transport(),
+            warnings=self._own_warnings(),
         )
 
-    def _unasked_transport(self) -> tuple[str, ...]:
-        if self._via != "exports" or not self._marks.why_pages:
-            return ()
-        return (f"payments were read by pages, though exports were asked for: {self._marks.why_pages}",)
+    def _own_warnings(self) -> tuple[str, ...]:
+        warnings = list(self._warnings)
+        if self._marks.why_anew:
+            warnings.append(f"everything was pulled anew: {self._marks.why_anew}")
+        if self._via == "exports" and self._marks.why_pages:
+            warnings.append(f"payments were read by pages, though exports were asked for: {self._marks.why_pages}")
+        return tuple(warnings)
+
+    @property
+    def spent(self) -> Spent:
+        """What the command and the attempts before it have cost so far."""
+        self._note_spent()
+        return self._marks.spent
 
     def _note_spent(self) -> None:
         """Bring the bookmarks' costs up to date: those of earlier attempts and of this one."""

@@ -1,5 +1,5 @@
 """
-The incremental pull: what changed since the last finished pull of a window, put over its rows, and the proof of it.
+The incremental pull: what changed since an earlier pull of a window, put over its rows, and the proof of it.
 
 Knows which payments to ask for and when the answer may be believed. How pages are walked and how rows are kept is
 known elsewhere; when an incremental pull is wanted is for the caller to say.
@@ -11,7 +11,8 @@ when it is read and can change while no time does.
 **Proof.** A walk must have seen no fewer than the server counted in it before, and no page may lack a row that its own
 count has. Last, the rows after the upsert are compared with the server's count of the whole window. Fewer rows: the
 changes are walked again, and then the pull is given up as incomplete. More rows: payments have vanished that nobody
-can name without reading everything; that is told, not guessed.
+can name without reading everything; that is told, not guessed. Over the rows of a pull that was resumed it is given up,
+too: nothing has been proved of these as they are now.
 """
 
 from __future__ import annotations
@@ -26,18 +27,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.paging import Count, count_payments
+from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.disk import disk_errors
-from reconcile.errors import IncompletePull
+from reconcile.errors import Unproved
 from reconcile.mirror import Mirror
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, decode_bookmarks, needs_count_after
-from reconcile.pull.finished import Finished, rows_of
+from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
+from reconcile.pull.finished import Base, rows_of
 from reconcile.pull.rechecks import Rechecks, ids_to_check
 from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.pull.resumed import with_carried
 from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, walks_through
+from reconcile.pull.walkers import Walkers, planned_walks
 from reconcile.rows import KEY, merged_rows, write_payments
 from reconcile.schema import PAYMENTS
 
@@ -51,39 +53,42 @@ _MOST_SHORTFALLS = 3
 
 class Changes:
     """
-    One incremental pull under way, on the rows of `base` in `mirror`.
+    One incremental pull in progress, on the rows of `base`; its commits are in `mirror`.
 
     `recheck` names payments to ask for by id, beside the flagged ones; those that `base` does not hold are left out.
+    `earlier` is what the command has cost before it, other attempts of it included, and `at_start` what the client had
+    spent then.
     """
 
     def __init__(
         self,
         client: CommerceLayer,
         mirror: Mirror,
-        base: Finished,
+        base: Base,
         *,
         since: datetime | None,
         mode: str,
         overlap: timedelta,
         recheck: Collection[str],
         at_start: Spent,
+        earlier: Spent,
         on_progress: Callable[[PullProgress], None] | None,
     ) -> None:
         self._client = client
-        self._base = base
-        self._base_rows = mirror.payments
-        self._store = mirror.unfinished(changes_name(base.window))
-        rechecks = mirror.unfinished(f"by id|{base.window}")
-        self._rechecks = Rechecks(client, rechecks, base=base.sha256, mode=mode)
+        self._base = base.finished
+        self._base_rows = base.rows
+        self._store = mirror.unfinished(changes_name(base.finished.window))
+        rechecks = mirror.unfinished(f"by id|{base.finished.window}")
+        self._rechecks = Rechecks(client, rechecks, base=base.finished.sha256, mode=mode)
         self._since = since
         self._mode = mode
-        self._changed_since = base.watermark - overlap
+        self._changed_since = earlier_by(base.finished.watermark, overlap)
         self._named = recheck
         self._at_start = at_start
         self._on_progress = on_progress
         self._marks: Bookmarks
-        self._earlier = Spent()
-        self._resumed = False
+        self._earlier = earlier
+        self.resumed = False
         self._rows = 0
         self._count_after = 0
 
@@ -93,9 +98,14 @@ class Changes:
         return (self._rechecks.store, self._store)
 
     @property
-    def vanished(self) -> Collection[str]:
-        """Payments that were asked for by id and are gone."""
-        return self._rechecks.vanished
+    def catches_up(self) -> bool:
+        """Whether it brings the rows of a pull that was resumed up to date."""
+        return self._base.carried is not None
+
+    @property
+    def vanished(self) -> Collection[str] | None:
+        """Payments that were asked for by id and are gone; null: only the rows tell, for others were asked before."""
+        return None if self.catches_up else self._rechecks.vanished
 
     @property
     def cut_off(self) -> datetime:
@@ -109,27 +119,26 @@ class Changes:
     async def plan(self, until: datetime | None) -> None:
         """Take up the bookmarks of an unfinished pull on the same rows, or count what changed and cut it."""
         if self._store.bookmarks is not None:
-            marks = decode_bookmarks(self._store.bookmarks)
+            marks = bookmarks_in(self._store)
             if marks.base == self._base.sha256:
-                self._marks, self._earlier, self._resumed = marks, marks.spent, True
+                self._marks, self._earlier, self.resumed = marks, marks.spent, True
                 return
             self._store.forget()  # it went on from rows that are no longer there
         started_at = datetime.now(UTC)
-        counted = await self._count(Window(self._since, until, self._changed_since))
-        now = counted.served_at or started_at.replace(microsecond=0)
+        counted = await count_now(self._client, Window(self._since, until, self._changed_since))
         # Never before the rows that are there: a clock that was set back would make them look vanished.
-        cut_off = max(now, self._base.cut_off)
+        cut_off = max(counted.now, self._base.cut_off)
         if until is not None and until <= cut_off:
             cut_off = until.astimezone(UTC)
         window = Window(self._since, cut_off, self._changed_since)
-        walks = walks_through(window, first=counted.first_created_at, payments=counted.payments)
-        self._marks = Bookmarks(cut_off, started_at, walks, began_at=now, base=self._base.sha256)
+        walks = await planned_walks(self._client, window, counted.payments)
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now, base=self._base.sha256)
 
     async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
         """
         Walk the changes, ask by id, and write all rows of the window to `beside`.
 
-        Raises IncompletePull when the counts do not hold. What was committed stays.
+        Raises Unproved when the counts do not hold. What was committed stays.
         """
         teller = Teller(self._client, self._marks, self._on_progress)
         pull = PullUnderWay(
@@ -141,10 +150,14 @@ class Changes:
             await walkers.walk_all()
             suspects, why = await self._suspects()
             if not suspects:
-                suspected = await asyncio.to_thread(ids_to_check, self._base_rows, self._named)
-                await self._rechecks.ask(suspected, on_rows=teller.tell)
+                await self._recheck(teller)
                 self._rows = await asyncio.to_thread(self._upsert, beside)
-                self._count_after = (await self._count(Window(self._since, self.cut_off))).payments
+                self._count_after = await self._count(Window(self._since, self.cut_off))
+                if self._count_after < self._rows and self.catches_up and not self.resumed:
+                    raise Unproved(
+                        f"klarna_payments: the server counts {self._count_after}, and there are {self._rows} rows: "
+                        "some have been deleted, and nothing tells which"
+                    )
                 if self._count_after <= self._rows:
                     teller.tell()
                     return
@@ -160,19 +173,25 @@ class Changes:
                 await walkers.commit()
         raise self._incomplete()
 
+    async def _recheck(self, teller: Teller) -> None:
+        """Ask by id, unless all of this is to be brought up to date anyway: it would be asked twice."""
+        if not self.resumed:
+            suspected = await asyncio.to_thread(ids_to_check, self._base_rows, self._named)
+            await self._rechecks.ask(suspected, on_rows=teller.tell)
+
     async def _suspects(self) -> tuple[Sequence[Walk], str]:
         """Return the walks whose figures do not hold, and why."""
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = (await self._count(Window(walk.since, walk.until, walk.changed_since))).payments
+                walk.after = await self._count(Window(walk.since, walk.until, walk.changed_since))
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects, "the counts do not agree"
         distinct = await asyncio.to_thread(self._distinct)
         return [walk for walk in walks if distinct[walk.number] != walk.seen], "a payment was listed twice"
 
-    async def _count(self, window: Window) -> Count:
-        return await count_payments(self._client, window)
+    async def _count(self, window: Window) -> int:
+        return (await count_payments(self._client, window)).payments
 
     def _distinct(self) -> Counter[int]:
         distinct: Counter[int] = Counter()
@@ -186,19 +205,20 @@ class Changes:
 
     def _upsert(self, beside: Path) -> int:
         """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""
-        vanished = pa.array(sorted(self.vanished), type=pa.string())
-        runs = [rows_of(self._base_rows), _batches(self._changed()), _batches(self._rechecks.rows())]
+        vanished = pa.array(sorted(self._rechecks.vanished), type=pa.string())
+        asked = [_batches(self._rechecks.rows())] if not self.resumed else []
+        runs = [rows_of(self._base_rows), _batches(self._changed()), *asked]
         tables = (
             table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))) for table in merged_rows(runs)
         )
         with disk_errors(beside):
             return write_payments(tables, beside)
 
-    def _incomplete(self) -> IncompletePull:
+    def _incomplete(self) -> Unproved:
         # What was read is no use to another attempt, which would count the same again.
         for store in self.stores:
             store.forget()
-        return IncompletePull(
+        return Unproved(
             f"klarna_payments: the server counts {self._count_after} payments created before "
             f"{self.cut_off:%Y-%m-%d %H:%M:%S}, there are {self._rows} after reading what changed",
             hint="payments have come in that show no newer time; pull everything once, with `--full`",
@@ -207,21 +227,29 @@ class Changes:
     def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
-        unseen = self._rows - self._count_after
-        return reported(
+        # Of a pull that was resumed the next one tells: it is not over yet.
+        unseen = self._rows - self._count_after if not self.resumed else 0
+        report = reported(
             self._client,
             self._marks,
             payments=self._rows,
             count_after=self._count_after,
             since=self._since,
             mode=self._mode,
-            resumed=self._resumed,
+            resumed=self.resumed or self.catches_up,
             incremental=True,
             updated=self._marks.seen,
             rechecked=self._rechecks.asked,
-            vanished=len(self.vanished),
+            vanished=len(self._rechecks.vanished),
             warnings=(_unseen(unseen),) if unseen else (),
         )
+        return report if self._base.carried is None else with_carried(report, self._base.carried)
+
+    @property
+    def spent(self) -> Spent:
+        """What the command and the attempts before it have cost so far."""
+        self._note_spent()
+        return self._marks.spent
 
     def _note_spent(self) -> None:
         self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
@@ -230,6 +258,14 @@ class Changes:
 def changes_name(window: str) -> str:
     """Return the name of the unfinished pull of what changed in `window`."""
     return f"changes|{window}"
+
+
+def earlier_by(watermark: datetime, overlap: timedelta) -> datetime:
+    """Return the moment `overlap` before `watermark`; the first of the calendar when there is none."""
+    try:
+        return watermark - overlap
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _unseen(payments: int) -> str:

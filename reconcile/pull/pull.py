@@ -1,9 +1,9 @@
 """
 The pull: from Commerce Layer through the mirror to `payments.parquet`.
 
-Knows what goes before and after, whichever way payments come: authenticate, agree on the mode, open the mirror, choose
-between everything and what changed, publish, take over. The file gets its name only when the pull has proved itself
-complete; how is known to `full` and `incremental`.
+Knows what goes before and after, whichever way payments come: authenticate, agree on the mode, open the mirror,
+publish, take over. The file gets its name only when the pull has proved itself complete; how it comes to that is known
+to `stages`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,13 +23,13 @@ import pyarrow.parquet as pq
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
 from reconcile.disk import disk_errors, sync
-from reconcile.errors import Refused, SettingsError, WrongMode
+from reconcile.errors import SettingsError, WrongMode
 from reconcile.mirror import Mirror, open_mirror, scratch_mirror
-from reconcile.pull.bookmarks import Spent
-from reconcile.pull.finished import Finished, Found, finished_pull, take_over
-from reconcile.pull.full import FullPull
-from reconcile.pull.incremental import DEFAULT_OVERLAP, Changes
+from reconcile.pull.finished import Finished, finished_pull, take_over, vanished_before
+from reconcile.pull.incremental import DEFAULT_OVERLAP
 from reconcile.pull.report import PullProgress, PullReport, spent_by
+from reconcile.pull.resumed import drop_resumed
+from reconcile.pull.stages import Pull, Wanted, entry_for, pulled
 from reconcile.schema import PAYMENTS
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
@@ -56,12 +55,14 @@ async def pull_to_parquet(
     Write all payments created from `since` on and before `until` (both aware; null: from the first, until now).
 
     `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment; it appears only
-    when the pull is proved complete. With a `mirror` folder an interrupted pull goes on where it stopped: the same
-    window given again keeps its cut-off. Without one nothing is kept. `mode` (`live` or `test`) must agree with
-    the token and with every row.
+    when the pull is proved complete. With a `mirror` folder an interrupted pull goes on where it stopped, and then
+    reads what changed or was created since: the file is always as of now. Where that cannot be proved everything is
+    pulled anew, and `PullReport.warnings` says so. Without a mirror nothing is kept. `mode` (`live` or `test`) must
+    agree with the token and with every row.
 
     `via` is `pages`, `exports` or `auto`; exports that the server refuses are made up for by pages, and the report
-    tells. The rows are the same either way. An unfinished pull goes on with its own transport for `auto`.
+    tells. The rows are the same either way. An unfinished pull goes on with its own transport for `auto`, and reads
+    what changed since by pages.
 
     With `incremental` only what changed since the last finished pull of the same window is read, from `overlap` before
     it, and by id what is flagged or named in `recheck`; without such a pull in the mirror everything is read, and
@@ -77,34 +78,28 @@ async def pull_to_parquet(
         await client.authenticate()
         agreed = agreed_mode(client, mode)
         with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
+            await asyncio.to_thread(vanished_before, store.folder)  # told now, and not after an hour of pulling
             window = window_name(since, until)
             last = await asyncio.to_thread(finished_pull, store.folder, window)
-            pull = await _begun(
-                client,
-                store,
-                window,
-                last if incremental else None,
+            wanted = Wanted(
+                window=window,
+                since=since,
                 until=until,
+                mode=agreed,
+                via=via,
+                base=last if incremental else None,
                 overlap=overlap,
                 recheck=recheck,
-                via=via,
-                common={"since": since, "mode": agreed, "at_start": at_start, "on_progress": on_progress},
+                on_progress=on_progress,
+                commit_seconds=commit_seconds,
+                commit_pages=commit_pages,
             )
-            await pull.walk_until_proved(beside, commit_seconds=commit_seconds, commit_pages=commit_pages)
+            pull = await pulled(client, store, wanted, beside, at_start=at_start)
             await asyncio.to_thread(_publish, beside, destination)
             report = pull.report()
             if mirror is None:
                 return report
-            entry = Finished(
-                window=window,
-                cut_off=report.until,
-                watermark=pull.began_at or report.until,
-                finished_at=report.finished_at,
-                rows=report.payments,
-            )
-            gone = await asyncio.to_thread(
-                take_over, store, destination, entry, pulls=pull.stores, last=last.finished, vanished=pull.vanished
-            )
+            gone = await asyncio.to_thread(_take_over, store, destination, pull, report, window, last.finished)
             return replace(report, vanished=gone)
 
 
@@ -127,43 +122,14 @@ async def pull_to_table(
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
-class _Common(TypedDict):
-    """What a pull needs to know, whichever it is."""
-
-    since: datetime | None
-    mode: str
-    at_start: Spent
-    on_progress: Callable[[PullProgress], None] | None
-
-
-async def _begun(
-    client: CommerceLayer,
-    store: Mirror,
-    window: str,
-    last: Found | None,
-    *,
-    until: datetime | None,
-    overlap: timedelta,
-    recheck: Collection[str],
-    via: str,
-    common: _Common,
-) -> FullPull | Changes:
-    """Return the pull that is to be done, planned: of what changed since `last`, of everything when that cannot be."""
-    why_full = last.why if last is not None else ""
-    if last is not None and last.finished is not None:
-        changes = Changes(client, store, last.finished, overlap=overlap, recheck=recheck, **common)
-        try:
-            await changes.plan(until)
-        except Refused as error:
-            if error.status != 400:
-                raise
-            why_full = f"payments cannot be listed by their changes: {error.message}"
-        else:
-            return changes
-    warnings = (f"everything was pulled, though an incremental pull was asked for: {why_full}",) if why_full else ()
-    pull = FullPull(client, store.unfinished(window), via=via, warnings=warnings, **common)
-    await pull.plan(until)
-    return pull
+def _take_over(
+    store: Mirror, payments: Path, pull: Pull, report: PullReport, window: str, last: Finished | None
+) -> int:
+    """Take the result over into the mirror, and return how many payments it no longer found."""
+    entry = entry_for(pull, report, window)
+    gone = take_over(store, payments, entry, pulls=pull.stores, last=last, vanished=pull.vanished)
+    drop_resumed(store, window)  # last of all: until then the same command can go on from them
+    return gone
 
 
 def window_name(since: datetime | None, until: datetime | None) -> str:

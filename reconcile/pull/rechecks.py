@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commits import UnfinishedPull, with_walk
+from reconcile.commits import UnfinishedPull, damaged, with_walk
 from reconcile.pull.finished import ids_where
 from reconcile.rows import KEY
 
@@ -31,7 +31,7 @@ class _Mark(msgspec.Struct, frozen=True):
 
     base: str
     ids: str
-    done: int
+    done: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Rechecks:
@@ -76,7 +76,10 @@ class Rechecks:
     async def _done(self, mark: _Mark) -> int:
         if self.store.bookmarks is None:
             return 0
-        found = msgspec.json.decode(self.store.bookmarks, type=_Mark)
+        try:
+            found = msgspec.json.decode(self.store.bookmarks, type=_Mark)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            raise damaged(self.store.folder) from error
         if (found.base, found.ids) == (mark.base, mark.ids):
             return found.done
         await asyncio.to_thread(self.forget)

@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
 from reconcile.arrow import int32_column
+from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.paging import cut, cut_finer, pages, shard_count, walker_count
+from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.commits import ROWS
@@ -34,12 +34,17 @@ _TIMES_THE_LAST_ONE = 2
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
 
-def walks_through(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
-    """Return the walks of a pull of `window`, one for each shard; `first` and `payments` as for `cut`."""
-    shards = cut(window, first=first, payments=payments, parts=shard_count(payments))
+async def planned_walks(client: CommerceLayer, window: Window, payments: int) -> list[Walk]:
+    """
+    Return the walks of a pull of `window`, which holds `payments`, one for each shard.
+
+    Where there are several one request asks when the first payment was created.
+    """
+    parts = shard_count(payments)
+    first = (await count_payments(client, window)).first_created_at if parts > 1 else None
     return [
         Walk(number, shard.window.since, shard.window.until, shard.payments, changed_since=window.changed_since)
-        for number, shard in enumerate(shards, start=1)
+        for number, shard in enumerate(cut(window, first=first, payments=payments, parts=parts), start=1)
     ]
 
 

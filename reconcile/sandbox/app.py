@@ -22,6 +22,7 @@ from reconcile.sandbox.resources import EXPORTS
 from reconcile.sandbox.row_answers import RowAnswers
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.selection import Selections
+from reconcile.sandbox.sending import finish_headers
 from reconcile.sandbox.storage import Storage
 from reconcile.sandbox.tokens import (
     CLIENT_ID,
@@ -92,6 +93,7 @@ def make_app(
     jobs = Exports(world, rules, storage, faults=faults, clock=clock, wall_clock=wall_clock)
 
     app = web.Application(middlewares=[_through(door)])
+    app.on_response_prepare.append(finish_headers)
     app[STORAGE] = storage
     app.router.add_post("/oauth/token", door.token)
     selections = Selections(world, {EXPORTS.name: jobs.table}, uncrossed=uncrossed)

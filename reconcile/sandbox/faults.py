@@ -29,7 +29,16 @@ ANSWERS = {
     "latency": "answers late: VALUE milliseconds, or a range such as 20-75",
     "revoke": "makes every token issued so far useless before the request is looked at",
 }
-"""Faults of any API request, by its number."""
+"""Faults of any API request, by its number: whoever asks again gets an answer."""
+
+ODDITIES = {
+    "date": "tells another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
+    "garbled": "puts into payment_methods what is not Unicode (VALUE): `utf8` bytes, or half of a `surrogate` pair",
+    "huge": "answers with VALUE megabytes of white space in front of the JSON",
+    "huge-packed": "the same, packed with gzip to a thousandth of that",
+    "huge-error": "answers 503 with a body of VALUE megabytes",
+}
+"""Faults of any API request, by its number: the answer is whole, and makes no sense."""
 
 LISTS = {
     "delete": "deletes a payment before the list request is answered (VALUE: its id)",
@@ -38,6 +47,10 @@ LISTS = {
     "update": "changes the order total of a payment before the list request is answered (VALUE: payment id)",
     "drop-row": "leaves one row out of the page (VALUE: the id of the row, left out of every page it is on)",
     "wrong-mode": "gives one row of the page the other meta.mode",
+    "odd-id": "gives the row in the middle of the page an id that is `empty`, has a `control` character or a `slash`",
+    "first-page": "answers with the first page of the list, whatever it was to follow",
+    "circle": "answers with the first two pages of the list in turns, whatever they were to follow",
+    "absurd-count": "says VALUE in meta.record_count, `none` leaves it out",
     "wrong-count": "adds VALUE (default 1) to meta.record_count",
 }
 """Faults of list requests of klarna_payments, by the number of the list request."""
@@ -46,6 +59,8 @@ TOKENS = {
     "token-5xx": "the token endpoint answers 503",
     "token-reset": "the token endpoint resets the connection",
     "token-html": "the token endpoint answers 200 with an HTML page",
+    "token-odd": "tokens have a line break in them",
+    "token-huge": "the token endpoint answers with VALUE megabytes of white space in front of the token",
     "short-token": "tokens die after VALUE seconds, whatever they say of themselves",
 }
 """Faults of the token endpoint, by the number of the token request."""
@@ -67,7 +82,7 @@ STORAGE = {
 }
 """Faults of the storage, by the number of the request for a file."""
 
-KINDS = {**ANSWERS, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
+KINDS = {**ANSWERS, **ODDITIES, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
 
 _ALWAYS = "always"
 _EXAMPLE = "for example 5xx:0.05, reset:#7, latency:20-75, 429:#5:2, short-token:5, delete:#3"
@@ -175,9 +190,14 @@ def _check_value(text: str, kind: str, value: str) -> None:
     shapes = {
         "5xx": r"(5[0-9][0-9])?",
         "429": r"([0-9]+)?",
+        **dict.fromkeys(("huge", "huge-packed", "huge-error", "token-huge"), r"[0-9]+"),
+        "garbled": r"utf8|surrogate",
+        "date": r"-?[0-9]+|none|odd",
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
         "short-token": r"[0-9]+(\.[0-9]+)?",
         "wrong-count": r"(-?[0-9]+)?",
+        "absurd-count": r"-?[0-9]+|none",
+        "odd-id": r"empty|control|slash",
         **dict.fromkeys(("delete", "update", "drop-row"), r"[A-Za-z0-9_-]*"),
     }
     if not re.fullmatch(shapes.get(kind, ""), value):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from aiohttp import web
 
 from reconcile.sandbox import answers, sending
 from reconcile.sandbox.answers import Refusal
-from reconcile.sandbox.faults import ANSWERS, TOKENS, Fault, Faults, chance, milliseconds
+from reconcile.sandbox.faults import ANSWERS, ODDITIES, TOKENS, Fault, Faults, chance, milliseconds
 from reconcile.sandbox.limits import Admission, Limits, RateLimiter
 from reconcile.sandbox.resources import MEDIA_TYPE
 from reconcile.sandbox.tokens import TokenDesk
@@ -94,11 +93,16 @@ class FrontDoor:
                 return self._sent(record, self._too_many(admission))
         self._token_requests += 1
         for fault in self._faults.of(TOKENS, self._token_requests):
-            if fault.kind != "short-token":
+            if fault.kind not in ("short-token", "token-huge", "token-odd"):
                 record.faults.append(fault.kind)
                 return self._sent(record, sending.token_fault(request, fault))
         status, body = self._desk.grant(await _token_request(request))
-        return self._sent(record, sending.json_answer(body, status, content_type="application/json"))
+        if status == 200 and self._faults.of(["token-odd"], self._token_requests):
+            body["access_token"] += "\r\nX-Injected: 1"
+        response = sending.json_answer(body, status, content_type="application/json")
+        for fault in self._faults.of(["token-huge"], self._token_requests):
+            return self._sent(record, await sending.spoil(request, response, fault))
+        return self._sent(record, response)
 
     async def api(self, request: web.Request, answer: Handler) -> web.StreamResponse:
         """Take one API request through record, limits, faults and errors to `answer`."""
@@ -112,7 +116,7 @@ class FrontDoor:
             if not admission.allowed:
                 return self._sent(record, self._too_many(admission))
         self._api_requests += 1
-        faults = self._faults.of(ANSWERS, self._api_requests)
+        faults = self._faults.of({**ANSWERS, **ODDITIES}, self._api_requests)
         record.faults.extend(fault.kind for fault in faults)
         early = await self._before(request, faults, self._api_requests)
         if early is not None:
@@ -120,6 +124,11 @@ class FrontDoor:
             return self._sent(record, early)
         response = await self._answered(request, answer)
         response.headers.update(headers)
+        for fault in faults:
+            if fault.kind == "date":
+                sending.tell_time(response, fault.value, self._wall_clock())
+            elif fault.kind == "garbled":
+                sending.garble(response, fault.value)
         for fault in faults:
             if fault.kind in sending.SPOILERS:
                 return self._sent(record, await sending.spoil(request, response, fault))
@@ -177,7 +186,7 @@ class FrontDoor:
 
     def _sent(self, record: RequestRecord, response: web.StreamResponse) -> web.StreamResponse:
         if not isinstance(response, sending.NoAnswer):
-            response.headers.setdefault("Date", formatdate(self._wall_clock(), usegmt=True))
+            response.headers.setdefault("Date", sending.http_date(self._wall_clock()))
             record.status = response.status
             body = response.body if isinstance(response, web.Response) else None
             record.body_bytes = len(body) if isinstance(body, bytes) else 0

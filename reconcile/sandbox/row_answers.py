@@ -6,6 +6,7 @@ Knows requests and documents. Which rows a list means is told in `selection`, wh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -16,13 +17,14 @@ from reconcile.sandbox.documents import Renderer, Renderers, related
 from reconcile.sandbox.faults import LISTS, Fault, Faults
 from reconcile.sandbox.frontdoor import RECORD
 from reconcile.sandbox.patching import patch_payment
-from reconcile.sandbox.query import View, read_list_query, read_parameters, read_view
+from reconcile.sandbox.query import ListQuery, View, read_list_query, read_parameters, read_view
 from reconcile.sandbox.resources import TYPES
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.selection import Selections
 from reconcile.sandbox.sending import base_of, json_answer
 
 _LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
+_ODD_IDS = {"empty": "", "control": "XAy\x1b[2JNUzyN", "slash": "../orders/XAyRWNUzyN"}
 _RELATED = {
     "klarna_payments": {"order": "orders", "payment_gateway": "klarna_gateways"},
     "orders": {"payment_source": "klarna_payments", "payment_method": "payment_methods"},
@@ -53,6 +55,7 @@ class RowAnswers:
         type_name = request.match_info["type"]
         query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
         faults = self._list_faults(request, type_name)
+        query = _going_round(query, faults, self._list_requests)
         with self._world.lock:
             chosen = self._selections.select(type_name, query.conditions, query.sort)
             start = (query.number - 1) * query.size
@@ -61,7 +64,10 @@ class RowAnswers:
             rows, count = _spoiled_page(rows, len(chosen), faults, self._world.mode)
             renderer = self._renderer(request, query.view)
             path = f"/{type_name}"
-            return json_answer(renderer.many(rows, type_name, query=query, path=path, count=count))
+            document = renderer.many(rows, type_name, query=query, path=path, count=count)
+            if any(fault.value == "none" for fault in faults):
+                del document["meta"]["record_count"]
+            return json_answer(document)
 
     async def one_row(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}/{id}."""
@@ -124,4 +130,18 @@ def _spoiled_page(
             rows = [{**rows[0], "mode": "test" if mode == "live" else "live"}, *rows[1:]]
         elif fault.kind == "wrong-count":
             count = max(0, count + int(fault.value or 1))
+        elif fault.kind == "absurd-count" and fault.value != "none":
+            count = int(fault.value)
+        elif fault.kind == "odd-id" and rows:
+            middle = len(rows) // 2
+            rows = [*rows[:middle], {**rows[middle], "id": _ODD_IDS[fault.value]}, *rows[middle + 1 :]]
     return rows, count
+
+
+def _going_round(query: ListQuery, faults: list[Fault], number: int) -> ListQuery:
+    """Return `query` with what its faults make of a keyset walk: the place it stands at is not looked at."""
+    others = tuple(one for one in query.conditions if one.predicate != "gt")
+    for fault in faults:
+        if fault.kind in ("first-page", "circle") and len(others) < len(query.conditions):
+            return replace(query, conditions=others, number=1 + number % 2 if fault.kind == "circle" else 1)
+    return query

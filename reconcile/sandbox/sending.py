@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import zlib
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -18,7 +20,8 @@ from aiohttp import web
 from reconcile.sandbox.faults import Fault
 from reconcile.sandbox.resources import MEDIA_TYPE
 
-SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"})
+_HUGE = frozenset({"huge", "huge-packed", "huge-error", "token-huge"})
+SPOILERS = frozenset({"reset-body", "truncate", "stall-body", "invalid-json", "html"}) | _HUGE
 """Faults that need the answer they spoil."""
 
 _GATEWAY_STATUSES = (500, 502, 503, 504)
@@ -26,6 +29,12 @@ _HTML = (
     "<!DOCTYPE html><html><head><title>{title}</title></head>"
     "<body><center><h1>{title}</h1></center><hr><center>edge</center></body></html>"
 )
+
+
+_MEGABYTE_OF_NOTHING = b" " * 1024 * 1024
+
+_NO_DATE = ""
+"""Stands for a header Date that is left out: `finish_headers`."""
 
 
 class NoAnswer(web.Response):
@@ -63,6 +72,30 @@ def too_many(headers: dict[str, str], *, json_body: bool = False) -> web.Respons
     return web.Response(text="Too Many Requests\n", status=429, headers=headers)
 
 
+def http_date(seconds: float) -> str:
+    """Return the header Date of `seconds` since 1970."""
+    return formatdate(seconds, usegmt=True)
+
+
+def tell_time(response: web.Response, value: str, now: float) -> None:
+    """Put another time into the header Date: `value` seconds from `now`, none, or one that nobody can read."""
+    told = {"none": _NO_DATE, "odd": "yesterday, about noon"}
+    response.headers["Date"] = told[value] if value in told else http_date(now + int(value))
+
+
+def garble(response: web.Response, value: str) -> None:
+    """Put into the payment methods of a page what no text can hold."""
+    if isinstance(response.body, bytes):
+        unreadable = b"\xff" if value == "utf8" else rb"\ud83d"
+        response.body = response.body.replace(b'"identifier":"', b'"identifier":"' + unreadable)
+
+
+async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Take out the header Date where none is to be sent: the server would add its own."""
+    if response.headers.get("Date") == _NO_DATE:
+        del response.headers["Date"]
+
+
 async def instead(request: web.Request, fault: Fault, draw: float) -> web.Response | None:
     """Return what is sent in place of an answer for this fault, None when it is not of that sort."""
     match fault.kind:
@@ -87,6 +120,8 @@ def token_fault(request: web.Request, fault: Fault) -> web.Response:
 async def spoil(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
     """Send `response` as the fault has it and return what there is to say of it."""
     body = response.body if isinstance(response.body, bytes) else b""
+    if fault.kind in _HUGE:
+        return await _send_huge(request, response, fault)
     if fault.kind == "html":
         return _gateway_page(200)
     if fault.kind == "invalid-json":
@@ -103,6 +138,26 @@ async def spoil(request: web.Request, response: web.Response, fault: Fault) -> w
     if request.transport is not None:
         request.transport.close()
     return NoAnswer()
+
+
+async def _send_huge(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
+    """Send `response` behind so many megabytes of white space, however soon the client has had enough."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    sent = web.StreamResponse(status=503 if fault.kind == "huge-error" else response.status, headers=response.headers)
+    sent.headers.popall("Content-Length", None)
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS) if fault.kind == "huge-packed" else None
+    if packer is not None:
+        sent.headers["Content-Encoding"] = "gzip"
+    try:
+        await sent.prepare(request)
+        for piece in [_MEGABYTE_OF_NOTHING] * int(fault.value) + [body]:
+            await sent.write(packer.compress(piece) if packer is not None else piece)
+        if packer is not None:
+            await sent.write(packer.flush())
+        await sent.write_eof()
+    except ConnectionError:
+        return NoAnswer()
+    return sent
 
 
 def reset(request: web.Request) -> NoAnswer:

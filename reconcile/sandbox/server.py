@@ -31,6 +31,7 @@ class SandboxServer:
 
     A port of 0 takes a free one. `requests` holds every request that came in, oldest first, `storage_requests` those
     for files; both stay empty with `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`.
+    `clock` is monotonic, `wall_clock` gives seconds since 1970.
     Raises OSError on entering when a port is taken.
     """
 
@@ -55,6 +56,7 @@ class SandboxServer:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.world = world
+        self.wall_clock = wall_clock
         self.client_id = client_id
         self.client_secret = client_secret
         self.requests: list[RequestRecord] = []

@@ -41,7 +41,6 @@ def test_a_single_resource_and_nothing_are_documents_too() -> None:
         (b'{"data":[{"id":"a"', "a body that is not a complete JSON:API document"),
         (b'{"errors":[]}', "a body that is not a complete JSON:API document"),
         (b'{"data":[{"id":1}]}', "a body that is not a complete JSON:API document"),
-        (b'{"data":[{"id":"\xff"}]}', "a body that is not a complete JSON:API document"),
         (b"[" * 100_000, "a body that is not a complete JSON:API document"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -129,3 +130,22 @@ async def test_a_disk_that_takes_nothing_is_told_as_such(storage_of, client: Com
 
     with pytest.raises(OutputError):
         await client.download(await storage_of(answer) + "/file", tmp_path / "missing" / "file")
+
+
+async def test_a_file_that_does_not_end_is_given_up(
+    storage_of, client: CommerceLayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.commercelayer.storage.MOST_FILE_BYTES", 1_000_000)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b"x" * 100_000)
+        return response
+
+    with pytest.raises(BrokenExport, match="larger than 1 GB"):
+        await client.download(await storage_of(answer) + "/file", tmp_path / "file")
+
+    assert (tmp_path / "file").stat().st_size <= 1_000_000

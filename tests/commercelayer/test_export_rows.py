@@ -161,7 +161,16 @@ def test_credentials_in_a_row_become_no_value(file_of) -> None:
 
 
 def test_orders_are_read_from_an_export_and_from_a_page(file_of) -> None:
-    exported = orders_in_export(file_of(b'[{"id": "o1", "number": "1"}]'))
+    exported = orders_in_export(file_of(b'[{"id": "o1", "number": "1"}, {"id": "o2", "number": "2"}]'), {"o1"})
     listed = orders_in_page(b'{"data": [{"id": "o2", "type": "orders", "attributes": {"number": "2"}}]}')
 
     assert {key: json.loads(value)["number"] for key, value in {**exported, **listed}.items()} == {"o1": "1", "o2": "2"}
+
+
+def test_a_file_that_unpacks_without_end_is_not_read_to_it(file_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_rows, "_MOST_UNPACKED_BYTES", 1_000_000)
+
+    with pytest.raises(BrokenExport, match="unpacks to more than 1 GB") as caught:
+        list(objects(file_of(b"[" + b" " * 2_000_000 + b"]")))
+
+    assert caught.value.final

@@ -226,3 +226,19 @@ async def test_a_cursor_that_does_not_move_ends_in_an_error(serve_pages: Callabl
     async with CommerceLayer(api_url=url, auth_url=url, credentials=Credentials("i", "s"), rate_limit=False) as client:
         with pytest.raises(IncompletePull, match="does not move on"):
             await client.history("XAyRWNUzyN")
+
+
+async def test_a_history_without_end_is_not_read_to_it(
+    serve_pages: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.commercelayer.history._MOST_EVENTS", 50)
+    numbers = iter(range(10**9))
+
+    def answer(_: web.Request) -> web.Response:
+        body = page(*[event() for _ in range(25)], following=f"https://x.example/?page%5Bafter%5D={next(numbers)}")
+        return web.Response(body=body, content_type="application/vnd.api+json")
+
+    url = await serve_pages(answer)
+    async with CommerceLayer(api_url=url, auth_url=url, credentials=Credentials("i", "s"), rate_limit=False) as client:
+        with pytest.raises(IncompletePull, match="does not move on"):
+            await client.history("XAyRWNUzyN")

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.exports import BrokenExport
-from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders, are_distinct, orders_in_file
+from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders, are_distinct, cut_at, orders_in_file
+from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.slicing import edges
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 PLACED = PlacedOrders(SINCE, UNTIL)
@@ -84,3 +87,23 @@ def test_an_order_in_two_files_is_found(file_of: Any) -> None:
     assert are_distinct([one, other])
     assert not are_distinct([one, other, again])
     assert are_distinct([])
+
+
+class Counted:
+    """An API whose list claims to hold any number of rows, and shows none."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def get(self, path: str, params: Any, **_: Any) -> Document:
+        self.requests += 1
+        return Document(ids=[], record_count=0, date=None, body=b'{"data":[]}')
+
+
+async def test_a_count_without_sense_costs_no_more_requests_than_a_cut_into_a_thousand() -> None:
+    api: Any = Counted()
+
+    await cut_at(api, PLACED, IdRange(), orders=10**18, most=5_000)
+    await edges(api, Window(SINCE, UNTIL), payments=10**18, most=5_000)
+
+    assert api.requests < 2 * 1_000

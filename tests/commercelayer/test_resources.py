@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.commercelayer.json_text import canonical_json
 from reconcile.commercelayer.query import Window, behind, count_params, page_params, query_string, timestamp
-from reconcile.commercelayer.resources import canonical_json, first_created_at, payments_from_pages
+from reconcile.commercelayer.resources import first_created_at, payments_from_pages
 from reconcile.errors import IncompletePull, WrongMode
 from reconcile.schema import PAYMENTS
 
@@ -84,7 +85,7 @@ def test_a_row_of_another_mode_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"total_amount_cents": 1.5}, {"total_amount_cents": "100"}, {"total_amount_cents": 2**63}, {"number": [1]}],
+    [{"total_amount_cents": 1.5}, {"total_amount_cents": "100"}, {"number": [1]}],
 )
 def test_an_amount_that_is_not_a_whole_number_is_an_error(changes: dict[str, Any]) -> None:
     with pytest.raises(IncompletePull):

@@ -266,7 +266,7 @@ async def test_exports_that_cannot_be_filtered_are_asked_after_one_by_one(
     for name in ("poll_params", "reference_params"):
         monkeypatch.setattr(export_jobs, name, lambda _: {"filter[q][no_such_thing_eq]": "1"})
     world = World.generate(PAYMENTS)
-    server = serve(world, "reset-body:#6", "export-fail:#2", exports=rules())
+    server = serve(world, "reset-body:#7", "export-fail:#2", exports=rules())
 
     report = await pull(server, via="exports")
 

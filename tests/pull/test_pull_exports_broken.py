@@ -27,7 +27,7 @@ PAYMENTS = 30
 """With 20 to an export: one creation that is refused, one edge, two exports."""
 EXPORTED = 2
 PASSING = sorted({*ANSWERS} - {"latency"})
-REQUESTS = range(1, 10)
+REQUESTS = range(1, 11)
 
 
 def below(folder: Path) -> list[str]:
@@ -243,7 +243,7 @@ async def test_killed_at_any_commit_the_same_command_ends_with_the_same_bytes(
 async def test_an_unfinished_pull_may_go_on_the_other_way(
     serve, pull, tmp_path: Path, world: World, expected: bytes, first: str, then: str, many_shards
 ) -> None:
-    for number in (3, 5, 6):
+    for number in (4, 6, 7):
         mirror = tmp_path / f"mirror-{number}"
         with pytest.raises(CommerceLayerError):
             await pull(
@@ -256,7 +256,7 @@ async def test_an_unfinished_pull_may_go_on_the_other_way(
         report = await pull(serve(world, exports=rules()), via=then, mirror=mirror)
 
         assert read(tmp_path / "payments.parquet") == expected, number
-        assert report.resumed == (number > 2)
+        assert report.resumed
 
 
 async def test_an_unfinished_pull_may_go_one_way_and_back(

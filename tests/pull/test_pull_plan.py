@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from shops import change, shop, today
 
+from reconcile import planning
 from reconcile.cli.main import main
+from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
 from reconcile.errors import MirrorError, Unreachable
 from reconcile.planning import Plan, least_minutes, plan
@@ -16,19 +20,26 @@ from reconcile.sandbox.limits import DOCUMENTED
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 from reconcile.settings import Secrets, Settings
+from reconcile.wiring import connect
 
 Planned = Callable[..., Plan]
 
 
 @pytest.fixture
-def planned(tmp_path: Path):
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that plans a pull from a server with the test's mirror."""
 
     async def run(server: SandboxServer, **options: object) -> Plan:
         settings = Settings(api_url=server.api_url, mirror=str(tmp_path / "mirror"), **options)
+        monkeypatch.setattr(planning, "connect", lambda *access: at_the_servers_time(connect(*access), server))
         return await plan(settings, Secrets(server.client_id, server.client_secret))
 
     return run
+
+
+def at_the_servers_time(client: CommerceLayer, server: SandboxServer) -> CommerceLayer:
+    client.wall_clock = lambda: datetime.fromtimestamp(server.wall_clock(), UTC)
+    return client
 
 
 @pytest.fixture
@@ -113,6 +124,9 @@ async def test_an_unfinished_pull_is_told_with_what_is_left(serve, planned, pull
     found = await planned(serve(world))
 
     assert (found.unfinished, found.payments, found.left) == (True, 160, 160 - 75)
+    assert ("unfinished", "a pull that broke off goes on: 85 are left, then 0 are read for what changed since") in list(
+        found.lines()
+    )
     assert (found.transport, found.why_transport) == ("pages", "as asked for")
     auto = await planned(serve(world), via="auto")
     assert (auto.transport, auto.why_transport) == ("pages", "the unfinished pull goes on as it began")
@@ -140,6 +154,30 @@ async def test_an_incremental_pull_is_planned_by_what_changed(serve, planned, pu
     assert found.payments == report.updated
     assert found.rechecked >= report.rechecked
     assert found.by_pages.requests == pytest.approx(report.requests, abs=2)
+
+
+async def test_a_pull_that_is_to_be_brought_up_to_date_is_planned_as_that(serve, planned, pull, tmp_path: Path) -> None:
+    world = shop(160)
+    for request in (5, 8):  # in the middle of everything, then of what changed since
+        with pytest.raises(Unreachable):
+            await pull(
+                serve(world, f"5xx:#{request}+", **today(world)),
+                mirror=tmp_path / "mirror",
+                client={"retry_seconds": 0.5},
+            )
+        change(world)
+    server, before = serve(world, **today(world)), files(tmp_path)
+
+    found = await planned(server)
+
+    assert files(tmp_path) == before
+    assert (found.incremental, found.goes_on, found.unfinished) == (True, True, True)
+    assert found.rechecked >= 18
+    assert paths(server) == ["/oauth/token", *["/api/klarna_payments"] * 2]
+    pulled = next(message for subject, message in found.lines() if subject == "pull")
+    assert pulled.startswith("brings rows of a pull that broke off up to date: ")
+    report = await pull(serve(world, **today(world)), mirror=tmp_path / "mirror")
+    assert report.payments == 162
 
 
 async def test_without_a_finished_pull_the_plan_says_why_everything_is_pulled(serve, planned) -> None:

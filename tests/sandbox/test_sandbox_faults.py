@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -193,6 +195,81 @@ def test_a_wrong_count(serve) -> None:
     asker = serve_with(serve, "wrong-count:#1", "wrong-count:#2:-5")
 
     assert [asker.get(KLARNA).json["meta"]["record_count"] for _ in range(3)] == [31, 25, 30]
+
+
+@pytest.mark.parametrize(("value", "count"), [("-1", -1), ("1000000000000000000", 10**18), ("none", None)])
+def test_a_count_that_cannot_be(serve, value: str, count: int | None) -> None:
+    asker = serve_with(serve, f"absurd-count:#1:{value}")
+
+    assert [asker.get(KLARNA).json["meta"].get("record_count") for _ in range(2)] == [count, 30]
+
+
+@pytest.mark.parametrize(("value", "id_"), [("empty", ""), ("control", "XAy\x1b[2JNUzyN"), ("slash", "../orders/XAy")])
+def test_an_id_that_cannot_be_one(serve, value: str, id_: str) -> None:
+    asker = serve_with(serve, f"odd-id:#1:{value}")
+    odd, good = asker.get(KLARNA).ids, asker.get(KLARNA).ids
+
+    assert odd[5].startswith(id_)
+    assert odd[:5] + odd[6:] == good[:5] + good[6:]
+
+
+def test_a_walk_that_is_led_round_in_circles(serve) -> None:
+    asker = serve_with(serve, "circle")
+    asker.get(KLARNA)
+    first = asker.get(KLARNA, {"sort": "id"}).ids
+    behind = {"sort": "id", "filter[q][id_gt]": first[-1]}
+    second, third, fourth = (asker.get(KLARNA, behind).ids for _ in range(3))
+
+    assert first == third
+    assert second == fourth != first
+
+
+def test_a_walk_that_begins_anew_all_the_time(serve) -> None:
+    asker = serve_with(serve, "first-page")
+    first = asker.get(KLARNA, {"sort": "id"}).ids
+
+    assert asker.get(KLARNA, {"sort": "id", "filter[q][id_gt]": first[-1]}).ids == first
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("3600", 3600), ("-86400", -86400)])
+def test_a_clock_that_is_wrong(serve, value: str, seconds: int) -> None:
+    asker = serve_with(serve, f"date:#1:{value}")
+    wrong, right = (parsedate_to_datetime(asker.get(KLARNA).headers["Date"]) for _ in range(2))
+
+    assert (wrong - right).total_seconds() == pytest.approx(seconds, abs=60)
+
+
+def test_a_clock_that_cannot_be_read(serve) -> None:
+    asker = serve_with(serve, "date:#1:odd", "date:#2:none")
+
+    assert asker.get(KLARNA).headers["Date"] == "yesterday, about noon"
+    assert "Date" not in asker.get(KLARNA).headers
+
+
+def test_bodies_of_any_size(serve) -> None:
+    asker = serve_with(serve, "huge:#1:2", "huge-packed:#2:2", "huge-error:#3:1")
+    plain, packed, error = (asker.get(KLARNA) for _ in range(3))
+
+    assert len(plain.body) > 2 * 1024 * 1024
+    assert len(gzip.decompress(packed.body)) == len(plain.body)
+    assert len(packed.body) < 20_000
+    assert plain.ids == asker.get(KLARNA).ids
+    assert (error.status, len(error.body) > 1024 * 1024) == (503, True)
+
+
+@pytest.mark.parametrize(("value", "sent"), [("utf8", b'"\xffpay_'), ("surrogate", b'"\\ud83dpay_')])
+def test_text_that_is_not_unicode(serve, value: str, sent: bytes) -> None:
+    asker = serve_with(serve, f"garbled:#1:{value}")
+
+    assert sent in asker.get(KLARNA).body
+    assert sent not in asker.get(KLARNA).body
+
+
+def test_a_token_with_a_line_break(serve) -> None:
+    asker = serve(World.generate(30), faults=Faults.parse("token-odd:#1"))
+
+    assert "\r\n" in asker.log_in().json["access_token"]
+    assert "\r\n" not in asker.log_in().json["access_token"]
 
 
 def test_latency_is_drawn_from_its_range(serve, monkeypatch) -> None:

@@ -1,0 +1,62 @@
+"""Worlds that change between two pulls, and what a file of payments holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from reconcile.sandbox.seed import World
+
+# Behind every generated payment, and before the server's clock.
+CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The world's clock: each change happens a minute after the one before."""
+
+    def __init__(self) -> None:
+        self.minutes = 0
+
+    def __call__(self) -> int:
+        self.minutes += 1
+        return int((CLOSED + timedelta(minutes=self.minutes)).timestamp()) * 1_000_000
+
+
+def today(world: World) -> dict[str, Any]:
+    """Return how a server tells the time of `world`: what is created next lies behind the cut-off of a pull now."""
+    clock = world._now
+    assert isinstance(clock, Clock)
+    return {"wall_clock": lambda: (CLOSED + timedelta(minutes=clock.minutes, seconds=30)).timestamp()}
+
+
+def shop(payments: int = 60) -> World:
+    """A world whose changes lie behind all of its payments, with a flag on every ninth of them."""
+    world = World.generate(payments, now=Clock())
+    for id_ in world.payment_ids()[::9]:
+        world.update(id_, touch=False, mismatched_amounts=True)
+    return world
+
+
+def rows(path: Path) -> dict[str, dict]:
+    return {row["payment_id"]: row for row in pq.read_table(path).to_pylist()}
+
+
+def flagged(world: World) -> list[str]:
+    return [id_ for id_ in world.payment_ids() if world.payments.find(id_)["mismatched_amounts"]]
+
+
+def unflagged(world: World) -> list[str]:
+    return [id_ for id_ in world.payment_ids() if not world.payments.find(id_)["mismatched_amounts"]]
+
+
+def change(world: World) -> None:
+    """One of everything that an incremental pull can see by itself."""
+    ids = unflagged(world)
+    world.update(ids[3], reference="touched")
+    ordered = next(id_ for id_ in ids[10:] if world.payments.find(id_)["order_id"])
+    world.update_order(world.payments.find(ordered)["order_id"], total_amount_cents=1, status="cancelled")
+    world.insert()
+    world.update(flagged(world)[0], touch=False, mismatched_amounts=False)

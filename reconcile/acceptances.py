@@ -3,9 +3,9 @@ Decisions about breaks that outlive a run: which are accepted, why, until when, 
 
 `acceptances.csv` beside the run folders is the record: lines are added, never changed, so that it shows who decided
 what and when; the last line of an item counts. It is plain CSV, and may be edited by hand or written by others: where
-the header lacks a column that a new line needs, it is given it. Knows its form, and which acceptances stand on a
-business date. Whether a break is still the one that was accepted is for the matching to see: it knows what the break
-is now.
+its header lacks a column that a new line needs, a longer header is added, for the lines that follow. Knows its form,
+and which acceptances stand on a business date. Whether a break is still the one that was accepted is for the matching
+to see: it knows what the break is now.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.csv_text import NotCsv, Table, csv_line, csv_table, with_header
-from reconcile.disk import disk_errors, locked, replacing, sync
+from reconcile.csv_text import NotCsv, Table, csv_line, csv_table
+from reconcile.disk import disk_errors, locked, sync
 from reconcile.errors import AcceptanceError
 from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
 from reconcile.schema import ACCEPTANCES
@@ -86,7 +86,10 @@ def read_decisions(path: Path) -> list[Decision]:
     Raises AcceptanceError naming the line and column that cannot be read: a decision is never passed over.
     """
     text = _text(path)
-    return [] if text is None else _decisions(_table(text, path), path)
+    if text is None:
+        return []
+    lines, _ = _lines(_table(text, path), path)
+    return [_decision(line) for line in lines]
 
 
 def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
@@ -100,24 +103,33 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
         check_texts(decision)
     rows = [_as_row(decision) for decision in decisions]
     with disk_errors(path), locked(path.with_name(f".{path.name}.lock")):  # two may decide at once
-        written = _text(path)
+        written = _text(path) or ""
         there = written or csv_line(COLUMNS)
         table = _table(there, path)
-        _decisions(table, path)  # nothing is added to a record that nobody can read
+        lines, names = _lines(table, path)
+        _ = [_decision(line) for line in lines]  # nothing is added to a record that nobody can read
         # Without its column a withdrawal would be an acceptance, and one with an end would have none.
-        lacking = [name for name in COLUMNS if name not in table.names and any(row[name] for row in rows)]
-        names = [*table.names, *lacking]
-        if lacking:
-            there = with_header(there, names, delimiter=table.delimiter)
-            with replacing(path) as partial:
-                partial.write_bytes(there.encode())
-        new = "".join(csv_line([row.get(name) for name in names], delimiter=table.delimiter) for row in rows)
-        before = there if not written else "" if there.endswith("\n") else "\n"
-        with path.open("ab") as file:
-            file.write((before + new).encode())
-            file.flush()
+        lacking = [name for name in COLUMNS if name not in names and any(row[name] for row in rows)]
+        names = (*names, *lacking)
+        new = [names] if lacking or not written else []
+        new += [tuple(row.get(name, "") for name in names) for row in rows]
+        ending = "\n" if written and not written.endswith("\n") else ""
+        _append(path, ending + "".join(csv_line(cells, delimiter=table.delimiter) for cells in new))
+
+
+def _append(path: Path, text: str) -> None:
+    """Add `text` to the file and see it safely on disk. Raises OSError as the disk does; the file is then as it was."""
+    with path.open("ab", buffering=0) as file:
+        length = file.tell()
+        try:
+            left = memoryview(text.encode())
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
-        sync(path.parent)
+        except BaseException:
+            file.truncate(length)
+            raise
+    sync(path.parent)
 
 
 def check_texts(decision: Decision) -> None:
@@ -185,14 +197,17 @@ def _table(text: str, path: Path) -> Table:
     return table
 
 
-def _decisions(table: Table, path: Path) -> list[Decision]:
+def _lines(table: Table, path: Path) -> tuple[list[_Line], tuple[str, ...]]:
+    """Return the lines of decisions, and the columns of those that are added to them."""
+    lines, names = [], table.names
     for row in table.rows:
-        if len(row.cells) > len(table.names):
-            raise AcceptanceError(
-                f"{path}:{row.line}: there are more cells than columns",
-                hint=_QUOTES,
-            )
-    return [_decision(_Line(path, row.line, table.by_name(row))) for row in table.rows]
+        if row.cells[: len(names)] == names and set(row.cells[len(names) :]) <= set(COLUMNS):
+            names = row.cells  # a header for what follows
+            continue
+        if len(row.cells) > len(names):
+            raise AcceptanceError(f"{path}:{row.line}: there are more cells than columns", hint=_QUOTES)
+        lines.append(_Line(path, row.line, dict(zip(names, row.cells, strict=False))))
+    return lines, names
 
 
 class _Line:

@@ -90,11 +90,6 @@ def csv_table(text: str) -> Table:
     return Table(first.cells, tuple(row for row in rows if any(map(str.strip, row.cells))), delimiter)
 
 
-def with_header(text: str, names: Sequence[str], *, delimiter: str) -> str:
-    """Return `text` with `names` for its header; all that follows stays as it is."""
-    return csv_line(names, delimiter=delimiter) + _HEADER.sub("", text, count=1)
-
-
 _HEADER = re.compile(r"""[\r\n]*(?:[^"\r\n]|"[^"]*")*(?:\r\n|\r|\n|$)""")
 
 

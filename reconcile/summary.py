@@ -100,13 +100,13 @@ def control_of(folder: Path, *, amount_basis: str) -> dict[str, list[dict[str, A
     An item counts as one order row, though it may stand for a group of them.
     """
     assert amount_basis in AMOUNT_BASES, "the policy has checked it"
-    sides = {side: folder / f"{side}.parquet" for side in _SIDES}
+    sides, code = {side: folder / f"{side}.parquet" for side in _SIDES}, known_currency("currency_code")
     with _views(items=folder / "items.parquet", **sides) as connection:
         incoming = _totals(
             connection,
-            f"""SELECT 'payments', currency_code, NULL, count(*), coalesce(sum({amount_basis}), 0)
+            f"""SELECT 'payments', {code}, NULL, count(*), coalesce(sum({known_amount(amount_basis)}), 0)
                 FROM payments GROUP BY ALL
-                UNION ALL SELECT 'orders', currency_code, NULL, count(*), coalesce(sum(amount_cents), 0)
+                UNION ALL SELECT 'orders', {code}, NULL, count(*), coalesce(sum({known_amount("amount_cents")}), 0)
                 FROM orders GROUP BY ALL""",
         )
         outgoing = _totals(

@@ -138,7 +138,7 @@ def test_what_has_no_partner_is_told_with_what_is_near_it(run: Path) -> None:
 
 
 def test_an_error_has_the_exit_code_of_its_family(run: Path) -> None:
-    assert said("explain", "bad\udcff").exit_code == 3
+    assert said("explain", "bad\udcff").exit_code == 2
     assert said("explain", "unheard-of").exit_code == 3
     assert said("explain", WRONG, "--run", "elsewhere").exit_code == 5
 

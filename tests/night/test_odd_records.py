@@ -21,6 +21,7 @@ from reconcile.reports.tables import write_csv
 from reconcile.run import match
 from reconcile.schema import ORDERS, PAYMENTS
 from reconcile.settings import Settings
+from reconcile.verification import verify
 
 ON = date(2026, 11, 20)
 
@@ -173,6 +174,8 @@ def test_an_odd_currency_is_the_status_of_its_payment(code: str) -> None:
     expected = "currency_mismatch" if code.strip() else "amount_unknown"
 
     assert statuses(folder) == [("P0001", 2, expected), ("P0002", 3, "matched")]
+    (found,) = verify(folder.parent, is_replayed=True)
+    assert (found.problems, found.replayed) == ((), True)
 
 
 @pytest.mark.parametrize("cents", [2**56, -(2**56), 2**62, -(2**62), 2**63 - 1, -(2**63)])
@@ -183,6 +186,8 @@ def test_an_amount_that_nobody_can_have_paid_is_unknown_and_the_others_add_up(ce
 
     assert statuses(folder) == [("P0001", 2, "amount_unknown"), ("P0002", 3, "matched")]
     assert (line["rows_in"], line["rows_out"], line["amount_in_cents"], line["amount_out_cents"]) == (2, 2, 1000, 1000)
+    (found,) = verify(folder.parent, is_replayed=True)
+    assert (found.problems, found.replayed) == ((), True)
     assert cents in pq.read_table(folder / "payments.parquet").column("total_amount_with_taxes_cents").to_pylist()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import resource
+import signal
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconcile.acceptances import MOST_CHARACTERS, NAME, Decision, append_decisions, read_decisions
 from reconcile.break_sheet import lines_filled_in, write_lines
-from reconcile.errors import AcceptanceError
+from reconcile.errors import AcceptanceError, OutputError
 
 ON = date(2026, 11, 20)
 KNOWN = Decision("0" * 32, ON, "known", recorded_at=datetime(2026, 11, 20, 8, tzinfo=UTC))
@@ -44,15 +46,45 @@ decisions = st.builds(
 every_file = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@given(batches=st.lists(st.lists(decisions, max_size=3), min_size=1, max_size=3))
+@given(
+    batches=st.lists(st.lists(decisions, max_size=3), min_size=1, max_size=3),
+    written=st.sampled_from(
+        ["", "item_id,accepted_on,reason", "reason,note,item_id,accepted_on\n", "item_id;reason;accepted_on;until\r\n"]
+    ),
+)
 @every_file
-def test_every_decision_comes_back(batches: list[list[Decision]], tmp_path: Path) -> None:
+def test_every_decision_comes_back_and_lines_are_only_added(
+    batches: list[list[Decision]], written: str, tmp_path: Path
+) -> None:
     path = tmp_path / NAME
-    path.unlink(missing_ok=True)
+    path.write_text(written, newline="")
     for some in batches:
+        before = path.read_bytes()
         append_decisions(path, some)
+        assert path.read_bytes().startswith(before)
 
-    assert read_decisions(path) == [one for some in batches for one in some]
+    found = [replace(one, recorded_at=None) for one in read_decisions(path)]
+    assert found == [replace(one, recorded_at=None) for some in batches for one in some]
+    assert written or [one.recorded_at for one in read_decisions(path)] == [
+        one.recorded_at for some in batches for one in some
+    ]
+
+
+@pytest.mark.parametrize("most", [1, 100, 170])
+def test_a_decision_that_does_not_fit_on_the_disk_leaves_the_record_as_it_was(most: int, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    append_decisions(path, [KNOWN])
+    before = path.read_bytes()
+    ignored, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + most, limits[1]))
+    try:
+        with pytest.raises(OutputError):
+            append_decisions(path, [replace(KNOWN, reason="r" * 500)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+    assert path.read_bytes() == before
 
 
 @given(

@@ -34,12 +34,7 @@ def refuse_empty(side: str, rows: int, on_empty: str) -> None:
 
 def export_warnings(exported: dict[str, Any]) -> list[str]:
     """Return what to know of exported order totals, by their report as a dictionary."""
-    warnings = [ALL_METHODS] if exported["why_all"] else []
-    if exported["resumed"]:
-        warnings.append(
-            f"the export of orders went on from an earlier one: orders placed from {exported['until']} on are not in it"
-        )
-    return warnings
+    return [ALL_METHODS] if exported["why_all"] else []
 
 
 def pull_warnings(pulled: dict[str, Any]) -> list[str]:

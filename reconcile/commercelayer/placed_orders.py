@@ -48,12 +48,14 @@ class PlacedOrders:
     """
     Orders placed at or after `since` (null: from the first) and before `until` (null: until now), all in UTC.
 
-    With `klarna_only` those whose payment method is Klarna's; without, all of them.
+    With `klarna_only` those whose payment method is Klarna's; without, all of them. With `changed_since` those that
+    were changed, or placed, at or after it.
     """
 
     since: datetime | None
     until: datetime | None
     klarna_only: bool = True
+    changed_since: datetime | None = None
 
     def filters(self, ids: IdRange | None = None) -> dict[str, str]:
         """Return the filters that name them, those in `ids` alone where given, as an export takes them."""
@@ -66,6 +68,8 @@ class PlacedOrders:
             filters["placed_at_not_null"] = "true"
         if self.klarna_only:
             filters[KLARNA_ONLY[0]] = KLARNA_ONLY[1]
+        if self.changed_since is not None:
+            filters["updated_at_gteq"] = timestamp(self.changed_since)
         if ids is not None and ids.after is not None:
             filters["id_gt"] = ids.after
         if ids is not None and ids.last is not None:

@@ -19,7 +19,7 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.placed_orders import IdRange
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import EmptySide
-from reconcile.order_exports.exporters import OnFile, OrderExporters, begun
+from reconcile.order_exports.exporters import OnFile, OrderExporters, begun, gone_on_with
 from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace, file_names, publish
 
 
@@ -29,7 +29,8 @@ class ExportedOrders:
     A finished export: its `files`, the orders in them, the server's counts before and after.
 
     They were placed from `since` on (null: from the first) and before `until`. `why_all` says why orders of all payment
-    methods are among them, null where they are those of Klarna. `resumed`: an earlier attempt had begun it.
+    methods are among them, null where they are those of Klarna. `resumed`: an earlier attempt had begun it, and what
+    has changed since was exported anew.
     """
 
     files: tuple[Path, ...]
@@ -65,7 +66,8 @@ async def export_orders(
     Whatever became of an order after it was placed, it is there. Where the server refuses to filter by payment method
     all placed orders are exported, and the report says so. `destination` gets `orders-0001.json.gz` and so on, as the
     server wrote them, and `orders.json` with what proves them: window, filters, exports, counts, SHA-256. What is under
-    way is kept in the folder `workplace`, from which the same call goes on. `on_file` is told orders so far and in all.
+    way is kept in the folder `workplace`, from which the same call goes on, as of then. `on_file` is told orders so far
+    and in all.
 
     Raises EmptySide when there are none, unless `allow_empty`; IncompletePull when the files cannot be proved whole,
     Refused when orders cannot be exported, WrongMode, other CommerceLayerErrors, FolderBusy, OutputError.
@@ -76,9 +78,12 @@ async def export_orders(
     at_start = client.statistics.requests.total()
     with place.locked():
         state = place.unfinished(asked, now=datetime.now(UTC))
-        if not (resumed := state is not None):
+        if resumed := state is not None:
+            state = await gone_on_with(client, state, since, until)
+        else:
             place.clear()
-        exporters = OrderExporters(client, place, state or await begun(client, asked, since, until), since, on_file)
+            state = await begun(client, asked, since, until)
+        exporters = OrderExporters(client, place, state, since, on_file)
         count_after = await exporters.bring_all(resumed=resumed)
         state = exporters.state
         here = [one for one in state.slices if one.orders]

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.clocks import FURTHEST_APART
 from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.exports import (
     MOST_AT_ONCE,
@@ -67,9 +69,12 @@ async def count_placed(
             raise
         why_all = error.message
         counted = await count_orders_now(client, PlacedOrders(since, until, klarna_only=False))
-    cut_off = until if until is not None and until <= counted.now else counted.now
-    placed = PlacedOrders(since, cut_off, klarna_only=why_all is None)
+    placed = PlacedOrders(since, _cut_off(until, counted.now), klarna_only=why_all is None)
     return await count_orders(client, placed), placed, why_all
+
+
+def _cut_off(until: datetime | None, now: datetime) -> datetime:
+    return until if until is not None and until <= now else now
 
 
 async def begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
@@ -86,6 +91,43 @@ async def begun(client: CommerceLayer, asked: Asked, since: datetime | None, unt
         slices=[Slice(1, planned=counted)] if counted else [],
         why_all=why_all,
     )
+
+
+async def gone_on_with(
+    client: CommerceLayer, state: Unfinished, since: datetime | None, until: datetime | None
+) -> Unfinished:
+    """
+    Return `state`, an export that broke off, as of now: a slice in which an order was changed or placed since is anew.
+
+    One that cannot be brought up to date is begun anew. Errors as `export_orders`.
+    """
+    wanted, now = PlacedOrders(since, until, klarna_only=state.why_all is None), datetime.now(UTC)
+    changed_since = state.begun_at - FURTHEST_APART  # the server's clock may be so far behind this machine's
+    try:
+        placed = replace(wanted, until=_cut_off(until, (await count_orders_now(client, wanted)).now))
+        state.counted = await count_orders(client, placed)
+        changed = await _counts(client, replace(placed, changed_since=changed_since), state.slices)
+    except Refused as error:
+        if error.status != 400:
+            raise
+        changed = []
+    if not changed:
+        return await begun(client, state.asked, since, until)
+    for one, orders in zip(list(state.slices), changed, strict=True):
+        if orders:
+            state.renew(one)
+    assert placed.until is not None, "it has been cut off"
+    state.begun_at, state.until = now, timestamp(placed.until)
+    return state
+
+
+async def _counts(client: CommerceLayer, placed: PlacedOrders, slices: Sequence[Slice]) -> list[int]:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(count_orders(client, placed, IdRange(one.after, one.last))) for one in slices]
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
+    return [task.result() for task in asked]
 
 
 class OrderExporters:

@@ -32,7 +32,7 @@ EVIDENCE = "orders.json"
 """Written last: a folder that has it holds a whole export."""
 
 LONGEST_HOURS = 2
-"""An older unfinished export is begun anew: totals change, and orders placed after its cut-off are not in it."""
+"""An older unfinished export is begun anew: little of it is likely to be as it was, and the server drops its files."""
 
 _STATE = "unfinished.json"
 _NOTHING = gzip.compress(b"[]", mtime=0)
@@ -101,6 +101,12 @@ class Unfinished(msgspec.Struct):
         at = self.slices.index(slice_)
         self.slices[at : at + 1] = fresh
         return fresh
+
+    def renew(self, slice_: Slice) -> None:
+        """Put a slice of the same ids, of which nothing is here, in the place of `slice_`."""
+        fresh = Slice(self.next_number, slice_.after, slice_.last, slice_.planned, slice_.cuts)
+        self.next_number += 1
+        self.slices[self.slices.index(slice_)] = fresh
 
 
 class Workplace:

@@ -148,6 +148,60 @@ async def test_files_that_have_come_are_not_fetched_again(
     assert len(server.storage_requests) - fetched <= 3 - files
 
 
+def day_of_changes(world: World, *, number: int) -> None:
+    """Orders of the slice `number` become dearer or lose their date, and one is placed behind its first id."""
+    ids = sorted(placed_ids(world))
+    ordered = ids[number * 16 : number * 16 + 16]
+    world.update_order(ordered[3], total_amount_with_taxes_cents=123_456)
+    world.update_order(ordered[7], status="cancelled", payment_status="voided")
+
+
+@pytest.mark.parametrize("what", ["nothing", "changed", "placed", "changed everywhere"])
+async def test_what_was_changed_or_placed_since_it_broke_off_is_exported_anew(
+    serve: Serve, export: ExportOrders, tmp_path: Path, stopping: Any, what: str
+) -> None:
+    world = World.generate(60)
+    server = serve(world)
+    with pytest.raises(Stop):
+        await export(server, on_file=stopping(2))
+    created = posts(server)
+    for number in {"changed": [0], "changed everywhere": [0, 1, 2]}.get(what, []):
+        day_of_changes(world, number=number)
+    if what == "placed":
+        world.insert()
+    await export(serve(world), destination=tmp_path / "undisturbed", workplace=tmp_path / "elsewhere")
+
+    report = await export(server)
+
+    assert contents(tmp_path / "exports") == contents(tmp_path / "undisturbed")
+    assert exported_ids(tmp_path / "exports") == placed_ids(world)
+    assert report.resumed
+    anew = {"nothing": 0, "changed": 1, "placed": 1, "changed everywhere": 3}[what]
+    assert posts(server) - created <= 1 + 1 + anew, "a token, the slice that was missing, and those that changed"
+
+
+async def test_an_export_begins_anew_where_changes_cannot_be_listed(
+    serve: Serve, export: ExportOrders, tmp_path: Path, stopping: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World.generate(60)
+    server = serve(world)
+    with pytest.raises(Stop):
+        await export(server, on_file=stopping(2))
+    day_of_changes(world, number=1)
+    original = PlacedOrders.filters
+
+    def unheard_of(placed: PlacedOrders, ids: IdRange | None = None) -> dict[str, str]:
+        filters = original(placed, ids)
+        return {name.replace("updated_at_gteq", "altered_at_gteq"): value for name, value in filters.items()}
+
+    monkeypatch.setattr(PlacedOrders, "filters", unheard_of)
+
+    await export(server)
+
+    await export(serve(world), destination=tmp_path / "undisturbed", workplace=tmp_path / "elsewhere")
+    assert contents(tmp_path / "exports") == contents(tmp_path / "undisturbed")
+
+
 def posts(server: Any) -> int:
     return sum(request.method == "POST" for request in server.requests)
 

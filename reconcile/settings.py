@@ -487,14 +487,19 @@ def check_texts(values: Mapping[str, Any]) -> None:
         for text in (str(one) for one in several if isinstance(one, str | Path)):
             # Not shown: an address may hold a password.
             if any("\ud800" <= character <= "\udfff" for character in text):
-                raise SettingsError(f"{name}: is not UTF-8", hint="rename the file or folder, or write the text anew")
+                raise SettingsError(
+                    f"{name}: is not UTF-8",
+                    hint="rename the file or folder, or name it by a pattern"
+                    if "orders" in name
+                    else "rename the file or folder, or write the text anew",
+                )
             if "\0" in text:
                 raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
 
 
 def _checked(settings: Settings) -> Settings:
     problems = []
-    check_texts({name: value for name, value in msgspec.to_builtins(settings).items() if name != "orders"})
+    check_texts(msgspec.to_builtins(settings))
     if not 0 < settings.rate_share <= 1:
         problems.append("rate_share must be above 0 and at most 1")
     for name in ("timeout_seconds", "retry_seconds"):
@@ -507,7 +512,6 @@ def _checked(settings: Settings) -> Settings:
     for name in ("max_rejects", "lag_days", "overlap_minutes"):
         if getattr(settings, name) < 0:
             problems.append(f"{name} must not be negative")
-    problems += _not_text(settings)
     since = settings.since and parse_moment(settings.since, "since")
     until = settings.until and parse_moment(settings.until, "until")
     if since and until and since >= until:
@@ -515,17 +519,6 @@ def _checked(settings: Settings) -> Settings:
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
-
-
-def _not_text(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with words that no file of a run could hold: a terminal passes bytes of any encoding on."""
-    for name in settings.__struct_fields__:
-        value = getattr(settings, name)
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and text.encode(errors="ignore").decode() != text:
-                shown = text.encode(errors="replace").decode()
-                remedy = ": rename it, or name a pattern" if name == "orders" else ""
-                yield f'{name} "{shown}" is not text in UTF-8{remedy}'
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from reconcile.settings import Secrets, Settings
 
 INTERRUPTED = 130
-_ORDERS = ("orders", "more_orders")  # any name of a file is read, and written in a form of its own
 Command = Callable[..., None]
 
 
@@ -81,7 +80,7 @@ def command(function: Command) -> Command:
         try:
             with ExitStack() as stack:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
-                check_texts({name: value for name, value in arguments.items() if name not in _ORDERS})
+                check_texts(arguments)
                 function(session, **arguments)
         except ReconcileError as error:
             console.complain(error)

@@ -3,9 +3,10 @@ A folder of Parquet files, partitioned by business date, as warehouse: one file 
 
     FOLDER/items/business_date=2026-11-22/part-0.parquet      and the same of payments/, orders/ and runs/
 
-Knows folders and renames. A reader sees the former file of a partition or the new one, whole. The files of a date
-are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed between
-two renames leaves tables of two runs, which `run_id` tells; the next load, of whatever date, takes it back first.
+Knows folders and renames. Who opens a file of a partition has the former one or the new one, whole. The files of a
+date are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed
+between two renames leaves tables of two runs, which `run_id` tells; the next load, of whatever date, takes it back
+first.
 
 `business_date` is in the path and not in the files: pyarrow, DuckDB, Spark and pandas give it back as a column, and
 refuse or ignore it when it is in both.

@@ -56,14 +56,19 @@ def test_what_is_not_utf_8_is_refused_by_the_name_of_its_option(words: tuple[str
     assert result.stderr == f"error: {named}: is not UTF-8\nhint: rename the file or folder, or write the text anew\n"
 
 
-def test_an_order_file_may_have_any_name() -> None:
+def test_an_order_file_of_any_name_is_read_by_a_pattern() -> None:
     shutil.copy("orders.csv", f"{BAD}.csv")
 
-    assert said("match", "payments.csv", f"{BAD}.csv", *MATCH[3:]).exit_code == 0
+    named = said("match", "payments.csv", f"{BAD}.csv", *MATCH[3:])
+    assert (named.exit_code, named.stderr.splitlines()) == (
+        2,
+        ["error: orders: is not UTF-8", "hint: rename the file or folder, or name it by a pattern"],
+    )
+    assert said("match", "payments.csv", "x*.csv", *MATCH[3:]).exit_code == 0
 
     (folder,) = OUT.glob("20*")
     document = json.loads((folder / "manifest.json").read_text())
-    assert document["settings"]["orders"] == [r"x\udcff.csv"]
+    assert document["settings"]["orders"] == ["x*.csv"]
     assert document["inputs"]["files"][0]["path"] == r"x\udcff.csv"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reconcile.sandbox.seed import World
+from reconcile.sandbox.server import SandboxServer
 
 # Behind every generated payment, and before the server's clock.
 CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
@@ -60,3 +61,15 @@ def change(world: World) -> None:
     world.update_order(world.payments.find(ordered)["order_id"], total_amount_cents=1, status="cancelled")
     world.insert()
     world.update(flagged(world)[0], touch=False, mismatched_amounts=False)
+
+
+def pages(server: SandboxServer) -> int:
+    """Return how many pages of walks through everything were served: not those of what changed, not those by id."""
+    return sum(
+        request.query.get("sort") == "id"
+        and request.query.get("page[size]") != "1"
+        and "filter[q][id_in]" not in request.query
+        and not any("updated_at" in name for name in request.query)
+        and request.status == 200
+        for request in server.requests
+    )

@@ -15,7 +15,7 @@ from dying import Killed, exists, read
 from export_rules import rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shops import change, flagged, rows, shop, today, unflagged
+from shops import change, flagged, pages, rows, shop, today, unflagged
 
 from reconcile.commercelayer import query
 from reconcile.commits import UnfinishedPull
@@ -28,17 +28,6 @@ GIVING_UP = {"retry_seconds": 0.5}
 
 def list_requests(server) -> int:
     return sum(request.path.endswith("/klarna_payments") for request in server.requests)
-
-
-def pages(server) -> int:
-    """Pages of a walk through everything that were served."""
-    return sum(
-        request.query.get("sort") == "id"
-        and "filter[q][id_in]" not in request.query
-        and not any("updated_at" in name for name in request.query)
-        and request.status == 200
-        for request in server.requests
-    )
 
 
 async def broken_off(serve, pull, world: World, mirror: Path, request: int, **options: Any) -> Any:

@@ -238,7 +238,7 @@ def test_a_crash_while_commits_are_forgotten_leaves_none_of_them(
     assert mirror.unfinished("w").bookmarks is None
 
 
-def test_a_crash_after_a_pull_is_done_does_not_make_it_unfinished_again(
+def test_a_crash_before_a_pull_is_taken_over_loses_no_page(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pull = mirror.unfinished("w")
@@ -251,4 +251,5 @@ def test_a_crash_after_a_pull_is_done_does_not_make_it_unfinished_again(
         crash.setattr("reconcile.mirror.shutil.copyfile", killed)
         mirror.finish(pull, tmp_path / "payments.parquet")
 
-    assert mirror.unfinished("w").bookmarks is None
+    again = mirror.unfinished("w")
+    assert (again.bookmarks, kept(again)) == (b"1", kept(pull))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dying import Killed, exists, read, remove
-from shops import Clock
+from shops import Clock, today
 
 from reconcile.commits import UnfinishedPull
 from reconcile.errors import IncompletePull, MirrorError, OutputError, Unreachable, WrongMode
@@ -97,9 +97,10 @@ async def test_cancelled_at_any_page_nothing_is_read_twice(serve, pull, tmp_path
 async def test_a_pull_that_gave_up_keeps_its_pages_and_ends_as_of_now(serve, pull, tmp_path: Path) -> None:
     world = World.generate(160, now=Clock())
     with pytest.raises(Unreachable) as caught:
-        await pull(serve(world, "5xx:#5+"), mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
-    later = serve(world)
+        server = serve(world, "5xx:#5+", **today(world))
+        await pull(server, mirror=tmp_path / "mirror", client={"retry_seconds": 1.0})
     world.insert()
+    later = serve(world, **today(world))
 
     report = await pull(later, mirror=tmp_path / "mirror")
 

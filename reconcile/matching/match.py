@@ -17,11 +17,12 @@ from typing import Any, Generic, TypeVar
 import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.matching.cleaning import KeyCleaning
 from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove
-from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine, Frame
+from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.key_hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
@@ -44,8 +45,8 @@ ENGINES = ("duckdb", "spark")
 FRAME_ENGINES = ("arrow", "duckdb")
 """Engines that match frames."""
 
-LARGE_FRAME = 100_000
-"""Rows of a side from which DuckDB is the faster engine for frames."""
+LARGE_SIDE = 100_000
+"""Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
 
 FrameT = TypeVar("FrameT")
 
@@ -114,10 +115,10 @@ def match_to_parquet(
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
     `history` is a table of HISTORY, `acceptances` one of ACCEPTANCES. `memory_limit` ("1GB") and `threads` are those of
-    DuckDB, which proves the items on every engine. With `engine` "spark" both files and `temp_directory`, for what is
-    kept between steps, must be where the workers of `spark_master` see them under the same path; a Spark session that
-    is active in this process is used whatever `spark_master` says. Equal inputs and settings give equal bytes, on
-    every engine.
+    DuckDB, which matches where a side has LARGE_SIDE rows or more, and proves the items on every engine. With `engine`
+    "spark" both files and `temp_directory`, for what is kept between steps, must be where the workers of `spark_master`
+    see them under the same path; a Spark session that is active in this process is used whatever `spark_master` says.
+    Equal inputs and settings give equal bytes, on every engine.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
     that does not exist, or cannot start, OutputError when memory or disk are used up or Spark stops, ProofFailed when
@@ -129,11 +130,16 @@ def match_to_parquet(
     duck = _open(memory_limit, temp_directory, threads)
     try:
         with ExitStack() as stack:
-            chosen: FileEngine = duck
+            files: FileEngine = duck
             relation: Relation = duck.relation
             if engine == "spark":
-                chosen, relation = _spark(stack, spark_master, folder, duck, (payments, orders))
-            frames = (payments_from_parquet(chosen, payments, policy), orders_from_parquet(chosen, orders))
+                files, relation = _spark(stack, spark_master, folder, duck, (payments, orders))
+            frames = (payments_from_parquet(files, payments, policy), orders_from_parquet(files, orders))
+            chosen: Engine = files
+            if engine == "duckdb" and max(pq.read_metadata(one).num_rows for one in (payments, orders)) < LARGE_SIDE:
+                chosen = ArrowEngine()
+                relation = _through(duck)
+                frames = (chosen.from_arrow(duck.to_arrow(frames[0])), chosen.from_arrow(duck.to_arrow(frames[1])))
             sides = prepare_sides(chosen, frames, (str(payments), str(orders)), policy.clean, relation)
             facts = RunFacts(business_date, run_id, history, acceptances)
             cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
@@ -176,7 +182,7 @@ def match_frames(
 
     Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that lack count as empty, except
     `payment_id`, `created_at`, the amounts, and at least one key on each side. `engine` is "arrow" (at once, for small
-    frames) or "duckdb" (starts half a second later, is faster from LARGE_FRAME rows on); None chooses by size. Both
+    frames) or "duckdb" (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size. Both
     give the same items.
 
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
@@ -184,18 +190,14 @@ def match_frames(
     """
     tables = (_table_of(payments), _table_of(orders))
     if engine is None:
-        engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_FRAME else "arrow"
+        engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is none of {", ".join(FRAME_ENGINES)}')
     duck = _open(None, None, None)
-    arrow = ArrowEngine()
     try:
-        chosen: Engine = duck if engine == "duckdb" else arrow
+        chosen: Engine = duck if engine == "duckdb" else ArrowEngine()
+        relation: Relation = duck.relation if engine == "duckdb" else _through(duck)
         frames = (payments_from_arrow(chosen, tables[0], policy), orders_from_arrow(chosen, tables[1]))
-
-        def relation(side: Frame) -> duckdb.DuckDBPyRelation:
-            return duck.relation(side if engine == "duckdb" else duck.from_arrow(arrow.to_arrow(side)))
-
         sides = prepare_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
         facts = RunFacts(business_date, run_id, history)
         suggester = Suggester(duck.connection.cursor(), totals_in_table(tables[0]))
@@ -279,6 +281,11 @@ def _spark(
     size = sum(file.stat().st_size for file in files if file.exists())
     engine = stack.enter_context(spark_engine(master, folder, input_bytes=size))
     return engine, lambda frame: duck.connection.sql(engine.select_of(frame))
+
+
+def _through(duck: DuckDBEngine) -> Relation:
+    """Return how DuckDB, which proves the items, sees a frame of the Arrow engine."""
+    return lambda frame: duck.relation(duck.from_arrow(frame.to_native()))
 
 
 def _table_of(frame: object) -> pa.Table:

@@ -20,8 +20,12 @@ def match(request: pytest.FixtureRequest, tmp_path: Path) -> Match:
 
 @pytest.fixture(scope="session")
 def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[Match, ...]:
-    """Frames in memory, the same on DuckDB, and DuckDB on files."""
-    return match_arrow, match_large, MatchFiles(tmp_path_factory.mktemp("duckdb"))
+    """Frames in memory, the same on DuckDB, DuckDB on files, and files in memory."""
+    large, small = (
+        MatchFiles(tmp_path_factory.mktemp("large")),
+        MatchFiles(tmp_path_factory.mktemp("small"), large=False),
+    )
+    return match_arrow, match_large, large, small
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.matching import match
 from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
@@ -82,21 +84,23 @@ def match_large(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[
 
 
 class MatchFiles:
-    """Match on DuckDB, by way of files in one folder."""
+    """Match by way of files in one folder: as large ones on DuckDB, whatever is in them, or as small ones in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, large: bool = True) -> None:
         self.folder = folder
+        self._large_side = 0 if large else match.LARGE_SIDE
 
     def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
         for name, table in (("payments", payments), ("orders", orders)):
             # Without dictionaries, as a night stores nearly every column: DuckDB reads such a file in another way.
             pq.write_table(table, self.folder / f"{name}.parquet", use_dictionary=False)
-        report = match_to_parquet(
-            self.folder / "payments.parquet",
-            self.folder / "orders.parquet",
-            self.folder / "items.parquet",
-            **{"run_id": "run", "business_date": BUSINESS_DATE, "threads": 1, **settings},
-        )
+        with patch.object(match, "LARGE_SIDE", self._large_side):
+            report = match_to_parquet(
+                self.folder / "payments.parquet",
+                self.folder / "orders.parquet",
+                self.folder / "items.parquet",
+                **{"run_id": "run", "business_date": BUSINESS_DATE, "threads": 1, **settings},
+            )
         return pq.read_table(self.folder / "items.parquet"), report
 
 

@@ -7,7 +7,6 @@ run on whose break it was made, when that date or a later one runs.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +23,7 @@ from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.parquet import scan
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+from reconcile.sql import connected
 
 SHORT_ID = 8
 """Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""
@@ -159,8 +159,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
 def _breaks(folder: Path) -> list[dict[str, Any]]:
     path = folder / "breaks.parquet"
     query = f"SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code FROM {scan(path)}"
-    with contextlib.closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected() as connection:
         try:
             rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
         except duckdb.Error as error:

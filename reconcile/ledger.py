@@ -22,6 +22,7 @@ from reconcile.disk import locked
 from reconcile.errors import OutputError, ProofFailed, first_line
 from reconcile.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
+from reconcile.sql import CONFIG, connected
 
 NAME = "ledger.duckdb"
 
@@ -95,7 +96,7 @@ def breaks_at_stake(breaks: Path) -> pa.Table:
     Raises OutputError when it cannot be read.
     """
     stake = f"{AT_STAKE_CURRENCY} AS currency_code, {AT_STAKE_CENTS} AS cents"
-    with contextlib.closing(duckdb.connect()) as connection, _breaks_read(breaks):
+    with connected() as connection, _breaks_read(breaks):
         table: pa.Table = connection.sql(f"SELECT item_id, state, {stake} FROM {scan(breaks)}").to_arrow_table()
     return table
 
@@ -110,7 +111,7 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> list[dict[str, Any
 
     Raises ProofFailed when the equation does not hold: a bug in reconcile.
     """
-    with contextlib.closing(duckdb.connect()) as connection:
+    with connected() as connection:
         connection.register("before", after.slice(0, 0) if before is None else before)
         connection.register("after", after)
         rows = connection.execute(
@@ -215,7 +216,7 @@ def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     # Runs of different dates may end at the same time; each holds the ledger for an instant.
     with locked(ledger.with_name(f".{ledger.name}.lock")):
         try:
-            connection = duckdb.connect(str(ledger))
+            connection = duckdb.connect(str(ledger), config=CONFIG)
         except duckdb.Error as error:
             raise OutputError(
                 f"{ledger}: cannot be opened: {first_line(error)}",

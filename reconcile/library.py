@@ -7,7 +7,6 @@ the command's, without a run folder, a ledger or a mirror.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -16,7 +15,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import pandas as pd
 import pyarrow as pa
@@ -34,6 +32,7 @@ from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets
+from reconcile.sql import connected
 from reconcile.wiring import connect, order_keywords, policy_of, pull_window
 
 
@@ -165,7 +164,7 @@ def match_payments(
     figures = summary.summarize(items, report["control_totals"])
     figures["key_profile"] = report["key_profile"]
     figures["patterns"] = find_patterns(items)
-    with contextlib.closing(duckdb.connect()) as connection:
+    with connected() as connection:
         breaks = connection.from_arrow(items.filter(pc.field("is_break"))).order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)
 

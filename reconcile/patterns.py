@@ -7,7 +7,6 @@ what at least FEWEST breaks have in common, and a good part of those it could ho
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from reconcile.money import format_amount
 from reconcile.parquet import scan
+from reconcile.sql import connected
 
 FEWEST = 3
 """Breaks that a pattern has at least."""
@@ -31,8 +31,7 @@ def find_patterns(items: Path | pa.Table) -> list[dict[str, Any]]:
     Each has `kind` (difference, rate, day, file), `status` (null for any), `currency_code` (of differences, in whose
     minor units `value` then is), `value`, `count`, `of` (the breaks that it could hold for), and `text`.
     """
-    with contextlib.closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected() as connection:
         if isinstance(items, pa.Table):
             connection.register("given", items)
         source = "given" if isinstance(items, pa.Table) else scan(items)

@@ -6,7 +6,6 @@ Knows the PAYMENTS table in Parquet and CSV; where payments come from otherwise 
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from reconcile.parquet import scan
 from reconcile.rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 from reconcile.spreadsheet import unguarded_sql
+from reconcile.sql import connected
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
@@ -47,10 +47,7 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
         if not _is_csv(source) and _is_canonical(source):
             shutil.copyfile(source, destination)
             return int(pq.read_metadata(destination).num_rows)
-        with contextlib.closing(duckdb.connect()) as connection:
-            connection.execute("SET TimeZone = 'UTC'")  # times without a zone are in UTC
-            connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
-            connection.execute("SET temp_directory = $folder", {"folder": str(destination.parent)})
+        with connected(destination.parent, memory_limit) as connection:  # times without a zone are in UTC
             columns = _columns(connection, source)
             _check_columns(source, columns)
             connection.execute(f"CREATE TEMP TABLE payments AS {_typed(source, columns)}")

@@ -30,6 +30,7 @@ from reconcile.reports.xlsx import write_xlsx
 from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings import Settings
+from reconcile.sql import connected
 from reconcile.warehouse.load import LoadReceipt, load_run
 from reconcile.wiring import limits_of
 
@@ -84,10 +85,11 @@ class Night:
         run_id, report = self._matched(earlier)
         refuse_empty("payments", report.payments.rows, self.settings.on_empty_payments)
         warnings = self._warnings(report, earlier)
-        rows = self._tables()
-        with self.timings.stage("summary"):
-            figures = self._figures(report, earlier)
-            summary.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
+        with connected(folder, self.settings.memory_limit):  # once, for all that is read there
+            rows = self._tables()
+            with self.timings.stage("summary"):
+                figures = self._figures(report, earlier)
+                summary.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
         exceeded = limits.exceeded(self.checks, figures)
         for sentence in limits.exceeded(limits_of(self.settings.warn_on, "--warn-on"), figures):
             log.info("warning: over limit: %s", sentence)

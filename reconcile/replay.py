@@ -7,7 +7,6 @@ people's decisions said when it was made. Writes nothing where the runs are.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from reconcile.publishing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
 from reconcile.schema import ITEMS
+from reconcile.sql import connected
 from reconcile.wiring import policy_of, settings_of
 
 
@@ -100,7 +100,7 @@ def differing_items(published: Path, again: Path, columns: Sequence[str] = ITEMS
     chosen: Any = ", ".join(columns)
     one, other = (f"SELECT {chosen} FROM {scan(path)}" for path in (published, again))
     query = f"SELECT count(DISTINCT item_id) FROM (({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one}))"
-    with contextlib.closing(duckdb.connect()) as connection:
+    with connected() as connection:
         try:
             ((rows,),) = connection.execute(query).fetchall()
         except duckdb.Error as error:

@@ -1,10 +1,81 @@
 """
-Texts and paths as DuckDB reads them where a parameter cannot stand: in a scan, a COPY, a comment.
+DuckDB as this program opens it, and texts and paths as it reads them where a parameter cannot stand.
+
+Every connection is in UTC, fetches nothing from anywhere, and keeps nothing of a file that it has read: under the same
+name there may be another one by then. Opening a database takes longer than most of what is asked of it, so connections
+share one where they can.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import duckdb
+
+CONFIG: dict[str, Any] = {
+    "autoinstall_known_extensions": False,  # what is needed is inside DuckDB's own wheel
+    "autoload_known_extensions": False,
+    "enable_external_file_cache": False,
+}
+
+
+@contextlib.contextmanager
+def connected(folder: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """
+    Give a connection in which there is nothing yet; what is made there must be temporary (`CREATE TEMP VIEW`).
+
+    With a `folder` what does not fit `memory_limit` ("1GB"; null: DuckDB's own) is written there, below a name that
+    begins with ".spill-" and is gone at the end. Blocks of one folder and limit, one inside the other, share a
+    database; those without a folder all do.
+    """
+    with _database(folder, memory_limit) as database, contextlib.closing(database.cursor()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+_Key = tuple[int, Path | None, str | None]
+_lock = threading.Lock()
+_databases: dict[_Key, tuple[duckdb.DuckDBPyConnection, contextlib.ExitStack]] = {}
+_users: dict[_Key, int] = {}
+
+
+@contextlib.contextmanager
+def _database(folder: Path | None, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    key = (os.getpid(), folder, memory_limit)
+    with _lock:
+        database, _ = _databases.get(key) or _opened(key)
+        _users[key] = _users.get(key, 0) + 1
+    is_broken = False
+    try:
+        yield database
+    except (duckdb.FatalException, duckdb.InternalException):
+        is_broken = True  # it answers nothing more
+        raise
+    finally:
+        with _lock:
+            _users[key] -= 1
+            if is_broken or (folder is not None and not _users[key]):
+                _, open_ = _databases.pop(key, (database, contextlib.ExitStack()))
+                open_.close()
+
+
+def _opened(key: _Key) -> tuple[duckdb.DuckDBPyConnection, contextlib.ExitStack]:
+    _, folder, memory_limit = key
+    config = dict(CONFIG)
+    with contextlib.ExitStack() as stack:
+        if memory_limit is not None:
+            config["memory_limit"] = memory_limit
+        if folder is not None:
+            config["temp_directory"] = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=folder))
+        database = stack.enter_context(contextlib.closing(duckdb.connect(config=config)))
+        _databases[key] = (database, stack.pop_all())
+    return _databases[key]
 
 
 def text_literal(text: str) -> str:

@@ -20,6 +20,7 @@ from reconcile.errors import ProofFailed
 from reconcile.parquet import scan
 from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, known_amount, known_currency
 from reconcile.spreadsheet import unguarded_sql
+from reconcile.sql import connected
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))
@@ -36,7 +37,7 @@ def summarize(items: Path | pa.Table, control: Mapping[str, Sequence[Mapping[str
     `items` is a Parquet file or an Arrow table of ITEMS; `control` holds the totals that went in and came out, as
     lists `incoming` and `outgoing` of side, currency_code, rows and amount_cents.
     """
-    with _views(items=items) as connection:
+    with _views({"items": items}) as connection:
         counts = {side: sum(line["rows"] for line in control["incoming"] if line["side"] == side) for side in _SIDES}
         return {
             "counts": counts | _counts(connection),
@@ -101,7 +102,7 @@ def control_of(folder: Path, *, amount_basis: str) -> dict[str, list[dict[str, A
     """
     assert amount_basis in AMOUNT_BASES, "the policy has checked it"
     sides, code = {side: folder / f"{side}.parquet" for side in _SIDES}, known_currency("currency_code")
-    with _views(items=folder / "items.parquet", **sides) as connection:
+    with _views({"items": folder / "items.parquet", **sides}) as connection:
         incoming = _totals(
             connection,
             f"""SELECT 'payments', {code}, NULL, count(*), coalesce(sum({known_amount(amount_basis)}), 0)
@@ -141,9 +142,7 @@ def summarize_sides(
     that came out is not the one that went in.
     """
     sides = {side: folder / f"{side}.parquet" for side in _SIDES}
-    with _views(items=folder / "items.parquet", **sides) as connection:
-        connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
-        connection.execute("SET temp_directory = $folder", {"folder": str(spill or folder / ".spill")})
+    with _views({"items": folder / "items.parquet", **sides}, (spill or folder, memory_limit)) as connection:
         totals = {side: _hash_totals(connection, side) for side in _SIDES}
         if are_orders_grouped:
             totals["orders"] = [line | {"keys_out": None} for line in totals["orders"]]
@@ -216,11 +215,11 @@ def prove_files(folder: Path, figures: Mapping[str, Any], *, amount_basis: str) 
         ("breaks.parquet", breaks),
         ("breaks.csv", breaks),
     ):
-        with _views(items=folder / name) as connection:
+        with _views({"items": folder / name}) as connection:
             _agree(name, _statuses(connection), expected)
     for side, cents in (("payments", amount_basis), ("orders", "amount_cents")):
         lines = figures["control"][side]
-        with _views(side=folder / f"{side}.parquet") as connection:
+        with _views({"side": folder / f"{side}.parquet"}) as connection:
             found = connection.execute(
                 f"""SELECT {known_currency("currency_code")} AS code, count(*), coalesce(sum({known_amount(cents)}), 0)
                     FROM side GROUP BY code ORDER BY code NULLS LAST"""
@@ -345,13 +344,14 @@ def _items_csv(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _views(**tables: Path | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    with contextlib.closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+def _views(
+    tables: Mapping[str, Path | pa.Table], within: tuple[Path, str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connected(*within or ()) as connection:
         for name, table in tables.items():
             if isinstance(table, pa.Table):
                 connection.register(name, table)
                 continue
             source = _items_csv(table) if table.suffix == ".csv" else f"FROM {scan(table)}"
-            connection.execute(f"CREATE VIEW {name} AS {source}")
+            connection.execute(f"CREATE TEMP VIEW {name} AS {source}")
         yield connection

@@ -18,7 +18,7 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.sql import path_literal
+from reconcile.sql import CONFIG, connected, path_literal
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 Fields: TypeAlias = "Mapping[str, pa.Field[Any]]"
@@ -100,7 +100,7 @@ class DuckDBEngine:
     def __init__(
         self, *, memory_limit: str | None = None, temp_directory: Path | None = None, threads: int | None = None
     ) -> None:
-        settings: dict[str, str | bool | int | float | list[str]] = {"preserve_insertion_order": False}
+        settings = CONFIG | {"preserve_insertion_order": False}
         if memory_limit is not None:
             settings["memory_limit"] = memory_limit
         if temp_directory is not None:
@@ -266,7 +266,7 @@ def _changed_here(engine: Engine, texts: Frame, column: str, change: Callable[[s
 
 def md5_texts(table: pa.Table, text: str) -> pa.Array[pa.StringScalar]:
     """Return the MD5 of the UTF-8 bytes of each text of a column as 32 hex digits, row by row."""
-    with duckdb.connect() as connection:  # ten times as fast as a loop over hashlib, and in the order of the rows
+    with connected() as connection:  # ten times as fast as a loop over hashlib, and in the order of the rows
         digests = connection.from_arrow(table.select([text])).project(f'md5("{text}") AS digest').to_arrow_table()
         found: pa.Array[pa.StringScalar] = digests.column("digest").combine_chunks()
         return found

@@ -21,7 +21,7 @@ from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport
 from reconcile.schema import ORDERS
-from reconcile.sql import path_literal
+from reconcile.sql import connected, path_literal
 
 KEYS = ("reference", "order_number", "order_id")
 _EXAMPLES = 3
@@ -87,7 +87,7 @@ def inspect_orders(
         report = read_orders_to_parquet(paths, orders, rejects=rejects, max_rejects=sys.maxsize, **declared)
         with rejects.open(encoding="utf-8", newline="\n") as text:
             shown = tuple(islice(read_rejects(text), first_rejects))
-        with duckdb.connect(config={"temp_directory": str(folder / "spilled")}) as connection:
+        with connected(folder) as connection:
             table = connection.sql(f"SELECT * FROM read_parquet({path_literal(orders)}, file_row_number = true)")
             return OrdersLook(
                 report=report,

@@ -7,7 +7,6 @@ are shown, and the page says where all of them are.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.matching.policy import MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
-from reconcile.sql import path_literal
+from reconcile.sql import connected, path_literal
 
 MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""
@@ -111,18 +110,15 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Mapping[str, Any]], 
         )
         SELECT * FROM counted WHERE signs <= {MOST_TEXT} ORDER BY file_row_number
     """
-    with tempfile.TemporaryDirectory() as spill:
-        config: dict[str, Any] = {"memory_limit": memory_limit, "temp_directory": spill}
-        with contextlib.closing(duckdb.connect(config=config)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            try:
-                total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
-                return connection.sql(query).to_arrow_table().to_pylist(), total
-            except duckdb.Error as error:
-                raise OutputError(
-                    f"{breaks}: cannot be read: {first_line(error)}",
-                    hint="`reconcile runs verify` tells what was changed",
-                ) from error
+    with tempfile.TemporaryDirectory() as spill, connected(Path(spill), memory_limit) as connection:
+        try:
+            total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+            return connection.sql(query).to_arrow_table().to_pylist(), total
+        except duckdb.Error as error:
+            raise OutputError(
+                f"{breaks}: cannot be read: {first_line(error)}",
+                hint="`reconcile runs verify` tells what was changed",
+            ) from error
 
 
 def _seen(rows: Sequence[Mapping[str, Any]], display: Display) -> dict[str, Any]:

@@ -16,7 +16,6 @@ The same table gives the same bytes, however many threads write it and however i
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
 from reconcile.spreadsheet import guarded_sql
-from reconcile.sql import text_literal
+from reconcile.sql import connected, text_literal
 
 BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
@@ -145,21 +144,6 @@ def _refused(error: Exception, destination: Path) -> OutputError:
     elif "o space left" in str(error):
         hint = "free some space there, or choose another --out"
     return OutputError(f"{destination}: cannot be written: {first_line(error)}", hint=hint)
-
-
-@contextlib.contextmanager
-def connected(folder: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill:
-        # Nothing is fetched from anywhere: what is needed is inside DuckDB's own wheel.
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory_limit,
-            "temp_directory": spill,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-        with contextlib.closing(duckdb.connect(config=config)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
 
 
 def _identifier(name: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 from reconcile.errors import OutputError
 from reconcile.parquet import scan
 from reconcile.runs.folder import published, read_manifest, superseded
+from reconcile.sql import connected
 
 _COMPARED = (
     "status",
@@ -125,7 +126,7 @@ def diff_runs(before: Path, after: Path) -> list[Change]:
         SELECT {columns} FROM {scan(before / "items.parquet")} a FULL JOIN {scan(after / "items.parquet")} b
         ON a.item_id = b.item_id WHERE a.item_id IS NULL OR b.item_id IS NULL OR {differs}
     """
-    with contextlib.closing(duckdb.connect()) as connection:
+    with connected() as connection:
         try:
             rows = connection.sql(query).to_arrow_table().to_pylist()
         except duckdb.Error as error:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from reconcile.errors import WarehouseError, first_line
 from reconcile.parquet import scan
 from reconcile.schema import UTC_MS
-from reconcile.sql import text_literal
+from reconcile.sql import CONFIG, text_literal
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import (
@@ -78,12 +78,7 @@ def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError(f"{path}: its folder does not exist", hint=f"create {path.parent}, or name another file")
     if not path.exists():
         _create(path)
-    # Nothing is fetched from anywhere: what is needed is inside DuckDB's own wheel.
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY_LIMIT,
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
+    config = CONFIG | {"memory_limit": MEMORY_LIMIT}
     with contextlib.closing(duckdb.connect(str(path), config=config)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection

@@ -16,7 +16,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +23,7 @@ from reconcile.errors import OutputError
 from reconcile.parquet import scan
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Manifest
+from reconcile.sql import connected
 from reconcile.warehouse.tables import TABLES, WarehouseTable
 
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"
@@ -147,7 +147,7 @@ def _verified_rows(file: BufferedReader, manifest: Manifest, table: WarehouseTab
 def _count_breaks(items: Path, manifest: Manifest) -> int:
     """Count the breaks, and see that every item is of the manifest's run: its date decides which rows go."""
     of_another_run = "business_date IS DISTINCT FROM ? OR run_id IS DISTINCT FROM ?"
-    with contextlib.closing(duckdb.connect()) as connection:
+    with connected() as connection:
         breaks, strangers = connection.execute(
             f"SELECT count(*) FILTER (is_break), count(*) FILTER ({of_another_run}) FROM {scan(items)}",
             [manifest.business_date, manifest.run_id],

@@ -32,6 +32,7 @@ from reconcile.disk import remove_tree, replacing, sync
 from reconcile.errors import WarehouseError, first_line
 from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.runs.manifest import is_date
+from reconcile.sql import connected
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
@@ -62,8 +63,7 @@ def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
         for swap in swaps:
             _only_ours(swap.place)
         replaced = {table.name: _rows_of(root / table.folder / partition / PART) for table in TABLES}
-        with contextlib.closing(duckdb.connect()) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with connected() as connection:
             rows = {table.name: _write(connection, run, table, stage / table.folder) for table in TABLES}
             _write_run(connection, run, loaded_at, stage / RUNS_NAME)
         run.check_unchanged()

@@ -121,7 +121,7 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         else summary.control_of(run.folder, amount_basis=run.policy.amount_basis)
     )
     limit = run.settings.memory_limit
-    figures = figures_of(run.folder, control, run.policy, memory_limit=limit, spill=place / "spill")
+    figures = figures_of(run.folder, control, run.policy, memory_limit=limit, spill=place)
     figures["counts"]["rejects"] = run.manifest.digests["rejects.csv"].rows
     if run.report is None and run.policy.group_orders is not None:
         del figures["control"]  # how many rows an item stands for is known to the matching only

@@ -27,7 +27,7 @@ class Near:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.match = MatchFiles(folder)
+        self.match = MatchFiles(folder, large=False)
 
     def __call__(self, payments: list[Row], orders: list[Row], name: str | int, **policy: Any) -> tuple[Candidate, ...]:
         items, _ = self.match(payments_table(payments), orders_table(orders), policy=MatchPolicy(**policy))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from matching_world import Match, Row, orders_table, payments_table
+from matching_world import Match, MatchFiles, Row, match_pandas, orders_table, payments_table
 
 from reconcile.matching.policy import MatchPolicy
 
 POLICY = MatchPolicy()
+
+
+@pytest.fixture(params=["frames", "files"])
+def match(request: pytest.FixtureRequest, tmp_path: Path) -> Match:
+    """Suggestions are made of what was matched, by DuckDB on every engine: of totals in a table or in a file."""
+    return match_pandas if request.param == "frames" else MatchFiles(tmp_path, large=False)
 
 
 def suggestions(

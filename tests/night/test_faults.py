@@ -45,6 +45,8 @@ def night(out: Path, faults: tuple[str, ...]) -> Path:
             lag_days=1,
             timeout_seconds=0.5,
             retry_seconds=3,
+            html=False,
+            xlsx=False,
         )
         secrets = Secrets(sandbox.client_id, sandbox.client_secret)
         return run(settings, secrets, business_date=NIGHT).folder

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from nights import OUT, night, nights_in, said
+from nights import EVERY_REPORT, OUT, night, nights_in, said
 
 from reconcile.runs.verify import Verification
 from reconcile.verification import verify
@@ -23,12 +23,12 @@ RULES: dict[str, Any] = {"tolerance_cents": 3, "clean_case": "fold", "clean_stri
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three nights; after the first a break is accepted, the third has rules of its own."""
-    folder = nights_in(tmp_path_factory.mktemp("replayed"), 18)
+    folder = nights_in(tmp_path_factory.mktemp("replayed"), 18, **EVERY_REPORT)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert said("breaks", "accept", WRONG, "--reason", "known").exit_code == 0
-        night(19)
-        night(20, **RULES)
+        night(19, **EVERY_REPORT)
+        night(20, **EVERY_REPORT, **RULES)
     return folder
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from nights import OUT, night, nights_in, said
+from nights import EVERY_REPORT, OUT, night, nights_in, said
 
 from reconcile.errors import OutputError
 from reconcile.runs.folder import published, read_manifest
@@ -26,11 +26,11 @@ FIRST, LAST = OUT / "2026-11-19", OUT / "2026-11-20"
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two nights, and a decision between them."""
-    folder = nights_in(tmp_path_factory.mktemp("tampered"), 19)
+    folder = nights_in(tmp_path_factory.mktemp("tampered"), 19, **EVERY_REPORT)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert said("breaks", "accept", "NW-2611-100812", "--reason", "known").exit_code == 0
-        night(20)
+        night(20, **EVERY_REPORT)
     return folder
 
 

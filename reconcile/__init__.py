@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from reconcile.version import __version__
+
 if TYPE_CHECKING:
     from reconcile.errors import ReconcileError as ReconcileError
     from reconcile.library import MatchResult as MatchResult
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from reconcile.settings import read_secrets as read_secrets
     from reconcile.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.warehouse.load import load_run as load_run
-
-__version__ = "0.1.0"
 
 _PUBLIC = {
     "MatchResult": ("reconcile.library", "MatchResult"),

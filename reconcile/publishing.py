@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import __version__, acceptances, ledger, limits, summary
+from reconcile import acceptances, ledger, limits, summary
 from reconcile.cautions import cautions, grouping_warnings, neighbour_warnings, refuse_empty
 from reconcile.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.errors import OutputError, ReconcileError
@@ -31,6 +31,7 @@ from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings import Settings
 from reconcile.sql import connected
+from reconcile.version import __version__
 from reconcile.warehouse.load import LoadReceipt, load_run
 from reconcile.wiring import limits_of
 

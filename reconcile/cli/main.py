@@ -10,7 +10,6 @@ import os
 
 import click
 
-from reconcile import __version__
 from reconcile.cli.breaks import breaks
 from reconcile.cli.check import check
 from reconcile.cli.demo import demo
@@ -25,6 +24,7 @@ from reconcile.cli.run import run
 from reconcile.cli.runs import runs
 from reconcile.cli.sandbox import sandbox
 from reconcile.cli.schema import schema
+from reconcile.version import __version__
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 

@@ -24,7 +24,6 @@ import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
-from reconcile import __version__
 from reconcile.csv_text import NotCsv
 from reconcile.disk import replacing
 from reconcile.errors import OutputError
@@ -37,6 +36,7 @@ from reconcile.reports.xlsx_rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColum
 from reconcile.reports.xlsx_sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.schema import ITEMS, REJECTS
 from reconcile.sql import connected
+from reconcile.version import __version__
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its header among them: what Excel can open."""

@@ -17,9 +17,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from reconcile import __version__
 from reconcile.disk import replacing
 from reconcile.errors import OutputError
+from reconcile.version import __version__
 
 NAME = "manifest.json"
 

@@ -49,8 +49,8 @@ def write_plainly(folder: Path, destination: Path) -> float:
     import duckdb
     import xlsxwriter
 
+    from reconcile.files.parquet import scan
     from reconcile.money import EXPONENTS
-    from reconcile.parquet import scan
     from reconcile.reports.xlsx_rows import ITEM_COLUMNS
 
     relation = scan(folder / "items.parquet")

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.csv_text import NotCsv, Table, csv_line, csv_table
-from reconcile.disk import disk_errors, locked, sync
 from reconcile.errors import AcceptanceError
+from reconcile.files.csv_text import NotCsv, Table, csv_line, csv_table
+from reconcile.files.disk import disk_errors, locked, sync
+from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
 from reconcile.schema import ACCEPTANCES
-from reconcile.spreadsheet import guarded, unguarded
 
 NAME = "acceptances.csv"
 

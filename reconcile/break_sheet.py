@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reconcile.csv_text import NotCsv, csv_line, csv_table
-from reconcile.disk import disk_errors, replacing
 from reconcile.errors import AcceptanceError
+from reconcile.files.csv_text import NotCsv, csv_line, csv_table
+from reconcile.files.disk import disk_errors, replacing
+from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import format_amount
-from reconcile.spreadsheet import guarded, unguarded
 
 SHEET = (
     "item_id",

@@ -19,11 +19,11 @@ from reconcile import acceptances
 from reconcile.acceptances import Decision, append_decisions, read_decisions
 from reconcile.break_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.errors import AcceptanceError, OutputError, first_line
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.money import AmountError, format_amount, parse_amount
-from reconcile.parquet import scan
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
-from reconcile.sql import connected
 
 SHORT_ID = 8
 """Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""

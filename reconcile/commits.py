@@ -24,9 +24,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.arrow import compute, int32_column
-from reconcile.disk import sync
 from reconcile.errors import MirrorError, OutputError
+from reconcile.files.arrow import compute, int32_column
+from reconcile.files.disk import sync
 from reconcile.rows import merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from reconcile.breaks import SHORT_ID
 from reconcile.errors import OutputError, UnknownItem, first_line
+from reconcile.files.parquet import scan
 from reconcile.keys import clean_key
 from reconcile.matching.candidates import Candidate, candidates
 from reconcile.matching.clean_rules import SIDES
@@ -27,7 +28,6 @@ from reconcile.matching.engines import DuckDBEngine, Frame
 from reconcile.matching.ladder import allowed_cents
 from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
-from reconcile.parquet import scan
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.wiring import policy_of, settings_of
 

@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.query import timestamp
-from reconcile.disk import disk_errors
 from reconcile.errors import SettingsError
+from reconcile.files.disk import disk_errors
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.order_exports.export import export_orders as export_orders_by
 from reconcile.pull.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet

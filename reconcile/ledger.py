@@ -18,11 +18,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.disk import locked
 from reconcile.errors import OutputError, ProofFailed, first_line
-from reconcile.parquet import scan
+from reconcile.files.disk import locked
+from reconcile.files.duckdb import CONFIG, connected
+from reconcile.files.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
-from reconcile.sql import CONFIG, connected
 
 NAME = "ledger.duckdb"
 

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from reconcile import summary
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
+from reconcile.files.duckdb import connected
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
@@ -32,7 +33,6 @@ from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets
-from reconcile.sql import connected
 from reconcile.wiring import connect, order_keywords, policy_of, pull_window
 
 

@@ -29,8 +29,8 @@ from typing import IO, Self
 import msgspec
 
 from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
-from reconcile.disk import replacing, sync
 from reconcile.errors import MirrorError
+from reconcile.files.disk import replacing, sync
 from reconcile.schema import PAYMENTS
 
 FORMAT_VERSION = 1

@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.money import format_amount
-from reconcile.parquet import scan
-from reconcile.sql import connected
 
 FEWEST = 3
 """Breaks that a pattern has at least."""

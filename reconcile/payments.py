@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.errors import PaymentFileError, first_line
-from reconcile.parquet import scan
+from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
+from reconcile.files.duckdb import connected
+from reconcile.files.formula_guard import unguarded_sql
+from reconcile.files.parquet import scan
 from reconcile.rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
-from reconcile.spreadsheet import unguarded_sql
-from reconcile.sql import connected
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}

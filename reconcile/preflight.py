@@ -16,8 +16,8 @@ from reconcile.cautions import ALL_METHODS, refuse_empty
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
-from reconcile.disk import disk_errors
 from reconcile.errors import ReconcileError, WrongClock
+from reconcile.files.disk import disk_errors
 from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.pull.pull import agreed_mode

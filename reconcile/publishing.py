@@ -20,6 +20,7 @@ from reconcile import acceptances, ledger, limits, summary
 from reconcile.cautions import cautions, grouping_warnings, neighbour_warnings, refuse_empty
 from reconcile.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.errors import OutputError, ReconcileError
+from reconcile.files.duckdb import connected
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
@@ -30,7 +31,6 @@ from reconcile.reports.xlsx import write_xlsx
 from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings import Settings
-from reconcile.sql import connected
 from reconcile.version import __version__
 from reconcile.warehouse.load import LoadReceipt, load_run
 from reconcile.wiring import limits_of

@@ -16,13 +16,13 @@ import duckdb
 
 from reconcile import acceptances, ledger
 from reconcile.errors import OutputError
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.match import MatchReport, match_to_parquet
-from reconcile.parquet import scan
 from reconcile.publishing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
 from reconcile.schema import ITEMS
-from reconcile.sql import connected
 from reconcile.wiring import policy_of, settings_of
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.arrow import boolean_column
-from reconcile.parquet import write_parquet
+from reconcile.files.arrow import boolean_column
+from reconcile.files.parquet import write_parquet
 from reconcile.schema import PAYMENTS
 
 KEY = "payment_id"

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from reconcile.sql import text_literal
-
 UTC_MS = pa.timestamp("ms", tz="UTC")
 
 AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
@@ -187,7 +185,7 @@ def known_amount(column: str) -> str:
 
 def known_currency(column: str) -> str:
     """Return SQL for a currency that the matching knows: null where it is nothing but white space."""
-    return f"CASE WHEN regexp_matches({column}, {text_literal(NOT_BLANK)}) THEN {column} END"
+    return f"CASE WHEN regexp_matches({column}, '{NOT_BLANK}') THEN {column} END"
 
 
 NOT_BLANK = "[^" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "]"

@@ -15,12 +15,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.csv_text import scan_csv
 from reconcile.errors import ProofFailed
-from reconcile.parquet import scan
+from reconcile.files.csv_text import scan_csv
+from reconcile.files.duckdb import connected
+from reconcile.files.formula_guard import unguarded_sql
+from reconcile.files.parquet import scan
 from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, known_amount, known_currency
-from reconcile.spreadsheet import unguarded_sql
-from reconcile.sql import connected
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))

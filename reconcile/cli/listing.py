@@ -100,8 +100,8 @@ def plain_values(value: Any) -> Any:
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
-    from reconcile.csv_text import csv_line
-    from reconcile.spreadsheet import guarded
+    from reconcile.files.csv_text import csv_line
+    from reconcile.files.formula_guard import guarded
 
     def cell(value: object) -> object:
         if isinstance(value, dict | list | tuple):

@@ -21,7 +21,7 @@ def schema(session: Session, name: str, to: Path | None) -> None:
     It grows when a field goes, gets another name or another meaning; a new field does not grow it. Rows of breaks are
     rows of items.
     """
-    from reconcile.disk import disk_errors, replacing
+    from reconcile.files.disk import disk_errors, replacing
     from reconcile.json_schemas.documents import schema_text
 
     text = schema_text(name)

@@ -39,8 +39,8 @@ from reconcile.commercelayer.lanes import (
     Traffic,
     foreign_requests,
 )
-from reconcile.disk import disk_errors
 from reconcile.errors import SettingsError
+from reconcile.files.disk import disk_errors
 
 _MAGIC = b"reconcile allowance 1 "
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from reconcile.arrow import Column, Numbers, int32_column, present, text, whole_column
-from reconcile.arrow import compute as pc
 from reconcile.commercelayer.document import Document
+from reconcile.files.arrow import Column, Numbers, int32_column, present, text, whole_column
+from reconcile.files.arrow import compute as pc
 from reconcile.money import MOST_CENTS
 from reconcile.schema import UTC_MS
 

@@ -19,12 +19,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from reconcile.arrow import text_column
 from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.json_text import canonical_json, canonical_jsons
 from reconcile.commercelayer.page_columns import columns_of, within_calendar
 from reconcile.errors import IncompletePull, WrongMode
+from reconcile.files.arrow import text_column
 from reconcile.money import MOST_CENTS
 from reconcile.schema import PAYMENTS, UTC_MS
 

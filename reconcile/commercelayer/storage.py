@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from reconcile.commercelayer.exports import BrokenExport
 from reconcile.commercelayer.origin import is_this_machine
 from reconcile.commercelayer.retry import Failure
-from reconcile.disk import disk_errors
+from reconcile.files.disk import disk_errors
 
 MOST_FILE_BYTES = 1024 * 1024 * 1024
 """Of a file, packed: an export holds some thousand records, which are a few megabytes."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
+from reconcile.files.parquet import scan
 from reconcile.matching.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE, TOTALS
-from reconcile.parquet import scan
 
 MOST = 5
 """Candidates that are shown; the nearest come first."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconcile.arrow import compute as pc
 from reconcile.errors import SettingsError
+from reconcile.files.arrow import compute as pc
 
 CLEANED_KEYS = ("reference", "order_number")
 """Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""

@@ -18,7 +18,7 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.sql import CONFIG, connected, path_literal
+from reconcile.files.duckdb import CONFIG, connected, path_literal
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 Fields: TypeAlias = "Mapping[str, pa.Field[Any]]"

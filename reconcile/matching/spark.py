@@ -24,10 +24,10 @@ from pyspark import cloudpickle
 from pyspark.sql import functions
 
 from reconcile import keys
+from reconcile.files.duckdb import path_literal
 from reconcile.matching import engines
 from reconcile.matching.engines import Fields, Frame, Source, ahead, changes_of, select_from_parquet
 from reconcile.matching.spark_session import spark_session
-from reconcile.sql import path_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

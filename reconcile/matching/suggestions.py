@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.files.parquet import scan
 from reconcile.matching.held import HeldRows
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
-from reconcile.parquet import scan
 
 MOST_ALIKE = 20
 """Rows of one side that may share an amount, or a reference with one character left out, and still explain a break."""

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import msgspec
 
-from reconcile.disk import disk_errors, locked, replacing, sync
 from reconcile.errors import FolderBusy
+from reconcile.files.disk import disk_errors, locked, replacing, sync
 
 FORMAT_VERSION = 1
 EVIDENCE = "orders.json"

@@ -11,8 +11,8 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 
 _TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]+)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?"
 _ISO_DATE = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_TIME})?$"

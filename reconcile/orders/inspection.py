@@ -16,12 +16,12 @@ from typing import Any, Unpack
 
 import duckdb
 
+from reconcile.files.duckdb import connected, path_literal
 from reconcile.orders.options import Declared
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport
 from reconcile.schema import ORDERS
-from reconcile.sql import connected, path_literal
 
 KEYS = ("reference", "order_number", "order_id")
 _EXAMPLES = 3

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
+from reconcile.files.arrow import Column
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.rejects import Reject
 

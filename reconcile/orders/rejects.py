@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from reconcile.csv_text import NotCsv, Row, csv_line, csv_rows
+from reconcile.files.csv_text import NotCsv, Row, csv_line, csv_rows
+from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.schema import REJECTS
-from reconcile.spreadsheet import guarded, unguarded
 
 _MOST_CHARACTERS = 500  # of a cell: an unclosed quote can make one of megabytes
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")

@@ -15,8 +15,8 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from reconcile.disk import disk_errors, replacing
-from reconcile.parquet import ParquetFile, parquet_file
+from reconcile.files.disk import disk_errors, replacing
+from reconcile.files.parquet import ParquetFile, parquet_file
 from reconcile.schema import ORDERS
 
 _ENCODINGS = {  # all but currency, date and file: their values are mostly different from row to row

@@ -28,10 +28,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.commits import UnfinishedPull, small_file
-from reconcile.disk import disk_errors, replacing, sync
 from reconcile.errors import MirrorError, first_line
+from reconcile.files.disk import disk_errors, replacing, sync
+from reconcile.files.parquet import write_parquet
 from reconcile.mirror import Mirror
-from reconcile.parquet import write_parquet
 from reconcile.pull.bookmarks import Moment, Natural, Spent
 from reconcile.rows import KEY, merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS, UTC_MS, VANISHED

@@ -30,8 +30,8 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.commits import UnfinishedPull, rows_per_walk
-from reconcile.disk import disk_errors
 from reconcile.errors import Unproved
+from reconcile.files.disk import disk_errors
 from reconcile.mirror import Mirror
 from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.pull.finished import Base, rows_of

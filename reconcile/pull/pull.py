@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
-from reconcile.disk import disk_errors, sync
 from reconcile.errors import SettingsError, WrongMode
+from reconcile.files.disk import disk_errors, sync
 from reconcile.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.pull.finished import Finished, finished_pull, take_over, vanished_before
 from reconcile.pull.incremental import DEFAULT_OVERLAP

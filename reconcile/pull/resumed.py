@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconcile.commits import UnfinishedPull
-from reconcile.disk import disk_errors, replacing, sync
+from reconcile.files.disk import disk_errors, replacing, sync
 from reconcile.mirror import Mirror, resumed_folder
 from reconcile.pull.finished import FINISHED_NAME, PAYMENTS_NAME, Base, Carried, Finished, entry_of, remember
 from reconcile.pull.report import PullReport

@@ -15,13 +15,13 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from reconcile.arrow import int32_column
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.commits import ROWS
+from reconcile.files.arrow import int32_column
 from reconcile.pull.bookmarks import Walk, encode_bookmarks
 from reconcile.pull.under_way import PullUnderWay, saving
 

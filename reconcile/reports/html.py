@@ -20,8 +20,8 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from reconcile.disk import disk_errors, replacing
 from reconcile.errors import OutputError
+from reconcile.files.disk import disk_errors, replacing
 from reconcile.reports.display import Display, display_of
 from reconcile.reports.page_breaks import shown_breaks
 from reconcile.reports.page_figures import figures

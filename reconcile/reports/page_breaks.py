@@ -18,10 +18,10 @@ import duckdb
 import msgspec
 
 from reconcile.errors import OutputError, first_line
+from reconcile.files.duckdb import connected, path_literal
 from reconcile.matching.policy import MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
-from reconcile.sql import connected, path_literal
 
 MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""

@@ -23,13 +23,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.csv_text import WRITE_OPTIONS
-from reconcile.disk import disk_error, replacing
 from reconcile.errors import OutputError, first_line
-from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
+from reconcile.files.csv_text import WRITE_OPTIONS
+from reconcile.files.disk import disk_error, replacing
+from reconcile.files.duckdb import connected, text_literal
+from reconcile.files.formula_guard import guarded_sql
+from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
-from reconcile.spreadsheet import guarded_sql
-from reconcile.sql import connected, text_literal
 
 BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
@@ -71,9 +71,9 @@ def write_csv(
     """
     Write the columns of `schema` as CSV to `destination`; return the number of rows.
 
-    `source` is a Parquet file, an Arrow table or a reader of Arrow batches; rows keep their order. Text cells that
-    a spreadsheet would run are guarded (see `reconcile.spreadsheet`), all other types are written as they are. The
-    file is complete when it appears under its name.
+    `source` is a Parquet file, an Arrow table or a reader of Arrow batches; rows keep their order. Text cells that a
+    spreadsheet would run are guarded (see `reconcile.files.formula_guard`), all other types are written as they are.
+    The file is complete when it appears under its name.
     Raises OutputError when `source` lacks a column or `destination` cannot be written.
     """
     columns = columns_of(source, schema, guard=True)

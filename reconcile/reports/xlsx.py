@@ -24,18 +24,18 @@ import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
-from reconcile.csv_text import NotCsv
-from reconcile.disk import replacing
 from reconcile.errors import OutputError
+from reconcile.files.csv_text import NotCsv
+from reconcile.files.disk import replacing
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.orders.rejects import read_rejects
-from reconcile.parquet import scan
 from reconcile.reports.tables import columns_of, errors_told
 from reconcile.reports.xlsx_page import ROW_STYLES, Page, formats_of
 from reconcile.reports.xlsx_pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.xlsx_rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.xlsx_sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.schema import ITEMS, REJECTS
-from reconcile.sql import connected
 from reconcile.version import __version__
 
 MOST_ROWS = 1_048_576

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reconcile.files.duckdb import text_literal
 from reconcile.money import EXPONENTS
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
-from reconcile.sql import text_literal
 
 MOST_EXACT = 10**15 - 1
 """The largest number of which a spreadsheet keeps every digit: it has fifteen."""

@@ -14,9 +14,9 @@ import duckdb
 import msgspec
 
 from reconcile.errors import OutputError
-from reconcile.parquet import scan
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.runs.folder import published, read_manifest, superseded
-from reconcile.sql import connected
 
 _COMPARED = (
     "status",

@@ -20,8 +20,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reconcile.disk import disk_error, disk_errors, locked, remove_tree, sync
 from reconcile.errors import FolderBusy, OutputError
+from reconcile.files.disk import disk_error, disk_errors, locked, remove_tree, sync
 from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date, manifest_of, write_json
 
 SUPERSEDED = ".superseded"

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from reconcile.disk import replacing
 from reconcile.errors import OutputError
+from reconcile.files.disk import replacing
 from reconcile.version import __version__
 
 NAME = "manifest.json"

@@ -18,9 +18,9 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import WarehouseError, first_line
-from reconcile.parquet import scan
+from reconcile.files.duckdb import CONFIG, text_literal
+from reconcile.files.parquet import scan
 from reconcile.schema import UTC_MS
-from reconcile.sql import CONFIG, text_literal
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import (

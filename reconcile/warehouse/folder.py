@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError
-from reconcile.parquet import scan
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Manifest
-from reconcile.sql import connected
 from reconcile.warehouse.tables import TABLES, WarehouseTable
 
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"

@@ -28,11 +28,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.disk import remove_tree, replacing, sync
 from reconcile.errors import WarehouseError, first_line
-from reconcile.parquet import ROWS_PER_GROUP, scan, write_parquet
+from reconcile.files.disk import remove_tree, replacing, sync
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.runs.manifest import is_date
-from reconcile.sql import connected
 from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reconcile.files.formula_guard import guarded
 from reconcile.reports.html import visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import ITEMS
-from reconcile.spreadsheet import guarded
 
 pytestmark = pytest.mark.slow  # starting a browser takes over a second
 

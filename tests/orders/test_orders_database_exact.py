@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reconcile.files.duckdb import text_literal
 from reconcile.keys import clean_key
 from reconcile.money import format_amount
 from reconcile.orders.databases.url import orders_query
-from reconcile.sql import text_literal
 
 Rows = Sequence[tuple[str, int, str]]
 """Reference, minor units, currency."""

@@ -267,7 +267,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     source, out = tmp_path / "orders.csv", tmp_path / "out"
     source.write_text("reference,amount,currency\nR1,1,EUR\n")
     out.mkdir()
-    monkeypatch.setattr("reconcile.parquet.ParquetFile.write", refuse)
+    monkeypatch.setattr("reconcile.files.parquet.ParquetFile.write", refuse)
 
     with pytest.raises(OutputError) as caught:
         read_orders_to_parquet(source, out / "o.parquet", rejects=out / "r.csv")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from reconcile.parquet import write_parquet
+from reconcile.files.parquet import write_parquet
 from reconcile.runs.folder import staged
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
 

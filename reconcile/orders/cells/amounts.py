@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 from reconcile.money import AmountError, accounting_rules, idle_zeros, parse_amount, parse_cents
 
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 from reconcile.orders.opened import RawRows
 
 # What the first row of an order has, and further rows leave empty; its number is repeated as the reference is.

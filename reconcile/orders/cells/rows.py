@@ -13,8 +13,8 @@ from functools import partial
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
 from reconcile.money import CURRENCIES, EXPONENTS
 from reconcile.orders.cells.amounts import read_cents, read_decimals

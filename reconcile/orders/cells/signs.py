@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 
 # DATEV and SAP write S (Soll, debit) and H (Haben, credit): https://www.sapdatasheet.org/abap/dtel/shkzg.html
 _MARKS = {

@@ -17,9 +17,9 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from reconcile.arrow import Column
-from reconcile.arrow import compute as pc
 from reconcile.errors import OrderFileError, SettingsError
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows

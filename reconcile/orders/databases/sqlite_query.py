@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from reconcile.arrow import Column, boolean_column, text_column
 from reconcile.errors import OrderFileError, first_line
+from reconcile.files.arrow import Column, boolean_column, text_column
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import RawRows

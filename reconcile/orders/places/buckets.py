@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl
 
 from pyarrow import fs
 
-from reconcile.disk import disk_errors
 from reconcile.errors import OrderFileError
+from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import Address, is_loopback, printable
 from reconcile.orders.places.folders import parts_of
 from reconcile.orders.places.patterns import is_pattern, matches

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconcile.disk import disk_errors
 from reconcile.errors import OrderFileError, SettingsError
+from reconcile.files.disk import disk_errors
 from reconcile.orders.places import standard_input
 from reconcile.orders.places.addresses import is_address, parse_address, printable
 from reconcile.orders.places.folders import parts_of

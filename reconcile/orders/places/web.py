@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote, urljoin, urlsplit
 
-from reconcile.disk import disk_errors
 from reconcile.errors import OrderFileError
+from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import Address, is_loopback
 from reconcile.orders.places.pieces import check_size, copy_pieces
 

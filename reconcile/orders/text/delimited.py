@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from reconcile.arrow import Column, whole_column
-from reconcile.arrow import compute as pc
+from reconcile.files.arrow import Column, whole_column
+from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.columns.mistaken import telling_kind
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows

@@ -18,9 +18,9 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from reconcile.arrow import Column, text_column
-from reconcile.arrow import compute as pc
 from reconcile.errors import OrderFileError, first_line
+from reconcile.files.arrow import Column, text_column
+from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.opened import RawRows
 from reconcile.orders.options import COLUMN_OPTIONS

@@ -17,9 +17,9 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.arrow import Column, whole_column
-from reconcile.arrow import compute as pc
 from reconcile.errors import OrderFileError, first_line
+from reconcile.files.arrow import Column, whole_column
+from reconcile.files.arrow import compute as pc
 from reconcile.money import EXPONENTS
 from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.columns.mapping import ColumnMap, map_columns

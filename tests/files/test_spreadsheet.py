@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.spreadsheet import guarded, guarded_sql, unguarded, unguarded_sql
+from reconcile.files.formula_guard import guarded, guarded_sql, unguarded, unguarded_sql
 
 SIGNS = "=+-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 hostile = st.text(alphabet=SIGNS + "'; \t\r\n\u00a0\u2003\u200b\ufeff\x00\x0b\"aZ09,é\ue000", max_size=8)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from reconcile.sql import text_literal
+from reconcile.files.duckdb import text_literal
 
 # What starts a formula in Excel, LibreOffice and Google Sheets, with look-alikes that input methods and imports fold
 # to the ASCII sign.

@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from reconcile.parquet import scan, write_parquet
+from reconcile.files.duckdb import path_literal
+from reconcile.files.parquet import scan, write_parquet
 from reconcile.schema import UTC_MS
-from reconcile.sql import path_literal
 
 COLUMNS: dict[str, tuple[pa.DataType, Any, Any]] = {
     "text": (pa.string(), "R1", "R2"),

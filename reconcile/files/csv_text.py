@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.sql import path_literal, text_literal
+from reconcile.files.duckdb import path_literal, text_literal
 
 _MOST_ROW_BYTES = 1 << 28  # DuckDB's default of 2 MB is less than one record of a few long texts
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reconcile import parquet
-from reconcile.parquet import write_parquet
+from reconcile.files import parquet
+from reconcile.files.parquet import write_parquet
 
 SCHEMA = pa.schema([("key", pa.string()), ("note", pa.string()), ("amount", pa.int64())])
 ROWS = pa.table(

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.arrow import compute as pc
-from reconcile.disk import replacing
-from reconcile.sql import path_literal
+from reconcile.files.arrow import compute as pc
+from reconcile.files.disk import replacing
+from reconcile.files.duckdb import path_literal
 
 ROWS_PER_GROUP = 122_880
 TEXT_BYTES_PER_GROUP = 256 << 20  # fewer rows than these where texts are so long that a group would fill the memory

@@ -23,7 +23,8 @@ FLOOR, OURS, NOTHING = "floor", "ours", "nothing"
 def write_folder(folder: Path, items: int) -> None:
     """Write the run folder of a matching of `items` payments with as many order rows, without a workbook."""
     from benchmarks.match_join import write_world
-    from reconcile import ledger, summary
+    from reconcile import ledger
+    from reconcile.figures import totals
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
     from reconcile.orders.rejects import RejectsFile
@@ -36,7 +37,7 @@ def write_folder(folder: Path, items: int) -> None:
     write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv")
     with (folder / "rejects.csv").open("w", newline="") as text:
         RejectsFile(text)
-    figures = summary.summarize(folder / "items.parquet", report.as_dict()["control_totals"])
+    figures = totals.summarize(folder / "items.parquet", report.as_dict()["control_totals"])
     figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(folder / "breaks.parquet"))
     head = {"business_date": "2026-04-01", "run_id": "r", "amount_basis": "total", "verdict": "clean"}
     (folder / "summary.json").write_text(json.dumps(head | figures))

@@ -20,15 +20,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile import summary
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
+from reconcile.figures import totals
+from reconcile.figures.patterns import find_patterns
 from reconcile.files.duckdb import connected
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
 from reconcile.orders.options import Declared
-from reconcile.patterns import find_patterns
 from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
@@ -161,7 +161,7 @@ def match_payments(
     matched = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     report = matched.report.as_dict()
-    figures = summary.summarize(items, report["control_totals"])
+    figures = totals.summarize(items, report["control_totals"])
     figures["key_profile"] = report["key_profile"]
     figures["patterns"] = find_patterns(items)
     with connected() as connection:

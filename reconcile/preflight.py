@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.cautions import ALL_METHODS, refuse_empty
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.errors import ReconcileError, WrongClock
+from reconcile.figures.warnings import ALL_METHODS, refuse_empty
 from reconcile.files.disk import disk_errors
 from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet

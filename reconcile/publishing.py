@@ -16,15 +16,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import acceptances, ledger, limits, summary
-from reconcile.cautions import cautions, grouping_warnings, neighbour_warnings, refuse_empty
+from reconcile import acceptances, ledger
 from reconcile.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.errors import OutputError, ReconcileError
+from reconcile.figures import limits, totals
+from reconcile.figures.patterns import find_patterns
+from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_warnings, refuse_empty
 from reconcile.files.duckdb import connected
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
-from reconcile.patterns import find_patterns
 from reconcile.reports.html import write_html
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.reports.xlsx import write_xlsx
@@ -90,7 +91,7 @@ class Night:
             rows = self._tables()
             with self.timings.stage("summary"):
                 figures = self._figures(report, earlier)
-                summary.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
+                totals.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
         exceeded = limits.exceeded(self.checks, figures)
         for sentence in limits.exceeded(limits_of(self.settings.warn_on, "--warn-on"), figures):
             log.info("warning: over limit: %s", sentence)
@@ -161,7 +162,7 @@ class Night:
     def _head(self, run_id: str, figures: dict[str, Any], exceeded: Sequence[str]) -> dict[str, Any]:
         """Return what summary and manifest both begin with."""
         return {
-            "version": summary.VERSION,
+            "version": totals.VERSION,
             "business_date": self.staging.business_date.isoformat(),
             "run_id": run_id,
             "organization": self.source["organization"],
@@ -230,13 +231,13 @@ def figures_of(
     """
     Return the figures of `summary.json` that follow from both sides and the items in `folder`.
 
-    `control` and errors are as in `reconcile.summary`.
+    `control` and errors are as in `reconcile.figures.totals`.
     """
     items = folder / "items.parquet"
     grouped = policy.group_orders is not None
     return {
-        **summary.summarize(items, control),
-        **summary.summarize_sides(folder, are_orders_grouped=grouped, memory_limit=memory_limit, spill=spill),
+        **totals.summarize(items, control),
+        **totals.summarize_sides(folder, are_orders_grouped=grouped, memory_limit=memory_limit, spill=spill),
         "patterns": find_patterns(items),
     }
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from reconcile import acceptances
-from reconcile.cautions import refuse_empty
 from reconcile.earlier import check_latest
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.fetching import export_orders, pull
+from reconcile.figures.warnings import refuse_empty
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.places import Place

@@ -18,9 +18,10 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from reconcile import ledger, limits, summary
+from reconcile import ledger
 from reconcile.earlier import published_runs
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
+from reconcile.figures import limits, totals
 from reconcile.matching.match import MatchReport
 from reconcile.matching.policy import MatchPolicy
 from reconcile.publishing import figures_of, verdict_of
@@ -114,11 +115,11 @@ def _tables(run: _Run, place: Path) -> Iterator[str]:
 
 def _figures(run: _Run, place: Path) -> Iterator[str]:
     """Counts and totals follow from both sides and the items; the roll-forward from the run before, too."""
-    summary.prove_files(run.folder, run.summary, amount_basis=run.policy.amount_basis)
+    totals.prove_files(run.folder, run.summary, amount_basis=run.policy.amount_basis)
     control = (
         run.report.as_dict()["control_totals"]
         if run.report is not None
-        else summary.control_of(run.folder, amount_basis=run.policy.amount_basis)
+        else totals.control_of(run.folder, amount_basis=run.policy.amount_basis)
     )
     limit = run.settings.memory_limit
     figures = figures_of(run.folder, control, run.policy, memory_limit=limit, spill=place)

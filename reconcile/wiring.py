@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from reconcile import limits
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import OutputError, SettingsError
+from reconcile.figures import limits
 from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.matching.spark_session import check_spark

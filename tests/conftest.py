@@ -55,7 +55,7 @@ def misfits() -> Callable[..., list[str]]:
     """
     from jsonschema import Draft202012Validator
 
-    from reconcile.json_schemas.documents import schema_document
+    from reconcile.figures.json_schema import schema_document
 
     checker = Draft202012Validator.FORMAT_CHECKER
     assert {"date", "date-time"} <= set(checker.checkers), "formats that are not checked would fit always"

@@ -40,7 +40,7 @@ def export(session: Session, destination: Path, **options: Any) -> None:
     secrets = session.secrets()
 
     from reconcile import fetching
-    from reconcile.cautions import export_warnings
+    from reconcile.figures.warnings import export_warnings
 
     report = fetching.export_orders(settings, secrets, destination)
     console.say(_in_words(report), quiet=not session.talks)

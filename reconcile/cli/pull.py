@@ -38,7 +38,7 @@ def pull(
     secrets = session.secrets()
 
     from reconcile import fetching
-    from reconcile.cautions import pull_warnings
+    from reconcile.figures.warnings import pull_warnings
 
     if dry_run:
         tell_plan(settings, secrets, form)

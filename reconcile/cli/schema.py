@@ -21,8 +21,8 @@ def schema(session: Session, name: str, to: Path | None) -> None:
     It grows when a field goes, gets another name or another meaning; a new field does not grow it. Rows of breaks are
     rows of items.
     """
+    from reconcile.figures.json_schema import schema_text
     from reconcile.files.disk import disk_errors, replacing
-    from reconcile.json_schemas.documents import schema_text
 
     text = schema_text(name)
     if to is None:

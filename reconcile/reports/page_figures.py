@@ -13,11 +13,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reconcile.figures.totals import NO_DATE
 from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports import charts
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.text_table import KEEP
-from reconcile.summary import NO_DATE
 
 VERDICTS = {
     "clean": ("Clean", "There is no break."),

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from reconcile.figures.totals import AGING_BUCKETS
 from reconcile.matching.policy import MEANING_OF
 from reconcile.reports.xlsx_page import Cell, Count, Money, Page, Styled
 from reconcile.reports.xlsx_rows import ITEM_COLUMNS, MOST_EXACT, NO_CURRENCY
 from reconcile.reports.xlsx_sums import Sums
 from reconcile.schema import ITEMS
-from reconcile.summary import AGING_BUCKETS
 from reconcile.version import __version__
 
 _VERDICTS = {

@@ -10,8 +10,8 @@ import pytest
 from matching_world import Case, MatchFiles
 from test_cases import marked, worlds
 
-from reconcile.patterns import find_patterns
-from reconcile.summary import summarize
+from reconcile.figures.patterns import find_patterns
+from reconcile.figures.totals import summarize
 
 
 @pytest.mark.parametrize("cases", worlds(), ids=lambda cases: cases[0].name)

@@ -11,9 +11,9 @@ import pytest
 from matching_world import Row, match_arrow, orders_table, payments_table
 
 from reconcile.errors import ProofFailed
+from reconcile.figures.patterns import find_patterns
+from reconcile.figures.totals import bridge
 from reconcile.matching.policy import MatchPolicy
-from reconcile.patterns import find_patterns
-from reconcile.summary import bridge
 
 
 def items(payments: list[Row], orders: list[Row]) -> pa.Table:

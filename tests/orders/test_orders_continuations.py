@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.cautions import grouping_warnings
+from reconcile.figures.warnings import grouping_warnings
 from reconcile.orders.cells.remedies import CONTINUES
 
 SHOPIFY = (

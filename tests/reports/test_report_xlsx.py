@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner
 from workbooks import Book, computed, letters, number, read_book
 
-from reconcile import ledger, summary
+from reconcile import ledger
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
+from reconcile.figures import totals
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.reports import xlsx
@@ -63,7 +64,7 @@ def folder_of(tmp_path: Path, write_items: Any) -> Callable[..., Path]:
     def make(*rows: dict[str, Any], rejects: list[Reject] | None = None) -> Path:
         items = write_items(*({"age_days": 0, "state": "new"} | row for row in rows))
         write_breaks(items, tmp_path / "breaks.parquet", tmp_path / "breaks.csv")
-        figures = summary.summarize(items, {"incoming": [], "outgoing": []})
+        figures = totals.summarize(items, {"incoming": [], "outgoing": []})
         figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(tmp_path / "breaks.parquet"))
         head = {"business_date": "2026-11-22", "run_id": "run-1", "amount_basis": "total", "verdict": "clean"}
         (tmp_path / "summary.json").write_text(json.dumps(head | figures))

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import ProofFailed
+from reconcile.figures.totals import summarize_sides
 from reconcile.matching.match import match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
-from reconcile.summary import summarize_sides
 
 NIGHT = date(2026, 4, 30)
 PAYMENT = {"currency_code": "EUR", "total_amount_with_taxes_cents": 100, "order_status": "placed", "mode": "live"}

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from reconcile import summary
-from reconcile.json_schemas.rows import row_schema
-from reconcile.json_schemas.summary import FrameSummary, Summary
+from reconcile.figures import totals
+from reconcile.figures.row_schemas import row_schema
+from reconcile.figures.summary import FrameSummary, Summary
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-VERSIONS = {"summary": summary.VERSION, "items": 1, "payments": 1, "orders": 1}
+VERSIONS = {"summary": totals.VERSION, "items": 1, "payments": 1, "orders": 1}
 """The published schemas and their versions."""
 
 _MEANINGS = {

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from reconcile.cli.main import main
 from reconcile.cli.schema import schema
-from reconcile.json_schemas.documents import VERSIONS, schema_document
+from reconcile.figures.json_schema import VERSIONS, schema_document
 from reconcile.matching.policy import Status
 from reconcile.schema import TABLES
 

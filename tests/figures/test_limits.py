@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.limits import exceeded, parse_limit
+from reconcile.figures.limits import exceeded, parse_limit
 
 STATUSES = ("matched", "amount_mismatch", "missing_order")
 

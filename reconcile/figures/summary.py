@@ -1,8 +1,8 @@
 """
 What `summary.json` holds, field by field: types, whether a value may be missing, and what each says.
 
-Shapes only, from which the JSON Schema is made; the figures come from `reconcile.summary` and its neighbours. Amounts
-end in `_cents` and are integer minor units of the currency beside them.
+Shapes only, from which the JSON Schema is made; the figures come from `reconcile.figures.totals` and its neighbours.
+Amounts end in `_cents` and are integer minor units of the currency beside them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from reconcile.figures.totals import VERSION
 from reconcile.matching.policy import KEYS, Kind, Status
 from reconcile.schema import AMOUNT_BASES
-from reconcile.summary import VERSION
 
 Count = Annotated[int, Meta(ge=0)]
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]

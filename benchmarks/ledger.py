@@ -57,8 +57,8 @@ def write_night(out: Path, *, breaks: int, night: int) -> Path:
 
 def one_night(out: Path, after: Path, on: date) -> float:
     """Return the seconds that one more night takes, whose folder `after` is there already."""
-    from reconcile import ledger
-    from reconcile.earlier import earlier_runs, published_runs
+    from reconcile.history import ledger
+    from reconcile.history.earlier import earlier_runs, published_runs
 
     started = time.perf_counter()
     earlier = earlier_runs(out, on)

@@ -23,8 +23,8 @@ FLOOR, OURS, NOTHING = "floor", "ours", "nothing"
 def write_folder(folder: Path, items: int) -> None:
     """Write the run folder of a matching of `items` payments with as many order rows, without a workbook."""
     from benchmarks.match_join import write_world
-    from reconcile import ledger
     from reconcile.figures import totals
+    from reconcile.history import ledger
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
     from reconcile.orders.rejects import RejectsFile

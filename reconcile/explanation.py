@@ -17,9 +17,9 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
-from reconcile.breaks import SHORT_ID
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.files.parquet import scan
+from reconcile.history.breaks import SHORT_ID
 from reconcile.keys import clean_key
 from reconcile.matching.candidates import Candidate, candidates
 from reconcile.matching.clean_rules import SIDES

@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import acceptances, ledger
-from reconcile.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.errors import OutputError, ReconcileError
 from reconcile.figures import limits, totals
 from reconcile.figures.patterns import find_patterns
 from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_warnings, refuse_empty
 from reconcile.files.duckdb import connected
+from reconcile.history import decisions, ledger
+from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
@@ -108,7 +108,7 @@ class Night:
 
     def _matched(self, earlier: EarlierRuns) -> tuple[str, MatchReport]:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
-        accepted = acceptances.standing(acceptances.read_decisions(out / acceptances.NAME), on)
+        accepted = decisions.standing(decisions.read_decisions(out / decisions.NAME), on)
         run_id = run_id_of(on, self.policy, folder, earlier.runs, accepted)
         with self.timings.stage("matching"):
             report = match_to_parquet(
@@ -200,7 +200,7 @@ class Night:
         self, head: dict[str, Any], document: dict[str, Any], earlier: EarlierRuns, known: Neighbours
     ) -> dict[str, Any]:
         """Return the manifest, but for its outputs."""
-        decisions = self.staging.out / acceptances.NAME
+        record = self.staging.out / decisions.NAME
         return {
             **head,
             **self.source,
@@ -212,7 +212,7 @@ class Night:
             "previous": earlier.link,
             "runs_meanwhile": known.meanwhile,
             "later_runs": known.later,
-            "records": [manifest.digest_of(decisions, name=acceptances.NAME)] if decisions.is_file() else [],
+            "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
             "control": document["control"],
         }
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import duckdb
 
-from reconcile import acceptances, ledger
 from reconcile.errors import OutputError
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.history import decisions, ledger
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.publishing import run_id_of
 from reconcile.runs.folder import out_of
@@ -54,11 +54,9 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     on, out, items = manifest.business_date, out_of(folder), place / "items.parquet"
     book = place / f"{digest_of_text(str(out))}.duckdb"
     before, history = ledger.history_before(book, [run for run in runs if run.business_date < on], on)
-    decisions = acceptances.read_decisions(out / acceptances.NAME)
+    made = decisions.read_decisions(out / decisions.NAME)
     made_at = manifest.created_at
-    accepted = acceptances.standing(
-        (one for one in decisions if one.recorded_at is None or one.recorded_at < made_at), on
-    )
+    accepted = decisions.standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
     policy = policy_of(settings)
     report = match_to_parquet(
         folder / "payments.parquet",

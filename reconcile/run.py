@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from reconcile import acceptances
-from reconcile.earlier import check_latest
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.fetching import export_orders, pull
 from reconcile.figures.warnings import refuse_empty
+from reconcile.history import decisions
+from reconcile.history.earlier import check_latest
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.places import Place
@@ -108,7 +108,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
 
 
 def _check_records(staging: Staging) -> None:
-    acceptances.read_decisions(staging.out / acceptances.NAME)
+    decisions.read_decisions(staging.out / decisions.NAME)
     check_latest(staging.out, staging.business_date)
 
 

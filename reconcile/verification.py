@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from reconcile import ledger
-from reconcile.earlier import published_runs
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
 from reconcile.figures import limits, totals
+from reconcile.history import ledger
+from reconcile.history.earlier import published_runs
 from reconcile.matching.match import MatchReport
 from reconcile.matching.policy import MatchPolicy
 from reconcile.publishing import figures_of, verdict_of

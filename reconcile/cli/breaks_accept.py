@@ -39,7 +39,7 @@ def accept(
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks
+    from reconcile.history import breaks
     from reconcile.reports.text_table import plain
 
     folder = run or breaks.latest_run(Path(settings.out))

@@ -23,7 +23,7 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks
+    from reconcile.history import breaks
 
     rows = breaks.write_sheet(run or breaks.latest_run(Path(settings.out)), file)
     console.say(f"{rows:,} breaks", quiet=session.quiet)

@@ -22,7 +22,7 @@ def import_(session: Session, file: Path, run: Path | None, out: str | None) -> 
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks
+    from reconcile.history import breaks
 
     decisions = breaks.accept_sheet(run or breaks.latest_run(Path(settings.out)), file)
     console.say(f"{len(decisions):,} decisions recorded", quiet=session.quiet)

@@ -27,7 +27,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     """List the breaks of a run, oldest and largest first, with what was decided about them."""
     settings = session.settings(out=out)
 
-    from reconcile import breaks
+    from reconcile.history import breaks
     from reconcile.matching.policy import Status
 
     unknown = set(wanted["statuses"]) - {str(status) for status in Status}
@@ -52,7 +52,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    from reconcile import breaks
+    from reconcile.history import breaks
     from reconcile.reports.terminal import grouped_amount
 
     code = row["currency_code"]

@@ -21,7 +21,7 @@ def withdraw(
     """Take back the acceptance of breaks, named as for `accept`. The earlier decision stays on record."""
     settings = session.settings(out=out)
 
-    from reconcile import breaks
+    from reconcile.history import breaks
     from reconcile.reports.text_table import plain
 
     folder = run or breaks.latest_run(Path(settings.out))

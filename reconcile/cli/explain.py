@@ -31,7 +31,8 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks, explanation
+    from reconcile import explanation
+    from reconcile.history import breaks
 
     found = explanation.explain(run or breaks.latest_run(Path(settings.out)), reference)
     if form == "json":

@@ -34,8 +34,8 @@ def report(
     """
     settings = session.settings(out=out)
 
-    from reconcile import breaks
     from reconcile.errors import OutputError, SettingsError
+    from reconcile.history import breaks
     from reconcile.reports.html import write_html
     from reconcile.reports.xlsx import write_xlsx
     from reconcile.runs.folder import read_manifest

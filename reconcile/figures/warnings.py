@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.errors import EmptySide
 
 if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
-    from reconcile.earlier import Neighbours
+    from reconcile.history.earlier import Neighbours
     from reconcile.matching.match import MatchReport
     from reconcile.orders.report import OrdersReport
 

@@ -15,9 +15,9 @@ import pytest
 from nights import OUT, night, nights_in, said
 from places import SAMPLE
 
-from reconcile.acceptances import NAME, Decision, append_decisions, read_decisions
-from reconcile.breaks import Filter, accept, accept_sheet, list_breaks, withdraw, write_sheet
 from reconcile.errors import AcceptanceError
+from reconcile.history.breaks import Filter, accept, accept_sheet, list_breaks, withdraw, write_sheet
+from reconcile.history.decisions import NAME, Decision, append_decisions, read_decisions
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(SAMPLE / "payments.csv", "payments.csv")
         night(19, xlsx=False)
         night(20, xlsx=False)
-        from reconcile import breaks
+        from reconcile.history import breaks
 
         breaks.accept(Path("runs/2026-11-20"), [ACCEPTED], reason="known")
         breaks.write_sheet(Path("runs/2026-11-20"), Path("sheet.csv"))

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from places import SAMPLE
 
 import reconcile
-from reconcile.breaks import Filter, accept, list_breaks
 from reconcile.cli.main import main
 from reconcile.fetching import json_lines
+from reconcile.history.breaks import Filter, accept, list_breaks
 from reconcile.run import match, run
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World

@@ -16,10 +16,10 @@ import pytest
 from click.testing import CliRunner
 from workbooks import Book, computed, letters, number, read_book
 
-from reconcile import ledger
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
 from reconcile.figures import totals
+from reconcile.history import ledger
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.reports import xlsx

@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconcile import ledger
 from reconcile.errors import OutputError
+from reconcile.history import ledger
 from reconcile.runs.compare import trend_before
 from reconcile.runs.folder import latest_before, link_to, published, read_manifest
 from reconcile.runs.manifest import Link

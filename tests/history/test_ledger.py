@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reconcile import ledger
 from reconcile.errors import OutputError
+from reconcile.history import ledger
 from reconcile.schema import HISTORY, ITEMS
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.acceptances import MOST_CHARACTERS, NAME, Decision, append_decisions, read_decisions
-from reconcile.break_sheet import lines_filled_in, write_lines
 from reconcile.errors import AcceptanceError, OutputError
+from reconcile.history.decision_sheet import lines_filled_in, write_lines
+from reconcile.history.decisions import MOST_CHARACTERS, NAME, Decision, append_decisions, read_decisions
 
 ON = date(2026, 11, 20)
 KNOWN = Decision("0" * 32, ON, "known", recorded_at=datetime(2026, 11, 20, 8, tzinfo=UTC))

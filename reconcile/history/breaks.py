@@ -15,12 +15,12 @@ from typing import Any
 
 import duckdb
 
-from reconcile import acceptances
-from reconcile.acceptances import Decision, append_decisions, read_decisions
-from reconcile.break_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.errors import AcceptanceError, OutputError, first_line
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.history import decisions
+from reconcile.history.decision_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
+from reconcile.history.decisions import Decision, append_decisions, read_decisions
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
@@ -86,13 +86,13 @@ def accept(
     on = read_manifest(folder).business_date
     _check_reason(reason)
     _check_until(until, on)
-    decisions = [
+    made = [
         _accepted(row, on, reason=reason, until=until, cap=cap, by=by)
         for name in named
         for row in _named(folder, name, every=every)
     ]
-    append_decisions(out_of(folder) / acceptances.NAME, decisions)
-    return decisions
+    append_decisions(out_of(folder) / decisions.NAME, made)
+    return made
 
 
 def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None = None) -> list[Decision]:
@@ -100,23 +100,21 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
     on = read_manifest(folder).business_date
     _check_reason(reason)
     standing = _standing(folder, on)
-    decisions = []
+    made = []
     for name in named:
         rows = [row for row in _named(folder, name, every=True) if row["item_id"] in standing]
         if not rows:
             raise AcceptanceError(f'"{name}": is not accepted', hint="`reconcile breaks list --accepted` shows what is")
-        decisions += [
-            Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows
-        ]
-    append_decisions(out_of(folder) / acceptances.NAME, decisions)
-    return decisions
+        made += [Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows]
+    append_decisions(out_of(folder) / decisions.NAME, made)
+    return made
 
 
 def write_sheet(folder: Path, destination: Path) -> int:
     """
     Write the breaks of `folder` as a CSV file to decide in, and return how many; what stands is filled in.
 
-    The columns are `break_sheet.SHEET`.
+    The columns are `decision_sheet.SHEET`.
     Raises OutputError when the file cannot be written.
     """
     rows = list_breaks(folder, Filter())
@@ -135,7 +133,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     on = read_manifest(folder).business_date
     by_id = {row["item_id"]: row for row in _breaks(folder)}
     standing = _standing(folder, on)
-    decisions = []
+    made = []
     for line, cells in lines_filled_in(sheet):
         row = by_id.get(cells["item_id"])
         problem = why_stale(cells, row)
@@ -150,10 +148,10 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
         known = standing.get(decision.item_id, {})
         same = (known.get("accepted_reason"), known.get("accepted_until"), known.get("cap_cents"))
         if same != (decision.reason, decision.until, decision.cap_cents):
-            decisions.append(decision)
-    if decisions:
-        append_decisions(out_of(folder) / acceptances.NAME, decisions)
-    return decisions
+            made.append(decision)
+    if made:
+        append_decisions(out_of(folder) / decisions.NAME, made)
+    return made
 
 
 def _breaks(folder: Path) -> list[dict[str, Any]]:
@@ -170,7 +168,7 @@ def _breaks(folder: Path) -> list[dict[str, Any]]:
 
 
 def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
-    table = acceptances.standing(read_decisions(out_of(folder) / acceptances.NAME), on)
+    table = decisions.standing(read_decisions(out_of(folder) / decisions.NAME), on)
     return {row["item_id"]: row for row in table.to_pylist()}
 
 
@@ -249,7 +247,7 @@ def _accepted(
         by=by or None,
         reference=row["reference"] or None,
     )
-    acceptances.check_texts(decision)
+    decisions.check_texts(decision)
     return decision
 
 

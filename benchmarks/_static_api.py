@@ -28,7 +28,7 @@ from urllib.parse import parse_qsl
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, Params, Window, page_params, query_string
-from reconcile.pull.pull import pull_to_parquet
+from reconcile.payments.pull import pull_to_parquet
 
 UNTIL = datetime.fromisoformat("2026-07-01T00:00:00+00:00")
 """The cut-off of every pull measured: a recorded request is asked again only if its window is the same."""

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.query import PAGE_SIZE
-from reconcile.pull.pull import pull_to_parquet
-from reconcile.pull.report import PullReport
+from reconcile.payments.pull import pull_to_parquet
+from reconcile.payments.report import PullReport
 
 CREDENTIALS = Credentials("bench", "bench-secret")
 

@@ -26,7 +26,7 @@ import asyncio, sys, time
 from pathlib import Path
 from benchmarks._static_api import CREDENTIALS, UNTIL
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.pull.pull import pull_to_parquet
+from reconcile.payments.pull import pull_to_parquet
 
 async def pull(url, folder, mirror):
     async with CommerceLayer(api_url=url, auth_url=url, credentials=CREDENTIALS, rate_limit=False) as client:

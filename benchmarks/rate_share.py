@@ -77,7 +77,7 @@ async def pull(
 ) -> Round:
     """Pull everything once, with a mirror, and return what it took."""
     from reconcile.commercelayer.client import CommerceLayer, Credentials
-    from reconcile.pull.pull import pull_to_parquet
+    from reconcile.payments.pull import pull_to_parquet
 
     answered = [0.0]
     async with CommerceLayer(

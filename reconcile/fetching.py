@@ -25,8 +25,8 @@ from reconcile.errors import SettingsError
 from reconcile.files.disk import disk_errors
 from reconcile.order_exports.export import ExportedOrders
 from reconcile.order_exports.export import export_orders as export_orders_by
-from reconcile.pull.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
-from reconcile.rows import sorted_distinct, write_payments
+from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
+from reconcile.payments.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Secrets, Settings
 from reconcile.stopping import run_coroutine

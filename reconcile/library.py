@@ -29,7 +29,7 @@ from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
 from reconcile.orders.options import Declared
-from reconcile.pull.pull import PullProgress, agreed_mode, pull_to_table
+from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets

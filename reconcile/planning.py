@@ -18,15 +18,15 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
 from reconcile.commercelayer.paging import count_now, count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
-from reconcile.mirror import bookmarks_in
 from reconcile.order_exports.exporters import count_placed
-from reconcile.pull.bookmarks import Bookmarks, decode_bookmarks
-from reconcile.pull.finished import PAYMENTS_NAME, Base, finished_pull
-from reconcile.pull.incremental import changes_name, earlier_by
-from reconcile.pull.pull import agreed_mode, window_name
-from reconcile.pull.rechecks import ids_to_check
-from reconcile.pull.resumed import resumed_rows
-from reconcile.pull.transports import choose_transport
+from reconcile.payments.bookmarks import Bookmarks, decode_bookmarks
+from reconcile.payments.finished import PAYMENTS_NAME, Base, finished_pull
+from reconcile.payments.incremental import changes_name, earlier_by
+from reconcile.payments.mirror.mirror import bookmarks_in
+from reconcile.payments.pull import agreed_mode, window_name
+from reconcile.payments.rechecks import ids_to_check
+from reconcile.payments.resumed import resumed_rows
+from reconcile.payments.transport import choose_transport
 from reconcile.settings import Secrets, Settings
 from reconcile.wiring import connect, pull_window
 

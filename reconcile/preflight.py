@@ -20,7 +20,7 @@ from reconcile.figures.warnings import ALL_METHODS, refuse_empty
 from reconcile.files.disk import disk_errors
 from reconcile.order_exports.exporters import count_placed
 from reconcile.orders.read import read_orders_to_parquet
-from reconcile.pull.pull import agreed_mode
+from reconcile.payments.pull import agreed_mode
 from reconcile.settings import Secrets, Settings
 from reconcile.stopping import run_coroutine
 from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window

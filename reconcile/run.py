@@ -24,9 +24,9 @@ from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
-from reconcile.payments import copy_payments
+from reconcile.payments.from_file import copy_payments
+from reconcile.payments.pull import PullProgress
 from reconcile.publishing import Night, RunResult, Timings
-from reconcile.pull.pull import PullProgress
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.settings import Secrets, Settings

@@ -13,7 +13,7 @@ from reconcile.cli.options import Session, command, connection_options, dry_run_
 from reconcile.cli.outcome import tell_plan
 
 if TYPE_CHECKING:
-    from reconcile.pull.report import PullReport
+    from reconcile.payments.report import PullReport
 
 
 @click.command()

@@ -274,7 +274,7 @@ PULL = """
 import asyncio, json, sys
 from pathlib import Path
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.pull.pull import pull_to_parquet
+from reconcile.payments.pull import pull_to_parquet
 
 async def main(api_url, auth_url, secret, folder, name):
     where = {"api_url": api_url, "auth_url": auth_url, "allowance": Path(folder) / "allowance"}

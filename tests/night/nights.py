@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from places import SAMPLE
 
 from reconcile.cli.main import main
-from reconcile.rows import write_payments
+from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.run import match
 from reconcile.schema import PAYMENTS
 from reconcile.settings import Settings

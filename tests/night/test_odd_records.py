@@ -16,7 +16,7 @@ from nights import PAID, night_of, payments_file
 
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
-from reconcile.payments import copy_payments
+from reconcile.payments.from_file import copy_payments
 from reconcile.reports.tables import write_csv
 from reconcile.run import match
 from reconcile.schema import ORDERS, PAYMENTS

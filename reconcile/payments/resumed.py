@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconcile.commits import UnfinishedPull
 from reconcile.files.disk import disk_errors, replacing, sync
-from reconcile.mirror import Mirror, resumed_folder
-from reconcile.pull.finished import FINISHED_NAME, PAYMENTS_NAME, Base, Carried, Finished, entry_of, remember
-from reconcile.pull.report import PullReport
+from reconcile.payments.finished import FINISHED_NAME, PAYMENTS_NAME, Base, Carried, Finished, entry_of, remember
+from reconcile.payments.mirror.commits import UnfinishedPull
+from reconcile.payments.mirror.mirror import Mirror, resumed_folder
+from reconcile.payments.report import PullReport
 
 
 def resumed_rows(mirror: Path, window: str) -> Base | None:

@@ -28,9 +28,9 @@ from typing import IO, Self
 
 import msgspec
 
-from reconcile.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
 from reconcile.errors import MirrorError
 from reconcile.files.disk import replacing, sync
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
 from reconcile.schema import PAYMENTS
 
 FORMAT_VERSION = 1

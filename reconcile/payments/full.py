@@ -23,16 +23,16 @@ import pyarrow as pa
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
-from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
-from reconcile.pull.exporters import Exporters, slices
-from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
-from reconcile.pull.transports import choose_transport
-from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, planned_walks
-from reconcile.rows import write_payments
+from reconcile.payments.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
+from reconcile.payments.export_walks import Exporters, slices
+from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
+from reconcile.payments.mirror.sorted_rows import write_payments
+from reconcile.payments.page_walks import Walkers, planned_walks
+from reconcile.payments.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.payments.transport import choose_transport
+from reconcile.payments.walking import PullUnderWay
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
 _MOST_ROUNDS = 10

@@ -20,10 +20,10 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
-from reconcile.commits import ROWS
 from reconcile.files.arrow import int32_column
-from reconcile.pull.bookmarks import Walk, encode_bookmarks
-from reconcile.pull.under_way import PullUnderWay, saving
+from reconcile.payments.bookmarks import Walk, encode_bookmarks
+from reconcile.payments.mirror.commits import ROWS
+from reconcile.payments.walking import PullUnderWay, saving
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 200

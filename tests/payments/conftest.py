@@ -12,7 +12,7 @@ import pytest
 from served import Serve, fast_client, servers
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.pull.pull import PullReport, pull_to_parquet
+from reconcile.payments.pull import PullReport, pull_to_parquet
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 
@@ -62,7 +62,7 @@ def client_of() -> Callable[..., CommerceLayer]:
 @pytest.fixture
 def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut small worlds too."""
-    monkeypatch.setattr("reconcile.pull.walkers.shard_count", lambda payments: 4 if payments >= 4 else 1)
+    monkeypatch.setattr("reconcile.payments.page_walks.shard_count", lambda payments: 4 if payments >= 4 else 1)
 
 
 @pytest.fixture

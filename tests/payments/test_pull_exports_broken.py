@@ -19,8 +19,8 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.export_jobs import ExportJobs
 from reconcile.commercelayer.exports import BrokenExport, Export, payments_export
 from reconcile.commercelayer.query import Window
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import CommerceLayerError, OutputError, Unreachable
+from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.sandbox.faults import ANSWERS, EXPORTS, STORAGE
 from reconcile.sandbox.seed import World
 
@@ -350,7 +350,7 @@ async def test_what_no_other_export_mends_is_not_exported_again(
     def unreadable(path: Path) -> list[str]:
         raise BrokenExport("rows of another shape", final=True)
 
-    monkeypatch.setattr("reconcile.pull.exporters.orders_apart", unreadable)
+    monkeypatch.setattr("reconcile.payments.export_walks.orders_apart", unreadable)
     server = serve(world, exports=rules())
 
     report = await pull(server, via="exports")

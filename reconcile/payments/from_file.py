@@ -20,7 +20,7 @@ from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.formula_guard import unguarded_sql
 from reconcile.files.parquet import scan
-from reconcile.rows import ROW_GROUP_ROWS, write_payments
+from reconcile.payments.mirror.sorted_rows import ROW_GROUP_ROWS, write_payments
 from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"

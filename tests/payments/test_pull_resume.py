@@ -11,9 +11,9 @@ import pytest
 from dying import Killed, exists, read, remove
 from shops import Clock, today
 
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import IncompletePull, MirrorError, OutputError, Unreachable, WrongMode
-from reconcile.mirror import open_mirror
+from reconcile.payments.mirror.commits import UnfinishedPull
+from reconcile.payments.mirror.mirror import open_mirror
 from reconcile.sandbox.seed import World
 
 

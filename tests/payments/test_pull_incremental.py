@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from shops import CLOSED, Clock, change, flagged, rows, shop, unflagged
 
 from reconcile.commercelayer import query
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import IncompletePull, Unreachable
-from reconcile.pull.bookmarks import Walk, accounts_for
-from reconcile.pull.finished import lost_ids
-from reconcile.rows import write_payments
+from reconcile.payments.bookmarks import Walk, accounts_for
+from reconcile.payments.finished import lost_ids
+from reconcile.payments.mirror.commits import UnfinishedPull
+from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.sandbox.seed import World
 from reconcile.schema import PAYMENTS, VANISHED
 
@@ -92,7 +92,7 @@ async def test_a_shop_that_was_empty_is_continued(serve, pull, tmp_path: Path) -
 @pytest.fixture
 def many_shards_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut few changes too."""
-    monkeypatch.setattr("reconcile.pull.walkers.shard_count", lambda payments: 4 if payments >= 4 else 1)
+    monkeypatch.setattr("reconcile.payments.page_walks.shard_count", lambda payments: 4 if payments >= 4 else 1)
 
 
 @pytest.mark.usefixtures("many_shards_of_changes")

@@ -18,9 +18,9 @@ import msgspec
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports import ORIGIN
-from reconcile.commits import UnfinishedPull, damaged
 from reconcile.errors import Unproved
-from reconcile.pull.transports import Transport
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged
+from reconcile.payments.transport import Transport
 
 _MOST_ATTEMPTS = 3
 _EXPORTS_NAME = re.compile(rf"{ORIGIN}-[0-9a-f]{{12}}")

@@ -27,13 +27,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.commits import UnfinishedPull, small_file
 from reconcile.errors import MirrorError, first_line
 from reconcile.files.disk import disk_errors, replacing, sync
 from reconcile.files.parquet import write_parquet
-from reconcile.mirror import Mirror
-from reconcile.pull.bookmarks import Moment, Natural, Spent
-from reconcile.rows import KEY, merged_rows, sorted_distinct
+from reconcile.payments.bookmarks import Moment, Natural, Spent
+from reconcile.payments.mirror.commits import UnfinishedPull, small_file
+from reconcile.payments.mirror.mirror import Mirror
+from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS, UTC_MS, VANISHED
 
 PAYMENTS_NAME = "payments.parquet"

@@ -34,9 +34,9 @@ from reconcile.commercelayer.exports import (
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
 from reconcile.commercelayer.slicing import edges
-from reconcile.commits import with_walk
-from reconcile.pull.bookmarks import Walk, encode_bookmarks
-from reconcile.pull.under_way import PullUnderWay, saving
+from reconcile.payments.bookmarks import Walk, encode_bookmarks
+from reconcile.payments.mirror.commits import with_walk
+from reconcile.payments.walking import PullUnderWay, saving
 
 Result = TypeVar("Result")
 

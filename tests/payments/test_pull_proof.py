@@ -18,8 +18,8 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import cut, cut_finer, shard_count, walker_count
 from reconcile.commercelayer.query import Window
 from reconcile.errors import AuthError, IncompletePull
-from reconcile.pull import walkers
-from reconcile.pull.bookmarks import (
+from reconcile.payments import page_walks
+from reconcile.payments.bookmarks import (
     Bookmarks,
     Walk,
     accounts_for,
@@ -140,7 +140,7 @@ def test_a_part_of_a_walk_of_changes_is_one_too() -> None:
 
 def doubling(times: int):
     """A server that lists a row of the first page again in place of one of the second page."""
-    original = walkers.pages
+    original = page_walks.pages
     left = [times]
 
     async def pages(client, window, **options) -> AsyncIterator[Document]:
@@ -159,7 +159,7 @@ def doubling(times: int):
 
 async def test_a_payment_listed_twice_hides_no_other_one(serve, pull, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many rows as counted, but not as many payments."""
-    monkeypatch.setattr(walkers, "pages", doubling(1))
+    monkeypatch.setattr(page_walks, "pages", doubling(1))
 
     report = await pull(serve())
 
@@ -169,7 +169,7 @@ async def test_a_payment_listed_twice_hides_no_other_one(serve, pull, monkeypatc
 async def test_payments_that_are_always_listed_twice_are_an_incomplete_pull(
     serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walkers, "pages", doubling(99))
+    monkeypatch.setattr(page_walks, "pages", doubling(99))
 
     with pytest.raises(IncompletePull, match="a payment was listed twice"):
         await pull(serve(), mirror=tmp_path / "mirror")

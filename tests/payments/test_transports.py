@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.pull.transports import FEWEST_FOR_EXPORTS, choose_transport
+from reconcile.payments.transport import FEWEST_FOR_EXPORTS, choose_transport
 
 
 @pytest.mark.parametrize("via", ["pages", "exports"])

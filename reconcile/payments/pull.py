@@ -24,12 +24,12 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import SettingsError, WrongMode
 from reconcile.files.disk import disk_errors, sync
-from reconcile.mirror import Mirror, open_mirror, scratch_mirror
-from reconcile.pull.finished import Finished, finished_pull, take_over, vanished_before
-from reconcile.pull.incremental import DEFAULT_OVERLAP
-from reconcile.pull.report import PullProgress, PullReport, spent_by
-from reconcile.pull.resumed import drop_resumed
-from reconcile.pull.stages import Pull, Wanted, entry_for, pulled
+from reconcile.payments.finished import Finished, finished_pull, take_over, vanished_before
+from reconcile.payments.incremental import DEFAULT_OVERLAP
+from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
+from reconcile.payments.report import PullProgress, PullReport, spent_by
+from reconcile.payments.resumed import drop_resumed
+from reconcile.payments.stages import Pull, Wanted, entry_for, pulled
 from reconcile.schema import PAYMENTS
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import first_of
-from reconcile.pull.bookmarks import Bookmarks
+from reconcile.payments.bookmarks import Bookmarks
+from reconcile.payments.mirror.commits import UnfinishedPull
 
 
 @dataclass(frozen=True, slots=True)

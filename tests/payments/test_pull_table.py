@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import SettingsError
-from reconcile.pull.pull import PullProgress, pull_to_table
+from reconcile.payments.pull import PullProgress, pull_to_table
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 from reconcile.schema import PAYMENTS

@@ -15,7 +15,7 @@ from typing import Any
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
-from reconcile.pull.bookmarks import Bookmarks, Spent
+from reconcile.payments.bookmarks import Bookmarks, Spent
 
 _PROGRESS_SECONDS = 0.1
 _RATE_SPAN_SECONDS = 60.0

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import PaymentFileError
-from reconcile.payments import copy_payments
+from reconcile.payments.from_file import copy_payments
 from reconcile.reports.tables import write_csv
 from reconcile.schema import PAYMENTS
 

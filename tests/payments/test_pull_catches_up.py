@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from shops import change, flagged, pages, rows, shop, today, unflagged
 
 from reconcile.commercelayer import query
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import CommerceLayerError, Unreachable
-from reconcile.pull import resumed
+from reconcile.payments import resumed
+from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.sandbox.seed import World
 
 GIVING_UP = {"retry_seconds": 0.5}

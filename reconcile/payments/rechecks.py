@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commits import UnfinishedPull, damaged, with_walk
-from reconcile.pull.finished import ids_where
-from reconcile.rows import KEY
+from reconcile.payments.finished import ids_where
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged, with_walk
+from reconcile.payments.mirror.sorted_rows import KEY
 
 _NO_WALK = 0  # walks count from 1
 

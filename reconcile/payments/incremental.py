@@ -29,18 +29,18 @@ import pyarrow.compute as pc
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
-from reconcile.commits import UnfinishedPull, rows_per_walk
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
-from reconcile.mirror import Mirror
-from reconcile.pull.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
-from reconcile.pull.finished import Base, rows_of
-from reconcile.pull.rechecks import Rechecks, ids_to_check
-from reconcile.pull.report import PullProgress, PullReport, Teller, reported, spent_since
-from reconcile.pull.resumed import with_carried
-from reconcile.pull.under_way import PullUnderWay
-from reconcile.pull.walkers import Walkers, planned_walks
-from reconcile.rows import KEY, merged_rows, write_payments
+from reconcile.payments.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
+from reconcile.payments.finished import Base, rows_of
+from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
+from reconcile.payments.mirror.mirror import Mirror
+from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, write_payments
+from reconcile.payments.page_walks import Walkers, planned_walks
+from reconcile.payments.rechecks import Rechecks, ids_to_check
+from reconcile.payments.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.payments.resumed import with_carried
+from reconcile.payments.walking import PullUnderWay
 from reconcile.schema import PAYMENTS
 
 DEFAULT_OVERLAP = timedelta(hours=1)

@@ -24,13 +24,13 @@ from typing import TypedDict
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.errors import Refused, Unproved
-from reconcile.mirror import Mirror
-from reconcile.pull.bookmarks import Spent
-from reconcile.pull.finished import Base, Carried, Finished, Found
-from reconcile.pull.full import FullPull
-from reconcile.pull.incremental import Changes
-from reconcile.pull.report import PullProgress, PullReport, spent_by
-from reconcile.pull.resumed import drop_resumed, keep_resumed, resumed_rows
+from reconcile.payments.bookmarks import Spent
+from reconcile.payments.finished import Base, Carried, Finished, Found
+from reconcile.payments.full import FullPull
+from reconcile.payments.incremental import Changes
+from reconcile.payments.mirror.mirror import Mirror
+from reconcile.payments.report import PullProgress, PullReport, spent_by
+from reconcile.payments.resumed import drop_resumed, keep_resumed, resumed_rows
 
 Pull = FullPull | Changes
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.commits import ROWS, UnfinishedPull
 from reconcile.errors import MirrorError, OutputError
-from reconcile.mirror import Mirror, open_mirror, scratch_mirror
-from reconcile.rows import merged_rows, sorted_distinct, write_payments
+from reconcile.payments.mirror.commits import ROWS, UnfinishedPull
+from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
+from reconcile.payments.mirror.sorted_rows import merged_rows, sorted_distinct, write_payments
 from reconcile.schema import PAYMENTS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_bookmarks_are_those_of_the_last_commit_after_a_reopening(mirror: Mirror
 
 @pytest.fixture
 def few_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconcile.commits.MANY_FILES", 32)
+    monkeypatch.setattr("reconcile.payments.mirror.commits.MANY_FILES", 32)
 
 
 @pytest.mark.usefixtures("few_files")
@@ -228,7 +228,7 @@ def test_a_crash_while_commits_are_forgotten_leaves_none_of_them(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr("reconcile.commits.shutil.rmtree", killed)
+        crash.setattr("reconcile.payments.mirror.commits.shutil.rmtree", killed)
         pull.forget()
 
     anew = mirror.unfinished("w")
@@ -248,7 +248,7 @@ def test_a_crash_before_a_pull_is_taken_over_loses_no_page(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr("reconcile.mirror.shutil.copyfile", killed)
+        crash.setattr("reconcile.payments.mirror.mirror.shutil.copyfile", killed)
         mirror.finish(pull, tmp_path / "payments.parquet")
 
     again = mirror.unfinished("w")

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from dying import exists, read
 
-from reconcile.commits import UnfinishedPull
 from reconcile.errors import MirrorError, OutputError, ReconcileError, Unreachable
-from reconcile.mirror import open_mirror
-from reconcile.pull.bookmarks import Bookmarks, Walk, decode_bookmarks, encode_bookmarks
+from reconcile.payments.bookmarks import Bookmarks, Walk, decode_bookmarks, encode_bookmarks
+from reconcile.payments.mirror.commits import UnfinishedPull
+from reconcile.payments.mirror.mirror import open_mirror
 from reconcile.sandbox.seed import World
 from reconcile.schema import VANISHED
 

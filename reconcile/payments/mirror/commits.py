@@ -27,14 +27,14 @@ import pyarrow as pa
 from reconcile.errors import MirrorError, OutputError
 from reconcile.files.arrow import compute, int32_column
 from reconcile.files.disk import sync
-from reconcile.rows import merged_rows, sorted_distinct
+from reconcile.payments.mirror.sorted_rows import merged_rows, sorted_distinct
 from reconcile.schema import PAYMENTS
 
 WALK = "walk"
 ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"description": "the walk that read it"}))
 """Columns of a commit: a payment, and the number of the walk that read it."""
 
-_BOOKMARKS = b"reconcile.pull.bookmarks"
+_BOOKMARKS = b"reconcile.payments.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
 # A commit that was not renamed yet, and files that passed through: `UnfinishedPull.passing_file`.
 _PASSING = re.compile(r"rows-\d{8}-\d{8}\.new|(payments|orders)-\d+\.json\.gz")

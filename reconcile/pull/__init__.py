@@ -1,1 +1,0 @@
-"""From Commerce Layer to `payments.parquet`: what is pulled, by which way, where a pull stands, and its proof."""

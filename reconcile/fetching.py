@@ -23,8 +23,8 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import SettingsError
 from reconcile.files.disk import disk_errors
-from reconcile.order_exports.export import ExportedOrders
-from reconcile.order_exports.export import export_orders as export_orders_by
+from reconcile.orders.exports.export import ExportedOrders
+from reconcile.orders.exports.export import export_orders as export_orders_by
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
 from reconcile.payments.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.schema import PAYMENTS
@@ -98,7 +98,7 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
     """
     Export the orders that were placed in the settings' window into `destination`, a folder.
 
-    Raises as `reconcile.order_exports.export.export_orders`; the same call goes on from the mirror.
+    Raises as `reconcile.orders.exports.export.export_orders`; the same call goes on from the mirror.
     """
 
     async def exported() -> ExportedOrders:

@@ -28,7 +28,7 @@ from reconcile.files.duckdb import connected
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
-from reconcile.orders.options import Declared
+from reconcile.orders.format import Declared
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.tables import BREAKS_ORDER
 from reconcile.schema import ITEMS

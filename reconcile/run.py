@@ -19,8 +19,8 @@ from reconcile.fetching import export_orders, pull
 from reconcile.figures.warnings import refuse_empty
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
-from reconcile.order_exports.export import ExportedOrders
 from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport

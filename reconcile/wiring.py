@@ -21,7 +21,7 @@ from reconcile.matching.clean_rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 from reconcile.matching.spark_session import check_spark
 from reconcile.orders.databases.url import OrdersQuery, orders_query
-from reconcile.orders.options import Declared
+from reconcile.orders.format import Declared
 from reconcile.reports.display import display_of
 from reconcile.runs.manifest import NAME, Manifest
 from reconcile.settings import Secrets, Settings, parse_moment

@@ -11,7 +11,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session, command, connection_options
 
 if TYPE_CHECKING:
-    from reconcile.order_exports.export import ExportedOrders
+    from reconcile.orders.exports.export import ExportedOrders
 
 
 @click.command()

@@ -17,7 +17,7 @@ from typing import Any, Unpack
 import duckdb
 
 from reconcile.files.duckdb import connected, path_literal
-from reconcile.orders.options import Declared
+from reconcile.orders.format import Declared
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport

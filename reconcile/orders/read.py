@@ -25,8 +25,8 @@ from reconcile.orders.cells.rows import OrderRows, order_rows
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.format import Declared, OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders
-from reconcile.orders.options import Declared, OrderFormat
 from reconcile.orders.places.folders import AgreedColumns
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
@@ -78,7 +78,7 @@ def read_orders(
     (`reconcile.orders.databases.url.orders_query`).
 
     `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
-    `encoding="cp1252"`: the fields of `reconcile.orders.options.OrderFormat`. Unreadable rows go to the CSV file
+    `encoding="cp1252"`: the fields of `reconcile.orders.format.OrderFormat`. Unreadable rows go to the CSV file
     `rejects` where one is named.
 
     Raises TooManyRejects when more than `max_rejects` rows cannot be read, OrderFileError when a file cannot,

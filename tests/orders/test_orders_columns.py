@@ -8,7 +8,7 @@ import pytest
 
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders.columns.mapping import map_columns
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 
 def mapped(*names: str, **declared: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import map_columns
 from reconcile.orders.columns.names import CLEAR, NET, OPEN_AMOUNTS, SIGNS, UNSURE, folded, spellings
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 TABLES = {  # reference, order number, amount, currency, order date
     "en": ("Order reference", "Order no.", "Total incl. VAT", "Currency", "Order date"),

@@ -20,7 +20,7 @@ import reconcile
 from reconcile.errors import OutputError, SettingsError, TooManyRejects
 from reconcile.keys import clean_key
 from reconcile.orders.cells.rows import clean_keys
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import Reject, RejectsFile, cell_text, read_rejects, shortened
 from reconcile.schema import ORDERS, REJECTS

@@ -16,7 +16,7 @@ from reconcile.cli.options import orders_options
 from reconcile.money import ACCOUNTING_FORMS
 from reconcile.orders.cells import remedies
 from reconcile.orders.cells.remedies import remedy_of
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 HEADER = "reference;amount;currency;order date\n"
 

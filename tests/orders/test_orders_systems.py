@@ -14,7 +14,7 @@ import pytest
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import map_columns
 from reconcile.orders.columns.systems import SYSTEMS
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 SHOPIFY = (
     "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"

@@ -11,7 +11,7 @@ import re
 from itertools import product
 
 from reconcile.money import EXPONENTS
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 CONTINUES = "if further rows of an order are empty here, add --continuation-rows empty: they are left out and counted"
 

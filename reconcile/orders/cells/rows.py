@@ -23,8 +23,8 @@ from reconcile.orders.cells.remedies import CONTINUES, remedy_of
 from reconcile.orders.cells.signs import with_signs
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.dates import read_dates
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
-from reconcile.orders.options import OrderFormat
 from reconcile.orders.rejects import Reject
 from reconcile.schema import ORDERS
 

@@ -30,7 +30,7 @@ from reconcile.orders.columns.names import (
     spellings,
 )
 from reconcile.orders.columns.systems import System, system_of, vocabulary
-from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
+from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 from reconcile.schema import AMOUNT_BASES
 
 REQUIRED = ("reference", "amount")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import has_required
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 
 _SHOWN_LINES = 20
 _ENDING = "give it the ending of what it is: {}"

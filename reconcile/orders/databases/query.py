@@ -22,8 +22,8 @@ from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import OrderFormat
 
 ENGINES: dict[str, tuple[str, str | None]] = {
     "duckdb": ("reconcile.orders.databases.duckdb_query", None),

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import ColumnMap, has_required, known_columns, map_columns
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import OrderFormat
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
 from reconcile.orders.spreadsheets.cells import REMEDIES, CellTexts

@@ -22,8 +22,8 @@ from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.columns.mistaken import telling_kind
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import OrderFormat
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, shortened
 from reconcile.orders.text.blocks import TextBlocks, count_lines

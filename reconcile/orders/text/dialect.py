@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import has_required, known_columns
-from reconcile.orders.options import OrderFormat
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.text.blocks import count_lines
 from reconcile.orders.text.records import Dialect, Record, scan_record
 

@@ -28,8 +28,8 @@ from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.columns.mistaken import telling_kind
 from reconcile.orders.columns.names import folded
 from reconcile.orders.columns.systems import vocabulary
+from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import COLUMN_OPTIONS, OrderFormat
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, shortened
 from reconcile.orders.text.blocks import TextBlocks, count_lines

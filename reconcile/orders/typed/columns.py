@@ -22,8 +22,8 @@ from reconcile.errors import OrderFileError, first_line
 from reconcile.files.arrow import Column, text_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.format import COLUMN_OPTIONS
 from reconcile.orders.opened import RawRows
-from reconcile.orders.options import COLUMN_OPTIONS
 
 Reader = Callable[[Column], Column]
 

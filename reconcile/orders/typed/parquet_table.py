@@ -23,8 +23,8 @@ from reconcile.files.arrow import compute as pc
 from reconcile.money import EXPONENTS
 from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
-from reconcile.orders.options import OrderFormat
 from reconcile.orders.places.sources import OrderSource, SourceStream, unreadable
 from reconcile.orders.typed.columns import Reader, column_readers, is_text, typed_rows
 from reconcile.schema import ORDERS

@@ -38,7 +38,7 @@ from reconcile.commercelayer.placed_orders import (
 )
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import AuthError, IncompletePull, Refused, Unreachable, WrongMode, first_of
-from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace, digest_of
+from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, digest_of
 
 OnFile = Callable[[int, int], None]
 

@@ -10,7 +10,7 @@ import pytest
 from exported import ExportOrders, rules
 from served import Serve, fast_client, servers
 
-from reconcile.order_exports.export import ExportedOrders, export_orders
+from reconcile.orders.exports.export import ExportedOrders, export_orders
 from reconcile.sandbox.server import SandboxServer
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from reconcile.order_exports.export import ExportedOrders
+from reconcile.orders.exports.export import ExportedOrders
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
 

@@ -19,8 +19,8 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.placed_orders import IdRange
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import EmptySide
-from reconcile.order_exports.exporters import OnFile, OrderExporters, begun, gone_on_with
-from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace, file_names, publish
+from reconcile.orders.exports.export_slices import OnFile, OrderExporters, begun, gone_on_with
+from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from served import Serve
 
 from reconcile.commercelayer.client import Credentials
 from reconcile.errors import AuthError, EmptySide, FolderBusy, Refused, WrongMode
-from reconcile.order_exports.slices import Workplace
+from reconcile.orders.exports.unfinished import Workplace
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
 

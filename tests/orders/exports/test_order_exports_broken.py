@@ -15,8 +15,8 @@ from served import Serve
 
 from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders, count_orders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable
-from reconcile.order_exports import exporters, slices
-from reconcile.order_exports.slices import Asked, Slice, Unfinished, Workplace
+from reconcile.orders.exports import export_slices, unfinished
+from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace
 from reconcile.sandbox.seed import World
 
 WORLD = World.generate(60)
@@ -253,9 +253,9 @@ async def test_a_disk_that_fills_while_files_are_published_leaves_no_evidence(
             raise OSError(28, "No space left on device", str(destination))
         return genuine(destination)
 
-    genuine = slices.replacing
+    genuine = unfinished.replacing
     with monkeypatch.context() as patched:
-        patched.setattr(slices, "replacing", replacing)
+        patched.setattr(unfinished, "replacing", replacing)
         with pytest.raises(OutputError):
             await export(server, until=UNTIL)
     assert not (tmp_path / "exports" / "orders.json").exists()
@@ -353,7 +353,7 @@ async def test_counts_that_the_files_do_not_account_for_publish_nothing_and_begi
 
     server = serve(WORLD)
     with monkeypatch.context() as patched:
-        patched.setattr(exporters, "count_orders", miscounted)
+        patched.setattr(export_slices, "count_orders", miscounted)
         with pytest.raises(IncompletePull, match="the files hold 48, the server counted 50 before and 50 after"):
             await export(server, until=UNTIL)
     assert not (tmp_path / "exports").exists()

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from reconcile.reports.html import write_html
 from reconcile.run import match
 from reconcile.schema import ITEMS
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 ACTS = {

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from reconcile.run import match as match_files
     from reconcile.run import run as run_reconciliation
     from reconcile.runs.folder import published as published_runs
-    from reconcile.settings import Secrets as Secrets
-    from reconcile.settings import Settings as Settings
-    from reconcile.settings import load_settings as load_settings
-    from reconcile.settings import read_secrets as read_secrets
+    from reconcile.settings.settings import Secrets as Secrets
+    from reconcile.settings.settings import Settings as Settings
+    from reconcile.settings.settings import load_settings as load_settings
+    from reconcile.settings.settings import read_secrets as read_secrets
     from reconcile.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.warehouse.load import load_run as load_run
 
@@ -37,18 +37,18 @@ _PUBLIC = {
     "MatchResult": ("reconcile.library", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
     "RunResult": ("reconcile.publishing", "RunResult"),
-    "Secrets": ("reconcile.settings", "Secrets"),
-    "Settings": ("reconcile.settings", "Settings"),
+    "Secrets": ("reconcile.settings.settings", "Secrets"),
+    "Settings": ("reconcile.settings.settings", "Settings"),
     "end_on_sigterm": ("reconcile.stopping", "end_on_sigterm"),
     "fetch_payment": ("reconcile.library", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
-    "load_settings": ("reconcile.settings", "load_settings"),
+    "load_settings": ("reconcile.settings.settings", "load_settings"),
     "match_files": ("reconcile.run", "match"),
     "match_payments": ("reconcile.library", "match_payments"),
     "published_runs": ("reconcile.runs.folder", "published"),
     "pull_payments": ("reconcile.library", "pull_payments"),
     "read_orders": ("reconcile.library", "read_orders"),
-    "read_secrets": ("reconcile.settings", "read_secrets"),
+    "read_secrets": ("reconcile.settings.settings", "read_secrets"),
     "run_reconciliation": ("reconcile.run", "run"),
 }
 """Public name → module and name in it."""

@@ -29,7 +29,7 @@ from reconcile.matching.ladder import allowed_cents
 from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.runs.folder import out_of, published, read_manifest
-from reconcile.wiring import policy_of, settings_of
+from reconcile.settings.stages import policy_of, settings_of
 
 MOST_ITEMS = 20
 """Items that one name may stand for; a name that stands for more explains none of them."""

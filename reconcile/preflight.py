@@ -21,9 +21,9 @@ from reconcile.files.disk import disk_errors
 from reconcile.orders.exports.export_slices import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.payments.pull import agreed_mode
-from reconcile.settings import Secrets, Settings
+from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.stages import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
 from reconcile.stopping import run_coroutine
-from reconcile.wiring import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.

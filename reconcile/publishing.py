@@ -31,10 +31,10 @@ from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.reports.xlsx import write_xlsx
 from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
+from reconcile.settings.stages import limits_of
 from reconcile.version import __version__
 from reconcile.warehouse.load import LoadReceipt, load_run
-from reconcile.wiring import limits_of
 
 log = logging.getLogger("reconcile.run")
 

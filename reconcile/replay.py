@@ -23,7 +23,7 @@ from reconcile.publishing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
 from reconcile.schema import ITEMS
-from reconcile.wiring import policy_of, settings_of
+from reconcile.settings.stages import policy_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)

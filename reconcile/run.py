@@ -29,8 +29,8 @@ from reconcile.payments.pull import PullProgress
 from reconcile.publishing import Night, RunResult, Timings
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
-from reconcile.settings import Secrets, Settings
-from reconcile.wiring import (
+from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.stages import (
     COMMERCE_LAYER,
     check_business_date,
     check_only_files,

@@ -32,8 +32,8 @@ from reconcile.reports.xlsx import write_xlsx
 from reconcile.runs.folder import out_of, read_manifest
 from reconcile.runs.manifest import Manifest, digest_of, other_software
 from reconcile.runs.verify import Verification, unvouched, verify_run, verify_runs
-from reconcile.settings import Settings
-from reconcile.wiring import limits_of, policy_of, settings_of
+from reconcile.settings.settings import Settings
+from reconcile.settings.stages import limits_of, policy_of, settings_of
 
 RunsIn = Callable[[Path], list[ledger.PublishedRun]]
 

@@ -32,7 +32,7 @@ def demo(session: Session, out: str, locale: str | None) -> None:
     from reconcile import run as night
     from reconcile.sandbox.seed import World
     from reconcile.sandbox.server import SandboxServer
-    from reconcile.settings import Secrets, Settings
+    from reconcile.settings.settings import Secrets, Settings
 
     sample = sample_folder()
     with tempfile.TemporaryDirectory() as mirror, SandboxServer(World.load(sample / "commerce_layer")) as sandbox:

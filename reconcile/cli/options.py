@@ -24,7 +24,7 @@ from reconcile.errors import ReconcileError
 from reconcile.stopping import end_on_sigterm
 
 if TYPE_CHECKING:
-    from reconcile.settings import Secrets, Settings
+    from reconcile.settings.settings import Secrets, Settings
 
 INTERRUPTED = 130
 Command = Callable[..., None]
@@ -46,7 +46,7 @@ class Session:
 
     def settings(self, **options: Any) -> Settings:
         """Return the settings of file, environment and `options`."""
-        from reconcile.settings import load_settings, unknown_variables
+        from reconcile.settings.settings import load_settings, unknown_variables
 
         for sentence in unknown_variables(os.environ):
             console.say(f"warning: {sentence}", quiet=self.quiet)
@@ -57,7 +57,7 @@ class Session:
 
     def secrets(self) -> Secrets:
         """Return the credentials of the environment."""
-        from reconcile.settings import read_secrets
+        from reconcile.settings.settings import read_secrets
 
         return read_secrets(os.environ)
 
@@ -71,7 +71,7 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
-        from reconcile.settings import check_texts, secret_texts
+        from reconcile.settings.settings import check_texts, secret_texts
         from reconcile.telemetry import logging_to
 
         end_on_sigterm()

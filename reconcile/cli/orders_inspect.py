@@ -37,7 +37,7 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     settings = session.settings(**options)
 
     from reconcile.orders.inspection import inspect_orders
-    from reconcile.wiring import check_only_files, check_orders_named, order_keywords, order_queries
+    from reconcile.settings.stages import check_only_files, check_orders_named, order_keywords, order_queries
 
     check_orders_named(settings)
     check_only_files(settings)

@@ -14,7 +14,7 @@ from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
     from reconcile.publishing import RunResult
-    from reconcile.settings import Secrets, Settings
+    from reconcile.settings.settings import Secrets, Settings
 
 
 def tell_plan(

@@ -51,7 +51,7 @@ def run(session: Session, business_date: str | None, dry_run: bool, form: str, *
     secrets = session.secrets()
 
     from reconcile import run as night
-    from reconcile.wiring import COMMERCE_LAYER
+    from reconcile.settings.stages import COMMERCE_LAYER
 
     if dry_run:
         exports = COMMERCE_LAYER in settings.orders

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconcile.run import match
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 OpenPage = Callable[..., Any]

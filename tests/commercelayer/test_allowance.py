@@ -24,8 +24,8 @@ from reconcile.errors import OutputError, SettingsError
 from reconcile.sandbox.limits import Limits
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
-from reconcile.wiring import connect
+from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.stages import connect
 
 LONGEST_ANSWER = 30.0
 

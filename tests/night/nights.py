@@ -17,7 +17,7 @@ from reconcile.cli.main import main
 from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.run import match
 from reconcile.schema import PAYMENTS
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 OUT = Path("runs")
 EVERY_REPORT = {"html": True, "xlsx": True}

@@ -15,7 +15,7 @@ from places import SAMPLE
 from reconcile.errors import OutputError
 from reconcile.run import match
 from reconcile.runs import verify
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 NIGHT = date(2026, 11, 20)
 SETTINGS = Settings(orders=("orders.csv",), tolerance_cents=2)

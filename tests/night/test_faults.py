@@ -14,7 +14,7 @@ from reconcile.run import run
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
+from reconcile.settings.settings import Secrets, Settings
 
 NIGHT = date(2026, 11, 20)
 DROPPED = json.loads((SAMPLE / "commerce_layer" / "klarna_payments.json").read_bytes())[200]["id"]

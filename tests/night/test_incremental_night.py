@@ -17,7 +17,7 @@ from reconcile.publishing import RunResult
 from reconcile.run import open_breaks, run
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
+from reconcile.settings.settings import Secrets, Settings
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from reconcile.cli import console
 from reconcile.cli.listing import show_json
 from reconcile.cli.main import main
 from reconcile.run import match
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 ORDERS = str(SAMPLE / "orders.csv")
 REFERENCE = "NW-2611-100812"

@@ -23,7 +23,7 @@ from reconcile.runs.verify import verify_run
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
+from reconcile.settings.settings import Secrets, Settings
 
 NIGHT = date(2026, 11, 20)
 CANARY = "canary-of-klarna-tokens"

@@ -24,7 +24,7 @@ from reconcile.run import match, run
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
+from reconcile.settings.settings import Secrets, Settings
 
 Misfits = Callable[..., list[str]]
 ORDERS = str(SAMPLE / "orders.csv")

@@ -16,7 +16,7 @@ from places import SAMPLE
 from reconcile.errors import SettingsError
 from reconcile.run import match
 from reconcile.schema import PAYMENTS
-from reconcile.settings import Settings, parse_moment
+from reconcile.settings.settings import Settings, parse_moment
 
 BAD = b"x\xff".decode(errors="surrogateescape")
 """A name of bytes that are not UTF-8, as Python reads it from a command line."""

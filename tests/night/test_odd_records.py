@@ -20,7 +20,7 @@ from reconcile.payments.from_file import copy_payments
 from reconcile.reports.tables import write_csv
 from reconcile.run import match
 from reconcile.schema import ORDERS, PAYMENTS
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 from reconcile.verification import verify
 
 ON = date(2026, 11, 20)

@@ -21,7 +21,7 @@ from order_stores import Answer, Handler, Store, serving
 import reconcile
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.orders.places import web
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 TABLE = b"reference,amount,currency\nR1,1.00,EUR\nR2,2.00,EUR\n"
 ROWS = [("R1", 100), ("R2", 200)]

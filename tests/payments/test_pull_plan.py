@@ -19,8 +19,8 @@ from reconcile.planning import Plan, least_minutes, plan
 from reconcile.sandbox.limits import DOCUMENTED
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
-from reconcile.settings import Secrets, Settings
-from reconcile.wiring import connect
+from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.stages import connect
 
 Planned = Callable[..., Plan]
 

@@ -18,7 +18,7 @@ from reconcile.errors import IncompletePull, SettingsError, UnknownPayment, Wron
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 from reconcile.schema import PAYMENTS
-from reconcile.settings import Secrets
+from reconcile.settings.settings import Secrets
 
 
 @pytest.fixture

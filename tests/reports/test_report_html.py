@@ -22,7 +22,7 @@ from reconcile.reports.terminal import grouped_amount
 from reconcile.run import match
 from reconcile.runs.compare import trend_before
 from reconcile.schema import ITEMS
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 HOSTILE = "</script><script>alert(1)</script><!--\"'&\u202egnp.exe\x07\u2028🧾"

@@ -21,7 +21,7 @@ from reconcile.reports.display import PLAIN, Display, display_of
 from reconcile.reports.html import render_html
 from reconcile.reports.terminal import summary_table
 from reconcile.run import match
-from reconcile.settings import Settings, load_settings
+from reconcile.settings.settings import Settings, load_settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 LOCALES = ("de-DE", "sv-SE", "hi-IN", "ar-EG")

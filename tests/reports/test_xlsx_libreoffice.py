@@ -22,7 +22,7 @@ from workbooks import Book, number, read_book
 
 from reconcile.money import EXPONENTS
 from reconcile.run import match
-from reconcile.settings import Settings
+from reconcile.settings.settings import Settings
 
 pytestmark = pytest.mark.slow  # LibreOffice takes seconds to start: once for all tests here
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.settings import (
+from reconcile.settings.settings import (
     Replacement,
     Settings,
     clean_settings,

@@ -1,0 +1,1 @@
+"""What a person may set, where it comes from, and what each stage takes of it."""

@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.operations.night import match
 from reconcile.reports.html import write_html
-from reconcile.run import match
 from reconcile.schema import ITEMS
 from reconcile.settings.settings import Settings
 

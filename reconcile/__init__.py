@@ -17,39 +17,39 @@ from reconcile.version import __version__
 
 if TYPE_CHECKING:
     from reconcile.errors import ReconcileError as ReconcileError
-    from reconcile.library import MatchResult as MatchResult
-    from reconcile.library import fetch_payment as fetch_payment
-    from reconcile.library import match_payments as match_payments
-    from reconcile.library import pull_payments as pull_payments
-    from reconcile.library import read_orders as read_orders
-    from reconcile.publishing import RunResult as RunResult
-    from reconcile.run import match as match_files
-    from reconcile.run import run as run_reconciliation
+    from reconcile.operations.closing import RunResult as RunResult
+    from reconcile.operations.night import match as match_files
+    from reconcile.operations.night import run as run_reconciliation
+    from reconcile.operations.notebook import MatchResult as MatchResult
+    from reconcile.operations.notebook import fetch_payment as fetch_payment
+    from reconcile.operations.notebook import match_payments as match_payments
+    from reconcile.operations.notebook import pull_payments as pull_payments
+    from reconcile.operations.notebook import read_orders as read_orders
+    from reconcile.operations.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.runs.folder import published as published_runs
     from reconcile.settings.settings import Secrets as Secrets
     from reconcile.settings.settings import Settings as Settings
     from reconcile.settings.settings import load_settings as load_settings
     from reconcile.settings.settings import read_secrets as read_secrets
-    from reconcile.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.warehouse.load import load_run as load_run
 
 _PUBLIC = {
-    "MatchResult": ("reconcile.library", "MatchResult"),
+    "MatchResult": ("reconcile.operations.notebook", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
-    "RunResult": ("reconcile.publishing", "RunResult"),
+    "RunResult": ("reconcile.operations.closing", "RunResult"),
     "Secrets": ("reconcile.settings.settings", "Secrets"),
     "Settings": ("reconcile.settings.settings", "Settings"),
-    "end_on_sigterm": ("reconcile.stopping", "end_on_sigterm"),
-    "fetch_payment": ("reconcile.library", "fetch_payment"),
+    "end_on_sigterm": ("reconcile.operations.stopping", "end_on_sigterm"),
+    "fetch_payment": ("reconcile.operations.notebook", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
     "load_settings": ("reconcile.settings.settings", "load_settings"),
-    "match_files": ("reconcile.run", "match"),
-    "match_payments": ("reconcile.library", "match_payments"),
+    "match_files": ("reconcile.operations.night", "match"),
+    "match_payments": ("reconcile.operations.notebook", "match_payments"),
     "published_runs": ("reconcile.runs.folder", "published"),
-    "pull_payments": ("reconcile.library", "pull_payments"),
-    "read_orders": ("reconcile.library", "read_orders"),
+    "pull_payments": ("reconcile.operations.notebook", "pull_payments"),
+    "read_orders": ("reconcile.operations.notebook", "read_orders"),
     "read_secrets": ("reconcile.settings.settings", "read_secrets"),
-    "run_reconciliation": ("reconcile.run", "run"),
+    "run_reconciliation": ("reconcile.operations.night", "run"),
 }
 """Public name → module and name in it."""
 

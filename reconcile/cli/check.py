@@ -21,7 +21,7 @@ from reconcile.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from reconcile.preflight import Finding
+    from reconcile.operations.check import Finding
 
 
 @click.command()
@@ -41,11 +41,11 @@ def check(session: Session, business_date: str | None, offline: bool, form: str,
     Takes what `reconcile run` takes, sends one token request and one count, two more where order totals are to be
     exported, and exits with the code that a run would stop with.
     """
-    from reconcile import preflight
+    from reconcile.operations import check
 
     settings = session.settings(**options)
     secrets = None if offline else session.secrets()
-    findings = preflight.check(settings, secrets)
+    findings = check.check(settings, secrets)
     if form == "json":
         show_json([asdict(finding) for finding in findings])
     else:

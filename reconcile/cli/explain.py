@@ -13,7 +13,7 @@ from reconcile.cli.listing import plain_values, show_json, show_lines, text_form
 from reconcile.cli.options import Session, command, run_options
 
 if TYPE_CHECKING:
-    from reconcile.explanation import Explanation
+    from reconcile.operations.explain import Explanation
 
 
 @click.command()
@@ -31,10 +31,10 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
     """
     settings = session.settings(out=out)
 
-    from reconcile import explanation
     from reconcile.history import breaks
+    from reconcile.operations import explain
 
-    found = explanation.explain(run or breaks.latest_run(Path(settings.out)), reference)
+    found = explain.explain(run or breaks.latest_run(Path(settings.out)), reference)
     if form == "json":
         show_json([asdict(one) for one in found])
         return

@@ -38,7 +38,7 @@ def match(session: Session, payments: Path, business_date: str | None, **options
     settings = session.settings(**options)
     on = parse_business_date(business_date)
 
-    from reconcile import run as night
+    from reconcile.operations import night
 
     result = night.match(settings, payments, business_date=on)
     sys.exit(tell_run(result, session, settings.locale))

@@ -21,7 +21,7 @@ import click
 
 from reconcile.cli import console
 from reconcile.errors import ReconcileError
-from reconcile.stopping import end_on_sigterm
+from reconcile.operations.stopping import end_on_sigterm
 
 if TYPE_CHECKING:
     from reconcile.settings.settings import Secrets, Settings
@@ -71,8 +71,8 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
+        from reconcile.cli.log_lines import logging_to
         from reconcile.settings.settings import check_texts, secret_texts
-        from reconcile.telemetry import logging_to
 
         end_on_sigterm()
         session = Session(config, verbosity, quiet, log_json)

@@ -39,10 +39,10 @@ def export(session: Session, destination: Path, **options: Any) -> None:
     settings = session.settings(**options)
     secrets = session.secrets()
 
-    from reconcile import fetching
     from reconcile.figures.warnings import export_warnings
+    from reconcile.operations import pull
 
-    report = fetching.export_orders(settings, secrets, destination)
+    report = pull.export_orders(settings, secrets, destination)
     console.say(_in_words(report), quiet=not session.talks)
     for warning in export_warnings(report.as_dict()):
         console.say(f"warning: {warning}", quiet=session.log_json)

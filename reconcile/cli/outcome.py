@@ -13,7 +13,7 @@ from reconcile.cli.listing import show_json, show_lines
 from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
-    from reconcile.publishing import RunResult
+    from reconcile.operations.closing import RunResult
     from reconcile.settings.settings import Secrets, Settings
 
 
@@ -21,8 +21,8 @@ def tell_plan(
     settings: Settings, secrets: Secrets, form: str, *, recheck: Collection[str] = (), with_orders: bool = False
 ) -> None:
     """Show on standard output, as text or JSON, what a pull would do and cost, `with_orders` also an export."""
-    from reconcile.fetching import awaited
-    from reconcile.planning import plan
+    from reconcile.operations.plan import plan
+    from reconcile.operations.pull import awaited
 
     found = awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders))
     if form == "json":

@@ -37,22 +37,22 @@ def pull(
     settings = session.settings(**options)
     secrets = session.secrets()
 
-    from reconcile import fetching
     from reconcile.figures.warnings import pull_warnings
+    from reconcile.operations import pull
 
     if dry_run:
         tell_plan(settings, secrets, form)
         return
     if ids and destination is None:
-        for line in fetching.json_lines(fetching.fetch(settings, secrets, ids)):
+        for line in pull.json_lines(pull.fetch(settings, secrets, ids)):
             click.echo(line)
         return
     if ids and destination is not None:
-        fetching.fetch_to_file(settings, secrets, ids, destination)
+        pull.fetch_to_file(settings, secrets, ids, destination)
         click.echo(destination)
         return
     with console.PullDisplay(enabled=session.talks) as display:
-        path, report = fetching.pull_to_file(settings, secrets, destination, on_progress=display)
+        path, report = pull.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(_in_words(report), quiet=not session.talks)
     for warning in pull_warnings(report.as_dict()):
         console.say(f"warning: {warning}", quiet=session.log_json)

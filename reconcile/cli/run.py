@@ -50,7 +50,7 @@ def run(session: Session, business_date: str | None, dry_run: bool, form: str, *
     on = parse_business_date(business_date)
     secrets = session.secrets()
 
-    from reconcile import run as night
+    from reconcile.operations import night
     from reconcile.settings.stages import COMMERCE_LAYER
 
     if dry_run:

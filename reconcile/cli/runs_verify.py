@@ -34,7 +34,7 @@ def verify_(session: Session, folders: tuple[Path, ...], form: str, *, is_replay
     """
     settings = session.settings(**options)
 
-    from reconcile.verification import verify
+    from reconcile.operations.verify import verify
 
     found = verify(Path(settings.out), folders, is_replayed=is_replayed)
     if form == "json":

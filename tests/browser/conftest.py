@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.run import match
+from reconcile.operations.night import match
 from reconcile.settings.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"

@@ -11,7 +11,7 @@ from signals import ctrl_c
 
 PROGRAM = """
 import asyncio, os, signal, sys, threading, time
-from reconcile.stopping import end_on_sigterm, run_coroutine
+from reconcile.operations.stopping import end_on_sigterm, run_coroutine
 
 def tell_me():
     os.kill(os.getpid(), signal.SIGTERM)

@@ -10,12 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from shops import change, shop, today
 
-from reconcile import planning
 from reconcile.cli.main import main
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.limiter import Allowance
 from reconcile.errors import MirrorError, Unreachable
-from reconcile.planning import Plan, least_minutes, plan
+from reconcile.operations.plan import Plan, least_minutes, plan
 from reconcile.sandbox.limits import DOCUMENTED
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
@@ -31,7 +30,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     async def run(server: SandboxServer, **options: object) -> Plan:
         settings = Settings(api_url=server.api_url, mirror=str(tmp_path / "mirror"), **options)
-        monkeypatch.setattr(planning, "connect", lambda *access: at_the_servers_time(connect(*access), server))
+        monkeypatch.setattr("reconcile.operations.plan.connect", lambda *access: at_the_servers_time(connect(*access), server))
         return await plan(settings, Secrets(server.client_id, server.client_secret))
 
     return run

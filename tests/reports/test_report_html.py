@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
+from reconcile.operations.night import match
 from reconcile.reports import charts, page_breaks
 from reconcile.reports.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
-from reconcile.run import match
 from reconcile.runs.compare import trend_before
 from reconcile.schema import ITEMS
 from reconcile.settings.settings import Settings

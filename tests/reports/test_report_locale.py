@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from reconcile.cli.main import main
 from reconcile.errors import SettingsError
+from reconcile.operations.night import match
 from reconcile.reports.display import PLAIN, Display, display_of
 from reconcile.reports.html import render_html
 from reconcile.reports.terminal import summary_table
-from reconcile.run import match
 from reconcile.settings.settings import Settings, load_settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"

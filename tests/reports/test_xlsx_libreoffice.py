@@ -21,7 +21,7 @@ import pytest
 from workbooks import Book, number, read_book
 
 from reconcile.money import EXPONENTS
-from reconcile.run import match
+from reconcile.operations.night import match
 from reconcile.settings.settings import Settings
 
 pytestmark = pytest.mark.slow  # LibreOffice takes seconds to start: once for all tests here

@@ -13,7 +13,7 @@ import pytest
 from places import SAMPLE
 
 from reconcile.errors import OutputError
-from reconcile.run import match
+from reconcile.operations.night import match
 from reconcile.runs import verify
 from reconcile.settings.settings import Settings
 

@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 from served import Serve, servers
 
-from reconcile import run as nights
 from reconcile.cli.main import main
 from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
+from reconcile.operations import night as nights
 from reconcile.runs.verify import verify_run
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World

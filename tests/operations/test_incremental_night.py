@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from places import SAMPLE
 
 from reconcile.cli.main import main
-from reconcile.publishing import RunResult
-from reconcile.run import open_breaks, run
+from reconcile.operations.closing import RunResult
+from reconcile.operations.night import open_breaks, run
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
 from reconcile.settings.settings import Secrets, Settings

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from nights import EVERY_REPORT, OUT, night, nights_in, said
 
+from reconcile.operations.verify import verify
 from reconcile.runs.verify import Verification
-from reconcile.verification import verify
 
 WRONG = "NW-2611-100812"
 RULES: dict[str, Any] = {"tolerance_cents": 3, "clean_case": "fold", "clean_strip_prefix": ("nw-",), "lag_days": 1}

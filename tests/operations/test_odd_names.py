@@ -14,7 +14,7 @@ from nights import OUT, night, said
 from places import SAMPLE
 
 from reconcile.errors import SettingsError
-from reconcile.run import match
+from reconcile.operations.night import match
 from reconcile.schema import PAYMENTS
 from reconcile.settings.settings import Settings, parse_moment
 

@@ -23,6 +23,7 @@ from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import SettingsError
 from reconcile.files.disk import disk_errors
+from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.exports.export import export_orders as export_orders_by
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
@@ -30,7 +31,6 @@ from reconcile.payments.pull import PullProgress, PullReport, agreed_mode, pull_
 from reconcile.schema import PAYMENTS
 from reconcile.settings.settings import Secrets, Settings
 from reconcile.settings.stages import connect, pull_window
-from reconcile.stopping import run_coroutine
 
 log = logging.getLogger("reconcile.run")
 

@@ -81,7 +81,7 @@ class Night:
     timings: Timings
 
     def finish(self) -> RunResult:
-        """Match, prove, report and publish. Raises as `reconcile.run.run`."""
+        """Match, prove, report and publish. Raises as `reconcile.operations.night.run`."""
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         earlier = earlier_runs(out, on)
         run_id, report = self._matched(earlier)

@@ -16,12 +16,12 @@ from nights import PAID, night_of, payments_file
 
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
+from reconcile.operations.night import match
+from reconcile.operations.verify import verify
 from reconcile.payments.from_file import copy_payments
 from reconcile.reports.tables import write_csv
-from reconcile.run import match
 from reconcile.schema import ORDERS, PAYMENTS
 from reconcile.settings.settings import Settings
-from reconcile.verification import verify
 
 ON = date(2026, 11, 20)
 

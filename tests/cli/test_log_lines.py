@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from reconcile.telemetry import logging_to
+from reconcile.cli.log_lines import logging_to
 
 SECRET = "s3cr3t-canary"
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from reconcile.errors import InputError, OutputError, TooManyRejects
-from reconcile.fetching import export_orders, pull
 from reconcile.figures.warnings import refuse_empty
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
+from reconcile.operations.closing import Night, RunResult, Timings
+from reconcile.operations.pull import export_orders, pull
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.places.places import Place
@@ -26,7 +27,6 @@ from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
 from reconcile.payments.from_file import copy_payments
 from reconcile.payments.pull import PullProgress
-from reconcile.publishing import Night, RunResult, Timings
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.settings.settings import Secrets, Settings

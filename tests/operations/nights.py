@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from places import SAMPLE
 
 from reconcile.cli.main import main
+from reconcile.operations.night import match
 from reconcile.payments.mirror.sorted_rows import write_payments
-from reconcile.run import match
 from reconcile.schema import PAYMENTS
 from reconcile.settings.settings import Settings
 

@@ -18,9 +18,9 @@ from places import SAMPLE
 
 import reconcile
 from reconcile.cli.main import main
-from reconcile.fetching import json_lines
 from reconcile.history.breaks import Filter, accept, list_breaks
-from reconcile.run import match, run
+from reconcile.operations.night import match, run
+from reconcile.operations.pull import json_lines
 from reconcile.sandbox.exports import ExportRules
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer

@@ -12,8 +12,8 @@ from nights import OUT, night, nights_in, said
 from places import SAMPLE
 
 from reconcile.errors import PaymentFileError, UnknownItem
-from reconcile.explanation import explain
 from reconcile.matching.policy import MEANING_OF, Status
+from reconcile.operations.explain import explain
 
 WRONG = "NW-2611-100812"  # an order total of 100 times the payment
 TWICE = "NW-2611-100903"  # two payments, two order rows

@@ -18,12 +18,12 @@ from reconcile.commercelayer.query import Window
 from reconcile.errors import ReconcileError, WrongClock
 from reconcile.figures.warnings import ALL_METHODS, refuse_empty
 from reconcile.files.disk import disk_errors
+from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export_slices import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.payments.pull import agreed_mode
 from reconcile.settings.settings import Secrets, Settings
 from reconcile.settings.stages import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
-from reconcile.stopping import run_coroutine
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.

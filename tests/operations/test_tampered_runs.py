@@ -16,9 +16,9 @@ import pytest
 from nights import EVERY_REPORT, OUT, night, nights_in, said
 
 from reconcile.errors import OutputError
+from reconcile.operations.verify import verify
 from reconcile.runs.folder import published, read_manifest
 from reconcile.runs.verify import verify_run, verify_runs
-from reconcile.verification import verify
 
 FIRST, LAST = OUT / "2026-11-19", OUT / "2026-11-20"
 

@@ -10,7 +10,7 @@ import pytest
 from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
-from reconcile.run import run
+from reconcile.operations.night import run
 from reconcile.sandbox.faults import Faults
 from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer

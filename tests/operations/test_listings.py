@@ -23,7 +23,7 @@ from places import SAMPLE
 from reconcile.cli import console
 from reconcile.cli.listing import show_json
 from reconcile.cli.main import main
-from reconcile.run import match
+from reconcile.operations.night import match
 from reconcile.settings.settings import Settings
 
 ORDERS = str(SAMPLE / "orders.csv")

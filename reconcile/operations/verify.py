@@ -24,8 +24,8 @@ from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
 from reconcile.matching.match import MatchReport
 from reconcile.matching.policy import MatchPolicy
-from reconcile.publishing import figures_of, verdict_of
-from reconcile.replay import differing_items, replay
+from reconcile.operations.closing import figures_of, verdict_of
+from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.html import render_html
 from reconcile.reports.tables import write_breaks, write_items_csv
 from reconcile.reports.xlsx import write_xlsx

@@ -17,10 +17,10 @@ from nights import OUT, said
 from nights import night as night_of
 from places import SAMPLE
 
-from reconcile import publishing
 from reconcile.errors import FolderBusy
+from reconcile.operations import closing
+from reconcile.operations.verify import verify
 from reconcile.runs.folder import published, read_manifest, staged
-from reconcile.verification import verify
 
 night = partial(night_of, xlsx=False, html=False)
 
@@ -32,14 +32,14 @@ def _orders(workplace: Path) -> None:
 
 def while_matching(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
     """Do `work` once, while the next run is being matched."""
-    match = publishing.match_to_parquet
+    match = closing.match_to_parquet
 
     def matched(*arguments: Any, **keywords: Any) -> Any:
-        monkeypatch.setattr(publishing, "match_to_parquet", match)
+        monkeypatch.setattr(closing, "match_to_parquet", match)
         work()
         return match(*arguments, **keywords)
 
-    monkeypatch.setattr(publishing, "match_to_parquet", matched)
+    monkeypatch.setattr(closing, "match_to_parquet", matched)
 
 
 def warnings(folder: Path) -> list[str]:
@@ -81,17 +81,17 @@ def test_a_date_that_is_published_while_a_run_is_about_to_be_is_told_by_one_of_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The later date is published after the earlier one has asked for its neighbours, and before it has its place.
-    neighbours, asked = publishing.neighbours, []
+    neighbours, asked = closing.neighbours, []
 
     def asking(*arguments: Any) -> Any:
         found = neighbours(*arguments)
         asked.append(found)
         if len(asked) == 1:
-            monkeypatch.setattr(publishing, "neighbours", neighbours)
+            monkeypatch.setattr(closing, "neighbours", neighbours)
             night(20)
         return found
 
-    monkeypatch.setattr(publishing, "neighbours", asking)
+    monkeypatch.setattr(closing, "neighbours", asking)
     folder = night(19)
 
     assert "later runs were made without this one: run 2026-11-20 again, oldest first" in warnings(folder)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.operations.night import match
-from reconcile.reports.html import write_html
+from reconcile.reports.page.html import write_html
 from reconcile.schema import ITEMS
 from reconcile.settings.settings import Settings
 

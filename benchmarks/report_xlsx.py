@@ -28,7 +28,7 @@ def write_folder(folder: Path, items: int) -> None:
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
     from reconcile.orders.rejects import RejectsFile
-    from reconcile.reports.tables import write_breaks
+    from reconcile.reports.csv_tables import write_breaks
 
     payments, orders = write_world(folder, items)
     report = match_to_parquet(
@@ -52,7 +52,7 @@ def write_plainly(folder: Path, destination: Path) -> float:
 
     from reconcile.files.parquet import scan
     from reconcile.money import EXPONENTS
-    from reconcile.reports.xlsx_rows import ITEM_COLUMNS
+    from reconcile.reports.workbook.rows import ITEM_COLUMNS
 
     relation = scan(folder / "items.parquet")
     values = ", ".join(column.sql + ("::TIMESTAMP" if column.cells == "instant" else "") for column in ITEM_COLUMNS)
@@ -103,7 +103,7 @@ def one_process(kind: str, folder: Path) -> None:
     """Do one of the two and print its seconds and the largest memory of this process, in MB."""
     import time
 
-    from reconcile.reports.xlsx import write_xlsx
+    from reconcile.reports.workbook.xlsx import write_xlsx
 
     started, seconds = time.perf_counter(), None
     if kind == FLOOR:

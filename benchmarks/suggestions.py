@@ -53,7 +53,7 @@ def without(_: object, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure in turn and print the median of the difference."""
-    from reconcile.matching.suggestions import Suggester
+    from reconcile.matching.suggestions.suggestions import Suggester
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--breaks", type=int, default=50_000)

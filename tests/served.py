@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 SPEED = 100
 

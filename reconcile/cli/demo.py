@@ -30,8 +30,8 @@ def demo(session: Session, out: str, locale: str | None) -> None:
     Starts the sandbox, pulls its payments over HTTP, matches them with `sample_data/orders.csv`.
     """
     from reconcile.operations import night
-    from reconcile.sandbox.seed import World
     from reconcile.sandbox.server import SandboxServer
+    from reconcile.sandbox.world.world import World
     from reconcile.settings.settings import Secrets, Settings
 
     sample = sample_folder()

@@ -36,8 +36,8 @@ def report(
 
     from reconcile.errors import OutputError, SettingsError
     from reconcile.history import breaks
-    from reconcile.reports.html import write_html
-    from reconcile.reports.xlsx import write_xlsx
+    from reconcile.reports.page.html import write_html
+    from reconcile.reports.workbook.xlsx import write_xlsx
     from reconcile.runs.folder import read_manifest
 
     if locale is not None and form == "xlsx":

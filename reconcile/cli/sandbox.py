@@ -119,12 +119,12 @@ def sandbox(
     once it answers; how to point reconcile at it goes to standard error. Ctrl-C ends it.
     """
     from reconcile.errors import SettingsError
-    from reconcile.sandbox.exports import ExportRules
-    from reconcile.sandbox.faults import KINDS, Faults
-    from reconcile.sandbox.limits import Limits
-    from reconcile.sandbox.seed import World
+    from reconcile.sandbox.api.faults import KINDS, Faults
+    from reconcile.sandbox.api.limits import Limits
+    from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET
+    from reconcile.sandbox.exports.exports import ExportRules
     from reconcile.sandbox.server import SandboxServer
-    from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET
+    from reconcile.sandbox.world.world import World
 
     if "help" in faults:
         click.echo("\n".join(f"{kind:18} {text}" for kind, text in KINDS.items()))

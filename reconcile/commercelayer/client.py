@@ -19,24 +19,24 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from reconcile.commercelayer.allowance import SharedAllowance
-from reconcile.commercelayer.attempts import Method, Sender
-from reconcile.commercelayer.auth import (
+from reconcile.commercelayer.clocks import this_clock
+from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
+from reconcile.commercelayer.exports.download import Download
+from reconcile.commercelayer.query import ACCEPT, Params, query_string
+from reconcile.commercelayer.rate_limit.limiter import Limiter, Traffic
+from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
+from reconcile.commercelayer.sending.attempts import Method, Sender
+from reconcile.commercelayer.sending.auth import (
     Claims,
     Credentials,
     Token,
     TokenKeeper,
 )
-from reconcile.commercelayer.clocks import this_clock
-from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
-from reconcile.commercelayer.history import Event, read_history
-from reconcile.commercelayer.limiter import Limiter, Traffic
-from reconcile.commercelayer.origin import check_unlimited, usable_api_url, usable_url
-from reconcile.commercelayer.query import ACCEPT, Params, query_string
-from reconcile.commercelayer.retry import Failure, RetryPolicy, refusal
-from reconcile.commercelayer.storage import Download
-from reconcile.commercelayer.token_endpoint import TokenEndpoint
-from reconcile.commercelayer.wire import Answer, Wire
+from reconcile.commercelayer.sending.origin import check_unlimited, usable_api_url, usable_url
+from reconcile.commercelayer.sending.retry import Failure, RetryPolicy, refusal
+from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint
+from reconcile.commercelayer.sending.wire import Answer, Wire
+from reconcile.commercelayer.trail import Event, read_history
 from reconcile.errors import CommerceLayerError, SettingsError
 
 __all__ = ["CommerceLayer", "Credentials"]

@@ -20,23 +20,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, SettingsError, first_line
-from reconcile.matching.cleaning import KeyCleaning
-from reconcile.matching.control import ControlTotals, SideFacts, pairs_on, prove
-from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine
+from reconcile.matching.engines.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine
+from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
-from reconcile.matching.key_hints import key_hint
+from reconcile.matching.keys.cleaning import KeyCleaning
+from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import PassCount, pair_sides
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.prepared import PreparedSide, Relation, prepare_sides
+from reconcile.matching.proof import ControlTotals, SideFacts, pairs_on, prove
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
     payments_from_arrow,
     payments_from_parquet,
 )
-from reconcile.matching.spark_session import DEFAULT_MASTER, check_spark
-from reconcile.matching.suggestions import Suggester, totals_in_file, totals_in_table
+from reconcile.matching.suggestions.suggestions import Suggester, totals_in_file, totals_in_table
 from reconcile.schema import ITEMS
 
 ENGINES = ("duckdb", "spark")
@@ -276,7 +276,7 @@ def _open(memory_limit: str | None, temp_directory: Path | None, threads: int | 
 def _spark(
     stack: ExitStack, master: str, folder: Path, duck: DuckDBEngine, files: tuple[Path, Path]
 ) -> tuple[FileEngine, Relation]:
-    from reconcile.matching.spark import spark_engine
+    from reconcile.matching.engines.spark import spark_engine
 
     size = sum(file.stat().st_size for file in files if file.exists())
     engine = stack.enter_context(spark_engine(master, folder, input_bytes=size))

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from reconcile.errors import SettingsError
-from reconcile.matching.clean_rules import NO_RULES, CleanRules
+from reconcile.matching.keys.rules import NO_RULES, CleanRules
 from reconcile.schema import AMOUNT_BASES
 
 KEYS = ("reference", "order_number", "order_id")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from reconcile.matching.clean_rules import SIDES, CleanRules
-from reconcile.matching.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
-from reconcile.matching.control import SideFacts, side_facts
-from reconcile.matching.engines import Engine, Frame
+from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.keys.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
+from reconcile.matching.keys.rules import SIDES, CleanRules
 from reconcile.matching.policy import KEYS
+from reconcile.matching.proof import SideFacts, side_facts
 from reconcile.matching.sides import with_known_values
 
 Relation = Callable[[Frame], duckdb.DuckDBPyRelation]

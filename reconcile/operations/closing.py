@@ -26,9 +26,9 @@ from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, nei
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
-from reconcile.reports.html import write_html
-from reconcile.reports.tables import write_breaks, write_items_csv
-from reconcile.reports.xlsx import write_xlsx
+from reconcile.reports.csv_tables import write_breaks, write_items_csv
+from reconcile.reports.page.html import write_html
+from reconcile.reports.workbook.xlsx import write_xlsx
 from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings.settings import Settings

@@ -21,13 +21,13 @@ from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.files.parquet import scan
 from reconcile.history.breaks import SHORT_ID
 from reconcile.keys import clean_key
-from reconcile.matching.candidates import Candidate, candidates
-from reconcile.matching.clean_rules import SIDES
-from reconcile.matching.cleaning import with_clean_texts, with_rules
-from reconcile.matching.engines import DuckDBEngine, Frame
+from reconcile.matching.engines.engines import DuckDBEngine, Frame
+from reconcile.matching.keys.cleaning import with_clean_texts, with_rules
+from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.ladder import allowed_cents
 from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
+from reconcile.matching.suggestions.candidates import Candidate, candidates
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.settings.stages import policy_of, settings_of
 

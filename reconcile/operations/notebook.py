@@ -30,7 +30,7 @@ from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
 from reconcile.orders.format import Declared
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
-from reconcile.reports.tables import BREAKS_ORDER
+from reconcile.reports.csv_tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets
 from reconcile.settings.stages import connect, order_keywords, policy_of, pull_window

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.limiter import Allowance
 from reconcile.commercelayer.paging import count_now, count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
+from reconcile.commercelayer.rate_limit.limiter import Allowance
 from reconcile.orders.exports.export_slices import count_placed
 from reconcile.payments.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.payments.finished import PAYMENTS_NAME, Base, finished_pull

@@ -157,7 +157,7 @@ def json_lines(payments: pa.Table) -> Iterator[str]:
 
 
 def _write_csv(payments: Path, destination: Path) -> None:
-    from reconcile.reports.tables import write_csv  # with it comes DuckDB, which most pulls do without
+    from reconcile.reports.csv_tables import write_csv  # with it comes DuckDB, which most pulls do without
 
     write_csv(payments, PAYMENTS, destination)
 

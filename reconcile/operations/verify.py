@@ -26,9 +26,9 @@ from reconcile.matching.match import MatchReport
 from reconcile.matching.policy import MatchPolicy
 from reconcile.operations.closing import figures_of, verdict_of
 from reconcile.operations.replay import differing_items, replay
-from reconcile.reports.html import render_html
-from reconcile.reports.tables import write_breaks, write_items_csv
-from reconcile.reports.xlsx import write_xlsx
+from reconcile.reports.csv_tables import write_breaks, write_items_csv
+from reconcile.reports.page.html import render_html
+from reconcile.reports.workbook.xlsx import write_xlsx
 from reconcile.runs.folder import out_of, read_manifest
 from reconcile.runs.manifest import Manifest, digest_of, other_software
 from reconcile.runs.verify import Verification, unvouched, verify_run, verify_runs

@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 
 from reconcile.commercelayer.believable import is_id
-from reconcile.commercelayer.exports import ORIGIN
+from reconcile.commercelayer.exports.documents import ORIGIN
 from reconcile.errors import Unproved
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged
 from reconcile.payments.transport import Transport

@@ -20,9 +20,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
-from reconcile.commercelayer.export_rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
-from reconcile.commercelayer.exports import (
+from reconcile.commercelayer.exports.documents import (
     MOST_AT_ONCE,
     MOST_RECORDS,
     ORIGIN,
@@ -31,9 +29,11 @@ from reconcile.commercelayer.exports import (
     orders_export,
     payments_export,
 )
+from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
+from reconcile.commercelayer.exports.rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
+from reconcile.commercelayer.exports.slicing import edges
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
-from reconcile.commercelayer.slicing import edges
 from reconcile.payments.bookmarks import Walk, encode_bookmarks
 from reconcile.payments.mirror.commits import with_walk
 from reconcile.payments.walking import PullUnderWay, saving

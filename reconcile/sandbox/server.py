@@ -14,13 +14,13 @@ from types import TracebackType
 
 from aiohttp import http_exceptions, web
 
-from reconcile.sandbox.app import STORAGE, make_app
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.frontdoor import RequestRecord
-from reconcile.sandbox.limits import DOCUMENTED, Limits
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.tokens import CLIENT_ID, CLIENT_SECRET, SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+from reconcile.sandbox.api.app import STORAGE, make_app
+from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.api.frontdoor import RequestRecord
+from reconcile.sandbox.api.limits import DOCUMENTED, Limits
+from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET, SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.world.world import World
 
 __all__ = ["SALES_CHANNEL_ID", "SALES_CHANNEL_SECRET", "SandboxServer"]
 

@@ -17,9 +17,9 @@ import msgspec
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import OutputError, SettingsError
 from reconcile.figures import limits
-from reconcile.matching.clean_rules import CleanRules, Replacement
+from reconcile.matching.engines.spark_session import check_spark
+from reconcile.matching.keys.rules import CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
-from reconcile.matching.spark_session import check_spark
 from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.format import Declared
 from reconcile.reports.display import display_of

@@ -21,7 +21,6 @@ from reconcile.errors import WarehouseError, first_line
 from reconcile.files.duckdb import CONFIG, text_literal
 from reconcile.files.parquet import scan
 from reconcile.schema import UTC_MS
-from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import (
     RUNS,
@@ -33,6 +32,7 @@ from reconcile.warehouse.tables import (
     meaning_of,
     totals,
 )
+from reconcile.warehouse.verified_run import RunFolder
 
 MEMORY_LIMIT = "1GB"
 """Beyond it a load spills into `FILE.tmp`, beside the database."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 
 from reconcile.errors import SettingsError
-from reconcile.warehouse.folder import open_run_folder
 from reconcile.warehouse.place import scheme_of, without_secrets
 from reconcile.warehouse.tables import LoadReceipt
+from reconcile.warehouse.verified_run import open_run_folder
 
 __all__ = ["SINKS", "LoadReceipt", "load_run", "sink_of"]
 

@@ -33,9 +33,9 @@ from reconcile.files.disk import remove_tree, replacing, sync
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.runs.manifest import is_date
-from reconcile.warehouse.folder import RunFolder
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
+from reconcile.warehouse.verified_run import RunFolder
 
 PART = "part-0.parquet"
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.files.formula_guard import guarded
-from reconcile.reports.html import visible, write_html
+from reconcile.reports.page.html import visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import ITEMS
 

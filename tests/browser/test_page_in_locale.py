@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.money import EXPONENTS, format_amount
-from reconcile.reports.html import write_html
+from reconcile.reports.page.html import write_html
 
 pytestmark = pytest.mark.slow  # starting a browser takes over a second
 

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_limiter import Server, VirtualTime, send
 
-from reconcile.commercelayer import allowance
-from reconcile.commercelayer.allowance import SharedAllowance
-from reconcile.commercelayer.lanes import Permit
-from reconcile.commercelayer.limiter import Limiter
+from reconcile.commercelayer.rate_limit import shared_windows
+from reconcile.commercelayer.rate_limit.limiter import Limiter
+from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
+from reconcile.commercelayer.rate_limit.windows import Permit
 from reconcile.errors import OutputError, SettingsError
-from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings
 from reconcile.settings.stages import connect
 
@@ -143,13 +143,13 @@ def test_who_waits_for_others_answers_asks_again_only_when_it_can_pay(tmp_path: 
     time = VirtualTime()
     busy, other = (process(time, tmp_path / "allowance") for _ in range(2))
     asked = [0]
-    delay_seconds = allowance.delay_seconds
+    delay_seconds = shared_windows.delay_seconds
 
     def counted(*arguments, **options) -> float:
         asked[0] += 1
         return delay_seconds(*arguments, **options)
 
-    monkeypatch.setattr(allowance, "delay_seconds", counted)
+    monkeypatch.setattr(shared_windows, "delay_seconds", counted)
 
     async def slow(permit: Permit) -> None:
         await time.sleep(5.0)
@@ -223,7 +223,7 @@ def test_what_was_sent_before_the_last_boot_counts_no_more(tmp_path: Path, monke
     time = VirtualTime()
     time.now = 500_000.0
     before = process(time, tmp_path / "allowance")
-    monkeypatch.setattr(allowance, "_BOOT_ID", tmp_path / "no-boot-id")
+    monkeypatch.setattr(shared_windows, "_BOOT_ID", tmp_path / "no-boot-id")
     time_after = VirtualTime()
     after = process(time_after, tmp_path / "allowance")
 

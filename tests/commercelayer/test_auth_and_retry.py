@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from reconcile.commercelayer.auth import (
+from reconcile.commercelayer.document import BrokenBody
+from reconcile.commercelayer.sending.auth import (
     Claims,
     Credentials,
     Token,
@@ -17,8 +18,7 @@ from reconcile.commercelayer.auth import (
     token_from_answer,
     token_request,
 )
-from reconcile.commercelayer.document import BrokenBody
-from reconcile.commercelayer.retry import Cause, RetryPolicy, may_repeat, mends_itself
+from reconcile.commercelayer.sending.retry import Cause, RetryPolicy, may_repeat, mends_itself
 
 
 def jwt(payload: object) -> str:

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.commercelayer.exports import BrokenExport
-from reconcile.commercelayer.storage import DeadLink
+from reconcile.commercelayer.exports.documents import BrokenExport
+from reconcile.commercelayer.exports.download import DeadLink
 from reconcile.errors import OutputError, Unreachable
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -135,7 +135,7 @@ async def test_a_disk_that_takes_nothing_is_told_as_such(storage_of, client: Com
 async def test_a_file_that_does_not_end_is_given_up(
     storage_of, client: CommerceLayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconcile.commercelayer.storage.MOST_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("reconcile.commercelayer.exports.download.MOST_FILE_BYTES", 1_000_000)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -13,9 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.commercelayer import export_rows
-from reconcile.commercelayer.export_rows import objects, orders_apart, orders_in_export, orders_in_page, payment_batches
-from reconcile.commercelayer.exports import BrokenExport
+from reconcile.commercelayer.exports import rows
+from reconcile.commercelayer.exports.documents import BrokenExport
+from reconcile.commercelayer.exports.rows import (
+    objects,
+    orders_apart,
+    orders_in_export,
+    orders_in_page,
+    payment_batches,
+)
 from reconcile.commercelayer.query import Window
 from reconcile.errors import WrongMode
 
@@ -56,7 +62,7 @@ def test_rows_come_one_by_one_however_the_file_is_cut_into_pieces(
     for layout in ({}, {"indent": 1}, {"separators": (",", ":"), "ensure_ascii": False}):
         path = file_of(json.dumps(rows, **layout).encode("utf-8", "surrogatepass"))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(export_rows, "_PIECE_BYTES", piece)
+            patch.setattr("reconcile.commercelayer.exports.rows._PIECE_BYTES", piece)
             found = list(objects(path))
 
         assert [json.loads(content) for content in found] == rows
@@ -95,8 +101,8 @@ def test_a_file_with_any_byte_changed_gives_the_same_rows_or_none(file_of) -> No
 
 
 def test_a_row_without_end_is_not_read_into_memory(file_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_rows, "_MOST_ROW_BYTES", 1_000)
-    monkeypatch.setattr(export_rows, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(rows, "_MOST_ROW_BYTES", 1_000)
+    monkeypatch.setattr(rows, "_PIECE_BYTES", 100)
 
     with pytest.raises(BrokenExport, match="a row of more than"):
         list(objects(file_of(b'[{"id": "' + b"x" * 5_000 + b'"}]')))
@@ -168,7 +174,7 @@ def test_orders_are_read_from_an_export_and_from_a_page(file_of) -> None:
 
 
 def test_a_file_that_unpacks_without_end_is_not_read_to_it(file_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_rows, "_MOST_UNPACKED_BYTES", 1_000_000)
+    monkeypatch.setattr(rows, "_MOST_UNPACKED_BYTES", 1_000_000)
 
     with pytest.raises(BrokenExport, match="unpacks to more than 1 GB") as caught:
         list(objects(file_of(b"[" + b" " * 2_000_000 + b"]")))

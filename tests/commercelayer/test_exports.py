@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.commercelayer.document import decode_document, decode_error
-from reconcile.commercelayer.exports import (
+from reconcile.commercelayer.exports.documents import (
     BrokenExport,
     Export,
     Verdict,
@@ -17,9 +17,9 @@ from reconcile.commercelayer.exports import (
     payments_export,
     verdict_on,
 )
+from reconcile.commercelayer.exports.download import DeadLink, Download, usable_link
 from reconcile.commercelayer.query import Window
-from reconcile.commercelayer.retry import Failure, refusal
-from reconcile.commercelayer.storage import DeadLink, Download, usable_link
+from reconcile.commercelayer.sending.retry import Failure, refusal
 
 DATE = "Sat, 01 Nov 2025 12:00:00 GMT"
 

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
-from reconcile.commercelayer.history import decode_events, events_params, next_cursor
+from reconcile.commercelayer.trail import decode_events, events_params, next_cursor
 from reconcile.errors import AuthError, CommerceLayerError, IncompletePull, Refused, UnknownPayment
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET, SandboxServer
+from reconcile.sandbox.world.world import World
 
 
 def page(*attributes: dict[str, Any], following: str | None = None) -> bytes:
@@ -231,7 +231,7 @@ async def test_a_cursor_that_does_not_move_ends_in_an_error(serve_pages: Callabl
 async def test_a_history_without_end_is_not_read_to_it(
     serve_pages: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconcile.commercelayer.history._MOST_EVENTS", 50)
+    monkeypatch.setattr("reconcile.commercelayer.trail._MOST_EVENTS", 50)
     numbers = iter(range(10**9))
 
     def answer(_: web.Request) -> web.Response:

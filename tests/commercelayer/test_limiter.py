@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.commercelayer.document import Quota
-from reconcile.commercelayer.limiter import Allowance, Limiter, SlidingWindow
+from reconcile.commercelayer.rate_limit.limiter import Allowance, Limiter, SlidingWindow
 
 
 class VirtualTime:

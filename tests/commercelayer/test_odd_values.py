@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconcile.commercelayer.auth import Claims, UnusableToken, claims_of, token_from_answer
 from reconcile.commercelayer.document import Quota, decode_document, decode_error, http_date, quota
 from reconcile.commercelayer.document import retry_after_seconds as retry_after
 from reconcile.commercelayer.json_text import canonical_json, canonical_jsons, readable
 from reconcile.commercelayer.query import timestamp
 from reconcile.commercelayer.resources import payments_from_documents
+from reconcile.commercelayer.sending.auth import Claims, UnusableToken, claims_of, token_from_answer
 from reconcile.errors import IncompletePull
 
 AT = "2026-01-02T03:04:05.678Z"

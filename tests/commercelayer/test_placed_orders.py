@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.exports import BrokenExport
-from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders, are_distinct, cut_at, orders_in_file
+from reconcile.commercelayer.exports.documents import BrokenExport
+from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, are_distinct, cut_at, orders_in_file
+from reconcile.commercelayer.exports.slicing import edges
 from reconcile.commercelayer.query import Window
-from reconcile.commercelayer.slicing import edges
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 PLACED = PlacedOrders(SINCE, UNTIL)

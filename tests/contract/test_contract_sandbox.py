@@ -16,9 +16,10 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from openapi_schema_validator import OAS30Validator
 
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.resources import (
+from reconcile.sandbox.api.limits import Limits
+from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.resources import (
     EVENT_STORES,
     EXPORTS,
     KLARNA_GATEWAYS,
@@ -29,8 +30,7 @@ from reconcile.sandbox.resources import (
     VERSIONS,
     ResourceType,
 )
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 OPENAPI = Path(__file__).parents[2] / "../shared/commerce-layer/openapi.json"
 pytestmark = pytest.mark.skipif(not OPENAPI.exists(), reason="the API's openapi.json is not beside the project")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconcile.files.csv_text import NotCsv, Row, csv_line, csv_rows, scan_csv
 from reconcile.files.formula_guard import unguarded_sql
-from reconcile.reports.tables import write_csv
+from reconcile.reports.csv_tables import write_csv
 
 any_text = st.text(max_size=12) | st.text("\",;\t\r\n #'=+-@\\\x00\x0b\x1c\x85\u2028\ufeff😀a", max_size=8)
 tables = st.integers(2, 4).flatmap(

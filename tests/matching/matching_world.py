@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.matching import match
-from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement
+from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS

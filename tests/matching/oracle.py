@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from reconcile.matching.clean_rules import CleanRules
+from reconcile.matching.keys.rules import CleanRules
 from reconcile.matching.policy import MatchPolicy
 
 Row = dict[str, Any]

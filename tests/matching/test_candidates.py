@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from matching_world import MatchFiles, Row, orders_table, payments_table
 
-from reconcile.matching.candidates import MOST, Candidate, candidates
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.suggestions.candidates import MOST, Candidate, candidates
 from reconcile.schema import AMOUNT_BASES
 
 MARCH = {"ordered_on": date(2026, 3, 1)}

@@ -16,10 +16,10 @@ from worlds import rules as any_rules
 
 from reconcile.errors import SettingsError
 from reconcile.keys import WHITE_SPACE, clean_key, fold_key
-from reconcile.matching import key_hints
-from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement, join_rules
-from reconcile.matching.cleaning import with_rules
-from reconcile.matching.engines import ArrowEngine, DuckDBEngine, Engine
+from reconcile.matching.engines.engines import ArrowEngine, DuckDBEngine, Engine
+from reconcile.matching.keys import hints
+from reconcile.matching.keys.cleaning import with_rules
+from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules
 from reconcile.matching.policy import MatchPolicy
 
 
@@ -262,7 +262,7 @@ def test_there_is_no_hint_where_none_is_due(of_payments: Write, of_orders: Write
 
 
 def test_of_many_keys_a_sample_is_looked_at(monkeypatch: pytest.MonkeyPatch, match: Match) -> None:
-    monkeypatch.setattr(key_hints, "SAMPLE_KEYS", 16)
+    monkeypatch.setattr(hints, "SAMPLE_KEYS", 16)
     _, report = match(*world(str, lambda n: f"PO-{n}"), policy=MatchPolicy())
 
     assert report.hint == (

@@ -18,10 +18,10 @@ from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
 from reconcile.keys import clean_key
-from reconcile.matching.control import prove, side_facts
 from reconcile.matching.items import GROUPED
 from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.proof import prove, side_facts
 from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
 
 POLICY = MatchPolicy()

@@ -18,7 +18,7 @@ from worlds import policies
 from worlds import worlds as any_worlds
 
 from reconcile.errors import SettingsError
-from reconcile.matching import spark_session
+from reconcile.matching.engines import spark_session
 from reconcile.matching.match import MatchReport, check_engine
 from reconcile.matching.policy import MatchPolicy
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from matching_world import orders_table, payments_table
 
-from reconcile.matching.clean_rules import NO_RULES, CleanRules, Replacement
+from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Tolerance
 
 keys = st.sampled_from(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from places import SAMPLE
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from places import SAMPLE
 
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 CANARY = "canary-of-klarna-tokens"
 

@@ -15,8 +15,8 @@ from places import SAMPLE
 from reconcile.cli.main import main
 from reconcile.operations.closing import RunResult
 from reconcile.operations.night import open_breaks, run
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings
 
 

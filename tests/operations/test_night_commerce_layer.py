@@ -20,9 +20,9 @@ from reconcile.cli.main import main
 from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
 from reconcile.operations import night as nights
 from reconcile.runs.verify import verify_run
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings
 
 NIGHT = date(2026, 11, 20)
@@ -39,7 +39,7 @@ def served() -> Iterator[Serve]:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask after exports without waiting a second for each."""
-    monkeypatch.setattr("reconcile.commercelayer.export_jobs.pause_seconds", lambda *_: 0.005)
+    monkeypatch.setattr("reconcile.commercelayer.exports.jobs.pause_seconds", lambda *_: 0.005)
 
 
 def night(server: SandboxServer, out: Path, **options: Any) -> nights.RunResult:

@@ -21,9 +21,9 @@ from reconcile.cli.main import main
 from reconcile.history.breaks import Filter, accept, list_breaks
 from reconcile.operations.night import match, run
 from reconcile.operations.pull import json_lines
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings
 
 Misfits = Callable[..., list[str]]

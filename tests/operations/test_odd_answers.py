@@ -11,9 +11,9 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations.night import run
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings, parse_moment
 
 NIGHT = parse_moment("2026-11-20", "date").date()

@@ -19,7 +19,7 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.operations.night import match
 from reconcile.operations.verify import verify
 from reconcile.payments.from_file import copy_payments
-from reconcile.reports.tables import write_csv
+from reconcile.reports.csv_tables import write_csv
 from reconcile.schema import ORDERS, PAYMENTS
 from reconcile.settings.settings import Settings
 

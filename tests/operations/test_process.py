@@ -15,9 +15,9 @@ import pytest
 from places import ROOT, SAMPLE
 from signals import started
 
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 WAYS = {
     "ctrl-c": (signal.SIGINT, True),

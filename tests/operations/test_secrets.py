@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from places import SAMPLE
 
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 TOKEN_CANARY = "canary-of-klarna-tokens"
 SECRET_CANARY = "canary-of-the-client-secret"

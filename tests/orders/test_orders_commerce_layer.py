@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.sandbox.export_files import export_file
-from reconcile.sandbox.export_plans import read_plan
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.selection import Selections
+from reconcile.sandbox.api.selection import Selections
+from reconcile.sandbox.exports.files import export_file
+from reconcile.sandbox.exports.plans import read_plan
+from reconcile.sandbox.world.world import World
 
 WORLD = World.generate(40)
 TYPES = ("orders", "klarna_payments", "payment_methods")

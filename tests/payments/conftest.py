@@ -13,8 +13,8 @@ from served import Serve, fast_client, servers
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.payments.pull import PullReport, pull_to_parquet
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 Pull = Callable[..., Awaitable[PullReport]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.sandbox.exports import ExportRules
+from reconcile.sandbox.exports.exports import ExportRules
 
 
 def rules(**changes: Any) -> ExportRules:

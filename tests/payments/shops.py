@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 # Behind every generated payment, and before the server's clock.
 CLOSED = datetime(2026, 7, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from reconcile.errors import PaymentFileError
 from reconcile.payments.from_file import copy_payments
-from reconcile.reports.tables import write_csv
+from reconcile.reports.csv_tables import write_csv
 from reconcile.schema import PAYMENTS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from export_rules import rules
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.paging import _Path
 from reconcile.errors import IncompletePull
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 
 def list_requests(server) -> int:

@@ -21,7 +21,7 @@ from reconcile.commercelayer import query
 from reconcile.errors import CommerceLayerError, Unreachable
 from reconcile.payments import resumed
 from reconcile.payments.mirror.commits import UnfinishedPull
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 GIVING_UP = {"retry_seconds": 0.5}
 

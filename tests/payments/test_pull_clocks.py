@@ -12,8 +12,8 @@ from dying import exists
 
 from reconcile.cli.main import main
 from reconcile.errors import WrongClock
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 _DECADES_AGO = -(10**9)  # seconds
 

@@ -14,12 +14,12 @@ from export_rules import rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.commercelayer import export_jobs
-from reconcile.commercelayer.export_jobs import ExportJobs
-from reconcile.commercelayer.exports import Export, payments_export
+from reconcile.commercelayer.exports import jobs
+from reconcile.commercelayer.exports.documents import Export, payments_export
+from reconcile.commercelayer.exports.jobs import ExportJobs
 from reconcile.commercelayer.query import Window
 from reconcile.errors import IncompletePull
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 PAYMENTS = 70
 """So many that with 20 to an export the window is cut twice."""
@@ -264,7 +264,7 @@ async def test_exports_that_cannot_be_filtered_are_asked_after_one_by_one(
     serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("poll_params", "reference_params"):
-        monkeypatch.setattr(export_jobs, name, lambda _: {"filter[q][no_such_thing_eq]": "1"})
+        monkeypatch.setattr(jobs, name, lambda _: {"filter[q][no_such_thing_eq]": "1"})
     world = World.generate(PAYMENTS)
     server = serve(world, "reset-body:#7", "export-fail:#2", exports=rules())
 

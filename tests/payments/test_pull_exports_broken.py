@@ -14,15 +14,15 @@ from dying import Killed, exists, read, remove
 from export_rules import rules
 from shops import flagged, pages
 
-from reconcile.commercelayer import export_jobs
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.export_jobs import ExportJobs
-from reconcile.commercelayer.exports import BrokenExport, Export, payments_export
+from reconcile.commercelayer.exports import jobs
+from reconcile.commercelayer.exports.documents import BrokenExport, Export, payments_export
+from reconcile.commercelayer.exports.jobs import ExportJobs
 from reconcile.commercelayer.query import Window
 from reconcile.errors import CommerceLayerError, OutputError, Unreachable
 from reconcile.payments.mirror.commits import UnfinishedPull
-from reconcile.sandbox.faults import ANSWERS, EXPORTS, STORAGE
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import ANSWERS, EXPORTS, STORAGE
+from reconcile.sandbox.world.world import World
 
 PAYMENTS = 30
 """With 20 to an export: one creation that is refused, one edge, two exports."""
@@ -76,7 +76,7 @@ async def test_a_fault_at_any_request_changes_nothing_and_exports_nothing_twice(
 async def test_an_export_that_goes_wrong_once_is_started_or_created_again(
     serve, pull, tmp_path: Path, world: World, expected: bytes, kind: str, includes: bool, monkeypatch
 ) -> None:
-    monkeypatch.setattr(export_jobs, "PATIENCE_SECONDS", 20.0)
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 20.0)
     for number in (1, 2, 3, 4):
         report = await pull(serve(world, f"{kind}:#{number}", exports=rules(includes=includes)), via="exports")
 
@@ -88,7 +88,7 @@ async def test_an_export_that_goes_wrong_once_is_started_or_created_again(
 async def test_exports_that_always_go_wrong_are_made_up_for_by_pages(
     serve, pull, tmp_path: Path, world: World, expected: bytes, kind: str, monkeypatch
 ) -> None:
-    monkeypatch.setattr(export_jobs, "PATIENCE_SECONDS", 10.0)
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 10.0)
 
     report = await pull(serve(world, kind, exports=rules()), via="exports")
 

@@ -10,9 +10,9 @@ import pytest
 from dying import exists, read
 
 from reconcile.errors import CommerceLayerError, IncompletePull, Unreachable, WrongMode
-from reconcile.sandbox.faults import ANSWERS, LISTS
-from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import ANSWERS, LISTS
+from reconcile.sandbox.api.limits import Limits
+from reconcile.sandbox.world.world import World
 
 # A count, three pages, a count: and one more, where nothing happens.
 API_REQUESTS = range(1, 7)

@@ -20,7 +20,7 @@ from reconcile.errors import MirrorError, OutputError, ReconcileError, Unreachab
 from reconcile.payments.bookmarks import Bookmarks, Walk, decode_bookmarks, encode_bookmarks
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.mirror import open_mirror
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 from reconcile.schema import VANISHED
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)

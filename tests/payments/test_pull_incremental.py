@@ -23,7 +23,7 @@ from reconcile.payments.bookmarks import Walk, accounts_for
 from reconcile.payments.finished import lost_ids
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.sorted_rows import write_payments
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 from reconcile.schema import PAYMENTS, VANISHED
 
 

@@ -15,8 +15,8 @@ import pytest
 from shops import pages
 from signals import started
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 # A world of 2,000 payments is cut into so many: each ends with a page of its own, and one was under way in each.
 SHARDS = 4 + 1

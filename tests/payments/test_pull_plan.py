@@ -12,12 +12,12 @@ from shops import change, shop, today
 
 from reconcile.cli.main import main
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.limiter import Allowance
+from reconcile.commercelayer.rate_limit.limiter import Allowance
 from reconcile.errors import MirrorError, Unreachable
 from reconcile.operations.plan import Plan, least_minutes, plan
-from reconcile.sandbox.limits import DOCUMENTED
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.limits import DOCUMENTED
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.settings.settings import Secrets, Settings
 from reconcile.settings.stages import connect
 
@@ -30,7 +30,9 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     async def run(server: SandboxServer, **options: object) -> Plan:
         settings = Settings(api_url=server.api_url, mirror=str(tmp_path / "mirror"), **options)
-        monkeypatch.setattr("reconcile.operations.plan.connect", lambda *access: at_the_servers_time(connect(*access), server))
+        monkeypatch.setattr(
+            "reconcile.operations.plan.connect", lambda *access: at_the_servers_time(connect(*access), server)
+        )
         return await plan(settings, Secrets(server.client_id, server.client_secret))
 
     return run

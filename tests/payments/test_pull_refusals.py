@@ -10,8 +10,8 @@ import pytest
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import AuthError, CommerceLayerError, Refused, SettingsError, Unreachable, WrongMode
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+from reconcile.sandbox.world.world import World
 
 CANARY = "canary-7f3a9c"
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.limits import Limits
+from reconcile.sandbox.world.world import World
 
 # The documented 10 s of the burst's window, on the tests' fast clock.
 PAUSE_SECONDS = 0.1

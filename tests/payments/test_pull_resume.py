@@ -14,7 +14,7 @@ from shops import Clock, today
 from reconcile.errors import IncompletePull, MirrorError, OutputError, Unreachable, WrongMode
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.mirror import open_mirror
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 
 def list_requests(server) -> int:

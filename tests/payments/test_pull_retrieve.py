@@ -15,8 +15,8 @@ import reconcile
 from reconcile.cli.main import main
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, fetch_payments
 from reconcile.errors import IncompletePull, SettingsError, UnknownPayment, WrongMode
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.schema import PAYMENTS
 from reconcile.settings.settings import Secrets
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dying import exists
 
-from reconcile.commercelayer.bodies import Body, NotPacked, TooLarge
+from reconcile.commercelayer.sending.bodies import Body, NotPacked, TooLarge
 from reconcile.errors import Unreachable
 
 MEGABYTE = 1024 * 1024

@@ -13,8 +13,8 @@ import pytest
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import SettingsError
 from reconcile.payments.pull import PullProgress, pull_to_table
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 from reconcile.schema import PAYMENTS
 
 UNTIL = datetime(2030, 1, 1, tzinfo=UTC)

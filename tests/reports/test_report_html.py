@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
 from reconcile.operations.night import match
-from reconcile.reports import charts, page_breaks
-from reconcile.reports.html import render_html, visible, write_html
+from reconcile.reports.page import breaks, charts
+from reconcile.reports.page.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.runs.compare import trend_before
 from reconcile.schema import ITEMS
@@ -267,7 +267,7 @@ def test_the_table_of_breaks_has_every_break_with_both_sides(run: Path) -> None:
 
 
 def test_above_the_limit_the_largest_of_each_currency_are_shown(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_breaks, "MOST_SHOWN", 2)
+    monkeypatch.setattr(breaks, "MOST_SHOWN", 2)
     differing = ((100, "EUR"), (9_000, "SEK"), (300, "EUR"), (8_000, "SEK"))
     with_breaks(
         run,
@@ -281,7 +281,7 @@ def test_above_the_limit_the_largest_of_each_currency_are_shown(run: Path, monke
 
 
 def test_texts_that_would_fill_a_browser_are_left_to_the_files(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_breaks, "MOST_TEXT", 25_000)
+    monkeypatch.setattr(breaks, "MOST_TEXT", 25_000)
     with_breaks(run, *({"reference": "x" * 10_000, "difference_cents": cents} for cents in (3, 1, 2)))
     columns = rows_of(render_html(run))
 

@@ -19,7 +19,7 @@ from reconcile.cli.main import main
 from reconcile.errors import SettingsError
 from reconcile.operations.night import match
 from reconcile.reports.display import PLAIN, Display, display_of
-from reconcile.reports.html import render_html
+from reconcile.reports.page.html import render_html
 from reconcile.reports.terminal import summary_table
 from reconcile.settings.settings import Settings, load_settings
 

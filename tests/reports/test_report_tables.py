@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import OutputError
-from reconcile.reports.tables import write_breaks, write_csv, write_items_csv
+from reconcile.reports.csv_tables import write_breaks, write_csv, write_items_csv
 from reconcile.schema import ITEMS, PAYMENTS, REJECTS, UTC_MS
 
 EVERY_TYPE = pa.schema(

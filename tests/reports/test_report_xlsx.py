@@ -22,9 +22,9 @@ from reconcile.figures import totals
 from reconcile.history import ledger
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.rejects import Reject, RejectsFile
-from reconcile.reports import xlsx
-from reconcile.reports.tables import write_breaks
-from reconcile.reports.xlsx import write_xlsx
+from reconcile.reports.csv_tables import write_breaks
+from reconcile.reports.workbook import xlsx
+from reconcile.reports.workbook.xlsx import write_xlsx
 
 Written = Callable[..., Book]
 AMOUNTS = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from asking import Asker, Clock
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 Serve = Callable[..., Asker]
 

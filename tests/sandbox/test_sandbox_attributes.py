@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.sandbox.attributes import complete_order, format_money
-from reconcile.sandbox.resources import AMOUNTS
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.attributes import complete_order, format_money
+from reconcile.sandbox.world.resources import AMOUNTS
+from reconcile.sandbox.world.world import World
 
 
 @pytest.mark.parametrize(

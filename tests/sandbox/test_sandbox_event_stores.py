@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from asking import Asker
 
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 Resources = list[dict[str, Any]]
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconcile.sandbox.answers import Refusal
-from reconcile.sandbox.export_files import export_file
-from reconcile.sandbox.export_plans import CREATABLE, read_plan
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.selection import Selections
+from reconcile.sandbox.api.refusals import Refusal
+from reconcile.sandbox.api.selection import Selections
+from reconcile.sandbox.exports.files import export_file
+from reconcile.sandbox.exports.plans import CREATABLE, read_plan
+from reconcile.sandbox.world.world import World
 
 WORLD = World.generate(12)
 SELECTIONS = Selections(WORLD)

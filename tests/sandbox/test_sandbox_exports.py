@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.limits import Limits
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.api.limits import Limits
+from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.world.world import World
 
 SLOW = ExportRules(records_per_second=10, pending_seconds=1)
 """60 records wait a second and take six."""

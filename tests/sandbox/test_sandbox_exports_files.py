@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from asking import Asker, Clock, fetch
 
-from reconcile.sandbox.export_files import export_file
-from reconcile.sandbox.export_plans import read_plan
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.selection import Selections
+from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.api.selection import Selections
+from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.exports.files import export_file
+from reconcile.sandbox.exports.plans import read_plan
+from reconcile.sandbox.world.world import World
 
 Rows = list[dict[str, Any]]
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from asking import Asker, fetch
 
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.faults import Faults
+from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.exports.exports import ExportRules
 
 
 @pytest.fixture

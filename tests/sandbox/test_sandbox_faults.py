@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.sandbox.faults import KINDS, Faults, When, parse_fault
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.faults import KINDS, Faults, When, parse_fault
+from reconcile.sandbox.world.world import World
 
 KLARNA = "/klarna_payments"
 
@@ -278,7 +278,7 @@ def test_latency_is_drawn_from_its_range(serve, monkeypatch) -> None:
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("reconcile.sandbox.sending.pause", note)
+    monkeypatch.setattr("reconcile.sandbox.api.sending.pause", note)
     asker = serve_with(serve, "latency:20-75")
     for _ in range(20):
         asker.get(KLARNA)

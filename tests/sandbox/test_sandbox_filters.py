@@ -8,12 +8,12 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconcile.sandbox.answers import Refusal
-from reconcile.sandbox.filters import PREDICATES, Condition, Path, holds, split_predicate
-from reconcile.sandbox.query import read_list_query, read_parameters
-from reconcile.sandbox.resources import KLARNA_PAYMENTS, ORDERS
-from reconcile.sandbox.seed import World
-from reconcile.sandbox.selection import Selections
+from reconcile.sandbox.api.filters import PREDICATES, Condition, Path, holds, split_predicate
+from reconcile.sandbox.api.query import read_list_query, read_parameters
+from reconcile.sandbox.api.refusals import Refusal
+from reconcile.sandbox.api.selection import Selections
+from reconcile.sandbox.world.resources import KLARNA_PAYMENTS, ORDERS
+from reconcile.sandbox.world.world import World
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.sandbox.ids import id_key, id_of, sequence_of
+from reconcile.sandbox.world.ids import id_key, id_of, sequence_of
 
 KEY = id_key(1, "klarna_payments")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.sandbox.limits import DOCUMENTED, Limits, RateLimiter
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.api.limits import DOCUMENTED, Limits, RateLimiter
+from reconcile.sandbox.world.world import World
 
 
 class Clock:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 KLARNA = "/klarna_payments"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 
 def document(id_: str, attributes: dict | None = None, **changes) -> dict:

@@ -7,7 +7,7 @@ from typing import Any
 
 from asking import Asker
 
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 KLARNA = {"filter[q][payment_method_payment_source_type_eq]": "klarna_payments"}
 

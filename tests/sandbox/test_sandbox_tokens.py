@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+from reconcile.sandbox.world.world import World
 
 
 def part(token: str, number: int) -> dict:

@@ -12,9 +12,9 @@ import pytest
 
 from reconcile.errors import InputError
 from reconcile.money import parse_amount
-from reconcile.sandbox.order_totals import write_order_totals
-from reconcile.sandbox.resources import ORDERS
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.order_totals import write_order_totals
+from reconcile.sandbox.world.resources import ORDERS
+from reconcile.sandbox.world.world import World
 
 
 def rows_of(world: World) -> tuple[list[dict], list[dict]]:

@@ -14,10 +14,10 @@ import pytest
 from reconcile.errors import OutputError, SettingsError
 from reconcile.runs.manifest import digest_of
 from reconcile.warehouse import load
-from reconcile.warehouse.folder import RunFolder, open_run_folder
 from reconcile.warehouse.load import load_run
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import WarehouseTable
+from reconcile.warehouse.verified_run import RunFolder, open_run_folder
 
 
 @pytest.mark.parametrize(

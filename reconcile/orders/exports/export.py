@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.placed_orders import IdRange
+from reconcile.commercelayer.exports.placed_orders import IdRange
 from reconcile.commercelayer.query import timestamp
 from reconcile.errors import EmptySide
 from reconcile.orders.exports.export_slices import OnFile, OrderExporters, begun, gone_on_with

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.clocks import FURTHEST_APART
-from reconcile.commercelayer.export_jobs import ExportJobs, NotCreated, StorageDown
-from reconcile.commercelayer.exports import (
+from reconcile.commercelayer.exports.documents import (
     MOST_AT_ONCE,
     MOST_RECORDS,
     ORIGIN,
@@ -25,7 +24,8 @@ from reconcile.commercelayer.exports import (
     Export,
     order_totals_export,
 )
-from reconcile.commercelayer.placed_orders import (
+from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
+from reconcile.commercelayer.exports.placed_orders import (
     IdRange,
     OrderKeys,
     OrdersInFile,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.orders.exports.export import ExportedOrders
-from reconcile.sandbox.exports import ExportRules
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.world.world import World
 
 ExportOrders = Callable[..., Awaitable[ExportedOrders]]
 

@@ -14,8 +14,8 @@ from served import Serve
 from reconcile.commercelayer.client import Credentials
 from reconcile.errors import AuthError, EmptySide, FolderBusy, Refused, WrongMode
 from reconcile.orders.exports.unfinished import Workplace
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
+from reconcile.sandbox.world.world import World
 
 KLARNA = "payment_method_payment_source_type_eq"
 

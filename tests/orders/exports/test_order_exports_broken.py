@@ -13,11 +13,11 @@ import pytest
 from exported import ExportOrders, contents, exported_ids, placed_ids, rules
 from served import Serve
 
-from reconcile.commercelayer.placed_orders import IdRange, PlacedOrders, count_orders
+from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, count_orders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable
 from reconcile.orders.exports import export_slices, unfinished
 from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 WORLD = World.generate(60)
 UNTIL = datetime(2026, 7, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ async def test_a_fault_of_an_export_or_its_file_leaves_no_trace(
     number: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("reconcile.commercelayer.export_jobs.PATIENCE_SECONDS", 20.0)
+    monkeypatch.setattr("reconcile.commercelayer.exports.jobs.PATIENCE_SECONDS", 20.0)
 
     await export(serve(WORLD, f"{kind}:#{number}"), until=UNTIL)
 

@@ -10,7 +10,7 @@ from exported import ExportOrders, placed_ids
 from served import Serve
 
 from reconcile.errors import WrongClock
-from reconcile.sandbox.seed import World
+from reconcile.sandbox.world.world import World
 
 
 async def test_a_server_whose_clock_is_wrong_is_an_error(serve: Serve, export: ExportOrders, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from exported import contents, exported_ids, placed_ids, rules
 from served import Serve
 from signals import started
 
-from reconcile.sandbox.seed import World
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.world import World
 
 pytestmark = pytest.mark.slow  # a process each, which waits a second between two looks at its exports
 

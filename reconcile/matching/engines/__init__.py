@@ -1,0 +1,1 @@
+"""Where the matching runs: DuckDB, Arrow tables in memory, Spark."""

@@ -1,0 +1,1 @@
+"""What a break may mean, and the rows near it: said, never matched."""

@@ -1,0 +1,1 @@
+"""The run as one page of HTML that needs nothing else."""

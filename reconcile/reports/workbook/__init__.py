@@ -1,0 +1,1 @@
+"""The run as a workbook, whose figures are formulas over its own rows."""

@@ -1,0 +1,278 @@
+"""
+`report.xlsx`: a run folder as a workbook, in the memory of one batch of rows, however many rows there are.
+
+XlsxWriter makes the workbook with all pages, styles and filters, but without the rows of Breaks, All items and
+Rejects; these are streamed into their sheets while the file is packed. The same folder gives the same bytes: no clock
+is read, and the files inside carry the date of the zip format's own epoch.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+
+from reconcile.errors import OutputError
+from reconcile.files.csv_text import NotCsv
+from reconcile.files.disk import replacing
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
+from reconcile.orders.rejects import read_rejects
+from reconcile.reports.csv_tables import columns_of, errors_told
+from reconcile.reports.workbook.page import ROW_STYLES, Page, formats_of
+from reconcile.reports.workbook.pages import write_about, write_aging, write_control, write_summary
+from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
+from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
+from reconcile.schema import ITEMS, REJECTS
+from reconcile.version import __version__
+
+MOST_ROWS = 1_048_576
+"""Rows of a sheet, its header among them: what Excel can open."""
+
+_OTHER_VERSION = "it was written by another version: run `reconcile match` again"
+_ROWS_PER_BATCH = 10_000
+_COMPRESSION_LEVEL = 1  # the text of sheets is so repetitive that more effort saves little and takes thrice as long
+_ROW_BYTES = 2_000  # of a row without its texts, at most; above 2 GB the zip format needs its larger form
+_SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", ITEMS_SHEET, "Rejects", "About")
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A sheet of rows: their columns, where they come from (SQL), how many there are and how many fit."""
+
+    columns: tuple[SheetColumn, ...]
+    relation: str
+    rows: int
+    written: int
+    rest: str  # the file that has the rows which do not fit
+
+    @property
+    def note(self) -> str | None:
+        left = self.rows - self.written
+        return f"{left:,} more rows do not fit on a sheet: all are in {self.rest}" if left else None
+
+
+def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") -> Path:
+    """
+    Write the workbook of the run folder `folder` to `destination` and return it; no manifest is needed.
+
+    Reads `summary.json`, `items.parquet`, `breaks.parquet` and `rejects.csv`. Rows beyond Excel's 1,048,576 are left
+    out and counted on the sheet and on the summary. The file is complete when it appears under its name.
+    Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
+    """
+    summary = _summary_of(folder)
+    for name in ("items.parquet", "breaks.parquet"):
+        columns_of(folder / name, ITEMS)  # refuses a table of another version
+    with (
+        errors_told(destination),
+        replacing(destination) as partial,
+        connected(destination.parent, memory_limit) as connection,
+    ):
+        tables = _tables(connection, folder)
+        items = tables[ITEMS_SHEET].relation
+        sums, long = trusted_sums(
+            connection,
+            items,
+            rows={name: table.written for name, table in tables.items()},
+            whole=frozenset(name for name, table in tables.items() if not table.note),
+        )
+        try:
+            shell = _shell(summary, tables, sums, _notes(tables, long))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"{folder}: its figures are not those of this version of reconcile: {error}",
+                hint="run this date again, or use the version that manifest.json names",
+            ) from error
+        _pack(shell, partial, tables, connection, currencies_of(connection, items))
+    return destination
+
+
+def _summary_of(folder: Path) -> dict[str, Any]:
+    path = folder / "summary.json"
+    try:
+        summary: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise OutputError(f"{path}: cannot be read: {error}", hint="name a folder that a run has published") from error
+    return summary
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
+    _load_rejects(connection, folder / "rejects.csv")
+    sources = {
+        BREAKS_SHEET: (ITEM_COLUMNS, scan(folder / "breaks.parquet"), "breaks.parquet"),
+        ITEMS_SHEET: (ITEM_COLUMNS, scan(folder / "items.parquet"), "items.parquet"),
+        "Rejects": (REJECT_COLUMNS, "rejects", "rejects.csv"),
+    }
+    tables = {}
+    for name, (columns, relation, rest) in sources.items():
+        rows = int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
+        fits = rows < MOST_ROWS
+        tables[name] = _Table(columns, relation, rows, rows if fits else MOST_ROWS - 2, rest)  # header and note
+    return tables
+
+
+def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Read `rejects.csv` as the table `rejects`."""
+    schema = pa.schema([(name, pa.string()) for name in REJECTS.names])
+    try:
+        with path.open(encoding="utf-8", newline="\n") as text:
+            rows = read_rejects(text)
+            some = pa.Table.from_pylist(list(itertools.islice(rows, _ROWS_PER_BATCH)), schema)
+            connection.register("some_rejects", some)
+            connection.execute("CREATE TEMP TABLE rejects AS FROM some_rejects")
+            while some.num_rows:
+                some = pa.Table.from_pylist(list(itertools.islice(rows, _ROWS_PER_BATCH)), schema)
+                connection.register("some_rejects", some)
+                connection.execute("INSERT INTO rejects FROM some_rejects")
+    except NotCsv as error:
+        raise OutputError(f"{path}: {error.problem}", hint=_OTHER_VERSION) from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_OTHER_VERSION) from error
+
+
+def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:
+    notes = [f"{name}: {table.note}" for name, table in tables.items() if table.note]
+    if long:
+        notes.append(f"{long:,} items have an amount of more than fifteen digits: it is text, which nothing adds up")
+    return notes
+
+
+def _shell(summary: Mapping[str, Any], tables: Mapping[str, _Table], sums: Sums, notes: Sequence[str]) -> bytes:
+    """Return the workbook without the rows of `tables`; row 2 of their sheets has one empty cell per style."""
+    packed = io.BytesIO()
+    safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    workbook = Workbook(packed, {"in_memory": True, **safe})
+    workbook.set_properties(
+        {
+            "title": f"Reconciliation of {summary['business_date']}",
+            "comments": f"run {summary['run_id']}, reconcile {__version__}",
+            "created": datetime.fromisoformat(summary["business_date"]),
+        }
+    )
+    formats = formats_of(workbook)
+    widths = {
+        "Summary": (22, 12, 10, 18, 18, 18, 18, 18, 10, 18, 80),
+        "Aging": (12, 10, 18, 18, 18, 18, 18, 18),
+        "Control totals": (12, 22, 18, 18, 18, 18, 14),
+        "About": (24, 110, 24),
+    }
+    for name in _SHEETS:
+        if name in tables:
+            _headed_sheet(workbook, name, tables[name], formats)
+            continue
+        page = Page(workbook.add_worksheet(name), formats, widths[name])
+        match name:
+            case "Summary":
+                write_summary(page, summary, sums, notes)
+            case "Aging":
+                write_aging(page, summary, sums)
+            case "Control totals":
+                write_control(page, summary, sums)
+            case _:
+                write_about(page, summary)
+    workbook.close()
+    return packed.getvalue()
+
+
+def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping[str, Format]) -> None:
+    sheet = workbook.add_worksheet(name)
+    last_row, last_column = max(table.written, 1), len(table.columns) - 1
+    for place, column in enumerate(table.columns):
+        sheet.set_column(place, place, column.width)
+        sheet.write_string(0, place, column.title, formats["header"])
+    for place, style in enumerate(ROW_STYLES):
+        sheet.write_blank(1, place, None, formats[style])
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, last_row, last_column)
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.ignore_errors({"number_stored_as_text": f"A1:{letters(last_column)}{last_row + 1}"})
+    places = {column.title: place for place, column in enumerate(table.columns)}
+    # Colour says again what a word in the cell says.
+    for title, words in (("Kind", {"ok": "good", "timing": "look"}), ("State", {"new": "look", "reopened": "bad"})):
+        for word, style in words.items():
+            if title in places:
+                rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": formats[style]}
+                sheet.conditional_format(1, places[title], last_row, places[title], rule)
+
+
+def _pack(
+    shell: bytes,
+    partial: Path,
+    tables: Mapping[str, _Table],
+    connection: duckdb.DuckDBPyConnection,
+    currencies: Sequence[str],
+) -> None:
+    streamed = {f"xl/worksheets/sheet{place}.xml": name for place, name in enumerate(_SHEETS, 1) if name in tables}
+    with (
+        zipfile.ZipFile(io.BytesIO(shell)) as made,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as packed,
+    ):
+        for name in made.namelist():
+            table = tables.get(streamed.get(name, ""))
+            # Only where it may be needed: Excel offers to repair a workbook that has the larger form for nothing.
+            is_large = table is not None and _bytes_at_most(connection, table) > zipfile.ZIP64_LIMIT
+            with packed.open(name, "w", force_zip64=is_large) as file:  # a name alone is dated 1980-01-01
+                if table is None:
+                    file.write(made.read(name))
+                else:
+                    _stream(file, made.read(name), table, connection, currencies)
+
+
+def _bytes_at_most(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
+    texts = [column.sql for column in table.columns if column.cells == "text"]
+    lengths = " + ".join(f"coalesce(strlen({text}), 0)" for text in texts)
+    long = int(connection.sql(f"SELECT coalesce(sum({lengths}), 0) FROM {table.relation}").fetchall()[0][0])
+    return table.written * _ROW_BYTES + 6 * long  # a sign becomes six at most: _x005F_
+
+
+_PROTOTYPE = re.compile(rb'<row r="2".*?</row>', re.DOTALL)
+_STYLE = re.compile(rb' s="([0-9]+)"')
+_DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')
+
+
+def _stream(
+    file: IO[bytes],
+    sheet: bytes,
+    table: _Table,
+    connection: duckdb.DuckDBPyConnection,
+    currencies: Sequence[str],
+) -> None:
+    """Write `sheet` with the rows of `table` in place of its row 2, from which the styles are taken."""
+    prototype = _PROTOTYPE.search(sheet)
+    assert prototype is not None, "the shell has a row of styles"
+    styles = dict(zip(ROW_STYLES, map(int, _STYLE.findall(prototype[0])), strict=True))
+    last_row = table.written + (2 if table.note else 1)
+    used = f'<dimension ref="A1:{letters(len(table.columns) - 1)}{last_row}"/>'.encode()
+    file.write(_DIMENSION.sub(used, sheet[: prototype.start()]))
+    query = rows_sql(table.columns, table.relation, rows=table.written, styles=styles, currencies=currencies)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW sheet AS {query}")  # as a relation, Python would parse it, too
+    for chunk in _bytes_of(connection.table("sheet")):
+        file.write(chunk)
+    if table.note:
+        cell = f'<c r="A{last_row}" s="{styles["text"]}" t="inlineStr"><is><t>{table.note}</t></is></c>'
+        file.write(f'<row r="{last_row}">{cell}</row>'.encode())
+    file.write(sheet[prototype.end() :])
+
+
+def _bytes_of(relation: duckdb.DuckDBPyRelation) -> Iterator[memoryview]:
+    """Yield the texts of the only column, one after the other, without making an object of each."""
+    for batch in relation.to_arrow_reader(_ROWS_PER_BATCH):
+        texts = batch.column(0)
+        _, offsets, signs = texts.buffers()
+        if signs is None or not len(texts):
+            continue
+        bounds = memoryview(offsets).cast("i")
+        yield memoryview(signs)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]

@@ -1,0 +1,147 @@
+"""
+The answers about the rows of a world: lists, single resources, what they are related to, PATCH of a payment.
+
+Knows requests and documents. Which rows a list means is told in `selection`, what may be written in `patching`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from reconcile.sandbox.api import refusals
+from reconcile.sandbox.api.documents import Renderer, Renderers, related
+from reconcile.sandbox.api.faults import LISTS, Fault, Faults
+from reconcile.sandbox.api.frontdoor import RECORD
+from reconcile.sandbox.api.query import ListQuery, View, read_list_query, read_parameters, read_view
+from reconcile.sandbox.api.selection import Selections
+from reconcile.sandbox.api.sending import base_of, json_answer
+from reconcile.sandbox.world.changes import apply_change
+from reconcile.sandbox.world.patching import patch_payment
+from reconcile.sandbox.world.resources import TYPES
+from reconcile.sandbox.world.world import World
+
+_LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
+_ODD_IDS = {"empty": "", "control": "XAy\x1b[2JNUzyN", "slash": "../orders/XAyRWNUzyN"}
+_RELATED = {
+    "klarna_payments": {"order": "orders", "payment_gateway": "klarna_gateways"},
+    "orders": {"payment_source": "klarna_payments", "payment_method": "payment_methods"},
+    "payment_methods": {"payment_gateway": "klarna_gateways"},
+}
+
+
+class RowAnswers:
+    """Answers about the rows of one world. List requests of payments are counted from 1, for their faults."""
+
+    def __init__(self, world: World, selections: Selections, faults: Faults, renderers: Renderers) -> None:
+        self._world = world
+        self._faults = faults
+        self._renderers = renderers
+        self._selections = selections
+        self._list_requests = 0
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the paths that are answered here."""
+        types = "|".join(_LISTED)
+        router.add_get(f"/api/{{type:{types}}}", self.list_rows, allow_head=False)
+        router.add_get(f"/api/{{type:{types}|payment_methods}}/{{id}}", self.one_row, allow_head=False)
+        router.add_patch("/api/{type:klarna_payments}/{id}", self.patch)
+        router.add_get("/api/{type}/{id}/{relationship}", self.related_row, allow_head=False)
+
+    async def list_rows(self, request: web.Request) -> web.Response:
+        """Answer GET /api/{type}."""
+        type_name = request.match_info["type"]
+        query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        faults = self._list_faults(request, type_name)
+        query = _going_round(query, faults, self._list_requests)
+        with self._world.lock:
+            chosen = self._selections.select(type_name, query.conditions, query.sort)
+            start = (query.number - 1) * query.size
+            table = self._selections.table(type_name)
+            rows = [table.row(int(sequence)) for sequence in chosen[start : start + query.size]]
+            rows, count = _spoiled_page(rows, len(chosen), faults, self._world.mode)
+            renderer = self._renderer(request, query.view)
+            path = f"/{type_name}"
+            document = renderer.many(rows, type_name, query=query, path=path, count=count)
+            if any(fault.value == "none" for fault in faults):
+                del document["meta"]["record_count"]
+            return json_answer(document)
+
+    async def one_row(self, request: web.Request) -> web.Response:
+        """Answer GET /api/{type}/{id}."""
+        type_name, id_ = request.match_info["type"], request.match_info["id"]
+        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        with self._world.lock:
+            row = self._selections.table(type_name).find(id_)
+            if row is None:
+                raise refusals.not_found(id_)
+            return json_answer(self._renderer(request, view).one(row, type_name))
+
+    async def related_row(self, request: web.Request) -> web.Response:
+        """Answer GET /api/{type}/{id}/{relationship} of a to-one relationship; `data` is null when there is none."""
+        type_name, id_, name = (request.match_info[part] for part in ("type", "id", "relationship"))
+        target = _RELATED.get(type_name, {}).get(name)
+        if target is None:
+            raise refusals.no_route()
+        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES[target])
+        with self._world.lock:
+            row = self._selections.table(type_name).find(id_)
+            if row is None:
+                raise refusals.not_found(id_)
+            other = related(self._world, row, name)
+            return json_answer({"data": None} if other is None else self._renderer(request, view).one(other, target))
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """Answer PATCH /api/klarna_payments/{id}."""
+        id_ = request.match_info["id"]
+        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES["klarna_payments"])
+        body = await request.read()
+        with self._world.lock:
+            row = patch_payment(self._world, id_, body)
+            return json_answer(self._renderer(request, view).one(row, "klarna_payments"))
+
+    def _list_faults(self, request: web.Request, type_name: str) -> list[Fault]:
+        """Count a list request of payments, change the world where a fault says so, return the page's own faults."""
+        if type_name != "klarna_payments":
+            return []
+        self._list_requests += 1
+        faults = self._faults.of(LISTS, self._list_requests)
+        request[RECORD].faults.extend(fault.kind for fault in faults)
+        for fault in faults:
+            apply_change(self._world, fault, self._list_requests)
+        return faults
+
+    def _renderer(self, request: web.Request, view: View) -> Renderer:
+        return self._renderers.renderer(base_of(request), view)
+
+
+def _spoiled_page(
+    rows: list[dict[str, Any]], count: int, faults: list[Fault], mode: str
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the page's rows and count with the faults that show in them."""
+    for fault in faults:
+        if fault.kind == "drop-row" and fault.value:
+            rows = [row for row in rows if row["id"] != fault.value]
+        elif fault.kind == "drop-row" and rows:
+            rows = rows[: len(rows) // 2] + rows[len(rows) // 2 + 1 :]
+        elif fault.kind == "wrong-mode" and rows:
+            rows = [{**rows[0], "mode": "test" if mode == "live" else "live"}, *rows[1:]]
+        elif fault.kind == "wrong-count":
+            count = max(0, count + int(fault.value or 1))
+        elif fault.kind == "absurd-count" and fault.value != "none":
+            count = int(fault.value)
+        elif fault.kind == "odd-id" and rows:
+            middle = len(rows) // 2
+            rows = [*rows[:middle], {**rows[middle], "id": _ODD_IDS[fault.value]}, *rows[middle + 1 :]]
+    return rows, count
+
+
+def _going_round(query: ListQuery, faults: list[Fault], number: int) -> ListQuery:
+    """Return `query` with what its faults make of a keyset walk: the place it stands at is not looked at."""
+    others = tuple(one for one in query.conditions if one.predicate != "gt")
+    for fault in faults:
+        if fault.kind in ("first-page", "circle") and len(others) < len(query.conditions):
+            return replace(query, conditions=others, number=1 + number % 2 if fault.kind == "circle" else 1)
+    return query

@@ -1,14 +1,17 @@
-"""`reconcile breaks`: the group of what is done with the breaks of a run."""
+"""`reconcile breaks`: list the breaks of a run, accept them, decide about many in a CSV file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
 import click
 
-from reconcile.cli.breaks_accept import accept
-from reconcile.cli.breaks_export import export
-from reconcile.cli.breaks_import import import_
-from reconcile.cli.breaks_list import list_
-from reconcile.cli.breaks_withdraw import withdraw
+from reconcile.cli import console
+from reconcile.cli.listing import format_option, show
+from reconcile.cli.options import Session, command, decision_options, run_options
 
 
 @click.group()
@@ -16,5 +19,153 @@ def breaks() -> None:
     """Breaks of a run: list them, accept them, decide about many in a CSV file."""
 
 
-for _command in (list_, accept, withdraw, export, import_):
-    breaks.add_command(_command)
+@breaks.command("list")
+@run_options
+@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only breaks of this status; repeatable.")
+@click.option("--currency", "currency_code", metavar="CODE", help="Only breaks in this currency.")
+@click.option("--older-than", "older_than_days", type=click.IntRange(min=0), metavar="DAYS", help="Only older ones.")
+@click.option("--text", metavar="TEXT", help="Only those with this text in a reference, a number or an id.")
+@click.option("--accepted/--not-accepted", default=None, help="Only breaks that are accepted, or that are not.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show so many at most.")
+@format_option
+@command
+def list_(session: Session, run: Path | None, form: str, limit: int | None, out: str | None, **wanted: Any) -> None:
+    """List the breaks of a run, oldest and largest first, with what was decided about them."""
+    settings = session.settings(out=out)
+
+    from reconcile.history.breaks import Filter, latest_run, list_breaks
+    from reconcile.matching.policy import Status
+
+    unknown = set(wanted["statuses"]) - {str(status) for status in Status}
+    if unknown:
+        raise click.BadParameter(f"there is no status {sorted(unknown)[0]}", param_hint="--status")
+    folder = run or latest_run(Path(settings.out))
+    rows = list_breaks(folder, Filter(**wanted))
+    shown = rows[:limit]
+    columns = ("Item", "Age", "State", "Status", "Reference", "Currency", "At stake", "Difference", "Decision")
+    show(
+        shown,
+        form,
+        header=columns,
+        left=("Item", "State", "Status", "Reference", "Currency", "Decision"),
+        cells=_break_cells,
+        nothing=f"no such break in {folder}",
+        quiet=not session.talks,
+        spare=("Item", "State"),
+    )
+    if len(rows) > len(shown):
+        console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
+
+
+def _break_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    from reconcile.history.breaks import SHORT_ID
+    from reconcile.reports.terminal import grouped_amount
+
+    code = row["currency_code"]
+    decided = row["decision"] or ""
+    return (
+        row["item_id"][:SHORT_ID],
+        str(row["age_days"]),
+        row["state"],
+        row["status"],
+        row["reference"] or row["payment_id"] or "",
+        code or "",
+        grouped_amount(row["at_stake_cents"], code),
+        grouped_amount(row["difference_cents"], code),
+        f"{decided}: {row['accepted_reason']}" if row["accepted_reason"] else decided,
+    )
+
+
+@breaks.command()
+@click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
+@run_options
+@decision_options
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last business date; else no end.")
+@click.option("--cap", metavar="AMOUNT", help="Stay accepted up to this amount at stake; else while it stays the same.")
+@click.option("--all", "every", is_flag=True, help="Accept all breaks where several have the reference.")
+@command
+def accept(
+    session: Session,
+    references: tuple[str, ...],
+    run: Path | None,
+    out: str | None,
+    reason: str,
+    by: str | None,
+    until: datetime | None,
+    cap: str | None,
+    every: bool,
+) -> None:
+    """
+    Accept breaks, by reference, order number, payment id or item id, also as `breaks list` shows it.
+
+    An accepted break stays a break, is shown as accepted, and counts against no --fail-on limit. It returns when its
+    status or its amount changes, when it exceeds the cap, and after the last date. What was decided is kept in
+    acceptances.csv beside the run folders, and holds from the next time a run of that date or a later one is made.
+    """
+    settings = session.settings(out=out)
+
+    from reconcile.history import breaks as of_run
+    from reconcile.reports.text_table import plain
+
+    folder = run or of_run.latest_run(Path(settings.out))
+    last = until.date() if until else None
+    decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
+    for one in decisions:
+        console.say(f"accepted {plain(one.reference or one.item_id)} ({one.status})", quiet=session.quiet)
+
+
+@breaks.command()
+@click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
+@run_options
+@decision_options
+@command
+def withdraw(
+    session: Session, references: tuple[str, ...], run: Path | None, out: str | None, reason: str, by: str | None
+) -> None:
+    """Take back the acceptance of breaks, named as for `accept`. The earlier decision stays on record."""
+    settings = session.settings(out=out)
+
+    from reconcile.history import breaks as of_run
+    from reconcile.reports.text_table import plain
+
+    folder = run or of_run.latest_run(Path(settings.out))
+    for one in of_run.withdraw(folder, references, reason=reason, by=by):
+        console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)
+
+
+@breaks.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@run_options
+@command
+def export(session: Session, file: Path, run: Path | None, out: str | None) -> None:
+    """
+    Write the breaks of a run to FILE, a CSV file, with columns to fill in.
+
+    Who decides fills in accept_reason, and where wanted accept_until, accept_cap and accept_by; `reconcile breaks
+    import` reads the file back.
+    """
+    settings = session.settings(out=out)
+
+    from reconcile.history.breaks import latest_run, write_sheet
+
+    rows = write_sheet(run or latest_run(Path(settings.out)), file)
+    console.say(f"{rows:,} breaks", quiet=session.quiet)
+    click.echo(file)
+
+
+@breaks.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@run_options
+@command
+def import_(session: Session, file: Path, run: Path | None, out: str | None) -> None:
+    """
+    Record what was filled in in FILE, which `reconcile breaks export` wrote.
+
+    All of it or nothing: a line about a break that has changed since is an error. What stands already is left out.
+    """
+    settings = session.settings(out=out)
+
+    from reconcile.history.breaks import accept_sheet, latest_run
+
+    decisions = accept_sheet(run or latest_run(Path(settings.out)), file)
+    console.say(f"{len(decisions):,} decisions recorded", quiet=session.quiet)

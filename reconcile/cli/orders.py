@@ -1,11 +1,23 @@
-"""`reconcile orders`: the group of what is done with order totals alone."""
+"""`reconcile orders`: look at order totals before matching them, or export them from Commerce Layer."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from reconcile.cli.orders_export import export
-from reconcile.cli.orders_inspect import inspect
+from reconcile.cli import console
+from reconcile.cli.listing import show_json, show_lines, text_format_option
+from reconcile.cli.options import Session, command, connection_options, orders_options
+
+if TYPE_CHECKING:
+    from reconcile.orders.exports.export import ExportedOrders
+    from reconcile.orders.inspection import OrdersLook
+    from reconcile.orders.report import OrderFile
 
 
 @click.group()
@@ -13,5 +25,158 @@ def orders() -> None:
     """Order totals: look at a file before matching it, or export them from Commerce Layer."""
 
 
-for _command in (inspect, export):
-    orders.add_command(_command)
+_SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
+"""Delimiters by name that are hard to see among other signs."""
+
+
+@orders.command()
+@click.argument("orders", nargs=-1, metavar="ORDERS...")
+@click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
+@text_format_option
+@orders_options
+@command
+def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
+    """
+    Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
+
+    Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
+    the rejects.
+    """
+    settings = session.settings(**options)
+
+    from reconcile.orders.inspection import inspect_orders
+    from reconcile.settings.stages import check_only_files, check_orders_named, order_keywords, order_queries
+
+    check_orders_named(settings)
+    check_only_files(settings)
+    look = inspect_orders([*settings.orders, *order_queries(settings)], first_rows=rows, **order_keywords(settings))
+    if form == "json":
+        show_json(asdict(look))
+    else:
+        show_lines("\n\n".join(_blocks(look)).split("\n"))
+    if look.report.rejects > settings.max_rejects:
+        sys.exit(3)
+
+
+def _blocks(look: OrdersLook) -> Iterator[str]:
+    from reconcile.reports.display import PLAIN
+    from reconcile.reports.terminal import grouped_amount
+    from reconcile.reports.text_table import TextTable, plain, render
+
+    def block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
+        names = tuple(header.split(","))
+        table = TextTable(names, frozenset(left.split(",")), list(cells), [""] * len(cells))
+        return render(table, console.width(), colour=False)
+
+    for file in look.report.files:
+        yield "\n".join([plain(file.path), *(f"  {name:<9} {plain(value)}" for name, value in _facts(file))])
+    if look.first_rows:
+        yield block(
+            "Line,Reference,Amount,Currency,Order number,Order id,Ordered on,Amount as read",
+            "Reference,Currency,Order number,Order id,Ordered on,Amount as read",
+            [
+                (
+                    str(row["source_line"]),
+                    plain(row["reference"] or ""),
+                    grouped_amount(row["amount_cents"], row["currency_code"]),
+                    row["currency_code"],
+                    plain(row["order_number"] or ""),
+                    plain(row["order_id"] or ""),
+                    str(row["ordered_on"] or ""),
+                    plain(row["amount_raw"]),
+                )
+                for row in look.first_rows
+            ],
+        )
+    keys = [
+        (
+            one.key,
+            PLAIN.count(one.rows),
+            PLAIN.count(one.without),
+            PLAIN.count(one.distinct),
+            PLAIN.count(one.shared),
+            plain(", ".join(one.examples)),
+        )
+        for one in look.keys
+    ]
+    yield block("Key,Rows,without,Different,Shared,such as", "Key,such as", keys)
+    totals = [
+        (one.currency_code, PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
+        for one in look.totals
+    ]
+    if totals:
+        yield block("Currency,Rows,Amount", "Currency", totals)
+    if look.rejects:
+        told = [_reject(reject) for reject in look.rejects]
+        more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
+        cannot = f"{PLAIN.plural(look.report.rejects, 'row')} cannot be read:"
+        yield "\n".join([cannot, *map(plain, told), *([f"  and {PLAIN.plural(more, 'row')} more"] if more > 0 else [])])
+
+
+def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
+    packed = f", packed as {file.compression}" if file.compression else ""
+    yield "format", f"{file.format}{packed}, {file.bytes:,} bytes"
+    if file.delimiter is not None:
+        quote = f"quote {file.quote}" if file.quote else "no quotes"
+        yield "dialect", f"delimiter {_SIGNS.get(file.delimiter, file.delimiter)}, {quote}"
+    if file.sheet is not None:
+        others = ", ".join(f'"{name}"' for name in file.other_sheets)
+        yield "sheet", f'"{file.sheet}"' + (f", and not {others}" if others else "")
+    if file.encoding is not None:
+        yield "encoding", file.encoding
+    for role, name in file.columns.items():
+        yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
+    if file.unread:
+        yield "unread", ", ".join(f'"{name}"' for name in file.unread)
+    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected"
+
+
+def _reject(reject: dict[str, str]) -> str:
+    cell = f' {reject["column"]} "{reject["value"]}"' if reject["column"] else " the row"
+    remedy = f"; {reject['remedy']}" if reject.get("remedy") else ""
+    return f"  {reject['source_file']}:{reject['source_line']}:{cell} {reject['reason']}{remedy}"
+
+
+@orders.command()
+@click.option(
+    "--to",
+    "destination",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("exports"),
+    show_default=True,
+    help="Folder to write into.",
+)
+@click.option("--since", metavar="WHEN", help="Only orders placed at or after this date or time (UTC).")
+@click.option("--until", metavar="WHEN", help="Only orders placed before this date or time (UTC).")
+@click.option("--mirror", metavar="FOLDER", help="Where an export that breaks off is kept to go on from [.reconcile].")
+@connection_options
+@command
+def export(session: Session, destination: Path, **options: Any) -> None:
+    """
+    Export the totals of all placed Klarna orders, prove the files complete, write them to a folder.
+
+    The files are those of Commerce Layer, as they come; beside them orders.json says what they hold and why that is
+    all. Cancelled and refunded orders are among them. Each file is a line on standard output, to be given to
+    `reconcile run` or `match`; `reconcile run commerce-layer` does both at once.
+    """
+    settings = session.settings(**options)
+    secrets = session.secrets()
+
+    from reconcile.figures.warnings import export_warnings
+    from reconcile.operations import pull
+
+    report = pull.export_orders(settings, secrets, destination)
+    console.say(_exported(report), quiet=not session.talks)
+    for warning in export_warnings(report.as_dict()):
+        console.say(f"warning: {warning}", quiet=session.log_json)
+    for path in report.files:
+        click.echo(path)
+
+
+def _exported(report: ExportedOrders) -> str:
+    files = "1 file" if len(report.files) == 1 else f"{len(report.files)} files"
+    since = f"from {report.since} on and " if report.since else ""
+    return (
+        f"{report.orders:,} orders in {files}, placed {since}before {report.until}; "
+        f"complete: the server counted {report.count_before:,} before and {report.count_after:,} after"
+    )

@@ -1,12 +1,21 @@
-"""`reconcile runs`: the group of what is done with published runs."""
+"""`reconcile runs`: the published runs of a folder, whether they are still what was published, and what differs."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from reconcile.cli.runs_diff import diff
-from reconcile.cli.runs_list import list_
-from reconcile.cli.runs_verify import verify_
+from reconcile.cli import console
+from reconcile.cli.listing import format_option, show, show_json, show_lines, text_format_option
+from reconcile.cli.options import Session, command
+
+if TYPE_CHECKING:
+    from reconcile.runs.verify import Verification
 
 
 @click.group()
@@ -14,5 +23,123 @@ def runs() -> None:
     """Published runs: list them, verify them, compare two of them."""
 
 
-for _command in (list_, verify_, diff):
-    runs.add_command(_command)
+_CURRENCIES_SHOWN = 2
+
+
+@runs.command("list")
+@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@click.option("--all", "superseded", is_flag=True, help="Also runs that a later one of their date has replaced.")
+@format_option
+@command
+def list_(session: Session, superseded: bool, form: str, **options: Any) -> None:
+    """List the published runs, oldest first."""
+    settings = session.settings(**options)
+
+    from reconcile.reports.terminal import grouped_amount
+    from reconcile.runs import compare
+
+    def cells(line: Any) -> tuple[str, ...]:
+        amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line["at_stake"].items()]
+        if more := len(amounts) - _CURRENCIES_SHOWN:
+            amounts[_CURRENCIES_SHOWN:] = [f"{more} more"] if more > 0 else []
+        words = line["verdict"].replace("_", " ") + (", replaced" if line["superseded"] else "")
+        counts = ("" if line[name] is None else f"{line[name]:,}" for name in ("items", "breaks"))
+        name = Path(line["folder"]).relative_to(settings.out)
+        return (str(name), words, *counts, ", ".join(amounts))
+
+    lines = [asdict(line) for line in compare.list_runs(Path(settings.out), with_superseded=superseded)]
+    for line in lines:
+        if line["problem"]:
+            console.say(f"warning: {line['problem']}", quiet=session.quiet)
+    show(
+        lines,
+        form,
+        header=("Run", "Verdict", "Items", "Breaks", "At stake"),
+        left=("Run", "Verdict", "At stake"),
+        cells=cells,
+        nothing=f"no run in {settings.out}",
+        quiet=not session.talks,
+    )
+
+
+@runs.command("verify")
+@click.argument("folders", nargs=-1, metavar="[RUN...]", type=click.Path(path_type=Path))
+@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@click.option("--replay", "is_replayed", is_flag=True, help="Match each run again from its own inputs, and compare.")
+@text_format_option
+@command
+def verify_(session: Session, folders: tuple[Path, ...], form: str, *, is_replayed: bool, **options: Any) -> None:
+    """
+    Compare every file of the runs with its digest, and each run with the one before it.
+
+    RUN are run folders; without any, all runs in the folder of --out. A run that is named here, and the last one, is
+    also added up again from its own files. With --replay each is matched again from the payments and order rows in it,
+    by the settings in its manifest, and must give the same files, byte for byte.
+    Exits with 1 when one is not what was published.
+    """
+    settings = session.settings(**options)
+
+    from reconcile.operations.verify import verify
+
+    found = verify(Path(settings.out), folders, is_replayed=is_replayed)
+    if form == "json":
+        show_json([{"verdict": _verdict(one), **asdict(one)} for one in found])
+    else:
+        show_lines(_lines(found, quiet=session.quiet))
+    sys.exit(1 if any(one.problems for one in found) else 0)
+
+
+def _lines(found: Sequence[Verification], *, quiet: bool) -> Iterator[str]:
+    for one in found:
+        if one.problems or not quiet:
+            yield f"{_verdict(one).replace('changed', 'CHANGED'):<8}{one.folder}  {one.run_id}, {_done(one)}"
+        yield from (f"{'':<8}{sentence}" for sentence in one.problems)
+        yield from (f"{'':<8}note: {sentence}" for sentence in one.notes if not quiet)
+
+
+def _done(one: Verification) -> str:
+    return f"{one.files} files{', matched again' if one.replayed else ''}"
+
+
+def _verdict(one: Verification) -> str:
+    return "changed" if one.problems else "ok"
+
+
+@runs.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@format_option
+@command
+def diff(session: Session, before: Path, after: Path, form: str) -> None:
+    """
+    Tell which items differ between the run folders BEFORE and AFTER.
+
+    An item is compared by status, amounts, currencies, flag, order status and the key it was matched on.
+    """
+    from reconcile.runs import compare
+
+    changes = compare.diff_runs(before, after)
+    if changes and form == "table" and session.talks:
+        for old, new, count in compare.counted_changes(changes):
+            console.say(f"{count:>8,}  {old or '(not there)'} -> {new or '(gone)'}")
+    show(
+        [asdict(change) for change in changes],
+        form,
+        header=("Change", "Reference", "Payment", "Before", "After"),
+        left=("Change", "Reference", "Payment", "Before", "After"),
+        cells=_change_cells,
+        nothing="no item differs",
+        quiet=not session.talks,
+    )
+
+
+def _change_cells(change: Mapping[str, Any]) -> tuple[str, ...]:
+    def side(values: Mapping[str, Any] | None) -> str:
+        parts = dict(values or {})
+        words = [str(parts.pop("status", ""))]
+        return ", ".join([*words, *(f"{name} {'none' if value is None else value}" for name, value in parts.items())])
+
+    before, after = change["before"], change["after"]
+    if change["change"] != "changed":  # of an item on one side only the status says enough
+        before, after = (values and {"status": values["status"]} for values in (before, after))
+    return (change["change"], change["reference"] or "", change["payment_id"] or "", side(before), side(after))

@@ -1,5 +1,6 @@
 """
-Arrow columns: the one type that a column has here, Arrow's functions over it, and columns made of Python values.
+Arrow columns: the one type that a column has here, Arrow's functions over it, and columns made of Python values; and
+tables that come in parts.
 
 `compute` is `pyarrow.compute` without its stubs: their overloads are by element type, which a column read from a file
 does not have before the program runs. `pyarrow.array` and `pyarrow.scalar` load pandas to find out whether they were
@@ -9,8 +10,9 @@ columns here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ else:
 
 compute: Any = pyarrow.compute
 Numbers: TypeAlias = np.ndarray[Any, Any]
+Part = TypeVar("Part", pa.RecordBatch, pa.Table)
 
 
 def whole_column(chunks: Any) -> Column:
@@ -71,3 +74,12 @@ def text(value: str) -> Any:
 
 def _bits(flags: Numbers) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little").data)
+
+
+def ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """Yield the same parts; the next one is made in a thread of its own while the reader works on this one."""
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        coming = executor.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = executor.submit(next, parts, None)
+            yield part

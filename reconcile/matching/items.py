@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.files.parquet import write_parquet
-from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind
 from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY, ITEMS

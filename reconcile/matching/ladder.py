@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import narwhals.stable.v2 as nw
 
-from reconcile.matching.engines.engines import Frame
+from reconcile.matching.engines.protocol import Frame
 from reconcile.matching.passes import is_placed
 from reconcile.matching.policy import MatchPolicy, Status, Tolerance
 

@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, SettingsError, first_line
-from reconcile.matching.engines.engines import ArrowEngine, DuckDBEngine, Engine, FileEngine
+from reconcile.matching.engines.arrow import ArrowEngine
+from reconcile.matching.engines.duckdb import DuckDBEngine
+from reconcile.matching.engines.protocol import Engine, FileEngine
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.keys.cleaning import KeyCleaning

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
-from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.groups import grouped, narrowed, part, with_order_text
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.sides import ORDER_SIDE, PAYMENT_SIDE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
 from reconcile.matching.keys.rules import SIDES, CleanRules
 from reconcile.matching.policy import KEYS

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
-from reconcile.matching.engines.engines import Engine, Fields, FileEngine, Frame
+from reconcile.matching.engines.protocol import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import KEYS, MatchPolicy
 from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK, ORDERS, PAYMENTS
 

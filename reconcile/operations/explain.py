@@ -21,7 +21,8 @@ from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.files.parquet import scan
 from reconcile.history.breaks import SHORT_ID
 from reconcile.keys import clean_key
-from reconcile.matching.engines.engines import DuckDBEngine, Frame
+from reconcile.matching.engines.duckdb import DuckDBEngine
+from reconcile.matching.engines.protocol import Frame
 from reconcile.matching.keys.cleaning import with_clean_texts, with_rules
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.ladder import allowed_cents

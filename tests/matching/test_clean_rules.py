@@ -16,7 +16,9 @@ from worlds import rules as any_rules
 
 from reconcile.errors import SettingsError
 from reconcile.keys import WHITE_SPACE, clean_key, fold_key
-from reconcile.matching.engines.engines import ArrowEngine, DuckDBEngine, Engine
+from reconcile.matching.engines.arrow import ArrowEngine
+from reconcile.matching.engines.duckdb import DuckDBEngine
+from reconcile.matching.engines.protocol import Engine
 from reconcile.matching.keys import hints
 from reconcile.matching.keys.cleaning import with_rules
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules

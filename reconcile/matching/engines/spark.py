@@ -24,9 +24,11 @@ from pyspark import cloudpickle
 from pyspark.sql import functions
 
 from reconcile import keys
+from reconcile.files.arrow import ahead
 from reconcile.files.duckdb import path_literal
-from reconcile.matching.engines import engines
-from reconcile.matching.engines.engines import Fields, Frame, Source, ahead, changes_of, select_from_parquet
+from reconcile.matching.engines import protocol
+from reconcile.matching.engines.duckdb import select_from_parquet
+from reconcile.matching.engines.protocol import Fields, Frame, Source, changes_of
 from reconcile.matching.engines.spark_session import spark_session
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ def spark_engine(master: str, folder: Path, *, input_bytes: int) -> Iterator[Spa
     with tempfile.TemporaryDirectory(prefix=".spark-", dir=folder, ignore_cleanup_errors=True) as kept:
         place = Path(kept).absolute()
         with spark_session(master, input_bytes=input_bytes, log=place / "spark.log") as session:
-            for module in (engines, keys):
+            for module in (protocol, keys):
                 cloudpickle.register_pickle_by_value(module)  # so that workers need nothing of ours
             yield SparkEngine(session, place)
 

@@ -17,7 +17,7 @@ from functools import partial
 import narwhals.stable.v2 as nw
 
 from reconcile.keys import WHITE_SPACE, clean_key, fold_key
-from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.rules import CleanRules
 
 # Over-detects (a text with a control character inside is clean), but never misses: what it does not find is

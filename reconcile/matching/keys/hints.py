@@ -16,7 +16,7 @@ from itertools import takewhile
 
 import narwhals.stable.v2 as nw
 
-from reconcile.matching.engines.engines import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import with_rules
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules
 from reconcile.matching.policy import KEYS, MatchPolicy

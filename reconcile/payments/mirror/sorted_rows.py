@@ -10,13 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.files.arrow import boolean_column
+from reconcile.files.arrow import ahead, boolean_column
 from reconcile.files.parquet import write_parquet
 from reconcile.schema import PAYMENTS
 
@@ -125,14 +124,5 @@ def write_payments(tables: Iterable[pa.Table], destination: Path) -> int:
     The bytes depend on the rows only, not on how they are cut into tables.
     """
     selected = (table.select(PAYMENTS.names).cast(PAYMENTS) for table in tables)
-    batches = (batch for table in _one_ahead(selected) for batch in table.to_batches())
+    batches = (batch for table in ahead(selected) for batch in table.to_batches())
     return write_parquet(batches, PAYMENTS, destination, encodings=_ENCODINGS, rows_per_group=ROW_GROUP_ROWS)
-
-
-def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield `tables`; the next one is made in a thread while its predecessor is used."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, tables, None)
-        while (table := coming.result()) is not None:
-            coming = thread.submit(next, tables, None)
-            yield table

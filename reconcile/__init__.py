@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     from reconcile.operations.notebook import read_orders as read_orders
     from reconcile.operations.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.runs.folder import published as published_runs
-    from reconcile.settings.settings import Secrets as Secrets
+    from reconcile.settings.credentials import Secrets as Secrets
+    from reconcile.settings.credentials import read_secrets as read_secrets
     from reconcile.settings.settings import Settings as Settings
-    from reconcile.settings.settings import load_settings as load_settings
-    from reconcile.settings.settings import read_secrets as read_secrets
+    from reconcile.settings.sources import load_settings as load_settings
     from reconcile.warehouse.load import load_run as load_run
 
 _PUBLIC = {
     "MatchResult": ("reconcile.operations.notebook", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
     "RunResult": ("reconcile.operations.closing", "RunResult"),
-    "Secrets": ("reconcile.settings.settings", "Secrets"),
+    "Secrets": ("reconcile.settings.credentials", "Secrets"),
     "Settings": ("reconcile.settings.settings", "Settings"),
     "end_on_sigterm": ("reconcile.operations.stopping", "end_on_sigterm"),
     "fetch_payment": ("reconcile.operations.notebook", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
-    "load_settings": ("reconcile.settings.settings", "load_settings"),
+    "load_settings": ("reconcile.settings.sources", "load_settings"),
     "match_files": ("reconcile.operations.night", "match"),
     "match_payments": ("reconcile.operations.notebook", "match_payments"),
     "published_runs": ("reconcile.runs.folder", "published"),
     "pull_payments": ("reconcile.operations.notebook", "pull_payments"),
     "read_orders": ("reconcile.operations.notebook", "read_orders"),
-    "read_secrets": ("reconcile.settings.settings", "read_secrets"),
+    "read_secrets": ("reconcile.settings.credentials", "read_secrets"),
     "run_reconciliation": ("reconcile.operations.night", "run"),
 }
 """Public name → module and name in it."""

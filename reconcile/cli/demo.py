@@ -32,7 +32,8 @@ def demo(session: Session, out: str, locale: str | None) -> None:
     from reconcile.operations import night
     from reconcile.sandbox.server import SandboxServer
     from reconcile.sandbox.world.world import World
-    from reconcile.settings.settings import Secrets, Settings
+    from reconcile.settings.credentials import Secrets
+    from reconcile.settings.settings import Settings
 
     sample = sample_folder()
     with tempfile.TemporaryDirectory() as mirror, SandboxServer(World.load(sample / "commerce_layer")) as sandbox:

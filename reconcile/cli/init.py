@@ -16,7 +16,7 @@ from reconcile.cli.options import Session, command
 def init(session: Session, path: Path) -> None:
     """Write a commented settings file to PATH [reconcile.toml]."""
     from reconcile.errors import OutputError, SettingsError
-    from reconcile.settings.settings import commented_toml
+    from reconcile.settings.template import commented_toml
 
     try:
         with path.open("x", encoding="utf-8") as file:

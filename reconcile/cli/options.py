@@ -24,7 +24,8 @@ from reconcile.errors import ReconcileError
 from reconcile.operations.stopping import end_on_sigterm
 
 if TYPE_CHECKING:
-    from reconcile.settings.settings import Secrets, Settings
+    from reconcile.settings.credentials import Secrets
+    from reconcile.settings.settings import Settings
 
 INTERRUPTED = 130
 Command = Callable[..., None]
@@ -46,7 +47,7 @@ class Session:
 
     def settings(self, **options: Any) -> Settings:
         """Return the settings of file, environment and `options`."""
-        from reconcile.settings.settings import load_settings, unknown_variables
+        from reconcile.settings.sources import load_settings, unknown_variables
 
         for sentence in unknown_variables(os.environ):
             console.say(f"warning: {sentence}", quiet=self.quiet)
@@ -57,7 +58,7 @@ class Session:
 
     def secrets(self) -> Secrets:
         """Return the credentials of the environment."""
-        from reconcile.settings.settings import read_secrets
+        from reconcile.settings.credentials import read_secrets
 
         return read_secrets(os.environ)
 
@@ -72,7 +73,8 @@ def command(function: Command) -> Command:
     @functools.wraps(function)
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
         from reconcile.cli.log_lines import logging_to
-        from reconcile.settings.settings import check_texts, secret_texts
+        from reconcile.settings.credentials import secret_texts
+        from reconcile.settings.settings import check_texts
 
         end_on_sigterm()
         session = Session(config, verbosity, quiet, log_json)

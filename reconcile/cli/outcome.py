@@ -14,7 +14,8 @@ from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
     from reconcile.operations.closing import RunResult
-    from reconcile.settings.settings import Secrets, Settings
+    from reconcile.settings.credentials import Secrets
+    from reconcile.settings.settings import Settings
 
 
 def tell_plan(

@@ -22,7 +22,8 @@ from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export_slices import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.payments.pull import agreed_mode
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60

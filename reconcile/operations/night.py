@@ -29,7 +29,8 @@ from reconcile.payments.from_file import copy_payments
 from reconcile.payments.pull import PullProgress
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import (
     COMMERCE_LAYER,
     check_business_date,

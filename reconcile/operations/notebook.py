@@ -32,7 +32,9 @@ from reconcile.orders.format import Declared
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.csv_tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
-from reconcile.settings.settings import Secrets, Settings, clean_settings, load_settings, parse_moment, read_secrets
+from reconcile.settings.credentials import Secrets, read_secrets
+from reconcile.settings.settings import Settings, parse_moment
+from reconcile.settings.sources import clean_settings, load_settings
 from reconcile.settings.stages import connect, order_keywords, policy_of, pull_window
 
 

@@ -27,7 +27,8 @@ from reconcile.payments.pull import agreed_mode, window_name
 from reconcile.payments.rechecks import ids_to_check
 from reconcile.payments.resumed import resumed_rows
 from reconcile.payments.transport import choose_transport
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect, pull_window
 
 # The vendor's own tools make exports of so many records since July 2025; the server has the last word.

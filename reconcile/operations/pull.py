@@ -29,7 +29,8 @@ from reconcile.orders.exports.export import export_orders as export_orders_by
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
 from reconcile.payments.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.schema import PAYMENTS
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect, pull_window
 
 log = logging.getLogger("reconcile.run")

@@ -1,18 +1,11 @@
 """
-Every setting, said once: `reconcile.toml` < environment (`RECONCILE_…`) < options of the command line.
-
-Knows names, types, defaults and where a value came from, and reports all problems of a source at once.
-Secrets are no settings: they are read here from the environment or a file and travel apart.
+Every setting, said once: its name, type, default, where it is in `reconcile.toml`, and what it means.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import re
-import tomllib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -21,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from reconcile.errors import SettingsError
-from reconcile.orders.databases.url import passwords, shown_url
+from reconcile.orders.databases.url import shown_url
 from reconcile.orders.places.addresses import printable, without_secrets
 
 PREFIX = "RECONCILE_"
@@ -221,63 +214,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return values
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Client id and secret; neither is shown by `repr`."""
-
-    client_id: str = dataclasses.field(repr=False)
-    client_secret: str = dataclasses.field(repr=False)
-
-
-def load_settings(
-    config: Path | None = None, *, environ: Mapping[str, str], options: Mapping[str, Any] | None = None
-) -> Settings:
-    """
-    Return the settings of `config` (default: `reconcile.toml` in the working directory, if there), `environ`
-    and `options` (None values do not count), the later over the earlier.
-
-    Raises SettingsError that lists every problem of its source.
-    """
-    values: dict[str, Any] = {}
-    path = config or Path(FILE_NAME)
-    if config is not None or path.is_file():
-        values |= _from_toml(path)
-    values |= _from_environment(environ)
-    given = {name: value for name, value in (options or {}).items() if value is not None and value != ()}
-    return _checked(Settings(**values | given))
-
-
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each variable that looks like a setting of reconcile and is none."""
-    names = [*_declared(), *(f"{name}{ending}" for name in ("client_id", "client_secret") for ending in ("", "_file"))]
-    known = [PREFIX + name.upper() for name in names]
-    sentences = []
-    for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable not in known:
-            near = difflib.get_close_matches(variable, known, n=1, cutoff=0.7)
-            sentences.append(f"{variable} is no setting" + (f" (did you mean {near[0]}?)" if near else ""))
-    return sentences
-
-
-def read_secrets(environ: Mapping[str, str]) -> Secrets:
-    """
-    Return the credentials of `RECONCILE_CLIENT_ID` and `RECONCILE_CLIENT_SECRET`, or of the files that
-    `RECONCILE_CLIENT_ID_FILE` and `RECONCILE_CLIENT_SECRET_FILE` name.
-
-    Raises SettingsError naming what is missing; never with a value in it.
-    """
-    return Secrets(_secret("CLIENT_ID", environ), _secret("CLIENT_SECRET", environ))
-
-
-def secret_texts(environ: Mapping[str, str]) -> list[str]:
-    """Return what must appear in no log: the client secret, wherever it comes from, and a database's password."""
-    others = passwords(environ.get(f"{PREFIX}ORDERS_DB", ""))
-    try:
-        return [_secret("CLIENT_SECRET", environ), *others]
-    except SettingsError:
-        return [*(text for text in (environ.get(f"{PREFIX}CLIENT_SECRET"),) if text), *others]
-
-
 def parse_moment(text: str, name: str) -> datetime:
     """
     Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).
@@ -295,189 +231,10 @@ def parse_moment(text: str, name: str) -> datetime:
         ) from None
 
 
-def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the settings that `rules` are: a table `[match.clean]` as a dictionary, such as `{"case": "fold"}`.
-
-    Raises SettingsError that lists every problem.
-    """
-    return _converted({"match": {"clean": rules}}, "clean")
-
-
-def commented_toml() -> str:
-    """Return a `reconcile.toml` that names every setting with its meaning and default, all commented out."""
-    lines = [
-        "# Settings of reconcile. Every setting is commented out and shows its default, or an example.",
-        "# The environment (RECONCILE_…) goes over this file, options of the command line over both.",
-        f"# Credentials are no settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
-    ]
-    table = ""
-    for name, (place, _) in _declared().items():
-        if place.table != table:
-            table = place.table
-            lines += ["", f"[{table}]"]
-        lines += [f"# {place.about}", f"#{place.key or name} = {_EXAMPLES.get(name) or _default(name)}"]
-    return "\n".join(lines) + "\n"
-
-
-_EXAMPLES = {
-    "organization": '"my-shop"',
-    "api_url": '"https://my-shop.commercelayer.io/api"',
-    "auth_url": '"https://auth.commercelayer.io"',
-    "mode": '"live"',
-    "scope": '"market:all"',
-    "allowance": '"/var/lib/reconcile/allowance"',
-    "since": '"2026-01-01"',
-    "until": '"2026-11-01T00:00:00Z"',
-    "orders": '["exports/orders-*.csv"]',
-    "orders_sql": '"SELECT reference, total, currency FROM orders ORDER BY reference"',
-    "orders_db": '"postgresql://reader@db.example.com/books"',
-    "currency": '"EUR"',
-    "thousands": '" "',
-    "amount_unit": '"minor"',
-    "accounting": '["parentheses"]',
-    "date_format": '"%d.%m.%Y"',
-    "continuation_rows": '"empty"',
-    "delimiter": '";"',
-    "quote": '"\'"',
-    "encoding": '"cp1252"',
-    "sheet": '"Orders"',
-    "reference_column": '"Our reference"',
-    "amount_column": '"Gross total"',
-    "currency_column": '"Currency"',
-    "order_number_column": '"Order no."',
-    "order_id_column": '"Commerce Layer id"',
-    "ordered_on_column": '"Order date"',
-    "sign_column": '"Debit/Credit"',
-    "tolerance_cents": "5",
-    "tolerance_percent": '"0.5"',
-    "tolerances": "{ SEK = { cents = 50 } }",
-    "group_orders": '"sum"',
-    "clean_case": '"fold"',
-    "clean_replace": "[{ pattern = '^INV[0-9]{4}/', with = \"\" }]",
-    "clean_strip_prefix": '["PO-", "WEB-"]',
-    "clean_strip_suffix": '["-A"]',
-    "clean_strip_zeros": "true",
-    "clean_pad_zeros": "10",
-    "fail_on": '["breaks>0"]',
-    "warn_on": '["within_tolerance.amount>10.00EUR"]',
-    "load_to": '"duckdb:warehouse.duckdb"',
-    "locale": '"de-DE"',
-}
-
-
-def _default(name: str) -> str:
-    fields = {field.name: field.default for field in msgspec.structs.fields(Settings)}
-    return msgspec.json.encode(fields[name]).decode()
-
-
-def _declared() -> dict[str, tuple[In, Any]]:
+def declared() -> dict[str, tuple[In, Any]]:
     """Return name → (place, type) of each setting."""
     hints = typing.get_type_hints(Settings, include_extras=True)
     return {name: (hint.__metadata__[0], hint.__origin__) for name, hint in hints.items()}
-
-
-def _from_toml(path: Path) -> dict[str, Any]:
-    try:
-        # A fraction stays the text it was written as: 0.1 percent is not the float 0.1.
-        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: there is no such file", hint="`reconcile init` writes one") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: is not TOML: {error}") from error
-    return _converted(document, str(path))
-
-
-def _converted(document: Mapping[str, Any], source: str) -> dict[str, Any]:
-    types = {name: type_ for name, (_, type_) in _declared().items()}
-    fields = {(place.table, place.key or name): name for name, (place, _) in _declared().items()}
-    fields |= {(place.table, name): name for name, (place, _) in _declared().items()}  # as the option is called
-    tables = {table for table, _ in fields}
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for table, key, value in _entries(document, tables):
-        name = fields.get((table, key))
-        where = f"[{table}] {key}" if table else key
-        if name is None:
-            problems.append(f"{where}: there is no such setting{_nearest(table, key, fields)}")
-            continue
-        try:
-            if name == "tolerance_percent" and type(value) is int:
-                value = str(value)
-            values[name] = msgspec.convert(value, types[name], strict=types[name] is not float)
-            if name == "orders_db" and passwords(values[name]):
-                problems.append(f"{where}: holds a password: use {PREFIX}ORDERS_DB, PGPASSWORD or ~/.pgpass for it")
-        except msgspec.ValidationError as error:
-            problems.append(f"{where}: {_in_words(error)}")
-    if problems:
-        raise SettingsError(
-            f"{source}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
-        )
-    return values
-
-
-_WORDS = {
-    "`int | null`": "a whole number",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str | null`": "text in quotes",
-    "`str`": "text in quotes",
-    "`array`": "a list",
-}
-
-
-def _in_words(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("Expected", "expected").replace("Invalid", "invalid")
-    text = text.replace("Object contains unknown field", "there is no").replace(
-        "Object missing required field", "lacks"
-    )
-    expected, got, _ = text.partition(", got ")
-    for type_, word in _WORDS.items():
-        expected = expected.replace(type_, word)
-    if got:
-        return expected
-    return re.sub(r" - at `\$\[(\d+)\]`$", lambda place: f" (entry {int(place[1]) + 1})", text)
-
-
-def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
-    for key, value in document.items():
-        path = f"{prefix}.{key}" if prefix else key
-        if isinstance(value, dict) and path in tables:
-            yield from _entries(value, tables, path)
-        else:
-            yield prefix, key, value
-
-
-def _nearest(table: str, key: str, fields: Mapping[tuple[str, str], str]) -> str:
-    known = {f"[{known_table}] {known_key}" for known_table, known_key in fields}
-    near = difflib.get_close_matches(f"[{table}] {key}", known, n=1, cutoff=0.7)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for name, (_, type_) in _declared().items():
-        variable = PREFIX + name.upper()
-        text = environ.get(variable)
-        if not text:
-            continue
-        try:
-            if type_ == tuple[str, ...]:
-                values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-            elif name in ("tolerances", "clean_replace"):
-                values[name] = msgspec.json.decode(text, type=type_)
-            else:
-                values[name] = msgspec.convert(text, type_, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(f"{variable}: {_in_words(error)}")
-        except msgspec.DecodeError:
-            problems.append(f"{variable}: is not JSON")
-    if problems:
-        raise SettingsError("; ".join(problems))
-    return values
 
 
 def check_texts(values: Mapping[str, Any]) -> None:
@@ -497,7 +254,8 @@ def check_texts(values: Mapping[str, Any]) -> None:
                 raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
 
 
-def _checked(settings: Settings) -> Settings:
+def checked(settings: Settings) -> Settings:
+    """Return `settings`. Raises SettingsError that lists every value that makes no sense."""
     problems = []
     check_texts(msgspec.to_builtins(settings))
     if not 0 < settings.rate_share <= 1:
@@ -519,22 +277,3 @@ def _checked(settings: Settings) -> Settings:
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
-
-
-def _secret(name: str, environ: Mapping[str, str]) -> str:
-    variable, file_variable = PREFIX + name, f"{PREFIX}{name}_FILE"
-    value, file_name = environ.get(variable), environ.get(file_variable)
-    if value and file_name:
-        raise SettingsError(f"{variable} and {file_variable} are both set", hint="keep one of them")
-    if file_name:
-        try:
-            value = Path(file_name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{file_variable}: {file_name} cannot be read: {error}") from error
-    if not value:
-        raise SettingsError(
-            f"no credentials: {variable} is not set",
-            hint=f"set {variable}, or {file_variable} to a file that holds it; "
-            "an integration of your Commerce Layer organization has both values",
-        )
-    return value

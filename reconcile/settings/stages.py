@@ -24,7 +24,8 @@ from reconcile.orders.databases.url import OrdersQuery, orders_query
 from reconcile.orders.format import Declared
 from reconcile.reports.display import display_of
 from reconcile.runs.manifest import NAME, Manifest
-from reconcile.settings.settings import Secrets, Settings, parse_moment
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings, parse_moment
 
 AUTH_URL = "https://auth.commercelayer.io"
 

@@ -24,7 +24,8 @@ from reconcile.errors import OutputError, SettingsError
 from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect
 
 LONGEST_ANSWER = 30.0

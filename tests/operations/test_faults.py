@@ -14,7 +14,8 @@ from reconcile.operations.night import run
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 
 NIGHT = date(2026, 11, 20)
 DROPPED = json.loads((SAMPLE / "commerce_layer" / "klarna_payments.json").read_bytes())[200]["id"]

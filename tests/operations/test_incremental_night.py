@@ -17,7 +17,8 @@ from reconcile.operations.closing import RunResult
 from reconcile.operations.night import open_breaks, run
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from reconcile.runs.verify import verify_run
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 
 NIGHT = date(2026, 11, 20)
 CANARY = "canary-of-klarna-tokens"

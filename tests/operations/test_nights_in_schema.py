@@ -24,7 +24,8 @@ from reconcile.operations.pull import json_lines
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 
 Misfits = Callable[..., list[str]]
 ORDERS = str(SAMPLE / "orders.csv")

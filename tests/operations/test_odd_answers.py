@@ -14,7 +14,8 @@ from reconcile.operations.night import run
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings, parse_moment
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings, parse_moment
 
 NIGHT = parse_moment("2026-11-20", "date").date()
 LATEST, EARLIEST = "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"

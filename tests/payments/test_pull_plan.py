@@ -18,7 +18,8 @@ from reconcile.operations.plan import Plan, least_minutes, plan
 from reconcile.sandbox.api.limits import DOCUMENTED
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
-from reconcile.settings.settings import Secrets, Settings
+from reconcile.settings.credentials import Secrets
+from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect
 
 Planned = Callable[..., Plan]

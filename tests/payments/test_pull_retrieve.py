@@ -18,7 +18,7 @@ from reconcile.errors import IncompletePull, SettingsError, UnknownPayment, Wron
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 from reconcile.schema import PAYMENTS
-from reconcile.settings.settings import Secrets
+from reconcile.settings.credentials import Secrets
 
 
 @pytest.fixture

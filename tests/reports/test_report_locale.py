@@ -21,7 +21,8 @@ from reconcile.operations.night import match
 from reconcile.reports.display import PLAIN, Display, display_of
 from reconcile.reports.page.html import render_html
 from reconcile.reports.terminal import summary_table
-from reconcile.settings.settings import Settings, load_settings
+from reconcile.settings.settings import Settings
+from reconcile.settings.sources import load_settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 LOCALES = ("de-DE", "sv-SE", "hi-IN", "ar-EG")

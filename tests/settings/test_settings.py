@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.settings.settings import (
-    Replacement,
-    Settings,
-    clean_settings,
-    commented_toml,
-    load_settings,
-    parse_moment,
-    read_secrets,
-    secret_texts,
-)
+from reconcile.settings.credentials import read_secrets, secret_texts
+from reconcile.settings.settings import Replacement, Settings, parse_moment
+from reconcile.settings.sources import clean_settings, load_settings
+from reconcile.settings.template import commented_toml
 
 
 @pytest.fixture(autouse=True)

@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from reconcile.errors import AcceptanceError, OutputError, first_line
+from reconcile.files.arrow import whole_column
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions
 from reconcile.history.decision_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.history.decisions import Decision, append_decisions, read_decisions
+from reconcile.history.states import States
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS
 
 SHORT_ID = 8
 """Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""
@@ -61,8 +64,9 @@ def list_breaks(folder: Path, wanted: Filter) -> list[dict[str, Any]]:
     Raises OutputError when `folder` is no run folder, AcceptanceError when the decisions cannot be read.
     """
     on = read_manifest(folder).business_date
-    since = _standing(folder, on)
-    rows = [row | {"decision": _decision(row, since)} for row in _breaks(folder)]
+    breaks = _read(folder)
+    decided = _decided(breaks, folder, on)
+    rows = [row | {"decision": decision} for row, decision in zip(breaks.to_pylist(), decided, strict=True)]
     return [row for row in rows if _is_wanted(row, wanted)]
 
 
@@ -155,32 +159,44 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
 
 
 def _breaks(folder: Path) -> list[dict[str, Any]]:
+    return _read(folder).to_pylist()
+
+
+def _read(folder: Path) -> pa.Table:
+    """The breaks of the run in `folder`: ITEMS, `at_stake_cents` and `currency_code`."""
     path = folder / "breaks.parquet"
     query = f"SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code FROM {scan(path)}"
     with connected() as connection:
         try:
-            rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+            table: pa.Table = connection.sql(query).to_arrow_table()
         except duckdb.Error as error:
             raise OutputError(
                 f"{path}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` tells what was changed"
             ) from error
-    return rows
+    return table
+
+
+def _standing_table(folder: Path, on: date) -> pa.Table:
+    return decisions.standing(read_decisions(out_of(folder) / decisions.NAME), on)
 
 
 def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
-    table = decisions.standing(read_decisions(out_of(folder) / decisions.NAME), on)
-    return {row["item_id"]: row for row in table.to_pylist()}
+    return {row["item_id"]: row for row in _standing_table(folder, on).to_pylist()}
 
 
-def _decision(row: Mapping[str, Any], standing: Mapping[str, Any]) -> str | None:
-    if row["accepted_reason"] is not None:
-        return "accepted" if row["item_id"] in standing else "withdrawn since"
-    decided = standing.get(row["item_id"])
-    if decided is None or decided["status"] not in (None, row["status"]):
-        return None
-    now, then, most = row["at_stake_cents"], decided["at_stake_cents"], decided["cap_cents"]
-    holds = now <= most if most is not None else then in (None, now)
-    return "accepted since" if holds else None
+def _decided(breaks: pa.Table, folder: Path, on: date) -> list[str | None]:
+    """What is decided by now about each of `breaks`, those of the run in `folder`."""
+    standing = _standing_table(folder, on)
+    ids = set(standing.column("item_id").to_pylist())
+    items = {name: whole_column(breaks.column(name)) for name in ITEMS.names}
+    stand = States(on, acceptances=standing).stand(items).to_pylist()
+    rows = zip(items["item_id"].to_pylist(), items["accepted_reason"].to_pylist(), stand, strict=True)
+    return [
+        ("accepted" if item_id in ids else "withdrawn since")
+        if reason is not None
+        else ("accepted since" if stands else None)
+        for item_id, reason, stands in rows
+    ]
 
 
 def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:

@@ -1,8 +1,8 @@
 """
 Items as they are published: judged rows become ITEMS, in their order, and a file whose bytes depend on nothing else.
 
-Takes Arrow batches from any engine, sorted by SORT_ORDER. Adds what is the same for all rows of a run, and what the
-history of runs knows of a break. Does not judge.
+Takes Arrow batches from any engine, sorted by SORT_ORDER. Adds what is the same for all rows of a run, and the states
+of its breaks, which it is handed. Does not judge.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
@@ -21,7 +21,7 @@ from reconcile.files.parquet import write_parquet
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind
-from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY, ITEMS
+from reconcile.schema import ITEMS
 
 # ITEMS column: column of the judged rows.
 _PLAIN = {
@@ -79,17 +79,21 @@ _KINDS = pa.array([str(KIND_OF[status]) for status in STATUS_ORDER], pa.string()
 _IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER], pa.bool_())
 
 
+class States(Protocol):
+    """What earlier runs knew of breaks, and what people have decided about them: `reconcile.history.states`."""
+
+    def columns_of(self, items: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """
-    What is the same for every item of a run, what earlier runs knew (a table of HISTORY), and what people have decided
-    (a table of ACCEPTANCES).
-    """
+    """What is the same for every item of a run, and the states of its breaks; without `states` they have none."""
 
     business_date: date
     run_id: str | None
-    history: pa.Table | None
-    acceptances: pa.Table | None = None
+    states: States | None = None
 
 
 def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) -> Iterator[pa.RecordBatch]:
@@ -154,7 +158,6 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
 
     Asserts that the batches are in order: the engine was told to sort, and a plan that forgets would be our bug.
     """
-    history, acceptances = _History(facts), _Acceptances(facts)
     last = -1
     for batch in batches:
         if batch.num_rows == 0:
@@ -164,111 +167,25 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
         assert bounds["min"].as_py() >= last, "items come sorted by status"
         last = bounds["max"].as_py()
         several = batch.select(["item_id", "order_rows"]).filter(pc.greater(batch.column("order_rows"), _ONE))
-        columns = _columns(batch, codes, facts, history)
-        columns |= acceptances.columns_of(columns)
+        columns = _columns(batch, codes, facts)
         arrays = [columns[field.name].cast(field.type) for field in ITEMS]
         yield pa.RecordBatch.from_arrays(arrays, schema=ITEMS), several.cast(GROUPED)
 
 
-def _columns(
-    batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, history: _History
-) -> dict[str, pa.Array[Any]]:
+def _columns(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts) -> dict[str, pa.Array[Any]]:
     rows = batch.num_rows
-    is_break = _IS_BREAK.take(codes)
     columns: dict[str, pa.Array[Any]] = {ours: batch.column(theirs) for ours, theirs in _PLAIN.items()}
     columns |= {
         "business_date": pa.repeat(pa.scalar(facts.business_date, pa.date32()), rows),
         "run_id": pa.repeat(pa.scalar(facts.run_id, pa.string()), rows),
         "status": _STATUSES.take(codes),
         "kind": _KINDS.take(codes),
-        "is_break": is_break,
-        **history.columns_of(batch.column("item_id"), is_break),
+        "is_break": _IS_BREAK.take(codes),
         "suggestion": batch.column("suggestion"),
     }
-    return columns
-
-
-class _History:
-    """What earlier runs knew, looked up by `item_id`."""
-
-    def __init__(self, facts: RunFacts) -> None:
-        self.facts = facts
-        known = (HISTORY.empty_table() if facts.history is None else facts.history.select(HISTORY.names)).cast(HISTORY)
-        self.known = known.combine_chunks()
-
-    def columns_of(self, item_ids: pa.Array[Any], is_break: pa.Array[Any]) -> dict[str, pa.Array[Any]]:
-        """Return when breaks were seen, for a batch: null for what is no break, `new` for one never seen before."""
-        today = _scalar(self.facts.business_date, pa.date32())
-        never = pa.nulls(len(item_ids), pa.date32())
-        if not self.known.num_rows or not pc.any(is_break).as_py():
-            place: Any = pa.nulls(len(item_ids), pa.int32())
-        else:
-            ids: Any = pc.if_else(is_break, item_ids, _scalar(None, pa.string()))
-            place = pc.index_in(ids, value_set=self.known.column("item_id"), skip_nulls=True)
-        seen: dict[str, Any] = {name: self.known.column(name).take(place).combine_chunks() for name in HISTORY.names}
-        first_seen_on: Any = pc.if_else(is_break, pc.coalesce(seen["first_seen_on"], today), never)
-        day = (self.facts.business_date - date(1970, 1, 1)).days
-        days: Any = pc.subtract(_scalar(day, pa.int32()), first_seen_on.cast(pa.int32()))
-        reopened: Any = pc.if_else(
-            pc.fill_null(seen["was_open"], _scalar(False, pa.bool_())),
-            _scalar("open", pa.string()),
-            _scalar("reopened", pa.string()),
-        )
-        state: Any = pc.if_else(pc.is_null(place), _scalar("new", pa.string()), reopened)
-        return {
-            "first_seen_on": first_seen_on,
-            "last_seen_on": pc.if_else(is_break, today, never),
-            "age_days": days,
-            "state": pc.if_else(is_break, state, _scalar(None, pa.string())),
-        }
-
-
-class _Acceptances:
-    """What people have decided about breaks, looked up by `item_id`; a break that has changed is not accepted."""
-
-    def __init__(self, facts: RunFacts) -> None:
-        given = ACCEPTANCES.empty_table() if facts.acceptances is None else facts.acceptances
-        self.given = given.cast(ACCEPTANCES).combine_chunks()
-
-    def columns_of(self, items: Mapping[str, Any]) -> dict[str, pa.Array[Any]]:
-        """Return `accepted_reason` and `accepted_until` for a batch of ITEMS, by the columns it has so far."""
-        is_break = items["is_break"]
-        if not self.given.num_rows or not pc.any(is_break).as_py():
-            rows = len(is_break)
-            return {"accepted_reason": pa.nulls(rows, pa.string()), "accepted_until": pa.nulls(rows, pa.date32())}
-        ids: Any = pc.if_else(is_break, items["item_id"], _scalar(None, pa.string()))
-        place: Any = pc.index_in(ids, value_set=self.given.column("item_id"), skip_nulls=True)
-        of: dict[str, Any] = {name: self.given.column(name).take(place).combine_chunks() for name in ACCEPTANCES.names}
-        cents, code = _at_stake(items)
-        same_status = _unchanged(items["status"], of["status"])
-        same_amount = _unchanged(cents, of["at_stake_cents"])
-        within = pc.less_equal(cents, of["cap_cents"])
-        amount = pc.if_else(pc.is_valid(of["cap_cents"]), pc.fill_null(within, False), same_amount)
-        holds = pc.and_(pc.and_(same_status, amount), _unchanged(code, of["currency_code"]))
-        holds = pc.and_(pc.is_valid(place), pc.fill_null(holds, False))
-        return {
-            "accepted_reason": pc.if_else(holds, of["accepted_reason"], _scalar(None, pa.string())),
-            "accepted_until": pc.if_else(holds, of["accepted_until"], _scalar(None, pa.date32())),
-        }
-
-
-def _at_stake(items: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return AT_STAKE_CENTS and AT_STAKE_CURRENCY of a batch."""
-    compared = pc.is_in(items["status"], value_set=pa.array(COMPARED_STATUSES))
-    difference = pc.if_else(compared, items["difference_cents"], _scalar(None, pa.int64()))
-    none = _scalar(0, pa.int64())
-    cents = pc.abs(pc.coalesce(difference, items["payment_amount_cents"], items["order_amount_cents"], none))
-    return cents, pc.coalesce(items["payment_currency_code"], items["order_currency_code"])
-
-
-def _unchanged(now: Any, then: Any) -> Any:
-    """Return where `now` is what it was; where it was not told, it may be anything."""
-    return pc.or_(pc.is_null(then), pc.fill_null(pc.equal(now, then), False))
-
-
-def _scalar(value: object, type_: pa.DataType) -> Any:
-    # Any: the stubs of pyarrow take the result of a scalar and an array for a scalar.
-    return pa.scalar(value, type_)
+    if facts.states is not None:
+        return {**columns, **facts.states.columns_of(columns)}
+    return columns | {field.name: pa.nulls(rows, field.type) for field in ITEMS if field.name not in columns}
 
 
 def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:

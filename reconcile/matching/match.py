@@ -24,7 +24,7 @@ from reconcile.matching.engines.arrow import ArrowEngine
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Engine, FileEngine
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
-from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
+from reconcile.matching.items import GROUPED, RunFacts, States, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.keys.cleaning import KeyCleaning
 from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
@@ -105,8 +105,7 @@ def match_to_parquet(
     policy: MatchPolicy,
     business_date: date,
     run_id: str,
-    history: pa.Table | None = None,
-    acceptances: pa.Table | None = None,
+    states: States | None = None,
     engine: str = "duckdb",
     spark_master: str = DEFAULT_MASTER,
     memory_limit: str | None = None,
@@ -116,11 +115,11 @@ def match_to_parquet(
     """
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
-    `history` is a table of HISTORY, `acceptances` one of ACCEPTANCES. `memory_limit` ("1GB") and `threads` are those of
-    DuckDB, which matches where a side has LARGE_SIDE rows or more, and proves the items on every engine. With `engine`
-    "spark" both files and `temp_directory`, for what is kept between steps, must be where the workers of `spark_master`
-    see them under the same path; a Spark session that is active in this process is used whatever `spark_master` says.
-    Equal inputs and settings give equal bytes, on every engine.
+    `states` knows the breaks of earlier runs, and what was decided about them. `memory_limit` ("1GB") and `threads` are
+    those of DuckDB, which matches where a side has LARGE_SIDE rows or more, and proves the items on every engine. With
+    `engine` "spark" both files and `temp_directory`, for what is kept between steps, must be where the workers of
+    `spark_master` see them under the same path; a Spark session that is active in this process is used whatever
+    `spark_master` says. Equal inputs and settings give equal bytes, on every engine.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
     that does not exist, or cannot start, OutputError when memory or disk are used up or Spark stops, ProofFailed when
@@ -143,7 +142,7 @@ def match_to_parquet(
                 relation = _through(duck)
                 frames = (chosen.from_arrow(duck.to_arrow(frames[0])), chosen.from_arrow(duck.to_arrow(frames[1])))
             sides = prepare_sides(chosen, frames, (str(payments), str(orders)), policy.clean, relation)
-            facts = RunFacts(business_date, run_id, history, acceptances)
+            facts = RunFacts(business_date, run_id, states)
             cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
             suggester = Suggester(cursor, totals_in_file(payments, cursor), folder)
             work = _Work(chosen, sides, policy, facts, suggester)
@@ -176,7 +175,7 @@ def match_frames(
     policy: MatchPolicy,
     business_date: date,
     run_id: str | None = None,
-    history: pa.Table | None = None,
+    states: States | None = None,
     engine: str | None = None,
 ) -> MatchResult[FrameT]:
     """
@@ -201,7 +200,7 @@ def match_frames(
         relation: Relation = duck.relation if engine == "duckdb" else _through(duck)
         frames = (payments_from_arrow(chosen, tables[0], policy), orders_from_arrow(chosen, tables[1]))
         sides = prepare_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
-        facts = RunFacts(business_date, run_id, history)
+        facts = RunFacts(business_date, run_id, states)
         suggester = Suggester(duck.connection.cursor(), totals_in_table(tables[0]))
         work = _Work(chosen, sides, policy, facts, suggester)
         items = pa.Table.from_batches(work.items(), ITEMS)

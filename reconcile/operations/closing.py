@@ -23,6 +23,7 @@ from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_wa
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
 from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
+from reconcile.history.states import States
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
@@ -118,8 +119,7 @@ class Night:
                 policy=self.policy,
                 business_date=on,
                 run_id=run_id,
-                history=earlier.history,
-                acceptances=accepted,
+                states=States(on, history=earlier.history, acceptances=accepted),
                 engine=self.settings.engine,
                 spark_master=self.settings.spark_master,
                 memory_limit=self.settings.memory_limit,

@@ -25,6 +25,7 @@ from reconcile.errors import SettingsError
 from reconcile.figures import totals
 from reconcile.figures.patterns import find_patterns
 from reconcile.files.duckdb import connected
+from reconcile.history.states import States
 from reconcile.matching.match import match_frames
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
@@ -160,7 +161,8 @@ def match_payments(
     chosen = policy_of(msgspec.structs.replace(settings or Settings(), **given))
     if isinstance(business_date, str):
         business_date = parse_moment(business_date, "business_date").date()
-    matched = match_frames(payments, orders, policy=chosen, business_date=business_date or datetime.now(UTC).date())
+    on = business_date or datetime.now(UTC).date()
+    matched = match_frames(payments, orders, policy=chosen, business_date=on, states=States(on))
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     report = matched.report.as_dict()
     figures = totals.summarize(items, report["control_totals"])

@@ -18,6 +18,7 @@ from reconcile.errors import OutputError
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
+from reconcile.history.states import States
 from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
@@ -65,8 +66,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
         policy=policy,
         business_date=on,
         run_id=manifest.run_id,
-        history=history,
-        acceptances=accepted,
+        states=States(on, history=history, acceptances=accepted),
         memory_limit=settings.memory_limit,
         temp_directory=place,
     )

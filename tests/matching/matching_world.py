@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.history.states import States
 from reconcile.matching import match
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
@@ -67,15 +68,21 @@ def _order(number: int, row: Mapping[str, Any]) -> Row:
     return {**defaults, **{name: value for name, value in row.items() if name in ORDERS.names}}
 
 
+def facts(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return `settings` with the run's facts that they do not name."""
+    chosen = {"run_id": "run", "business_date": BUSINESS_DATE, **settings}
+    return {"states": States(chosen["business_date"]), **chosen}
+
+
 def match_pandas(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
     frames = (table.to_pandas(types_mapper=pd.ArrowDtype) for table in (payments, orders))
-    result = match_frames(*frames, **{"run_id": "run", "business_date": BUSINESS_DATE, **settings})
+    result = match_frames(*frames, **facts(settings))
     assert isinstance(result.items, pd.DataFrame)
     return pa.Table.from_pandas(result.items, schema=ITEMS, preserve_index=False), result.report
 
 
 def match_arrow(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
-    result = match_frames(payments, orders, **{"run_id": "run", "business_date": BUSINESS_DATE, **settings})
+    result = match_frames(payments, orders, **facts(settings))
     return result.items, result.report
 
 
@@ -99,7 +106,7 @@ class MatchFiles:
                 self.folder / "payments.parquet",
                 self.folder / "orders.parquet",
                 self.folder / "items.parquet",
-                **{"run_id": "run", "business_date": BUSINESS_DATE, "threads": 1, **settings},
+                **{"threads": 1, **facts(settings)},
             )
         return pq.read_table(self.folder / "items.parquet"), report
 

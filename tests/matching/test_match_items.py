@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders_table, payments_table
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
+from reconcile.history.states import States
 from reconcile.keys import clean_key
 from reconcile.matching.items import GROUPED
 from reconcile.matching.match import match_frames, match_to_parquet
@@ -128,7 +129,7 @@ def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
         {"item_id": md5("payment:P4"), "first_seen_on": date(2026, 3, 31), "was_open": True},
     ]
     history = pa.Table.from_pylist(rows, schema=HISTORY)
-    items, _ = match(payments, orders, policy=POLICY, history=history)
+    items, _ = match(payments, orders, policy=POLICY, states=States(BUSINESS_DATE, history=history))
 
     shown = ["payment_id", "first_seen_on", "last_seen_on", "age_days", "state"]
     assert items.select(shown).sort_by("payment_id").to_pylist() == [

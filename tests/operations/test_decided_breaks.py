@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from nights import OUT, night, nights_in, said
+from nights import OUT, night, night_of, nights_in, said
 from places import SAMPLE
 
 from reconcile.errors import AcceptanceError
@@ -115,6 +115,16 @@ def test_up_to_its_cap_it_may_change(run: Path, more: int, reason: str | None) -
 
     assert abs(found["difference_cents"]) == one["at_stake_cents"] + more
     assert found["accepted_reason"] == reason
+
+
+def test_it_returns_when_its_currency_changes_in_the_run_and_in_the_list(workplace: Path) -> None:
+    night_of([{"reference": "R1", "currency_code": "SEK"}], "reference,total,currency\nR9,1.00,SEK\n", day=19)
+    accept(OUT / "2026-11-19", ["R1"], reason="known")
+    folder = night_of([{"reference": "R1", "currency_code": "EUR"}], "reference,total,currency\nR9,1.00,EUR\n", day=20)
+
+    (row,) = list_breaks(folder, Filter(text="R1"))
+    assert (row["at_stake_cents"], row["currency_code"], row["state"]) == (1000, "EUR", "open")
+    assert (row["accepted_reason"], row["decision"]) == (None, None)
 
 
 def test_it_returns_when_its_status_changes(run: Path) -> None:

@@ -28,8 +28,6 @@ from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders.report import OrdersReport
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
-from reconcile.reports.page.html import write_html
-from reconcile.reports.workbook.xlsx import write_xlsx
 from reconcile.runs import manifest
 from reconcile.runs.folder import Staging, publishing_lock
 from reconcile.settings.settings import Settings
@@ -220,8 +218,12 @@ class Night:
         folder, limit = self.staging.folder, self.settings.memory_limit
         manifest.write_json(folder / "summary.json", document)
         if self.settings.html:
+            from reconcile.reports.page.html import write_html
+
             write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
         if self.settings.xlsx:
+            from reconcile.reports.workbook.xlsx import write_xlsx
+
             write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
 
 

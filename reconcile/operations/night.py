@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -19,14 +20,11 @@ from reconcile.figures.warnings import refuse_empty
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
 from reconcile.operations.closing import Night, RunResult, Timings
-from reconcile.operations.pull import export_orders, pull
 from reconcile.orders.databases.url import OrdersQuery
-from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
 from reconcile.payments.from_file import copy_payments
-from reconcile.payments.pull import PullProgress
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.settings.credentials import Secrets
@@ -41,12 +39,16 @@ from reconcile.settings.stages import (
     order_queries,
 )
 
+if TYPE_CHECKING:
+    from reconcile.orders.exports.export import ExportedOrders
+    from reconcile.payments.pull import PullProgress
+
 log = logging.getLogger("reconcile.run")
 
 EVIDENCE = "evidence"
 """Folder of a run folder: what was read from Commerce Layer for this run alone, as it came."""
 
-OnProgress = Callable[[PullProgress], None]
+OnProgress = Callable[["PullProgress"], None]
 
 
 def run(
@@ -58,6 +60,8 @@ def run(
     Raises a ReconcileError of any kind, and then publishes nothing, unless its hint says that the run is published;
     a limit that is exceeded is no error here.
     """
+    from reconcile.operations.pull import export_orders, pull  # with it comes aiohttp
+
     policy, checks = checked(settings)
     check_business_date(business_date)
     with staged(Path(settings.out), business_date) as staging:

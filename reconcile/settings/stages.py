@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.errors import OutputError, SettingsError
 from reconcile.figures import limits
 from reconcile.matching.engines.spark_session import check_spark
@@ -26,6 +25,9 @@ from reconcile.reports.display import display_of
 from reconcile.runs.manifest import NAME, Manifest
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings, parse_moment
+
+if TYPE_CHECKING:
+    from reconcile.commercelayer.client import CommerceLayer
 
 AUTH_URL = "https://auth.commercelayer.io"
 
@@ -46,6 +48,8 @@ def connect(settings: Settings, secrets: Secrets) -> CommerceLayer:
             "no organization: it is not known where to pull from",
             hint="add --organization SLUG, or set [commercelayer] organization in reconcile.toml",
         )
+    from reconcile.commercelayer.client import CommerceLayer, Credentials  # with it comes aiohttp
+
     api_url = settings.api_url or f"https://{settings.organization}.commercelayer.io/api"
     auth_url = settings.auth_url or (_origin(api_url) if settings.api_url else AUTH_URL)
     return CommerceLayer(

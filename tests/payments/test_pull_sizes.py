@@ -76,7 +76,7 @@ def test_a_body_may_have_several_members() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "encoding"), [(b"plain", "gzip"), (gzip.compress(b"x" * 50)[:-9], "gzip"), (b"x", "br")]
+    ("content", "encoding"), [(b"plain", "gzip"), (gzip.compress(b"x" * 50, mtime=0)[:-9], "gzip"), (b"x", "br")]
 )
 def test_a_body_that_is_not_what_its_header_says_is_told(content: bytes, encoding: str) -> None:
     with pytest.raises(NotPacked):

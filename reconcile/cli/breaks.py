@@ -14,12 +14,12 @@ from reconcile.cli.listing import format_option, show
 from reconcile.cli.options import Session, command, decision_options, run_options
 
 
-@click.group()
+@click.group(short_help="List the breaks of a run, and decide about them.")
 def breaks() -> None:
     """Breaks of a run: list them, accept them, decide about many in a CSV file."""
 
 
-@breaks.command("list")
+@breaks.command("list", short_help="List the breaks of a run, oldest and largest first.")
 @run_options
 @click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only breaks of this status; repeatable.")
 @click.option("--currency", "currency_code", metavar="CODE", help="Only breaks in this currency.")
@@ -76,7 +76,7 @@ def _break_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-@breaks.command()
+@breaks.command(short_help="Accept breaks: they are known, and why.")
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @run_options
 @decision_options
@@ -114,7 +114,7 @@ def accept(
         console.say(f"accepted {plain(one.reference or one.item_id)} ({one.status})", quiet=session.quiet)
 
 
-@breaks.command()
+@breaks.command(short_help="Withdraw the acceptance of breaks.")
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @run_options
 @decision_options
@@ -133,7 +133,7 @@ def withdraw(
         console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)
 
 
-@breaks.command()
+@breaks.command(short_help="Write the breaks to a CSV file to decide in.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @run_options
 @command
@@ -153,7 +153,7 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
     click.echo(file)
 
 
-@breaks.command("import")
+@breaks.command("import", short_help="Record the decisions made in a CSV file.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @run_options
 @command

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconcile.operations.check import Finding
 
 
-@click.command()
+@click.command(short_help="Check settings, credentials, clock, order totals and disk.")
 @click.argument("orders", nargs=-1, metavar="[ORDERS...]")
 @output_options
 @connection_options

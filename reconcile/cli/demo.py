@@ -17,7 +17,7 @@ from reconcile.cli.outcome import tell_run
 BUSINESS_DATE = date(2026, 11, 20)
 
 
-@click.command()
+@click.command(short_help="Run the main job on sample data, offline.")
 @click.option(
     "--out", default="runs/demo", show_default=True, metavar="FOLDER", help="Where the run folder is written."
 )

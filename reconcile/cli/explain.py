@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconcile.operations.explain import Explanation
 
 
-@click.command()
+@click.command(short_help="Explain an item: both sides, key, rule, history.")
 @click.argument("reference")
 @run_options
 @text_format_option

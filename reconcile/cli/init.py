@@ -10,7 +10,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session, command
 
 
-@click.command()
+@click.command(short_help="Write a commented settings file.")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default="reconcile.toml")
 @command
 def init(session: Session, path: Path) -> None:

@@ -10,7 +10,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session, command
 
 
-@click.command()
+@click.command(short_help="Load a run folder into a warehouse.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", "url", required=True, metavar="URL", help="duckdb:FILE or parquet:FOLDER.")
 @command

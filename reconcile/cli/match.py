@@ -19,7 +19,7 @@ from reconcile.cli.options import (
 from reconcile.cli.outcome import tell_run
 
 
-@click.command()
+@click.command(short_help="Match payments in a file with order totals.")
 @click.argument("payments", type=click.Path(path_type=Path))
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @output_options

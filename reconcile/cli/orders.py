@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconcile.orders.report import OrderFile
 
 
-@click.group()
+@click.group(short_help="Inspect order totals, or export them.")
 def orders() -> None:
     """Order totals: look at a file before matching it, or export them from Commerce Layer."""
 
@@ -29,7 +29,7 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 """Delimiters by name that are hard to see among other signs."""
 
 
-@orders.command()
+@orders.command(short_help="Show how order totals are read.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
 @text_format_option
@@ -137,7 +137,7 @@ def _reject(reject: dict[str, str]) -> str:
     return f"  {reject['source_file']}:{reject['source_line']}:{cell} {reject['reason']}{remedy}"
 
 
-@orders.command()
+@orders.command(short_help="Export the totals of all placed Klarna orders to files.")
 @click.option(
     "--to",
     "destination",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
 
 
-@click.command()
+@click.command(short_help="Pull all payments, proved complete, into a file.")
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Parquet or CSV file to write.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this payment, without the mirror; repeatable.")
 @dry_run_option

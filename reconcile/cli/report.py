@@ -10,7 +10,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session, command, locale_option
 
 
-@click.command()
+@click.command(short_help="Render the report of a run again.")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
 @click.option("--format", "form", type=click.Choice(["html", "xlsx"]), default="html", show_default=True)

@@ -24,7 +24,7 @@ from reconcile.cli.options import (
 from reconcile.cli.outcome import tell_plan, tell_run
 
 
-@click.command()
+@click.command(short_help="Pull all payments, match them with order totals, report.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @output_options
 @connection_options

@@ -62,7 +62,7 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     )
 
 
-@runs.command("verify")
+@runs.command("verify", short_help="Check that the runs are what was published.")
 @click.argument("folders", nargs=-1, metavar="[RUN...]", type=click.Path(path_type=Path))
 @click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
 @click.option("--replay", "is_replayed", is_flag=True, help="Match each run again from its own inputs, and compare.")
@@ -105,7 +105,7 @@ def _verdict(one: Verification) -> str:
     return "changed" if one.problems else "ok"
 
 
-@runs.command()
+@runs.command(short_help="Show the items that differ between two runs.")
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @format_option

@@ -9,7 +9,7 @@ import click
 from reconcile.cli.options import Session, command
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of what a run publishes.")
 @click.argument("name", type=click.Choice(["summary", "items", "payments", "orders"]))
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to this file.")
 @command

@@ -1,5 +1,5 @@
 """
-The night, left to right: orders → pull → what follows (`publishing`).
+The night, left to right: orders → pull → what follows (`closing`).
 
 Settings stop here, and at the wiring that turns them into keywords; every stage takes plain values and files. Order
 totals are read first, though the pull comes first in the story: a bad file is told before an hour of pulling.

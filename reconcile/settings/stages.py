@@ -1,7 +1,7 @@
 """
 Settings turned into what each stage takes: a client, keywords, a policy, limits.
 
-The last place that knows settings by name: `run`, `library` and `preflight` call it, the stages never do.
+The last place that knows settings by name: the operations call it, the stages never do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
 The rate limit: when the next request may be sent, so that the allowance is spent and never exceeded.
 
-Knows who waits, whose turn it is and for how long. The windows themselves are in `lanes`, or in `allowance` where
-several processes share them. Opens no socket; clock and sleep are passed in. One `Limiter` stands for one IP address:
-everything a process sends takes its permits here.
+Knows who waits, whose turn it is and for how long. The windows themselves are in `windows`, or in `shared_windows`
+where several processes share them. Opens no socket; clock and sleep are passed in. One `Limiter` stands for one IP
+address: everything a process sends takes its permits here.
 
 **Why a permit is held.** The server counts a request when it arrives, which we do not see: some time after we sent
 it (`sent`) and before its answer came (`answered`). If one request is slow on its way and a later one fast, the

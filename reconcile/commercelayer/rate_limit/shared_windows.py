@@ -177,7 +177,7 @@ def _forget(log: Log, now: float, window_seconds: float) -> None:
 
 
 class SharedLane:
-    """One class of traffic of this process, in the windows of all that share the file. Used as `lanes.Lane` is."""
+    """One class of traffic of this process, in the windows of all that share the file. Used as `windows.Lane` is."""
 
     def __init__(
         self, shared: SharedAllowance, traffic: Traffic, allowance: Allowance, *, shares: Sequence[float]

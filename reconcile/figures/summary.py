@@ -7,7 +7,8 @@ Amounts end in `_cents` and are integer minor units of the currency beside them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -175,6 +176,22 @@ class RollForward(Struct, forbid_unknown_fields=True, frozen=True):
     changed: Annotated[Moved, Meta(description="what open breaks gained or lost, or brought from another currency")]
     cleared: Annotated[Moved, Meta(description="breaks of the run before that are none now")]
     closing: Annotated[Moved, Meta(description="breaks of this run")]
+
+
+MOVES = tuple(name for name in RollForward.__struct_fields__ if name != "currency_code")
+"""The moves of a roll-forward, in their order."""
+
+VERDICTS = {"clean": "Clean", "clean_with_exceptions": "Clean with exceptions", "over_limit": "Over limit"}
+"""Verdicts of a run as people read them."""
+
+
+def at_stake(statuses: Iterable[Mapping[str, Any]]) -> dict[str | None, int]:
+    """Return what the breaks among `statuses` (of a summary) put at stake, by currency code, null last; never 0."""
+    stake: dict[str | None, int] = {}
+    for line in (line for status in statuses if status["kind"] == Kind.BREAK for line in status["amounts"]):
+        stake[line["currency_code"]] = stake.get(line["currency_code"], 0) + (line.get("at_stake_cents") or 0)
+    by_code = sorted(stake.items(), key=lambda total: (total[0] is None, total[0] or ""))
+    return {code: cents for code, cents in by_code if cents}
 
 
 class KeyUse(Struct, forbid_unknown_fields=True, frozen=True):

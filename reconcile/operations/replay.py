@@ -23,7 +23,7 @@ from reconcile.matching.match import MatchReport, match_to_parquet
 from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
-from reconcile.schema import ITEMS
+from reconcile.schema import ITEMS, LEDGER_COLUMNS
 from reconcile.settings.stages import policy_of, settings_of
 
 
@@ -81,16 +81,13 @@ def _compared(published: Path, again: Path, manifest: Manifest, report: MatchRep
         return Replay(report)
     others = other_software(manifest)
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
-    compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in _OF_THE_LEDGER]
+    compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in LEDGER_COLUMNS]
     if items := differing_items(published, again, compared):
         made = f" (it was made with other versions of {others})" if others else ""
         return Replay(report, problem=f"matched again, {items:,} of its items are others{made}")
     if not is_as_it_was:
         return Replay(report, note="runs before it, decisions or the version have changed since: run its date again")
     return Replay(report, note=f"matched again the same rows, in other bytes: {others or 'rewritten'}")
-
-
-_OF_THE_LEDGER = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
 
 
 def differing_items(published: Path, again: Path, columns: Sequence[str] = ITEMS.names) -> int:

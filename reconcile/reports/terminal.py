@@ -12,16 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconcile.figures.summary import VERDICTS, at_stake
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
-_VERDICTS = {
-    "clean": ("Clean: ", _GREEN),
-    "clean_with_exceptions": ("Clean with exceptions: ", _YELLOW),
-    "over_limit": ("Over limit: ", _RED),
-}
+_VERDICT_COLOURS = {"clean": _GREEN, "clean_with_exceptions": _YELLOW}
 
 
 def summary_table(summary: Mapping[str, Any], *, width: int, colour: bool, display: Display = PLAIN) -> str:
@@ -63,15 +60,17 @@ def grouped_amount(cents: int | None, currency_code: str | None) -> str:
 
 def _headline(summary: Mapping[str, Any], width: int, colour: bool, display: Display) -> str:
     counts = summary["counts"]
-    words, shade = _VERDICTS.get(summary["verdict"], (f"{plain(summary['verdict'])}: ", _RED))
+    words = VERDICTS.get(summary["verdict"], plain(summary["verdict"]))
+    shade = _VERDICT_COLOURS.get(summary["verdict"], _RED)
     breaks = display.plural(counts["breaks"], "break") if counts["breaks"] else "no breaks"
-    verdict = f"{words}{breaks} in {display.plural(counts['items'], 'item')}"
+    verdict = f"{words}: {breaks} in {display.plural(counts['items'], 'item')}"
     amounts = [line for status in summary["statuses"] for line in status["amounts"]]
     if accepted := sum(line.get("accepted_count", 0) for line in amounts):
         verdict += f", {display.count(accepted)} accepted"
-    at_stake = _at_stake(summary["statuses"], display)
-    if at_stake:
-        verdict += f", at stake {at_stake}"
+    stakes = at_stake(summary["statuses"]).items()
+    if stakes:
+        amounts_of = (f"{_currency(code)}{KEEP}{display.amount(cents, code)}" for code, cents in stakes)
+        verdict += f", at stake {', '.join(amounts_of)}"
     facts = [
         display.date(summary["business_date"]).replace("\u202f", " "),  # a blank of another width is not `plain`
         summary.get("organization"),
@@ -82,17 +81,6 @@ def _headline(summary: Mapping[str, Any], width: int, colour: bool, display: Dis
     about = " · ".join(plain(fact).replace(" ", KEEP) for fact in facts if fact)
     lines = [paint(line, BOLD + ";" + shade, colour) for line in wrap(verdict, width)]
     return "\n".join([*lines, *wrap(about, width)])
-
-
-def _at_stake(statuses: Sequence[Mapping[str, Any]], display: Display) -> str:
-    totals: dict[str | None, int] = {}
-    for status in statuses:
-        if status["kind"] == "break":
-            for line in status["amounts"]:
-                code = line["currency_code"]
-                totals[code] = totals.get(code, 0) + (line.get("at_stake_cents") or 0)
-    by_code = sorted(totals.items(), key=lambda total: (total[0] is None, total[0]))
-    return ", ".join(f"{_currency(code)}{KEEP}{display.amount(cents, code)}" for code, cents in by_code if cents)
 
 
 def _statuses(statuses: Sequence[Mapping[str, Any]], display: Display) -> TextTable:

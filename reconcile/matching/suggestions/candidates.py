@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 
 from reconcile.files.parquet import scan
-from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE, TOTALS
+from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE
+from reconcile.schema import AMOUNT_BASES
 
 MOST = 5
 """Candidates that are shown; the nearest come first."""
@@ -78,7 +79,7 @@ _PAYMENTS = (
     SELECT p.payment_id AS name, p.reference, {amount} AS cents, p.currency_code AS code,
            coalesce(p.placed_at, p.created_at)::TIMESTAMP::DATE AS day, status,
            order_source_line IS NULL AS is_alone, ["""
-    + ", ".join(TOTALS)
+    + ", ".join(AMOUNT_BASES)
     + """] AS totals
     FROM {{payments}} p JOIN {{items}} i ON i.payment_id = p.payment_id
 """
@@ -167,6 +168,6 @@ def _day_of(
 
 
 def _own_totals(connection: duckdb.DuckDBPyConnection, folder: Path, item: Mapping[str, Any]) -> list[int]:
-    query = f"SELECT {', '.join(TOTALS)} FROM {scan(folder / 'payments.parquet')} WHERE payment_id = ? LIMIT 1"
+    query = f"SELECT {', '.join(AMOUNT_BASES)} FROM {scan(folder / 'payments.parquet')} WHERE payment_id = ? LIMIT 1"
     found = connection.execute(query, [item["payment_id"]]).fetchall()
     return [cents for cents in (found[0] if found else ()) if cents is not None]

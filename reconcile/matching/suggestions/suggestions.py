@@ -25,6 +25,7 @@ from reconcile.files.parquet import scan
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
 from reconcile.matching.suggestions.spilled_rows import HeldRows
+from reconcile.schema import AMOUNT_BASES
 
 MOST_ALIKE = 20
 """Rows of one side that may share an amount, or a reference with one character left out, and still explain a break."""
@@ -35,10 +36,8 @@ MOST_DAYS_APART = 3
 MOST_LONE = 200_000
 """Rows without a partner on the smaller side, beyond which something else is wrong than any of them."""
 
-TOTALS = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
-
 TotalsOf = Callable[[list[str]], pa.Table]
-"""Payment ids to their TOTALS: columns `payment_id` and those."""
+"""Payment ids to their totals, AMOUNT_BASES: columns `payment_id` and those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Suggester:
 def totals_in_file(payments: Path, connection: duckdb.DuckDBPyConnection) -> TotalsOf:
     """Return what looks totals up in a Parquet file of PAYMENTS; `connection` must be none that items come from."""
     names = set(pq.read_schema(payments).names)
-    columns = ", ".join(name if name in names else f"NULL::BIGINT AS {name}" for name in TOTALS)
+    columns = ", ".join(name if name in names else f"NULL::BIGINT AS {name}" for name in AMOUNT_BASES)
 
     def totals_of(ids: list[str]) -> pa.Table:
         with _registered(connection, wanted=pa.table({"id": pa.array(ids, pa.string())})):
@@ -95,9 +94,11 @@ def totals_in_table(payments: pa.Table) -> TotalsOf:
         found = payments.filter(pc.is_in(payments.column("payment_id"), value_set=pa.array(ids, pa.string())))
         totals = [
             found.column(name).cast(pa.int64()) if name in found.column_names else pa.nulls(found.num_rows, pa.int64())
-            for name in TOTALS
+            for name in AMOUNT_BASES
         ]
-        return pa.Table.from_arrays([found.column("payment_id").cast(pa.string()), *totals], ["payment_id", *TOTALS])
+        return pa.Table.from_arrays(
+            [found.column("payment_id").cast(pa.string()), *totals], ["payment_id", *AMOUNT_BASES]
+        )
 
     return totals_of
 

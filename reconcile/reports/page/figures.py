@@ -13,19 +13,19 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reconcile.figures.summary import MOVES, VERDICTS, at_stake
 from reconcile.figures.totals import NO_DATE
 from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.page import charts
 from reconcile.reports.text_table import KEEP
 
-VERDICTS = {
-    "clean": ("Clean", "There is no break."),
-    "clean_with_exceptions": ("Clean with exceptions", "There are breaks to look at; no limit is exceeded."),
-    "over_limit": ("Over limit", "A limit that stops the close is exceeded."),
+_VERDICT_MEANINGS = {
+    "clean": "There is no break.",
+    "clean_with_exceptions": "There are breaks to look at; no limit is exceeded.",
+    "over_limit": "A limit that stops the close is exceeded.",
 }
 NO_CODE = "none"
-_MOVES = ("opening", "new", "reopened", "changed", "cleared", "closing")
 _TREND_HIGH = 120
 _ONLY_SOME = ("pull", "narrowed", "payments_file")  # of a manifest: a run has the first two, a match the last
 _MEANINGS = {status.value: meaning for status, meaning in MEANING_OF.items()}
@@ -49,7 +49,8 @@ def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, display:
     Figures and dates are texts as `display` has them, but for those in `summary` and `manifest`.
     """
     kinds = {line["status"]: line["kind"] for line in summary["statuses"]}
-    verdict, meaning = VERDICTS.get(summary["verdict"], (summary["verdict"], ""))
+    verdict = VERDICTS.get(summary["verdict"], summary["verdict"])
+    meaning = _VERDICT_MEANINGS.get(summary["verdict"], "")
     return {
         "verdict": summary["verdict"],
         "verdict_words": verdict,
@@ -74,7 +75,7 @@ def figures(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, display:
 
 def _tiles(summary: Mapping[str, Any], display: Display) -> list[tuple[str, str]]:
     """The few figures that a reader looks for first."""
-    moved = {move: sum(line[move]["count"] for line in summary["roll_forward"]) for move in _MOVES}
+    moved = {move: sum(line[move]["count"] for line in summary["roll_forward"]) for move in MOVES}
     counts = summary["counts"]
     accepted = sum(line["accepted_count"] for status in summary["statuses"] for line in status["amounts"])
     tiles = [
@@ -192,8 +193,8 @@ def _roll_forward(lines: Sequence[Mapping[str, Any]], display: Display) -> Table
     rows: list[tuple[str | Markup, ...]] = []
     for line in lines:
         code = line["currency_code"]
-        counts = (display.count(line[move]["count"]) for move in _MOVES)
-        amounts = (display.amount(line[move]["amount_cents"], code) for move in _MOVES)
+        counts = (display.count(line[move]["count"]) for move in MOVES)
+        amounts = (display.amount(line[move]["amount_cents"], code) for move in MOVES)
         rows += [(code or NO_CODE, "breaks", *counts), (code or NO_CODE, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
     return Table("Breaks and what they put at stake", header, 2, rows)
@@ -250,7 +251,7 @@ def _trend(summary: Mapping[str, Any], display: Display) -> dict[str, Any] | Non
     rows: list[tuple[str | Markup, ...]] = [
         (
             on,
-            VERDICTS.get(run["verdict"], (run["verdict"],))[0],
+            VERDICTS.get(run["verdict"], run["verdict"]),
             _at_stake(run["at_stake"], display),
             display.count(run["items"]),
             display.count(run["breaks"]),
@@ -262,11 +263,7 @@ def _trend(summary: Mapping[str, Any], display: Display) -> dict[str, Any] | Non
 
 
 def _stake_of(statuses: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    stake: dict[str, int] = {}
-    for line in (line for status in statuses if status["kind"] == Kind.BREAK for line in status["amounts"]):
-        code = line["currency_code"] or NO_CODE
-        stake[code] = stake.get(code, 0) + (line["at_stake_cents"] or 0)
-    return {code: cents for code, cents in sorted(stake.items()) if cents}
+    return {code or NO_CODE: cents for code, cents in at_stake(statuses).items()}
 
 
 def _kind(status: str, kinds: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from reconcile.figures.summary import MOVES, VERDICTS
 from reconcile.figures.totals import AGING_BUCKETS
 from reconcile.matching.policy import MEANING_OF
 from reconcile.reports.workbook.page import Cell, Count, Money, Page, Styled
@@ -19,15 +20,10 @@ from reconcile.reports.workbook.sums import Sums
 from reconcile.schema import ITEMS
 from reconcile.version import __version__
 
-_VERDICTS = {
-    "clean": Styled("Clean", "good"),
-    "clean_with_exceptions": Styled("Clean with exceptions", "look"),
-    "over_limit": Styled("Over limit", "bad"),
-}
+_VERDICT_STYLES = {"clean": "good", "clean_with_exceptions": "look", "over_limit": "bad"}
 _KINDS = {"ok": "good", "timing": "look", "break": "bad"}
 _MEANINGS = {str(status): meaning for status, meaning in MEANING_OF.items()}
 _NOT_LIVE = "not a formula"
-_MOVES = ("opening", "new", "reopened", "changed", "cleared", "closing")
 
 
 def write_summary(page: Page, summary: Mapping[str, Any], sums: Sums, notes: Sequence[str]) -> None:
@@ -71,12 +67,12 @@ def write_aging(page: Page, summary: Mapping[str, Any], sums: Sums) -> None:
         for line in bucket["amounts"]:
             code = line["currency_code"]
             page.put(bucket["bucket"], _named(code), None, Money(line["at_stake_cents"], code))
-    page.heading("Since the run before", "Currency", "", *(move.capitalize() for move in _MOVES))
+    page.heading("Since the run before", "Currency", "", *(move.capitalize() for move in MOVES))
     for line in summary["roll_forward"]:
         code = line["currency_code"]
-        *counts, closing = (line[move]["count"] for move in _MOVES)
+        *counts, closing = (line[move]["count"] for move in MOVES)
         page.put(_named(code), "breaks", *counts, Count(closing, sums.moved(page.row)))
-        *amounts, closing = (line[move]["amount_cents"] for move in _MOVES)
+        *amounts, closing = (line[move]["amount_cents"] for move in MOVES)
         is_exact = max(map(abs, amounts)) <= MOST_EXACT
         formula = sums.moved(page.row, code) if is_exact else None
         page.put(_named(code), "at stake", *(Money(cents, code) for cents in amounts), Money(closing, code, formula))
@@ -143,7 +139,8 @@ _DERIVED = {
 
 
 def _facts(page: Page, summary: Mapping[str, Any]) -> None:
-    page.put("Verdict", _VERDICTS.get(summary["verdict"], Styled(summary["verdict"], "bad")))
+    verdict = summary["verdict"]
+    page.put("Verdict", Styled(VERDICTS.get(verdict, verdict), _VERDICT_STYLES.get(verdict, "bad")))
     page.put("Business date", date.fromisoformat(summary["business_date"]))
     for name in ("organization", "mode", "amount_basis", "run_id"):
         if summary.get(name):

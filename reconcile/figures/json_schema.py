@@ -2,18 +2,22 @@
 The published schemas by name, each with its version: JSON Schema, draft 2020-12.
 
 A version grows when a field goes, gets another name or another meaning; a new field does not grow it. Knows what all
-schemas have in common: how they are named, and the unit of a quantity, which the end of its name tells.
+schemas have in common: how they are named, and the unit of a quantity, which the end of its name tells. A row's schema
+is made from the table's Arrow schema, so that there is no second list of columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from reconcile.figures import totals
-from reconcile.figures.row_schemas import row_schema
 from reconcile.figures.summary import FrameSummary, Summary
+from reconcile.matching.policy import KEYS, Kind, Status
+from reconcile.schema import TABLES, UTC_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,6 +39,25 @@ _UNITS = {
 }
 """Unit by the end of a field's name."""
 
+_TYPES: Mapping[pa.DataType, Mapping[str, Any]] = {
+    pa.string(): {"type": "string"},
+    pa.bool_(): {"type": "boolean"},
+    pa.int32(): {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
+    pa.int64(): {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
+    pa.date32(): {"type": "string", "format": "date"},
+    UTC_MS: {"type": "string", "format": "date-time"},
+}
+
+# What the API says (order_status, mode) is not ours to close.
+_CLOSED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "items": {
+        "status": [str(status) for status in Status],
+        "kind": [str(kind) for kind in Kind],
+        "matched_on": KEYS,
+        "state": ("new", "open", "reopened"),
+    }
+}
+
 
 def schema_document(name: str) -> dict[str, Any]:
     """
@@ -50,7 +73,7 @@ def schema_document(name: str) -> dict[str, Any]:
         "title": name,
         "description": _MEANINGS[name],
     }
-    body = _summary_schema() if name == "summary" else row_schema(name)
+    body = _summary_schema() if name == "summary" else _row_schema(name)
     return head | _with_units(body)
 
 
@@ -62,6 +85,28 @@ def schema_text(name: str) -> str:
 def _summary_schema() -> dict[str, Any]:
     (whole, _), parts = msgspec.json.schema_components((Summary, FrameSummary), ref_template="#/$defs/{name}")
     return {**whole, "$defs": dict(sorted(parts.items()))}
+
+
+def _row_schema(table: str) -> dict[str, Any]:
+    """Return the JSON Schema of one row of a table of `reconcile.schema.TABLES`; every column is there, also null."""
+    schema = TABLES[table]
+    return {
+        "type": "object",
+        "properties": {field.name: _column(field, _CLOSED.get(table, {}).get(field.name)) for field in schema},
+        "required": schema.names,
+        "additionalProperties": False,
+    }
+
+
+def _column(field: pa.Field[Any], values: Sequence[str] | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": (field.metadata or {})[b"description"].decode(), **_TYPES[field.type]}
+    if values is not None:
+        found["enum"] = [*values]
+    if field.nullable:
+        found["type"] = [found["type"], "null"]
+        if values is not None:
+            found["enum"].append(None)
+    return found | {"x-arrow-type": str(field.type)}
 
 
 def _with_units(schema: dict[str, Any]) -> dict[str, Any]:

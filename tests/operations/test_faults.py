@@ -33,7 +33,7 @@ FATAL = (
 )  # fmt: skip
 
 
-def night(out: Path, faults: tuple[str, ...]) -> Path:
+def night(out: Path, faults: tuple[str, ...], *, retry_seconds: float = 3) -> Path:
     """Run the sample night against a sandbox with `faults` and return the run folder."""
     world = World.load(SAMPLE / "commerce_layer")
     with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
@@ -45,7 +45,7 @@ def night(out: Path, faults: tuple[str, ...]) -> Path:
             tolerance_cents=2,
             lag_days=1,
             timeout_seconds=0.5,
-            retry_seconds=3,
+            retry_seconds=retry_seconds,
             html=False,
             xlsx=False,
         )
@@ -84,7 +84,7 @@ def test_a_fault_that_stays_publishes_nothing_and_the_next_start_goes_on(
     fault: str, tmp_path: Path, undisturbed: bytes
 ) -> None:
     with pytest.raises(CommerceLayerError) as caught:
-        night(tmp_path, (fault,))
+        night(tmp_path, (fault,), retry_seconds=0.6)
 
     assert caught.value.exit_code == 4
     assert caught.value.hint

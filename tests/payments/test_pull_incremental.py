@@ -334,14 +334,14 @@ async def test_killed_while_the_mirror_takes_the_result_over_the_next_night_is_r
     change(world)
     world.delete(flagged(world)[0])
     expected = await full(serve, pull, world, tmp_path)
-    for place in ("pull.finished.mark_vanished", "pull.finished.remember", "mirror.shutil.copyfile", "mirror.sync"):
+    for place in ("finished.mark_vanished", "finished.remember", "mirror.mirror.shutil.copyfile", "mirror.mirror.sync"):
         shutil.copytree(before, tmp_path / "mirror")
 
         def killed(*_: object, **__: object) -> None:
             raise Killed
 
         with monkeypatch.context() as dead, pytest.raises(Killed):
-            dead.setattr(f"reconcile.{place}", killed)
+            dead.setattr(f"reconcile.payments.{place}", killed)
             await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
         report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
 

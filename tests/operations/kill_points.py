@@ -33,7 +33,9 @@ from reconcile.cli.main import main as reconcile
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _TIMES = {"created_at", "recorded_at", "seconds", "started_at", "finished_at", "loaded_at", "clock_offset_seconds"}
-_COSTS = {"requests", "bytes_received", "retries", "resumed", "caught_up", "count_before", "shards", "rewalks"}
+_TIMES |= {"until"}  # of a pull: its cut-off is when it was last started
+_COSTS = {"requests", "bytes_received", "retries", "resumed", "count_before", "shards", "rewalks"}
+_COSTS |= {"incremental", "updated", "rechecked"}  # one that goes on reads what changed since
 
 
 def main(plan: Path) -> None:

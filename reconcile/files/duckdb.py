@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,41 +42,51 @@ def connected(folder: Path | None = None, memory_limit: str | None = None) -> It
 
 _Key = tuple[int, Path | None, str | None]
 _lock = threading.Lock()
-_databases: dict[_Key, tuple[duckdb.DuckDBPyConnection, contextlib.ExitStack]] = {}
-_users: dict[_Key, int] = {}
+
+
+@dataclass(slots=True)
+class _Database:
+    """An open database, what is closed with it, how many blocks use it, and whether it stays open after the last."""
+
+    connection: duckdb.DuckDBPyConnection
+    resources: contextlib.ExitStack
+    is_kept: bool
+    users: int = 0
+
+
+_databases: dict[_Key, _Database] = {}
 
 
 @contextlib.contextmanager
 def _database(folder: Path | None, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     key = (os.getpid(), folder, memory_limit)
     with _lock:
-        database, _ = _databases.get(key) or _opened(key)
-        _users[key] = _users.get(key, 0) + 1
-    is_broken = False
+        database = _databases.get(key)
+        if database is None:
+            database = _databases[key] = _opened(folder, memory_limit)
+        database.users += 1
     try:
-        yield database
+        yield database.connection
     except (duckdb.FatalException, duckdb.InternalException):
-        is_broken = True  # it answers nothing more
+        database.is_kept = False  # it answers nothing more
         raise
     finally:
         with _lock:
-            _users[key] -= 1
-            if is_broken or (folder is not None and not _users[key]):
-                _, open_ = _databases.pop(key, (database, contextlib.ExitStack()))
-                open_.close()
+            database.users -= 1
+            if not (database.is_kept or database.users):
+                del _databases[key]
+                database.resources.close()
 
 
-def _opened(key: _Key) -> tuple[duckdb.DuckDBPyConnection, contextlib.ExitStack]:
-    _, folder, memory_limit = key
+def _opened(folder: Path | None, memory_limit: str | None) -> _Database:
     config = dict(CONFIG)
     with contextlib.ExitStack() as stack:
         if memory_limit is not None:
             config["memory_limit"] = memory_limit
         if folder is not None:
             config["temp_directory"] = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=folder))
-        database = stack.enter_context(contextlib.closing(duckdb.connect(config=config)))
-        _databases[key] = (database, stack.pop_all())
-    return _databases[key]
+        connection = stack.enter_context(contextlib.closing(duckdb.connect(config=config)))
+        return _Database(connection, stack.pop_all(), is_kept=folder is None)
 
 
 def text_literal(text: str) -> str:

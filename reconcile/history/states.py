@@ -43,16 +43,7 @@ class States:
 
     def stand(self, items: Columns) -> Any:
         """Return for each of `items` whether an acceptance stands: one of it as it is now, or within its cap."""
-        if not self._given.num_rows or not pc.any(items["is_break"]).as_py():
-            return pa.repeat(_scalar(False, pa.bool_()), len(items["is_break"]))
-        place, of = self._decided(items)
-        cents, code = _at_stake(items)
-        same_status = _unchanged(items["status"], of["status"])
-        same_amount = _unchanged(cents, of["at_stake_cents"])
-        within = pc.less_equal(cents, of["cap_cents"])
-        amount = pc.if_else(pc.is_valid(of["cap_cents"]), pc.fill_null(within, False), same_amount)
-        holds = pc.and_(pc.and_(same_status, amount), _unchanged(code, of["currency_code"]))
-        return pc.and_(pc.is_valid(place), pc.fill_null(holds, False))
+        return _hold(items, self._decided(items))
 
     def _seen(self, item_ids: Any, is_break: Any) -> dict[str, Any]:
         """When breaks were seen: null for what is no break, `new` for one never seen before."""
@@ -84,18 +75,29 @@ class States:
         if not self._given.num_rows or not pc.any(items["is_break"]).as_py():
             rows = len(items["is_break"])
             return {"accepted_reason": pa.nulls(rows, pa.string()), "accepted_until": pa.nulls(rows, pa.date32())}
-        _, of = self._decided(items)
-        holds = self.stand(items)
+        of = self._decided(items)
+        holds = _hold(items, of)
         return {
             "accepted_reason": pc.if_else(holds, of["accepted_reason"], _scalar(None, pa.string())),
             "accepted_until": pc.if_else(holds, of["accepted_until"], _scalar(None, pa.date32())),
         }
 
-    def _decided(self, items: Columns) -> tuple[Any, dict[str, Any]]:
-        """What was decided about each of `items`: where it is among the acceptances, and their columns."""
+    def _decided(self, items: Columns) -> dict[str, Any]:
+        """What was decided about each of `items`, as columns of ACCEPTANCES: null where nothing was."""
         ids: Any = pc.if_else(items["is_break"], items["item_id"], _scalar(None, pa.string()))
         place: Any = pc.index_in(ids, value_set=self._given.column("item_id"), skip_nulls=True)
-        return place, {name: self._given.column(name).take(place).combine_chunks() for name in ACCEPTANCES.names}
+        return {name: self._given.column(name).take(place).combine_chunks() for name in ACCEPTANCES.names}
+
+
+def _hold(items: Columns, decided: Columns) -> Any:
+    """Return for each of `items` whether what was `decided` about it is about what it is now."""
+    cents, code = _at_stake(items)
+    same_status = _unchanged(items["status"], decided["status"])
+    same_amount = _unchanged(cents, decided["at_stake_cents"])
+    within = pc.less_equal(cents, decided["cap_cents"])
+    amount = pc.if_else(pc.is_valid(decided["cap_cents"]), pc.fill_null(within, False), same_amount)
+    holds = pc.and_(pc.and_(same_status, amount), _unchanged(code, decided["currency_code"]))
+    return pc.and_(pc.is_valid(decided["item_id"]), pc.fill_null(holds, False))
 
 
 def _at_stake(items: Columns) -> tuple[Any, Any]:

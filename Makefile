@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ok
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST ?= $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test test-all check bench lock clean
+.PHONY: demo test test-all check docs bench lock clean
 
 demo: $(STAMP)
 	@$(BIN)/reconcile demo
@@ -24,6 +24,10 @@ test: check
 
 test-all: check $(VENV)/.spark
 	$(PYTEST)
+
+# What the docs say of the settings, from their declarations.
+docs: $(STAMP)
+	$(BIN)/python -c 'from reconcile.settings.template import markdown; print(markdown(), end="")' > docs/settings.md
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

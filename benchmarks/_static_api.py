@@ -29,6 +29,7 @@ from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, Params, Window, page_params, query_string
 from reconcile.payments.pull import pull_to_parquet
+from reconcile.payments.request import PullRequest
 
 UNTIL = datetime.fromisoformat("2026-07-01T00:00:00+00:00")
 """The cut-off of every pull measured: a recorded request is asked again only if its window is the same."""
@@ -123,7 +124,9 @@ async def _record(url: str, pages: Path) -> None:
     client.pages, client.recorded = pages, []
     with tempfile.TemporaryDirectory() as folder:
         async with client:
-            await pull_to_parquet(client, Path(folder) / "payments.parquet", until=UNTIL)
+            await pull_to_parquet(
+                client, Path(folder) / "payments.parquet", PullRequest(until=UNTIL.isoformat(), mirror="")
+            )
     (pages / "requests").write_text("\n".join(client.recorded))
 
 

@@ -20,6 +20,7 @@ from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.query import PAGE_SIZE
 from reconcile.payments.pull import pull_to_parquet
 from reconcile.payments.report import PullReport
+from reconcile.payments.request import PullRequest
 
 CREDENTIALS = Credentials("bench", "bench-secret")
 
@@ -28,7 +29,9 @@ async def pull(url: str, folder: Path) -> PullReport:
     """Pull everything by exports and return the report."""
     origin = url.removesuffix("/api")
     async with CommerceLayer(api_url=url, auth_url=origin, credentials=CREDENTIALS) as client:
-        return await pull_to_parquet(client, folder / "payments.parquet", mirror=folder / "mirror", via="exports")
+        return await pull_to_parquet(
+            client, folder / "payments.parquet", PullRequest(mirror=str(folder / "mirror"), via="exports")
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

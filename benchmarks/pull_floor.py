@@ -26,11 +26,13 @@ import asyncio, sys, time
 from pathlib import Path
 from benchmarks._static_api import CREDENTIALS, UNTIL
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.payments.request import PullRequest
 from reconcile.payments.pull import pull_to_parquet
 
 async def pull(url, folder, mirror):
     async with CommerceLayer(api_url=url, auth_url=url, credentials=CREDENTIALS, rate_limit=False) as client:
-        await pull_to_parquet(client, folder / "payments.parquet", until=UNTIL, mirror=mirror)
+        request = PullRequest(until=UNTIL.isoformat(), mirror=str(mirror or ""))
+        await pull_to_parquet(client, folder / "payments.parquet", request)
 
 url, folder, kept = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "kept"
 started = time.perf_counter()

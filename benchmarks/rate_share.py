@@ -78,6 +78,7 @@ async def pull(
     """Pull everything once, with a mirror, and return what it took."""
     from reconcile.commercelayer.client import CommerceLayer, Credentials
     from reconcile.payments.pull import pull_to_parquet
+    from reconcile.payments.request import PullRequest
 
     answered = [0.0]
     async with CommerceLayer(
@@ -95,7 +96,7 @@ async def pull(
 
         client.limiter.settle = noting  # type: ignore[method-assign] # the last answer is nowhere else to be seen
         started = time.monotonic()
-        report = await pull_to_parquet(client, folder / "payments.parquet", mirror=folder / "mirror")
+        report = await pull_to_parquet(client, folder / "payments.parquet", PullRequest(mirror=str(folder / "mirror")))
         ended = time.monotonic()
         assert report.payments == payments
         reads = client.statistics.requests["read"]

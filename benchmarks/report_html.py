@@ -89,7 +89,7 @@ def main() -> None:
     """Print seconds and bytes of pages with 1,000, 5,000 and 100,000 breaks, and the seconds of each act."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = Settings(orders=(str(SAMPLE / "orders.csv"),), mode="live", out=str(folder / "runs"))
+        settings = Settings.of(orders=(str(SAMPLE / "orders.csv"),), mode="live", out=str(folder / "runs"))
         run = match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20)).folder
         for count in (1_000, 5_000, 100_000):
             page = folder / f"{count}.html"

@@ -28,11 +28,11 @@ def warehouse(config: Path, business_date: date | None, urls: tuple[str, ...]) -
     """Load published runs into each warehouse named with --to, or in the settings."""
     try:
         settings = reconcile.load_settings(config, environ=os.environ)
-        targets = urls or ((settings.load_to,) if settings.load_to else ())
+        targets = urls or ((settings.run.load_to,) if settings.run.load_to else ())
         wanted = business_date and business_date.isoformat()
         folders = [run for run in reconcile.published_runs(settings.out) if wanted in (None, run.name)]
         if not folders:
-            click.echo(f"no run{f' of {wanted}' if wanted else ''} is published in {settings.out}", err=True)
+            click.echo(f"no run{f' of {wanted}' if wanted else ''} is published in {settings.run.out}", err=True)
         for folder in folders:
             for url in targets:
                 receipt = reconcile.load_run(folder, url)

@@ -13,9 +13,6 @@ import pyarrow as pa
 
 UTC_MS = pa.timestamp("ms", tz="UTC")
 
-AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
-"""Columns of PAYMENTS that can stand for a payment's amount; the first is the default."""
-
 
 def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ()) -> pa.Schema:
     return pa.schema(

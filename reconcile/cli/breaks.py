@@ -39,7 +39,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     unknown = set(wanted["statuses"]) - {str(status) for status in Status}
     if unknown:
         raise click.BadParameter(f"there is no status {sorted(unknown)[0]}", param_hint="--status")
-    folder = run or latest_run(Path(settings.out))
+    folder = run or latest_run(settings.out)
     rows = list_breaks(folder, Filter(**wanted))
     shown = rows[:limit]
     columns = ("Item", "Age", "State", "Status", "Reference", "Currency", "At stake", "Difference", "Decision")
@@ -107,7 +107,7 @@ def accept(
     from reconcile.history import breaks as of_run
     from reconcile.reports.text_table import plain
 
-    folder = run or of_run.latest_run(Path(settings.out))
+    folder = run or of_run.latest_run(settings.out)
     last = until.date() if until else None
     decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
     for one in decisions:
@@ -128,7 +128,7 @@ def withdraw(
     from reconcile.history import breaks as of_run
     from reconcile.reports.text_table import plain
 
-    folder = run or of_run.latest_run(Path(settings.out))
+    folder = run or of_run.latest_run(settings.out)
     for one in of_run.withdraw(folder, references, reason=reason, by=by):
         console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)
 
@@ -148,7 +148,7 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
 
     from reconcile.history.breaks import latest_run, write_sheet
 
-    rows = write_sheet(run or latest_run(Path(settings.out)), file)
+    rows = write_sheet(run or latest_run(settings.out), file)
     console.say(f"{rows:,} breaks", quiet=session.quiet)
     click.echo(file)
 
@@ -167,5 +167,5 @@ def import_(session: Session, file: Path, run: Path | None, out: str | None) -> 
 
     from reconcile.history.breaks import accept_sheet, latest_run
 
-    decisions = accept_sheet(run or latest_run(Path(settings.out)), file)
+    decisions = accept_sheet(run or latest_run(settings.out), file)
     console.say(f"{len(decisions):,} decisions recorded", quiet=session.quiet)

@@ -11,6 +11,7 @@ import click
 
 from reconcile.cli.listing import show_json, show_lines, text_format_option
 from reconcile.cli.options import (
+    SectionedCommand,
     Session,
     command,
     connection_options,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from reconcile.operations.check import Finding
 
 
-@click.command(short_help="Check settings, credentials, clock, order totals and disk.")
+@click.command(cls=SectionedCommand, short_help="Check settings, credentials, clock, order totals and disk.")
 @click.argument("orders", nargs=-1, metavar="[ORDERS...]")
 @output_options
 @connection_options

@@ -39,7 +39,7 @@ def demo(session: Session, out: str, locale: str | None) -> None:
     with tempfile.TemporaryDirectory() as mirror, SandboxServer(World.load(sample / "commerce_layer")) as sandbox:
         console.say(f"sandbox: {sandbox.api_url}", quiet=session.quiet)
         # Nothing of the user's own settings: a demo must not reach their warehouse.
-        settings = Settings(
+        settings = Settings.of(
             organization="nordwand",
             api_url=sandbox.api_url,
             auth_url=sandbox.auth_url,

@@ -34,7 +34,7 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
     from reconcile.history import breaks
     from reconcile.operations import explain
 
-    found = explain.explain(run or breaks.latest_run(Path(settings.out)), reference)
+    found = explain.explain(run or breaks.latest_run(settings.out), reference)
     if form == "json":
         show_json([asdict(one) for one in found])
         return

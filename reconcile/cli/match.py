@@ -9,22 +9,24 @@ from typing import Any
 import click
 
 from reconcile.cli.options import (
+    SectionedCommand,
     Session,
     command,
     match_options,
     orders_options,
     output_options,
     parse_business_date,
+    setting_option,
 )
 from reconcile.cli.outcome import tell_run
 
 
-@click.command(short_help="Match payments in a file with order totals.")
+@click.command(cls=SectionedCommand, short_help="Match payments in a file with order totals.")
 @click.argument("payments", type=click.Path(path_type=Path))
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @output_options
-@click.option("--organization", metavar="SLUG", help="Organization, as printed on the reports.")
-@click.option("--mode", type=click.Choice(["live", "test"]), help="The mode every payment must have.")
+@setting_option("organization")
+@setting_option("mode")
 @orders_options
 @match_options
 @command
@@ -41,4 +43,4 @@ def match(session: Session, payments: Path, business_date: str | None, **options
     from reconcile.operations import night
 
     result = night.match(settings, payments, business_date=on)
-    sys.exit(tell_run(result, session, settings.locale))
+    sys.exit(tell_run(result, session, settings.reports.locale))

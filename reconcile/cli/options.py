@@ -10,7 +10,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,10 +22,11 @@ import click
 from reconcile.cli import console
 from reconcile.errors import ReconcileError
 from reconcile.operations.stopping import end_on_sigterm
+from reconcile.settings.declared import Setting, declared
+from reconcile.settings.settings import Settings, check_texts
 
 if TYPE_CHECKING:
     from reconcile.settings.credentials import Secrets
-    from reconcile.settings.settings import Settings
 
 INTERRUPTED = 130
 Command = Callable[..., None]
@@ -74,7 +75,6 @@ def command(function: Command) -> Command:
     def run(config: Path | None, verbosity: int, quiet: bool, log_json: bool, **arguments: Any) -> None:
         from reconcile.cli.log_lines import logging_to
         from reconcile.settings.credentials import secret_texts
-        from reconcile.settings.settings import check_texts
 
         end_on_sigterm()
         session = Session(config, verbosity, quiet, log_json)
@@ -92,7 +92,7 @@ def command(function: Command) -> Command:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
-            console.complain(ReconcileError("interrupted", hint="the same command goes on from where it stopped"))
+            console.complain(ReconcileError("interrupted", hint="run the same command to resume"))
             sys.exit(INTERRUPTED)
 
     return _apply(run, _COMMON)
@@ -104,8 +104,8 @@ _COMMON = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Settings file. Default: reconcile.toml in the working directory, if there.",
     ),
-    click.option("-v", "--verbose", "verbosity", count=True, help="Tell what happens; -vv tells of each request."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", "verbosity", count=True, help="Report what happens; -vv each request, too."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("--log-json", is_flag=True, help="Log as JSON lines on standard error."),
 )
 
@@ -120,122 +120,113 @@ def _group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return lambda function: _apply(function, options)
 
 
-connection_options = _group(
-    click.option("--organization", metavar="SLUG", help="Organization; makes the API host."),
-    click.option("--api-url", metavar="URL", help="The API's address, in place of --organization."),
-    click.option("--auth-url", metavar="URL", help="Base of /oauth/token."),
-    click.option("--mode", type=click.Choice(["live", "test"]), help="The mode every payment must have."),
-    click.option("--rate-share", type=float, metavar="SHARE", help="Share of the rate limit to spend, up to 1."),
-    click.option("--allowance", metavar="FILE", help="Share the rate limit with all processes that name this file."),
-)
+class SectionedCommand(click.Command):
+    """A command whose help lists the options of settings by the part of the settings they belong to."""
 
-pull_options = _group(
-    click.option(
-        "--via",
-        type=click.Choice(["pages", "exports", "auto"]),
-        help="How payments are read; auto: by exports where they are many [pages].",
-    ),
-    click.option("--since", metavar="WHEN", help="Only payments created at or after this date or time (UTC)."),
-    click.option("--until", metavar="WHEN", help="Only payments created before this date or time (UTC)."),
-    click.option("--mirror", metavar="FOLDER", help="Local copy, from which a broken pull goes on [.reconcile]."),
-    click.option(
-        "--incremental/--full",
-        default=None,
-        help="Read only what changed since the last finished pull in the mirror, or everything [--full].",
-    ),
-)
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options section by section, those without one first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and not isinstance(parameter, click.Argument):
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Tell what a pull would cost, after one count; write nothing."
-)
 
+class SettingOption(click.Option):
+    """The option of a setting, made from its declaration; one that is not given is None."""
+
+    def __init__(self, words: list[str], *, section: str, **attributes: Any) -> None:
+        super().__init__(words, **attributes)
+        self.section = section
+
+
+_SECTIONS = {
+    "commercelayer": "Connection",
+    "pull": "Pull",
+    "orders": "Order totals",
+    "match": "Matching",
+    "run": "Run",
+    "reports": "Reports",
+}
+
+
+def setting_option(name: str) -> Callable[[Any], Any]:
+    """Return the option of the setting `name`."""
+    return _option_of({setting.name: setting for setting in declared(Settings)}[name])
+
+
+def _option_of(setting: Setting) -> Callable[[Any], Any]:
+    word = f"--{setting.name.replace('_', '-')}"
+    words = [word, *([setting.said("option")] if setting.said("option") else []), setting.name]
+    attributes: dict[str, Any] = {"metavar": setting.said("metavar"), "multiple": setting.is_list}
+    if setting.plain_type is bool:
+        words[0] = f"{word}/{setting.said('off', f'--no-{word[2:]}')}"
+        attributes = {"default": None}
+    elif setting.choices:
+        attributes["type"] = click.Choice(setting.choices)
+    elif setting.plain_type is int:
+        attributes["type"] = click.IntRange(min=0 if setting.bounds.ge == 0 else None)
+    elif setting.plain_type is float:
+        attributes["type"] = float
+    section = _SECTIONS[setting.table.partition(".")[0]]
+    return click.option(*words, cls=SettingOption, section=section, help=_help_of(setting), **attributes)
+
+
+def _help_of(setting: Setting) -> str:
+    about = f"{setting.about[0].upper()}{setting.about[1:]}"
+    if setting.plain_type is bool:
+        off = setting.said("off", f"--no-{setting.name}")
+        return f"{about} [{f'--{setting.name}' if setting.default else off}]."
+    return about + ("." if setting.default in (None, ()) else f" [{_in_words(setting.default)}].")
+
+
+def _in_words(default: object) -> str:
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _options_of(*tables: str, leave_out: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Return the options of all settings in `tables` and in the tables below them."""
+    chosen = [
+        _option_of(setting)
+        for table in tables
+        for setting in declared(Settings)
+        if setting.table.partition(".")[0] == table
+        and setting.said("has_option", True)
+        and setting.name not in leave_out
+    ]
+    return _group(*chosen)
+
+
+connection_options = _options_of("commercelayer")
+pull_options = _options_of("pull")
 orders_options = _group(
     click.option(
-        "--orders", "more_orders", multiple=True, metavar="ORDERS", help="The same as an argument; repeatable."
-    ),
-    click.option("--orders-sql", metavar="QUERY", help="Query for order totals, or @FILE with one; say ORDER BY."),
-    click.option(
-        "--orders-db", metavar="URL", help="Its database: postgresql://HOST/NAME, duckdb:FILE or sqlite:FILE."
-    ),
-    click.option("--reference-column", metavar="NAME", help="Column of the reference."),
-    click.option("--amount-column", metavar="NAME", help="Column of the order total."),
-    click.option("--currency-column", metavar="NAME", help="Column of the currency."),
-    click.option("--order-number-column", metavar="NAME", help="Column of the order number."),
-    click.option("--order-id-column", metavar="NAME", help="Column of the Commerce Layer order id."),
-    click.option("--ordered-on-column", metavar="NAME", help="Column of the order date."),
-    click.option("--sign-column", metavar="NAME", help="Column of debit and credit; credits become negative."),
-    click.option("--currency", metavar="CODE", help="Currency of all rows, where there is no such column."),
-    click.option("--decimal", metavar="SIGN", help='Decimal sign, "." or ",".'),
-    click.option("--thousands", metavar="SIGN", help="Thousands separator; without it there is none."),
-    click.option(
-        "--amount-unit",
-        type=click.Choice(["minor", "major"]),
-        help="Unit of amounts: whole cents, or decimals [minor in columns named ...cents].",
-    ),
-    click.option(
-        "--accounting",
+        "--orders",
+        "more_orders",
+        cls=SettingOption,
+        section=_SECTIONS["orders"],
         multiple=True,
-        type=click.Choice(["parentheses", "trailing_minus", "cr_dr", "soll_haben", "currency"]),
-        help='A form that amounts may have: "(12.00)", "12.00-", "12.00 CR", "12,00 H", "12.00 EUR".',
+        metavar="ORDERS",
+        help="The same as an argument; repeatable.",
     ),
-    click.option("--date-format", metavar="FORMAT", help='How dates are written, such as "%d.%m.%Y" [ISO 8601].'),
-    click.option(
-        "--continuation-rows",
-        type=click.Choice(["empty", "repeated"]),
-        help="Leave out further rows of an order, where its total is empty or repeated in them.",
-    ),
-    click.option("--delimiter", metavar="SIGN", help="Column separator of text files; else detected."),
-    click.option("--quote", metavar="SIGN", help="Quote of text files; else detected."),
-    click.option("--encoding", metavar="NAME", help="Encoding of text files; else UTF-8, or by byte order mark."),
-    click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet; else the first one that has the columns."),
-    click.option("--download-limit", metavar="SIZE", help="Size up to which a file is fetched [4GB]."),
-    click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Unreadable rows to put up with [0]."),
+    _options_of("orders", leave_out=("orders",)),
 )
-
-match_options = _group(
-    click.option(
-        "--amount-basis",
-        type=click.Choice(["total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents"]),
-        help="Which total of the linked order is the payment's amount.",
-    ),
-    click.option("--tolerance-cents", type=click.IntRange(min=0), metavar="N", help="Largest difference that is ok."),
-    click.option("--tolerance-percent", metavar="P", help="The same in percent of the order total."),
-    click.option(
-        "--lag-days",
-        "--lag",
-        "lag_days",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="Days a row may wait for the other side.",
-    ),
-    click.option("--group-orders", type=click.Choice(["sum"]), help="Add up order rows of one key first."),
-)
-
-locale_option = click.option(
-    "--locale",
-    metavar="TAG",
-    help='Numbers and dates for people as in this locale, such as "de-DE"; "none" for ISO. Files of data and '
-    "workbooks stay as they are: a spreadsheet localizes by itself.",
-)
-
+match_options = _options_of("match")
+locale_option = setting_option("locale")
 output_options = _group(
-    click.option("--out", metavar="FOLDER", help="Where run folders are written [runs]."),
     click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
-    click.option("--fail-on", multiple=True, metavar="LIMIT", help='Exit 1 above this limit, such as "breaks>0".'),
-    click.option("--warn-on", multiple=True, metavar="LIMIT", help="Warn above this limit."),
-    click.option("--memory-limit", metavar="SIZE", help="Memory the matching may use [2GB]."),
-    click.option(
-        "--engine", type=click.Choice(["duckdb", "spark"]), help="What matches, here or on a cluster [duckdb]."
-    ),
-    click.option("--spark-master", metavar="URL", help="Where Spark runs; its workers must see --out [local[*]]."),
-    click.option("--html/--no-html", "html", default=None, help="Write report.html, the page [--html]."),
-    click.option("--xlsx/--no-xlsx", "xlsx", default=None, help="Write report.xlsx, the workbook [--xlsx]."),
-    locale_option,
+    _options_of("run", "reports", leave_out=("load_to",)),
 )
-
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Report what a pull would cost, after one count; write nothing."
+)
 run_options = _group(
     click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder [the latest of --out]."),
-    click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs]."),
+    setting_option("out"),
 )
 
 decision_options = _group(

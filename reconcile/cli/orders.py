@@ -12,7 +12,7 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import show_json, show_lines, text_format_option
-from reconcile.cli.options import Session, command, connection_options, orders_options
+from reconcile.cli.options import SectionedCommand, Session, command, connection_options, orders_options
 
 if TYPE_CHECKING:
     from reconcile.orders.exports.export import ExportedOrders
@@ -29,7 +29,7 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 """Delimiters by name that are hard to see among other signs."""
 
 
-@orders.command(short_help="Show how order totals are read.")
+@orders.command(cls=SectionedCommand, short_help="Show how order totals are read.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
 @text_format_option
@@ -45,16 +45,16 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     settings = session.settings(**options)
 
     from reconcile.orders.inspection import inspect_orders
-    from reconcile.settings.stages import check_only_files, check_orders_named, order_keywords, order_queries
+    from reconcile.settings.stages import check_only_files, check_orders_named
 
     check_orders_named(settings)
     check_only_files(settings)
-    look = inspect_orders([*settings.orders, *order_queries(settings)], first_rows=rows, **order_keywords(settings))
+    look = inspect_orders([*settings.orders.files, *settings.orders.queries], settings.order_format, first_rows=rows)
     if form == "json":
         show_json(asdict(look))
     else:
         show_lines("\n\n".join(_blocks(look)).split("\n"))
-    if look.report.rejects > settings.max_rejects:
+    if look.report.rejects > settings.orders.max_rejects:
         sys.exit(3)
 
 
@@ -137,7 +137,7 @@ def _reject(reject: dict[str, str]) -> str:
     return f"  {reject['source_file']}:{reject['source_line']}:{cell} {reject['reason']}{remedy}"
 
 
-@orders.command(short_help="Export the totals of all placed Klarna orders to files.")
+@orders.command(cls=SectionedCommand, short_help="Export the totals of all placed Klarna orders to files.")
 @click.option(
     "--to",
     "destination",

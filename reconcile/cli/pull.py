@@ -9,14 +9,14 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import check_dry_run, plan_format_option
-from reconcile.cli.options import Session, command, connection_options, dry_run_option, pull_options
+from reconcile.cli.options import SectionedCommand, Session, command, connection_options, dry_run_option, pull_options
 from reconcile.cli.outcome import tell_plan
 
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
 
 
-@click.command(short_help="Pull all payments, proved complete, into a file.")
+@click.command(cls=SectionedCommand, short_help="Pull all payments, proved complete, into a file.")
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Parquet or CSV file to write.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this payment, without the mirror; repeatable.")
 @dry_run_option

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from reconcile.cli import console
-from reconcile.cli.options import Session, command, locale_option
+from reconcile.cli.options import Session, command, locale_option, setting_option
 
 
 @click.command(short_help="Render the report of a run again.")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@setting_option("out")
 @click.option("--format", "form", type=click.Choice(["html", "xlsx"]), default="html", show_default=True)
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[./report-DATE.FORMAT]")
 @locale_option
@@ -45,7 +45,7 @@ def report(
             "--locale: a workbook has none: its cells are numbers and dates",
             hint="leave it out; the spreadsheet that opens the workbook writes them as its own settings say",
         )
-    folder = run or breaks.latest_run(Path(settings.out))
+    folder = run or breaks.latest_run(settings.out)
     on = read_manifest(folder).business_date
     place = to or Path(f"report-{on}.{form}")
     if place.resolve().is_relative_to(folder.resolve()):

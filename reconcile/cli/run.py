@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from reconcile.cli import console
 from reconcile.cli.listing import check_dry_run, plan_format_option
 from reconcile.cli.options import (
+    SectionedCommand,
     Session,
     command,
     connection_options,
@@ -20,11 +20,12 @@ from reconcile.cli.options import (
     output_options,
     parse_business_date,
     pull_options,
+    setting_option,
 )
 from reconcile.cli.outcome import tell_plan, tell_run
 
 
-@click.command(short_help="Pull all payments, match them with order totals, report.")
+@click.command(cls=SectionedCommand, short_help="Pull all payments, match them with order totals, report.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @output_options
 @connection_options
@@ -33,7 +34,7 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @match_options
 @dry_run_option
 @plan_format_option
-@click.option("--load-to", metavar="URL", help="Warehouse to load the run into, such as duckdb:warehouse.duckdb.")
+@setting_option("load_to")
 @command
 def run(session: Session, business_date: str | None, dry_run: bool, form: str, **options: Any) -> None:
     """
@@ -51,12 +52,12 @@ def run(session: Session, business_date: str | None, dry_run: bool, form: str, *
     secrets = session.secrets()
 
     from reconcile.operations import night
-    from reconcile.settings.stages import COMMERCE_LAYER
+    from reconcile.settings.settings import COMMERCE_LAYER
 
     if dry_run:
-        exports = COMMERCE_LAYER in settings.orders
-        tell_plan(settings, secrets, form, recheck=night.open_breaks(Path(settings.out)), with_orders=exports)
+        exports = COMMERCE_LAYER in settings.orders.files
+        tell_plan(settings, secrets, form, recheck=night.open_breaks(settings.out), with_orders=exports)
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=on, on_progress=display)
-    sys.exit(tell_run(result, session, settings.locale))
+    sys.exit(tell_run(result, session, settings.reports.locale))

@@ -12,7 +12,7 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import format_option, show, show_json, show_lines, text_format_option
-from reconcile.cli.options import Session, command
+from reconcile.cli.options import Session, command, setting_option
 
 if TYPE_CHECKING:
     from reconcile.runs.verify import Verification
@@ -27,7 +27,7 @@ _CURRENCIES_SHOWN = 2
 
 
 @runs.command("list")
-@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@setting_option("out")
 @click.option("--all", "superseded", is_flag=True, help="Also runs that a later one of their date has replaced.")
 @format_option
 @command
@@ -47,7 +47,7 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
         name = Path(line["folder"]).relative_to(settings.out)
         return (str(name), words, *counts, ", ".join(amounts))
 
-    lines = [asdict(line) for line in compare.list_runs(Path(settings.out), with_superseded=superseded)]
+    lines = [asdict(line) for line in compare.list_runs(settings.out, with_superseded=superseded)]
     for line in lines:
         if line["problem"]:
             console.say(f"warning: {line['problem']}", quiet=session.quiet)
@@ -57,14 +57,14 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
         header=("Run", "Verdict", "Items", "Breaks", "At stake"),
         left=("Run", "Verdict", "At stake"),
         cells=cells,
-        nothing=f"no run in {settings.out}",
+        nothing=f"no run in {settings.run.out}",
         quiet=not session.talks,
     )
 
 
 @runs.command("verify", short_help="Check that the runs are what was published.")
 @click.argument("folders", nargs=-1, metavar="[RUN...]", type=click.Path(path_type=Path))
-@click.option("--out", metavar="FOLDER", help="Folder of the run folders [runs].")
+@setting_option("out")
 @click.option("--replay", "is_replayed", is_flag=True, help="Match each run again from its own inputs, and compare.")
 @text_format_option
 @command
@@ -81,7 +81,7 @@ def verify_(session: Session, folders: tuple[Path, ...], form: str, *, is_replay
 
     from reconcile.operations.verify import verify
 
-    found = verify(Path(settings.out), folders, is_replayed=is_replayed)
+    found = verify(settings.out, folders, is_replayed=is_replayed)
     if form == "json":
         show_json([{"verdict": _verdict(one), **asdict(one)} for one in found])
     else:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from reconcile.figures.totals import VERSION
 from reconcile.matching.policy import KEYS, Kind, Status
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 Count = Annotated[int, Meta(ge=0)]
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]

@@ -20,7 +20,8 @@ from reconcile.files.csv_text import scan_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.formula_guard import unguarded_sql
 from reconcile.files.parquet import scan
-from reconcile.schema import AMOUNT_BASES, AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, known_amount, known_currency
+from reconcile.money import AMOUNT_BASES
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, known_amount, known_currency
 
 VERSION = 1
 AGING_BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))

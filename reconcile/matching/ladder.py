@@ -40,7 +40,7 @@ def pair_ladder(policy: MatchPolicy) -> tuple[Ladder, Status]:
 
 def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
     """Return the rungs of a payment without an order row."""
-    since = business_date - timedelta(days=policy.order_lag_days - 1)
+    since = business_date - timedelta(days=policy.lag_days - 1)
     young = nw.coalesce("p_placed_at", "p_created_at") >= nw.lit(datetime.combine(since, time(), UTC))
     return [
         (nw.col("wrong_mode"), Status.WRONG_MODE),
@@ -54,7 +54,7 @@ def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, St
 
 def order_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
     """Return the rungs of an order row without a payment. A row without a date does not wait."""
-    since = business_date - timedelta(days=policy.payment_lag_days - 1)
+    since = business_date - timedelta(days=policy.lag_days - 1)
     return [
         (nw.col("o_met"), Status.DUPLICATE_REFERENCE),
         (nw.col("o_reference").is_null(), Status.MISSING_REFERENCE),
@@ -104,7 +104,7 @@ def _compared(rows: Frame, policy: MatchPolicy) -> Frame:
 def allowed_cents(policy: MatchPolicy) -> nw.Expr:
     """Return how many minor units a pair may differ: the policy's tolerance for the order's currency."""
     allowed = _allowed(policy.tolerance)
-    for code in policy.per_currency:
+    for code in policy.tolerances:
         allowed = nw.when(nw.col("o_currency") == code).then(_allowed(policy.tolerance_of(code))).otherwise(allowed)
     return allowed
 

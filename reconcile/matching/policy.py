@@ -7,17 +7,22 @@ Knows which statuses exist and which settings make sense together. Does not matc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
 from reconcile.matching.keys.rules import NO_RULES, CleanRules
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 KEYS = ("reference", "order_number", "order_id")
 """Columns both sides may have in common, in the order in which they are tried."""
+
+MOST_LAG_DAYS = 3650
 
 PERCENT_DECIMALS = 4
 """Decimals a tolerance in percent may have: with more, its exact integer arithmetic would leave 64 bits."""
@@ -90,23 +95,22 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
 """What each status says, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
     """
     How far payment and order may differ and still agree.
 
-    `cents` is minor units of the currency, `percent` a decimal text ("0.5") of the order's amount. Both given,
+    `cents` is minor units of the currency, `percent` a decimal as a string ("0.5") of the order's amount. Both given,
     the smaller allowance holds; neither, the amounts must be equal.
     """
 
     cents: int | None = None
-    percent: str | None = None
+    percent: str | int | None = None
 
     def __post_init__(self) -> None:
         if self.cents is not None and (type(self.cents) is not int or not 0 <= self.cents < 2**62):
             raise SettingsError(f"tolerance_cents {self.cents} is not a number of minor units from 0 on")
         if self.percent is not None:
-            object.__setattr__(self, "percent", _percent_text(self.percent))
+            force_setattr(self, "percent", _percent_text(self.percent))
 
     def fraction(self) -> tuple[int, int]:
         """Return `percent` as exact numerator and denominator: "0.25" is (25, 10000). Needs a percent."""
@@ -116,35 +120,62 @@ class Tolerance:
         return int(decimal.scaleb(decimals)), 10 ** (decimals + 2)
 
 
-@dataclass(frozen=True, slots=True)
-class MatchPolicy:
+class MatchPolicy(Struct, frozen=True, kw_only=True):
     """
-    The settings of one matching. Raises SettingsError when they cannot hold together.
+    `[match]` of the settings: all that decides a matching. Raises SettingsError when it contradicts itself.
 
-    on                the keys to try, in order, out of KEYS
-    amount_basis      the column of PAYMENTS that stands for a payment's amount
-    tolerance_cents   minor units; tolerance_percent: decimal text, percent of the order's amount
-    per_currency      tolerances of single currencies; what one leaves out is taken from the general two
-    order_lag_days    how many days an order row may come after its payment (awaiting_order)
-    payment_lag_days  how many days a payment may come after its order row (awaiting_payment)
-    group_orders      "sum": order rows of one key and currency count as one order with their summed amount
-    mode              live or test: payments of the other mode are set aside; None: none are
-    clean             what makes no difference between two references or order numbers
+    `mode` (live or test): payments of the other mode are set aside; None: none are. A tolerance of a single currency
+    takes what it leaves out from the general two.
     """
 
-    on: tuple[str, ...] = KEYS
-    amount_basis: str = AMOUNT_BASES[0]
-    tolerance_cents: int | None = None
-    tolerance_percent: str | None = None
-    per_currency: Mapping[str, Tolerance] = field(default_factory=dict)
-    payment_lag_days: int = 0
-    order_lag_days: int = 0
-    group_orders: str | None = None
-    mode: str | None = None
+    on: Annotated[
+        tuple[str, ...],
+        Meta(description="keys to match on, in this order", extra={"choices": KEYS, "has_option": False}),
+    ] = KEYS
+    amount_basis: Annotated[
+        str,
+        Meta(description="which total of the linked order is the payment's amount", extra={"choices": AMOUNT_BASES}),
+    ] = AMOUNT_BASES[0]
+    tolerance_cents: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="maximum difference treated as a match, in minor units",
+            examples=[5],
+            extra={"metavar": "N"},
+        ),
+    ] = None
+    tolerance_percent: Annotated[
+        str | int | None,
+        Meta(
+            description="the same in percent of the order total, as a string",
+            examples=["0.5"],
+            extra={"metavar": "P"},
+        ),
+    ] = None
+    tolerances: Annotated[
+        dict[str, Tolerance],
+        Meta(
+            description='tolerance of a currency, such as { SEK = { cents = 50 }, EUR = { percent = "0.1" } }',
+            examples=[{"SEK": {"cents": 50}}],
+            extra={"has_option": False},
+        ),
+    ] = {}
+    lag_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="days a payment or an order row may wait for its counterpart before it is a break",
+            extra={"key": "lag", "option": "--lag", "metavar": "N"},
+        ),
+    ] = 0
+    group_orders: Annotated[
+        Literal["sum"] | None, Meta(description='"sum" adds up order rows of one key first', examples=["sum"])
+    ] = None
     clean: CleanRules = NO_RULES
+    mode: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "on", tuple(self.on))
+        force_setattr(self, "on", tuple(self.on))
         if not self.on or len(set(self.on)) != len(self.on) or not set(self.on) <= set(KEYS):
             raise SettingsError(f"match on {list(self.on)} is not a choice of {', '.join(KEYS)}, each at most once")
         if self.amount_basis not in AMOUNT_BASES:
@@ -153,11 +184,10 @@ class MatchPolicy:
             raise SettingsError(f'group_orders "{self.group_orders}" is not "sum"')
         if self.mode not in (None, "live", "test"):
             raise SettingsError(f'mode "{self.mode}" is neither live nor test')
-        for name in ("payment_lag_days", "order_lag_days"):
-            if not 0 <= getattr(self, name) <= 3650:
-                raise SettingsError(f"{name} {getattr(self, name)} is not a number of days from 0 to 3650")
-        object.__setattr__(self, "tolerance_percent", self.tolerance.percent)
-        object.__setattr__(self, "per_currency", MappingProxyType(dict(sorted(self.per_currency.items()))))
+        if not 0 <= self.lag_days <= MOST_LAG_DAYS:
+            raise SettingsError(f"lag_days {self.lag_days} is not a number of days from 0 to {MOST_LAG_DAYS}")
+        force_setattr(self, "tolerance_percent", self.tolerance.percent)
+        force_setattr(self, "tolerances", dict(sorted(self.tolerances.items())))
 
     @property
     def tolerance(self) -> Tolerance:
@@ -166,29 +196,11 @@ class MatchPolicy:
 
     def tolerance_of(self, currency_code: str) -> Tolerance:
         """Return the tolerance of one currency: its own, completed by the general one."""
-        general, own = self.tolerance, self.per_currency.get(currency_code, Tolerance())
+        general, own = self.tolerance, self.tolerances.get(currency_code, Tolerance())
         return Tolerance(
             cents=general.cents if own.cents is None else own.cents,
             percent=general.percent if own.percent is None else own.percent,
         )
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the settings as plain JSON values, for a manifest."""
-        return {
-            "on": list(self.on),
-            "amount_basis": self.amount_basis,
-            "tolerance_cents": self.tolerance_cents,
-            "tolerance_percent": self.tolerance_percent,
-            "per_currency": {
-                code: {"tolerance_cents": own.cents, "tolerance_percent": own.percent}
-                for code, own in self.per_currency.items()
-            },
-            "payment_lag_days": self.payment_lag_days,
-            "order_lag_days": self.order_lag_days,
-            "group_orders": self.group_orders,
-            "mode": self.mode,
-            "clean": self.clean.as_dict(),
-        }
 
 
 def _percent_text(percent: object) -> str:

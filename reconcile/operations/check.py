@@ -23,8 +23,8 @@ from reconcile.orders.exports.export_slices import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.payments.pull import agreed_mode
 from reconcile.settings.credentials import Secrets
-from reconcile.settings.settings import Settings
-from reconcile.settings.stages import COMMERCE_LAYER, checked, connect, order_keywords, order_queries, pull_window
+from reconcile.settings.settings import COMMERCE_LAYER, Settings
+from reconcile.settings.stages import checked, connect
 
 LARGEST_CLOCK_OFFSET_SECONDS = 60
 # What a payment takes in a run folder and the mirror together, twice over while both are written.
@@ -47,9 +47,9 @@ def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
     """Return the findings in the order of a night; without `secrets`, Commerce Layer is left out."""
     findings = [*_looked("settings", lambda: _settings(settings))]
     asked, payments = run_coroutine(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
-    findings += _looked("disk", lambda: _output(Path(settings.out), payments))
-    files = [word for word in settings.orders if word != COMMERCE_LAYER]
-    if files or settings.orders_sql:
+    findings += _looked("disk", lambda: _output(settings.out, payments))
+    files = [word for word in settings.orders.files if word != COMMERCE_LAYER]
+    if files or settings.orders.sql:
         findings += _looked("orders", lambda: _orders(settings, files))
     return findings + asked
 
@@ -67,14 +67,14 @@ def _failure(subject: str, error: ReconcileError) -> Finding:
 
 def _settings(settings: Settings) -> Iterator[Finding]:
     checked(settings)
-    yield Finding("settings", "ok", f"amount basis {settings.amount_basis}, run folders in {settings.out}")
+    yield Finding("settings", "ok", f"amount basis {settings.match.amount_basis}, run folders in {settings.run.out}")
 
 
 async def _commerce_layer(settings: Settings, secrets: Secrets) -> tuple[list[Finding], int]:
     try:
         async with connect(settings, secrets) as client:
             count, clock = await _counted(client)
-            exports = [await _exports(client, settings)] if COMMERCE_LAYER in settings.orders else []
+            exports = [await _exports(client, settings)] if COMMERCE_LAYER in settings.orders.files else []
             return [*_answered(client, count), clock, *exports], count
     except ReconcileError as error:
         return [_failure("access", error)], 0
@@ -108,10 +108,10 @@ def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
 
 
 async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
-    window = pull_window(settings)
+    window = settings.pull
     try:
-        orders, _, why_all = await count_placed(client, window["since"], window["until"])
-        refuse_empty("orders", orders, settings.on_empty_orders)
+        orders, _, why_all = await count_placed(client, window.created_from, window.created_before)
+        refuse_empty("orders", orders, settings.run.on_empty_orders)
     except ReconcileError as error:
         return _failure("orders", error)
     if why_all is not None:
@@ -122,13 +122,13 @@ async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
 def _orders(settings: Settings, files: list[str]) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         report = read_orders_to_parquet(
-            [*files, *order_queries(settings)],
+            [*files, *settings.orders.queries],
             Path(folder) / "orders.parquet",
+            settings.order_format,
             rejects=Path(folder) / "rejects.csv",
-            **order_keywords(settings),
-            max_rejects=settings.max_rejects,
+            max_rejects=settings.orders.max_rejects,
         )
-    refuse_empty("orders", report.rows, settings.on_empty_orders)
+    refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 
 

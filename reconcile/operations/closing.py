@@ -72,7 +72,6 @@ class Night:
     """
 
     settings: Settings
-    policy: MatchPolicy
     checks: Sequence[limits.Limit]
     staging: Staging
     orders: OrdersReport
@@ -84,15 +83,15 @@ class Night:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         earlier = earlier_runs(out, on)
         run_id, report = self._matched(earlier)
-        refuse_empty("payments", report.payments.rows, self.settings.on_empty_payments)
+        refuse_empty("payments", report.payments.rows, self.settings.run.on_empty_payments)
         warnings = self._warnings(report, earlier)
-        with connected(folder, self.settings.memory_limit):  # once, for all that is read there
+        with connected(folder, self.settings.run.memory_limit):  # once, for all that is read there
             rows = self._tables()
             with self.timings.stage("summary"):
                 figures = self._figures(report, earlier)
-                totals.prove_files(folder, figures, amount_basis=self.policy.amount_basis)
+                totals.prove_files(folder, figures, amount_basis=self.settings.policy.amount_basis)
         exceeded = limits.exceeded(self.checks, figures)
-        for sentence in limits.exceeded(limits_of(self.settings.warn_on, "--warn-on"), figures):
+        for sentence in limits.exceeded(limits_of(self.settings.run.warn_on, "--warn-on"), figures):
             log.info("warning: over limit: %s", sentence)
             warnings.append(f"over limit: {sentence}")
         head = self._head(run_id, figures, exceeded)
@@ -102,25 +101,25 @@ class Night:
         }  # fmt: skip
         place, document = self._published(head, document, earlier, rows)
         log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
-        load_to = self.settings.load_to
+        load_to = self.settings.run.load_to
         return RunResult(place, document, tuple(exceeded), _loaded(place, load_to) if load_to else None)
 
     def _matched(self, earlier: EarlierRuns) -> tuple[str, MatchReport]:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         accepted = decisions.standing(decisions.read_decisions(out / decisions.NAME), on)
-        run_id = run_id_of(on, self.policy, folder, earlier.runs, accepted)
+        run_id = run_id_of(on, self.settings.policy, folder, earlier.runs, accepted)
         with self.timings.stage("matching"):
             report = match_to_parquet(
                 folder / "payments.parquet",
                 folder / "orders.parquet",
                 folder / "items.parquet",
-                policy=self.policy,
+                policy=self.settings.policy,
                 business_date=on,
                 run_id=run_id,
                 states=States(on, history=earlier.history, acceptances=accepted),
-                engine=self.settings.engine,
-                spark_master=self.settings.spark_master,
-                memory_limit=self.settings.memory_limit,
+                engine=self.settings.run.engine,
+                spark_master=self.settings.run.spark_master,
+                memory_limit=self.settings.run.memory_limit,
                 temp_directory=folder,
             )
         return run_id, report
@@ -128,7 +127,7 @@ class Night:
     def _warnings(self, report: MatchReport, earlier: EarlierRuns) -> list[str]:
         warnings = cautions(self.source, self.orders, report)
         warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
-        if self.settings.group_orders is not None:
+        if self.settings.match.group_orders is not None:
             warnings += grouping_warnings(self.orders)
         for warning in warnings:
             log.info("warning: %s", warning)
@@ -136,7 +135,7 @@ class Night:
 
     def _tables(self) -> dict[str, int]:
         """Write items and breaks for people; return the rows of each file."""
-        folder, limit = self.staging.folder, self.settings.memory_limit
+        folder, limit = self.staging.folder, self.settings.run.memory_limit
         items = folder / "items.parquet"
         with self.timings.stage("reports"):
             return {
@@ -147,7 +146,10 @@ class Night:
     def _figures(self, report: MatchReport, earlier: EarlierRuns) -> dict[str, Any]:
         details = report.as_dict()
         figures = figures_of(
-            self.staging.folder, details["control_totals"], self.policy, memory_limit=self.settings.memory_limit
+            self.staging.folder,
+            details["control_totals"],
+            self.settings.policy,
+            memory_limit=self.settings.run.memory_limit,
         )
         figures["roll_forward"] = ledger.roll_forward(
             earlier.breaks, ledger.breaks_at_stake(self.staging.folder / "breaks.parquet")
@@ -165,7 +167,7 @@ class Night:
             "run_id": run_id,
             "organization": self.source["organization"],
             "mode": self.source["mode"],
-            "amount_basis": self.policy.amount_basis,
+            "amount_basis": self.settings.policy.amount_basis,
             "verdict": verdict_of(figures, exceeded),
         }
 
@@ -206,7 +208,7 @@ class Night:
             "software": manifest.software(),
             "settings": self.settings.public(),
             "inputs": self.orders.as_dict(),
-            "clean": {"rules": self.policy.clean.as_dict(), "keys": document["key_profile"]["cleaning"]},
+            "clean": {"rules": self.settings.policy.clean.as_dict(), "keys": document["key_profile"]["cleaning"]},
             "previous": earlier.link,
             "runs_meanwhile": known.meanwhile,
             "later_runs": known.later,
@@ -215,13 +217,13 @@ class Night:
         }
 
     def _write_reports(self, document: dict[str, Any], record: dict[str, Any]) -> None:
-        folder, limit = self.staging.folder, self.settings.memory_limit
+        folder, limit = self.staging.folder, self.settings.run.memory_limit
         manifest.write_json(folder / "summary.json", document)
-        if self.settings.html:
+        if self.settings.reports.html:
             from reconcile.reports.page.html import write_html
 
             write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
-        if self.settings.xlsx:
+        if self.settings.reports.xlsx:
             from reconcile.reports.workbook.xlsx import write_xlsx
 
             write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)

@@ -30,7 +30,7 @@ from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.matching.suggestions.candidates import Candidate, candidates
 from reconcile.runs.folder import out_of, published, read_manifest
-from reconcile.settings.stages import policy_of, settings_of
+from reconcile.settings.stages import settings_of
 
 MOST_ITEMS = 20
 """Items that one name may stand for; a name that stands for more explains none of them."""
@@ -90,7 +90,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
 
     Raises UnknownItem when there is none, or more than MOST_ITEMS; OutputError when the folder cannot be read.
     """
-    policy = policy_of(settings_of(read_manifest(folder), folder))
+    policy = settings_of(read_manifest(folder), folder).policy
     engine = DuckDBEngine(temp_directory=None)
     try:
         items = _named(engine.connection, folder, name)

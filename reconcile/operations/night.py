@@ -28,16 +28,8 @@ from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.settings.credentials import Secrets
-from reconcile.settings.settings import Settings
-from reconcile.settings.stages import (
-    COMMERCE_LAYER,
-    check_business_date,
-    check_only_files,
-    checked,
-    narrowed_to,
-    order_keywords,
-    order_queries,
-)
+from reconcile.settings.settings import COMMERCE_LAYER, Settings
+from reconcile.settings.stages import check_business_date, check_only_files, checked
 
 if TYPE_CHECKING:
     from reconcile.orders.exports.export import ExportedOrders
@@ -55,20 +47,20 @@ def run(
     settings: Settings, secrets: Secrets, *, business_date: date, on_progress: OnProgress | None = None
 ) -> RunResult:
     """
-    Pull, read the order totals of `settings.orders`, match, and publish `OUT/<business_date>/`.
+    Pull, read the order totals of `settings.orders.files`, match, and publish `OUT/<business_date>/`.
 
     Raises a ReconcileError of any kind, and then publishes nothing, unless its hint says that the run is published;
     a limit that is exceeded is no error here.
     """
     from reconcile.operations.pull import export_orders, pull  # with it comes aiohttp
 
-    policy, checks = checked(settings)
+    checks = checked(settings)
     check_business_date(business_date)
-    with staged(Path(settings.out), business_date) as staging:
+    with staged(settings.out, business_date) as staging:
         _check_records(staging)  # an error in them is told before an hour of pulling
         timings = Timings()
         exported = None
-        if COMMERCE_LAYER in settings.orders:
+        if COMMERCE_LAYER in settings.orders.files:
             with timings.stage("export"):
                 exported = export_orders(settings, secrets, staging.folder / EVIDENCE)
         with timings.stage("orders"):
@@ -78,29 +70,29 @@ def run(
                 settings,
                 secrets,
                 staging.folder / "payments.parquet",
-                recheck=open_breaks(staging.out) if settings.incremental else (),
+                recheck=open_breaks(staging.out) if settings.pull.incremental else (),
                 on_progress=on_progress,
             )
         source = {
             "pull": pulled.as_dict(),
-            "narrowed": narrowed_to(settings),
+            "narrowed": settings.pull.narrowed,
             "mode": pulled.mode,
             "organization": pulled.organization,
             **({"orders_export": exported.as_dict()} if exported is not None else {}),
         }
-        return Night(settings, policy, checks, staging, orders, source, timings).finish()
+        return Night(settings, checks, staging, orders, source, timings).finish()
 
 
 def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:
     """
-    Match the payments of a file with the order totals of `settings.orders` and publish a run folder.
+    Match the payments of a file with the order totals of `settings.orders.files` and publish a run folder.
 
     As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it.
     """
     check_only_files(settings)
-    policy, checks = checked(settings)
+    checks = checked(settings)
     check_business_date(business_date)
-    with staged(Path(settings.out), business_date) as staging:
+    with staged(settings.out, business_date) as staging:
         _check_records(staging)
         timings = Timings()
         with timings.stage("orders"):
@@ -108,8 +100,12 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
         with timings.stage("payments"):
             rows = copy_payments(payments, staging.folder / "payments.parquet")
             digest = digest_of(payments, rows=rows)
-        source = {"payments_file": digest, "mode": settings.mode, "organization": settings.organization}
-        return Night(settings, policy, checks, staging, orders, source, timings).finish()
+        source = {
+            "payments_file": digest,
+            "mode": settings.commercelayer.mode,
+            "organization": settings.commercelayer.organization,
+        }
+        return Night(settings, checks, staging, orders, source, timings).finish()
 
 
 def _check_records(staging: Staging) -> None:
@@ -124,15 +120,15 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
         report = read_orders_to_parquet(
             _places(settings, exported),
             staging.folder / "orders.parquet",
+            settings.order_format,
             rejects=kept,
-            **order_keywords(settings),
-            max_rejects=settings.max_rejects,
+            max_rejects=settings.orders.max_rejects,
         )
     except (InputError, OutputError) as error:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    refuse_empty("orders", report.rows, settings.on_empty_orders)
+    refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     kept.rename(staging.folder / "rejects.csv")
     return report
 
@@ -140,8 +136,8 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
 def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place | OrdersQuery]:
     """Return where the order totals are; exported files under names that do not change from run to run."""
     files = [Place(f"{EVIDENCE}/{path.name}", path) for path in exported.files] if exported is not None else []
-    named = [place for word in settings.orders for place in (files if word == COMMERCE_LAYER else [word])]
-    return [*named, *order_queries(settings)]
+    named = [place for word in settings.orders.files for place in (files if word == COMMERCE_LAYER else [word])]
+    return [*named, *settings.orders.queries]
 
 
 def open_breaks(out: Path) -> set[str]:

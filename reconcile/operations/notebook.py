@@ -7,18 +7,17 @@ the command's, without a run folder, a ledger or a mirror.
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
@@ -27,16 +26,23 @@ from reconcile.figures.patterns import find_patterns
 from reconcile.files.duckdb import connected
 from reconcile.history.states import States
 from reconcile.matching.match import match_frames
+from reconcile.matching.policy import MatchPolicy
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
-from reconcile.orders.format import Declared
+from reconcile.orders.format import OrderFormat
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
+from reconcile.payments.request import parse_moment
 from reconcile.reports.csv_tables import BREAKS_ORDER
 from reconcile.schema import ITEMS
 from reconcile.settings.credentials import Secrets, read_secrets
-from reconcile.settings.settings import Settings, parse_moment
+from reconcile.settings.declared import declared as declared_in
+from reconcile.settings.settings import Settings
 from reconcile.settings.sources import clean_settings, load_settings
-from reconcile.settings.stages import connect, order_keywords, policy_of, pull_window
+from reconcile.settings.stages import connect
+
+_SETTINGS = frozenset(setting.name for setting in declared_in(Settings))
+_READING = frozenset({*OrderFormat.__struct_fields__, "max_rejects", "rejects"})
+_MATCHING = frozenset({*MatchPolicy.__struct_fields__} - {"tolerances"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,14 @@ async def pull_payments(
     Raises SettingsError, and CommerceLayerError when the pull cannot be completed or proved complete.
     Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/list
     """
-    chosen = settings or load_settings(environ=os.environ, options=_known(options, set(Settings.__struct_fields__)))
+    chosen = settings or load_settings(environ=os.environ, options=_known(options, _SETTINGS))
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
-        table = await pull_to_table(client, on_progress=on_progress, **pull_window(chosen))
+        table = await pull_to_table(
+            client,
+            replace(chosen.pull, mirror=""),
+            mode=chosen.commercelayer.mode,
+            on_progress=on_progress,
+        )
     return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
@@ -93,10 +104,10 @@ async def fetch_payment(
     Raises UnknownPayment when there is no such payment, else as `pull_payments`.
     Source: https://docs.commercelayer.io/core-api-reference/klarna_payments/object
     """
-    chosen = settings or load_settings(environ=os.environ, options=_known(options, set(Settings.__struct_fields__)))
+    chosen = settings or load_settings(environ=os.environ, options=_known(options, _SETTINGS))
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
         await client.authenticate()
-        payments = await fetch_payments(client, [payment_id], mode=agreed_mode(client, chosen.mode))
+        payments = await fetch_payments(client, [payment_id], mode=agreed_mode(client, chosen.commercelayer.mode))
     row: dict[str, Any] = payments.to_pylist()[0]
     return row
 
@@ -126,13 +137,14 @@ def read_orders(
     Raises TooManyRejects when more rows than `max_rejects` (0) cannot be read, OrderFileError when a file cannot,
     SettingsError when a declaration is impossible.
     """
-    given: dict[str, Any] = {**order_keywords(settings), "max_rejects": settings.max_rejects} if settings else {}
-    known = {*inspect.signature(read.read_orders).parameters, *Declared.__annotations__} - {"paths", "declared"}
+    chosen = settings or Settings()
+    form = chosen.order_format
+    given = {"max_rejects": chosen.orders.max_rejects, "rejects": None, **_known(declared, _READING)}
+    rows = {name: given.pop(name) for name in ("max_rejects", "rejects")}
     query = orders_query(sql, database)
-    if query is None:
-        return read.read_orders(paths, **given | _known(declared, known))
     files = [paths] if isinstance(paths, str | Path) else list(paths)
-    return read.read_orders([*files, query], **given | _known(declared, known))
+    places = paths if query is None else [*files, query]
+    return read.read_orders(places, replace(form, **given), **rows)
 
 
 def match_payments(
@@ -155,10 +167,9 @@ def match_payments(
     Raises SettingsError for a policy that contradicts itself, PaymentFileError and OrderFileError for a frame that
     cannot be used, ProofFailed when totals do not add up.
     """
-    known = {"on", "amount_basis", "tolerance_cents", "tolerance_percent", "lag_days", "group_orders", "mode", "clean"}
-    given = {"clean": {}, **_known(policy, known)}
+    given = {"clean": {}, **_known(policy, _MATCHING)}
     given |= clean_settings(given.pop("clean"))
-    chosen = policy_of(msgspec.structs.replace(settings or Settings(), **given))
+    chosen = (settings or Settings()).replaced(**given).policy
     if isinstance(business_date, str):
         business_date = parse_moment(business_date, "business_date").date()
     on = business_date or datetime.now(UTC).date()
@@ -173,7 +184,7 @@ def match_payments(
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)
 
 
-def _known(given: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    if unknown := sorted(set(given) - names):
+def _known(given: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    if unknown := sorted(set(given) - set(names)):
         raise SettingsError(f"there is no {', '.join(unknown)} here", hint=f"there are {', '.join(sorted(names))}")
     return given

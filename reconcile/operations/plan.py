@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
@@ -23,13 +23,13 @@ from reconcile.payments.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.payments.finished import PAYMENTS_NAME, Base, finished_pull
 from reconcile.payments.incremental import changes_name, earlier_by
 from reconcile.payments.mirror.mirror import bookmarks_in
-from reconcile.payments.pull import agreed_mode, window_name
+from reconcile.payments.pull import agreed_mode
 from reconcile.payments.rechecks import ids_to_check
 from reconcile.payments.resumed import resumed_rows
 from reconcile.payments.transport import choose_transport
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
-from reconcile.settings.stages import connect, pull_window
+from reconcile.settings.stages import connect
 
 # The vendor's own tools make exports of so many records since July 2025; the server has the last word.
 RECORDS_PER_EXPORT = 5_000
@@ -112,18 +112,17 @@ async def plan(
 
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
-    window = pull_window(settings)
-    since, until = window["since"], window["until"]
+    since, until = settings.pull.created_from, settings.pull.created_before
     async with connect(settings, secrets) as client:
         await client.authenticate()
-        mode = agreed_mode(client, settings.mode)
-        found = _found(settings, window_name(since, until), client.organization, mode)
+        mode = agreed_mode(client, settings.commercelayer.mode)
+        found = _found(settings, settings.pull.window, client.organization, mode)
         base, marks = found.base, found.marks
         payments = (await count_now(client, Window(since, until, _changed_since(found, settings)))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         changed = 0
         if marks is not None:
-            again = earlier_by(marks.began_at or marks.cut_off, timedelta(minutes=settings.overlap_minutes))
+            again = earlier_by(marks.began_at or marks.cut_off, settings.pull.overlap)
             changed = (await count_payments(client, Window(since, until, again))).payments
         rechecked = len(ids_to_check(base.rows, recheck)) if base is not None else 0
         orders = (await count_placed(client, since, until))[0] if with_orders else None
@@ -159,9 +158,9 @@ class _Found:
 
 
 def _found(settings: Settings, window: str, organization: str, mode: str) -> _Found:
-    folder = Path(settings.mirror)
+    folder = Path(settings.pull.mirror)
     base, why = resumed_rows(folder, window), ""
-    if base is None and settings.incremental:
+    if base is None and settings.pull.incremental:
         last = finished_pull(folder, window)
         base = Base(last.finished, folder / PAYMENTS_NAME) if last.finished is not None else None
         why = last.why
@@ -176,15 +175,15 @@ def _found(settings: Settings, window: str, organization: str, mode: str) -> _Fo
 def _changed_since(found: _Found, settings: Settings) -> datetime | None:
     if found.base is None:
         return None
-    return earlier_by(found.base.finished.watermark, timedelta(minutes=settings.overlap_minutes))
+    return earlier_by(found.base.finished.watermark, settings.pull.overlap)
 
 
 def _transport(settings: Settings, found: _Found, payments: int) -> tuple[str, str]:
     if found.base is not None:
         return "pages", "changes are few"
-    if found.marks is not None and settings.via == "auto":
+    if found.marks is not None and settings.pull.via == "auto":
         return found.marks.transport, "the unfinished pull goes on as it began"
-    choice = choose_transport(settings.via, payments)
+    choice = choose_transport(settings.pull.via, payments)
     return choice.transport, choice.why
 
 

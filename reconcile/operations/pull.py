@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,15 +27,13 @@ from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.exports.export import export_orders as export_orders_by
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
-from reconcile.payments.pull import PullProgress, PullReport, agreed_mode, pull_to_parquet
+from reconcile.payments.pull import OnProgress, PullReport, agreed_mode, pull_to_parquet
 from reconcile.schema import PAYMENTS
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
-from reconcile.settings.stages import connect, pull_window
+from reconcile.settings.stages import connect
 
 log = logging.getLogger("reconcile.run")
-
-OnProgress = Callable[[PullProgress], None]
 
 ORDER_EXPORTS = "order-exports"
 """Folder in the mirror where an export of orders is under way."""
@@ -62,12 +60,10 @@ def pull(
             return await pull_to_parquet(
                 client,
                 destination,
-                mirror=Path(settings.mirror),
-                incremental=settings.incremental,
-                overlap=timedelta(minutes=settings.overlap_minutes),
+                settings.pull,
+                mode=settings.commercelayer.mode,
                 recheck=recheck,
                 on_progress=on_progress,
-                **pull_window(settings),
             )
 
     report = awaited(pulled())
@@ -92,7 +88,7 @@ def pull_to_file(
         report = pull(settings, secrets, payments, on_progress=on_progress)
         if destination is not None:
             _write_csv(payments, destination)
-    return destination or Path(settings.mirror) / "payments.parquet", report
+    return destination or Path(settings.pull.mirror) / "payments.parquet", report
 
 
 def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> ExportedOrders:
@@ -103,17 +99,16 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
     """
 
     async def exported() -> ExportedOrders:
-        window = pull_window(settings)
         async with connect(settings, secrets) as client:
             await client.authenticate()
             return await export_orders_by(
                 client,
                 destination,
-                workplace=Path(settings.mirror) / ORDER_EXPORTS,
-                mode=agreed_mode(client, settings.mode),
-                since=window["since"],
-                until=window["until"],
-                allow_empty=settings.on_empty_orders == "warn",
+                workplace=Path(settings.pull.mirror) / ORDER_EXPORTS,
+                mode=agreed_mode(client, settings.commercelayer.mode),
+                since=settings.pull.created_from,
+                until=settings.pull.created_before,
+                allow_empty=settings.run.on_empty_orders == "warn",
                 on_file=lambda orders, of: log.info("exported %d of %d orders", orders, of),
             )
 
@@ -132,7 +127,7 @@ def fetch(settings: Settings, secrets: Secrets, ids: Sequence[str]) -> pa.Table:
     async def fetched() -> pa.Table:
         async with connect(settings, secrets) as client:
             await client.authenticate()
-            return await fetch_payments(client, ids, mode=agreed_mode(client, settings.mode))
+            return await fetch_payments(client, ids, mode=agreed_mode(client, settings.commercelayer.mode))
 
     return awaited(fetched())
 

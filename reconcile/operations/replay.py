@@ -24,7 +24,7 @@ from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
 from reconcile.schema import ITEMS, LEDGER_COLUMNS
-from reconcile.settings.stages import policy_of, settings_of
+from reconcile.settings.stages import settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     made = decisions.read_decisions(out / decisions.NAME)
     made_at = manifest.created_at
     accepted = decisions.standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
-    policy = policy_of(settings)
+    policy = settings.policy
     report = match_to_parquet(
         folder / "payments.parquet",
         folder / "orders.parquet",
@@ -67,7 +67,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
         business_date=on,
         run_id=manifest.run_id,
         states=States(on, history=history, acceptances=accepted),
-        memory_limit=settings.memory_limit,
+        memory_limit=settings.run.memory_limit,
         temp_directory=place,
     )
     is_as_it_was = run_id_of(on, policy, folder, before, accepted) == manifest.run_id

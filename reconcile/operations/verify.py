@@ -33,7 +33,7 @@ from reconcile.runs.folder import out_of, read_manifest
 from reconcile.runs.manifest import Manifest, digest_of, other_software
 from reconcile.runs.verify import Verification, unvouched, verify_run, verify_runs
 from reconcile.settings.settings import Settings
-from reconcile.settings.stages import limits_of, policy_of, settings_of
+from reconcile.settings.stages import limits_of, settings_of
 
 RunsIn = Callable[[Path], list[ledger.PublishedRun]]
 
@@ -98,12 +98,12 @@ def _opened(folder: Path) -> _Run:
     manifest = read_manifest(folder)
     settings = settings_of(manifest, folder)
     written = msgspec.json.decode((folder / "summary.json").read_bytes(), type=dict[str, Any])
-    return _Run(folder, manifest, settings, policy_of(settings), written)
+    return _Run(folder, manifest, settings, settings.policy, written)
 
 
 def _tables(run: _Run, place: Path) -> Iterator[str]:
     """Breaks and CSV files follow from the items."""
-    items, limit = run.folder / "items.parquet", run.settings.memory_limit
+    items, limit = run.folder / "items.parquet", run.settings.run.memory_limit
     write_items_csv(items, place / "items.csv", memory_limit=limit)
     write_breaks(items, place / "breaks.parquet", place / "breaks.csv", memory_limit=limit)
     if differing_items(run.folder / "breaks.parquet", place / "breaks.parquet"):
@@ -121,7 +121,7 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         if run.report is not None
         else totals.control_of(run.folder, amount_basis=run.policy.amount_basis)
     )
-    limit = run.settings.memory_limit
+    limit = run.settings.run.memory_limit
     figures = figures_of(run.folder, control, run.policy, memory_limit=limit, spill=place)
     figures["counts"]["rejects"] = run.manifest.digests["rejects.csv"].rows
     if run.report is None and run.policy.group_orders is not None:
@@ -131,7 +131,7 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         figures["key_profile"] = run.report.as_dict()["key_profile"]
     if (before := _breaks_before(run)) is not None:
         figures["roll_forward"] = ledger.roll_forward(before, ledger.breaks_at_stake(run.folder / "breaks.parquet"))
-    exceeded = limits.exceeded(limits_of(run.settings.fail_on, "--fail-on"), figures)
+    exceeded = limits.exceeded(limits_of(run.settings.run.fail_on, "--fail-on"), figures)
     figures |= {"limits_exceeded": exceeded, "verdict": verdict_of(figures, exceeded)}
     for name, value in msgspec.json.decode(msgspec.json.encode(figures)).items():
         found = run.summary.get(name)
@@ -157,7 +157,7 @@ def _page(run: _Run, place: Path) -> Iterator[str]:
     """The page follows from the files; of another version's no word need be the same."""
     if "report.html" not in run.manifest.digests or other_software(run.manifest):
         return
-    (place / "report.html").write_bytes(render_html(run.folder, memory_limit=run.settings.memory_limit))
+    (place / "report.html").write_bytes(render_html(run.folder, memory_limit=run.settings.run.memory_limit))
     if _is_other(run, "report.html", place / "report.html"):
         yield "report.html: is not what is rendered of the run's files"
 
@@ -168,7 +168,7 @@ _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _tables, _f
 def _workbook(run: _Run, place: Path) -> Iterator[str]:
     if "report.xlsx" not in run.manifest.digests or other_software(run.manifest):
         return
-    write_xlsx(run.folder, place / "report.xlsx", memory_limit=run.settings.memory_limit)
+    write_xlsx(run.folder, place / "report.xlsx", memory_limit=run.settings.run.memory_limit)
     if _is_other(run, "report.xlsx", place / "report.xlsx"):
         yield "report.xlsx: is not what is written of the run's files"
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
-from reconcile.money import ACCOUNTING_FORMS, CURRENCIES
-from reconcile.orders.dates import is_date_format
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES, CURRENCIES
 
 _THOUSANDS = (".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f")
 CONTINUATIONS = ("empty", "repeated")
@@ -26,79 +25,133 @@ _NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "ra
 _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
-class Declared(TypedDict, total=False):
-    """The fields of OrderFormat, as the keywords of the functions that read orders."""
-
-    reference_column: str | None
-    amount_column: str | None
-    currency_column: str | None
-    order_number_column: str | None
-    order_id_column: str | None
-    ordered_on_column: str | None
-    sign_column: str | None
-    currency: str | None
-    amount_basis: str
-    amount_unit: str | None
-    decimal: str
-    thousands: str | None
-    accounting: Sequence[str]
-    date_format: str | None
-    continuation_rows: str | None
-    delimiter: str | None
-    quote: str | None
-    encoding: str | None
-    sheet: str | None
-    download_limit: str
+def _column(role: str, meaning: str, example: str) -> Meta:
+    return Meta(
+        description=f"column of the {meaning}",
+        examples=[example],
+        extra={"table": "columns", "key": role, "metavar": "NAME"},
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFormat:
+class OrderFormat(Struct, frozen=True, kw_only=True):
     """
-    What the user declares about the order files; None is "find it in the file".
+    What the user declares about the order files: `[orders]` of the settings. None is "find it in the file".
 
-    `*_column` name a column of the file (`""` for an optional one: leave it unread). `currency` is that of every
-    amount without a currency of its own. `amount_basis` is the column of `reconcile.schema.AMOUNT_BASES` that wins
-    where a Commerce Layer export has several amounts. `amount_unit` is "minor" for whole minor units and "major" for
-    decimals (default: "minor" for names that end in "cents"). `decimal` and `thousands` are the separators of amounts,
-    `accounting` the forms of `reconcile.money.ACCOUNTING_FORMS` they may have; `sign_column` tells debits and credits
-    apart. `date_format` is how dates are written, as `strptime` has it (default: ISO 8601). `continuation_rows` says
-    what the further rows of one order have in place of its total: nothing ("empty"), or the same again ("repeated");
-    they are then left out and counted.
-    `delimiter` and `quote` those of cells (`quote=""`: no cell is quoted), `encoding` is a name Python knows,
-    `sheet` the sheet of a spreadsheet. `download_limit` is the size up to which a file is fetched, like "4GB".
+    `*_column` name a column of the file (`""` for an optional one: leave it unread). `amount_basis` is the column of
+    `reconcile.money.AMOUNT_BASES` that wins where a Commerce Layer export has several amounts. `quote=""`: no cell is
+    quoted. `continuation_rows` are left out and counted.
 
     Raises SettingsError when a declaration is impossible; the delimiter may be a word (`tab`).
     """
 
-    reference_column: str | None = None
-    amount_column: str | None = None
-    currency_column: str | None = None
-    order_number_column: str | None = None
-    order_id_column: str | None = None
-    ordered_on_column: str | None = None
-    sign_column: str | None = None
-    currency: str | None = None
+    reference_column: Annotated[str | None, _column("reference", "reference", "Our reference")] = None
+    amount_column: Annotated[str | None, _column("amount", "order total", "Gross total")] = None
+    currency_column: Annotated[str | None, _column("currency", "currency", "Currency")] = None
+    order_number_column: Annotated[str | None, _column("order_number", "order number", "Order no.")] = None
+    order_id_column: Annotated[str | None, _column("order_id", "Commerce Layer order id", "Commerce Layer id")] = None
+    ordered_on_column: Annotated[str | None, _column("ordered_on", "order date", "Order date")] = None
+    sign_column: Annotated[
+        str | None, _column("sign", "debit and credit, which makes credits negative", "Debit/Credit")
+    ] = None
+    currency: Annotated[
+        str | None,
+        Meta(
+            description="currency of all rows, where the files have no such column",
+            examples=["EUR"],
+            extra={"metavar": "CODE"},
+        ),
+    ] = None
     amount_basis: str = AMOUNT_BASES[0]
-    amount_unit: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
-    accounting: Sequence[str] = ()
-    date_format: str | None = None
-    continuation_rows: str | None = None
-    delimiter: str | None = None
-    quote: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    download_limit: str = DOWNLOAD_LIMIT
+    amount_unit: Annotated[
+        Literal["minor", "major"] | None,
+        Meta(
+            description="unit of amounts: whole cents (minor), or decimals (major); "
+            "default: minor in columns named ...cents, else major",
+            examples=["minor"],
+        ),
+    ] = None
+    decimal: Annotated[str, Meta(description='decimal separator of amounts: "." or ","', extra={"metavar": "CHAR"})] = (
+        "."
+    )
+    thousands: Annotated[
+        str | None,
+        Meta(
+            description="thousands separator of amounts; default: none",
+            examples=[" "],
+            extra={"metavar": "CHAR"},
+        ),
+    ] = None
+    accounting: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='forms that amounts may have: "(12.00)", "12.00-", "12.00 CR", "12,00 H", "12.00 EUR"',
+            examples=[["parentheses"]],
+            extra={"choices": tuple(ACCOUNTING_FORMS)},
+        ),
+    ] = ()
+    date_format: Annotated[
+        str | None,
+        Meta(
+            description='how dates are written, such as "%d.%m.%Y" (as strptime has it); default: ISO 8601',
+            examples=["%d.%m.%Y"],
+            extra={"metavar": "FORMAT"},
+        ),
+    ] = None
+    continuation_rows: Annotated[
+        Literal["empty", "repeated"] | None,
+        Meta(
+            description="leave out further rows of an order, where its total is empty or repeated in them",
+            examples=["empty"],
+        ),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        Meta(
+            description="column separator of text files; default: detected",
+            examples=[";"],
+            extra={"metavar": "CHAR"},
+        ),
+    ] = None
+    quote: Annotated[
+        str | None,
+        Meta(
+            description="quote character of text files; default: detected",
+            examples=["'"],
+            extra={"metavar": "CHAR"},
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        Meta(
+            description="encoding of text files; default: UTF-8, or by byte order mark",
+            examples=["cp1252"],
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
+    sheet: Annotated[
+        str | None,
+        Meta(
+            description="sheet of a spreadsheet; default: the first visible one that has the columns",
+            examples=["Orders"],
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
+    download_limit: Annotated[
+        str,
+        Meta(
+            description="size up to which a file is fetched from an address, or read from standard input",
+            extra={"metavar": "SIZE"},
+        ),
+    ] = DOWNLOAD_LIMIT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, and spell what can in one way."""
-        object.__setattr__(self, "thousands", self.thousands or None)
-        object.__setattr__(self, "accounting", tuple(self.accounting))
+        force_setattr(self, "thousands", self.thousands or None)
+        force_setattr(self, "accounting", tuple(self.accounting))
         if self.delimiter is not None:
-            object.__setattr__(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
+            force_setattr(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
         if self.currency is not None:
-            object.__setattr__(self, "currency", self.currency.strip().upper())
+            force_setattr(self, "currency", self.currency.strip().upper())
         for check in (_check_columns, _check_money, _check_rows, _check_dialect, _check_encoding, _check_limit):
             check(self)
 
@@ -169,11 +222,17 @@ def _check_rows(form: OrderFormat) -> None:
         raise SettingsError(
             f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(CONTINUATIONS)}"
         )
-    if form.date_format is not None and not is_date_format(form.date_format):
+    if form.date_format is not None and not _is_date_format(form.date_format):
         raise SettingsError(
             f'date_format "{form.date_format}" is not a format of dates',
             hint='name day, month and year, as in "%d.%m.%Y" (31.12.2026); YYYY-MM-DD is always the ISO date',
         )
+
+
+def _is_date_format(text: str) -> bool:
+    from reconcile.orders.dates import is_date_format  # with it comes Arrow, which a command's help does without
+
+    return is_date_format(text)
 
 
 def _check_dialect(form: OrderFormat) -> None:
@@ -208,3 +267,7 @@ def _check_limit(form: OrderFormat) -> None:
         raise SettingsError(
             f'download_limit "{form.download_limit}" is not a size', hint="write it like 500MB or 4GB; B, KB and TB too"
         )
+
+
+DETECTED = OrderFormat()
+"""Nothing is declared: all is found in the file."""

@@ -12,12 +12,12 @@ import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import duckdb
 
 from reconcile.files.duckdb import connected, path_literal
-from reconcile.orders.format import Declared
+from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport
@@ -70,21 +70,20 @@ class OrdersLook:
 
 def inspect_orders(
     paths: OrderPaths,
+    form: OrderFormat = DETECTED,
     *,
     first_rows: int = 5,
     first_rejects: int = 10,
-    **declared: Unpack[Declared],
 ) -> OrdersLook:
     """
-    Return a look at the order totals in `paths`; `declared` is as in `read_orders`.
+    Return a look at the order totals in `paths`; `form` is as in `read_orders`.
 
-    Raises OrderFileError when a file cannot be read, SettingsError when a declaration is impossible. Rows that cannot
-    be read raise nothing, however many they are.
+    Raises OrderFileError when a file cannot be read. Rows that cannot be read raise nothing, however many they are.
     """
     with tempfile.TemporaryDirectory(prefix="reconcile-") as name:
         folder = Path(name)
         orders, rejects = folder / "orders.parquet", folder / "rejects.csv"
-        report = read_orders_to_parquet(paths, orders, rejects=rejects, max_rejects=sys.maxsize, **declared)
+        report = read_orders_to_parquet(paths, orders, form, rejects=rejects, max_rejects=sys.maxsize)
         with rejects.open(encoding="utf-8", newline="\n") as text:
             shown = tuple(islice(read_rejects(text), first_rejects))
         with connected(folder) as connection:

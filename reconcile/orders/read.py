@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Unpack
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
@@ -25,7 +25,7 @@ from reconcile.orders.cells.rows import OrderRows, order_rows
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
-from reconcile.orders.format import Declared, OrderFormat
+from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders
 from reconcile.orders.places.folders import AgreedColumns
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
@@ -65,10 +65,10 @@ _TOLD = 3  # rejects, and remedies, that an error tells in full
 
 def read_orders(
     paths: OrderPaths,
+    form: OrderFormat = DETECTED,
     *,
     max_rejects: int = 0,
     rejects: str | Path | None = None,
-    **declared: Unpack[Declared],
 ) -> pd.DataFrame:
     """
     Return the order totals in `paths` as a frame: columns of ORDERS, Arrow-backed.
@@ -77,16 +77,13 @@ def read_orders(
     addresses (see `reconcile.orders.places.places`), or queries on a database
     (`reconcile.orders.databases.url.orders_query`).
 
-    `declared` says what the files do not, e.g. `currency="EUR"`, `decimal=","`, `amount_column="Gross"`,
-    `encoding="cp1252"`: the fields of `reconcile.orders.format.OrderFormat`. Unreadable rows go to the CSV file
-    `rejects` where one is named.
+    `form` says what the files do not, e.g. `OrderFormat(currency="EUR", decimal=",", amount_column="Gross")`.
+    Unreadable rows go to the CSV file `rejects` where one is named.
 
-    Raises TooManyRejects when more than `max_rejects` rows cannot be read, OrderFileError when a file cannot,
-    SettingsError when a declaration is impossible.
+    Raises TooManyRejects when more than `max_rejects` rows cannot be read, OrderFileError when a file cannot.
     """
     import pandas as pd  # a second of import that `read_orders_to_parquet` does not need
 
-    form = OrderFormat(**declared)
     tables: list[pa.Table] = []
     rejects_path = Path(rejects) if rejects is not None else None
     with ExitStack() as stack:
@@ -100,20 +97,19 @@ def read_orders(
 def read_orders_to_parquet(
     paths: OrderPaths,
     destination: Path,
+    form: OrderFormat = DETECTED,
     *,
     rejects: Path,
     max_rejects: int = 0,
-    **declared: Unpack[Declared],
 ) -> OrdersReport:
     """
     Write the order totals in `paths` to `destination` as a table of ORDERS, in the order of files and rows.
 
-    `declared` is as in `read_orders`. `rejects` becomes a CSV file of all unreadable cells, a header alone when there
+    `form` is as in `read_orders`. `rejects` becomes a CSV file of all unreadable cells, a header alone when there
     are none. Raises TooManyRejects after everything is read and every reject written: `destination` is then not
     written. Raises OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither
     file is written.
     """
-    form = OrderFormat(**declared)
     with ExitStack() as stack:
         rejects_file = _rejects_file(stack, rejects)
         with orders_parquet(destination) as sink:

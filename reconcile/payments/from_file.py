@@ -20,8 +20,9 @@ from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.formula_guard import unguarded_sql
 from reconcile.files.parquet import scan
+from reconcile.money import AMOUNT_BASES
 from reconcile.payments.mirror.sorted_rows import ROW_GROUP_ROWS, write_payments
-from reconcile.schema import AMOUNT_BASES, PAYMENTS, UTC_MS
+from reconcile.schema import PAYMENTS, UTC_MS
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}

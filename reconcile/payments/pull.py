@@ -14,23 +14,24 @@ import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.query import timestamp
-from reconcile.errors import SettingsError, WrongMode
+from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
 from reconcile.payments.finished import Finished, finished_pull, take_over, vanished_before
-from reconcile.payments.incremental import DEFAULT_OVERLAP
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.payments.report import PullProgress, PullReport, spent_by
+from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
 from reconcile.payments.stages import Pull, Wanted, entry_for, pulled
 from reconcile.schema import PAYMENTS
+
+OnProgress = Callable[[PullProgress], None]
+EVERYTHING = PullRequest(mirror="")
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 
@@ -38,87 +39,60 @@ __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 async def pull_to_parquet(
     client: CommerceLayer,
     destination: Path,
+    request: PullRequest = EVERYTHING,
     *,
-    mirror: Path | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
     mode: str | None = None,
-    via: str = "pages",
-    incremental: bool = False,
-    overlap: timedelta = DEFAULT_OVERLAP,
     recheck: Collection[str] = (),
-    on_progress: Callable[[PullProgress], None] | None = None,
-    commit_seconds: float = 2.0,
-    commit_pages: int = 200,
+    on_progress: OnProgress | None = None,
 ) -> PullReport:
     """
-    Write all payments created from `since` on and before `until` (both aware; null: from the first, until now).
+    Write all payments of the window of `request` to a Parquet file.
 
     `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment; it appears only
-    when the pull is proved complete. With a `mirror` folder an interrupted pull goes on where it stopped, and then
+    when the pull is proved complete. With a mirror an interrupted pull goes on where it stopped, and then
     reads what changed or was created since: the file is always as of now. Where that cannot be proved everything is
-    pulled anew, and `PullReport.warnings` says so. Without a mirror nothing is kept. `mode` (`live` or `test`) must
-    agree with the token and with every row.
+    pulled anew, and `PullReport.warnings` says so. `mode` (`live` or `test`) must agree with the token and with
+    every row.
 
-    `via` is `pages`, `exports` or `auto`; exports that the server refuses are made up for by pages, and the report
+    Exports that the server refuses are made up for by pages, and the report
     tells. The rows are the same either way. An unfinished pull goes on with its own transport for `auto`, and reads
     what changed since by pages.
 
-    With `incremental` only what changed since the last finished pull of the same window is read, from `overlap` before
-    it, and by id what is flagged or named in `recheck`; without such a pull in the mirror everything is read, and
-    `PullReport.warnings` says why. Payments that a pull no longer finds are noted in `vanished.parquet` of the mirror.
+    An incremental pull reads only what changed since the last finished pull of the same window, from its overlap
+    before it, and by id what is flagged or named in `recheck`; without such a pull in the mirror everything is read,
+    and `PullReport.warnings` says why. Payments that a pull no longer finds are noted in the mirror.
 
     Raises CommerceLayerError (AuthError, Unreachable, Refused, WrongMode, MirrorError, IncompletePull), OutputError
-    when the disk does not take it, SettingsError for a window that ends before it starts.
+    when the disk does not take it.
     """
-    if since is not None and until is not None and since >= until:
-        raise SettingsError(f"since {timestamp(since)} is not before until {timestamp(until)}")
     at_start = spent_by(client)
     with _new_file(destination) as beside:
         await client.authenticate()
         agreed = agreed_mode(client, mode)
-        with _mirror_at(mirror, destination, organization=client.organization, mode=agreed) as store:
+        with _mirror_at(request.mirror, destination, organization=client.organization, mode=agreed) as store:
             await asyncio.to_thread(vanished_before, store.folder)  # told now, and not after an hour of pulling
-            window = window_name(since, until)
-            last = await asyncio.to_thread(finished_pull, store.folder, window)
-            wanted = Wanted(
-                window=window,
-                since=since,
-                until=until,
-                mode=agreed,
-                via=via,
-                base=last if incremental else None,
-                overlap=overlap,
-                recheck=recheck,
-                on_progress=on_progress,
-                commit_seconds=commit_seconds,
-                commit_pages=commit_pages,
-            )
+            last = await asyncio.to_thread(finished_pull, store.folder, request.window)
+            wanted = Wanted(request, agreed, last if request.incremental else None, recheck, on_progress)
             pull = await pulled(client, store, wanted, beside, at_start=at_start)
             await asyncio.to_thread(_publish, beside, destination)
             report = pull.report()
-            if mirror is None:
+            if not request.mirror:
                 return report
-            gone = await asyncio.to_thread(_take_over, store, destination, pull, report, window, last.finished)
+            gone = await asyncio.to_thread(_take_over, store, destination, pull, report, request.window, last.finished)
             return replace(report, vanished=gone)
 
 
 async def pull_to_table(
     client: CommerceLayer,
+    request: PullRequest = EVERYTHING,
     *,
-    mirror: Path | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
     mode: str | None = None,
-    via: str = "pages",
-    on_progress: Callable[[PullProgress], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """Return what `pull_to_parquet` writes, in memory. Arguments and errors as there."""
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
         payments = Path(folder) / "payments.parquet"
-        await pull_to_parquet(
-            client, payments, mirror=mirror, since=since, until=until, mode=mode, via=via, on_progress=on_progress
-        )
+        await pull_to_parquet(client, payments, request, mode=mode, on_progress=on_progress)
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
@@ -130,11 +104,6 @@ def _take_over(
     gone = take_over(store, payments, entry, pulls=pull.stores, last=last, vanished=pull.vanished)
     drop_resumed(store, window)  # last of all: until then the same command can go on from them
     return gone
-
-
-def window_name(since: datetime | None, until: datetime | None) -> str:
-    """Return the text by which a mirror tells windows apart."""
-    return f"{since and timestamp(since)}|{until and timestamp(until)}"
 
 
 def agreed_mode(client: CommerceLayer, mode: str | None) -> str:
@@ -153,11 +122,11 @@ def agreed_mode(client: CommerceLayer, mode: str | None) -> str:
 
 
 def _mirror_at(
-    folder: Path | None, destination: Path, *, organization: str, mode: str
+    folder: str, destination: Path, *, organization: str, mode: str
 ) -> contextlib.AbstractContextManager[Mirror]:
-    if folder is None:
+    if not folder:
         return scratch_mirror(destination)
-    return open_mirror(folder, organization=organization, mode=mode)
+    return open_mirror(Path(folder), organization=organization, mode=mode)
 
 
 @contextlib.contextmanager

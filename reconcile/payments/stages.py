@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypedDict
 
@@ -30,6 +30,7 @@ from reconcile.payments.full import FullPull
 from reconcile.payments.incremental import Changes
 from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.report import PullProgress, PullReport, spent_by
+from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed, keep_resumed, resumed_rows
 
 Pull = FullPull | Changes
@@ -37,19 +38,13 @@ Pull = FullPull | Changes
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be pulled and how, as for `pull_to_parquet`. `base`: what an incremental pull goes on from, if any."""
+    """What is to be pulled and how, as for `pull_to_parquet`. `base`: what an incremental pull builds on, if any."""
 
-    window: str
-    since: datetime | None
-    until: datetime | None
+    request: PullRequest
     mode: str
-    via: str
     base: Found | None
-    overlap: timedelta
     recheck: Collection[str]
     on_progress: Callable[[PullProgress], None] | None
-    commit_seconds: float
-    commit_pages: int
 
 
 async def pulled(client: CommerceLayer, store: Mirror, wanted: Wanted, beside: Path, *, at_start: Spent) -> Pull:
@@ -98,8 +93,9 @@ class _Stages:
         wanted, pull = self._wanted, await self._first()
         while True:
             try:
+                request = wanted.request
                 await pull.walk_until_proved(
-                    beside, commit_seconds=wanted.commit_seconds, commit_pages=wanted.commit_pages
+                    beside, commit_seconds=request.commit_seconds, commit_pages=request.commit_pages
                 )
             except (Unproved, Refused) as error:
                 if not isinstance(pull, Changes) or not _is_way_out(pull, error):
@@ -116,8 +112,8 @@ class _Stages:
     async def _first(self) -> Pull:
         """Return the stage with which the command begins, planned."""
         wanted = self._wanted
-        if (base := await asyncio.to_thread(resumed_rows, self._store.folder, wanted.window)) is not None:
-            self._store.unfinished(wanted.window).forget()  # of a crash, after its rows were kept
+        if (base := await asyncio.to_thread(resumed_rows, self._store.folder, wanted.request.window)) is not None:
+            self._store.unfinished(wanted.request.window).forget()  # of a crash, after its rows were kept
             assert base.finished.carried is not None, "they are those of a pull that was resumed"
             self._earlier = base.finished.carried.spent
             return await self._on(base)
@@ -131,10 +127,10 @@ class _Stages:
         """Return the stage that reads what changed since the rows of `base`, or everything where that is refused."""
         wanted = self._wanted
         changes = Changes(
-            self._client, self._store, base, overlap=wanted.overlap, recheck=wanted.recheck, **self._common()
+            self._client, self._store, base, overlap=wanted.request.overlap, recheck=wanted.recheck, **self._common()
         )
         try:
-            await changes.plan(wanted.until)
+            await changes.plan(wanted.request.created_before)
         except Refused as error:
             if not _is_way_out(changes, error):
                 raise
@@ -142,16 +138,16 @@ class _Stages:
         return changes
 
     async def _everything(self, *, warnings: tuple[str, ...] = (), why_anew: str = "") -> FullPull:
-        store = self._store.unfinished(self._wanted.window)
+        store = self._store.unfinished(self._wanted.request.window)
         pull = FullPull(
-            self._client, store, via=self._wanted.via, warnings=warnings, why_anew=why_anew, **self._common()
+            self._client, store, via=self._wanted.request.via, warnings=warnings, why_anew=why_anew, **self._common()
         )
-        await pull.plan(self._wanted.until)
+        await pull.plan(self._wanted.request.created_before)
         return pull
 
     async def _everything_instead(self, changes: Changes, error: Unproved | Refused) -> FullPull:
         """Return the stage that pulls everything, because `error` has ended `changes`: what that had is dropped."""
-        await asyncio.to_thread(drop_resumed, self._store, self._wanted.window)
+        await asyncio.to_thread(drop_resumed, self._store, self._wanted.request.window)
         for store in changes.stores:
             await asyncio.to_thread(store.forget)
         if changes.resumed or changes.catches_up:
@@ -166,7 +162,7 @@ class _Stages:
     def _common(self) -> _Common:
         wanted = self._wanted
         return {
-            "since": wanted.since,
+            "since": wanted.request.created_from,
             "mode": wanted.mode,
             "on_progress": wanted.on_progress,
             "at_start": self._at_start,
@@ -183,7 +179,7 @@ class _Stages:
             transport_reason=report.transport_reason,
             warnings=report.warnings,
         )
-        entry = entry_for(pull, report, self._wanted.window, carried=carried)
+        entry = entry_for(pull, report, self._wanted.request.window, carried=carried)
         return keep_resumed(self._store, beside, entry, pulls=pull.stores)
 
 

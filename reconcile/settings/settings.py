@@ -1,240 +1,242 @@
 """
-Every setting, said once: its name, type, default, where it is in `reconcile.toml`, and what it means.
+The settings of a run, nested as `reconcile.toml` is: each stage takes its own part of them.
+
+A setting is declared once, by the field that holds it: its type, default, bounds, meaning and example. The options of
+the command line and their help, the environment's names, the file that `reconcile init` writes, the JSON Schema for
+editors, the manifest and the docs are all made from that, by `reconcile.settings.declared`.
 """
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta, Struct
 
 from reconcile.errors import SettingsError
-from reconcile.orders.databases.url import shown_url
+from reconcile.matching.policy import MatchPolicy
+from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
+from reconcile.payments.request import PullRequest
+from reconcile.settings.declared import built, declared, documented
 
 PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"
+COMMERCE_LAYER = "commerce-layer"
+"""In place of an order file: the order totals of Commerce Layer's own exports."""
+
 OnEmpty = Literal["fail", "warn"]
-AmountBasis = Literal["total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents"]
+_IN_FILE = {"has_option": False}
 
 
-class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tolerance of one currency, in place of the general one."""
-
-    cents: int | None = None
-    percent: str | None = None
-
-
-class Replacement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A regular expression, and what comes in place of what it fits."""
-
-    pattern: str
-    with_: str = msgspec.field(default="", name="with")
-
-
-@dataclass(frozen=True, slots=True)
-class In:
-    """Where a setting stands in `reconcile.toml`, and what it means."""
-
-    table: str
-    about: str
-    key: str | None = None
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of a run. A field's table and key in `reconcile.toml` stand beside its type."""
+class Connection(Struct, frozen=True, kw_only=True):
+    """`[commercelayer]`: where the API is, and how much of its rate limit may be spent."""
 
     organization: Annotated[
         str | None,
-        In("commercelayer", 'slug of the organization; makes the API host "https://SLUG.commercelayer.io/api"'),
+        Meta(
+            description='slug of the organization; makes the API host "https://SLUG.commercelayer.io/api"',
+            examples=["my-shop"],
+            extra={"metavar": "SLUG"},
+        ),
     ] = None
-    api_url: Annotated[str | None, In("commercelayer", "the API's address, in place of the one of `organization`")] = (
-        None
-    )
+    api_url: Annotated[
+        str | None,
+        Meta(
+            description="the API's address, in place of the one of `organization`",
+            examples=["https://my-shop.commercelayer.io/api"],
+            extra={"metavar": "URL"},
+        ),
+    ] = None
     auth_url: Annotated[
-        str | None, In("commercelayer", "base of /oauth/token; default the host of api_url, if set")
+        str | None,
+        Meta(
+            description="base of /oauth/token; default: the host of api_url, if set",
+            examples=["https://auth.commercelayer.io"],
+            extra={"metavar": "URL"},
+        ),
     ] = None
     mode: Annotated[
         Literal["live", "test"] | None,
-        In("commercelayer", "the mode every row must have; default: that of the credentials"),
+        Meta(description="the mode every payment must have; default: that of the credentials", examples=["live"]),
     ] = None
-    scope: Annotated[str | None, In("commercelayer", 'scope of the token, such as "market:code:eu"')] = None
-    rate_share: Annotated[float, In("commercelayer", "share of the rate limit to spend, above 0 and up to 1")] = 1.0
+    scope: Annotated[str | None, Meta(description="scope of the token", examples=["market:all"], extra=_IN_FILE)] = None
+    rate_share: Annotated[
+        float,
+        Meta(gt=0, le=1, description="share of the rate limit to spend, up to 1", extra={"metavar": "SHARE"}),
+    ] = 1.0
     allowance: Annotated[
-        str | None, In("commercelayer", "file that processes of this machine name to share the rate limit")
+        str | None,
+        Meta(
+            description="file that processes of this machine name to share the rate limit",
+            examples=["/var/lib/reconcile/allowance"],
+            extra={"metavar": "FILE"},
+        ),
     ] = None
-    rate_limit: Annotated[bool, In("commercelayer", "false for a server without limits, on this machine only")] = True
-    timeout_seconds: Annotated[float, In("commercelayer", "longest wait for one answer")] = 30.0
-    retry_seconds: Annotated[float, In("commercelayer", "longest time to go on retrying without any progress")] = 300.0
+    rate_limit: Annotated[
+        bool, Meta(description="false for a server without limits, on this machine only", extra=_IN_FILE)
+    ] = True
+    timeout_seconds: Annotated[float, Meta(gt=0, description="maximum wait for one answer", extra=_IN_FILE)] = 30.0
+    retry_seconds: Annotated[
+        float, Meta(gt=0, description="maximum time to keep retrying without any progress", extra=_IN_FILE)
+    ] = 300.0
 
-    via: Annotated[
-        Literal["pages", "exports", "auto"],
-        In("pull", 'how payments are read: by "pages", by "exports", or "auto": by exports where they are many'),
-    ] = "pages"
-    since: Annotated[str | None, In("pull", "only payments created at or after this date or time (UTC)")] = None
-    until: Annotated[str | None, In("pull", "only payments created before this date or time (UTC)")] = None
-    mirror: Annotated[str, In("pull", "folder of the local copy, from which a broken pull goes on")] = ".reconcile"
-    incremental: Annotated[bool, In("pull", "read only what changed since the last finished pull")] = False
-    overlap_minutes: Annotated[
-        int, In("pull", "an incremental pull reads again what changed so long before the last one began")
-    ] = 60
 
-    orders: Annotated[
-        tuple[str, ...], In("orders", 'files, patterns, folders, addresses, or "commerce-layer"', key="files")
-    ] = ()
-    orders_sql: Annotated[
-        str | None, In("orders", "query for order totals, or @FILE with one; it needs an ORDER BY", key="sql")
-    ] = None
-    orders_db: Annotated[
-        str | None, In("orders", "its database: postgresql://HOST/NAME, duckdb:FILE or sqlite:FILE", key="database")
-    ] = None
-    currency: Annotated[str | None, In("orders", "currency of all rows, where the files have no such column")] = None
-    decimal: Annotated[str, In("orders", 'decimal sign: "." or ","')] = "."
-    thousands: Annotated[str | None, In("orders", "thousands separator; default none")] = None
-    amount_unit: Annotated[
-        Literal["minor", "major"] | None,
-        In("orders", 'unit of amounts; default: "minor" (whole cents) in columns named ...cents, else "major"'),
-    ] = None
-    accounting: Annotated[
+class OrderSources(Struct, frozen=True, kw_only=True):
+    """`[orders]`: where order totals are, and how they are written."""
+
+    files: Annotated[
         tuple[str, ...],
-        In("orders", 'forms of amounts: "parentheses", "trailing_minus", "cr_dr", "soll_haben", "currency"'),
+        Meta(
+            description='files, patterns, folders, addresses, or "commerce-layer"; on the command line also arguments',
+            examples=[["exports/orders-*.csv"]],
+            extra={"name": "orders", "metavar": "ORDERS"},
+        ),
     ] = ()
-    date_format: Annotated[str | None, In("orders", "how dates are written, as strptime has it; default ISO 8601")] = (
-        None
-    )
-    continuation_rows: Annotated[
-        Literal["empty", "repeated"] | None,
-        In("orders", 'leave out further rows of an order, where its total is "empty" or "repeated" in them'),
+    sql: Annotated[
+        str | None,
+        Meta(
+            description="query for order totals, or @FILE with one; it needs an ORDER BY",
+            examples=["SELECT reference, total, currency FROM orders ORDER BY reference"],
+            extra={"name": "orders_sql", "metavar": "QUERY"},
+        ),
     ] = None
-    delimiter: Annotated[str | None, In("orders", "column separator of text files; default: detected")] = None
-    quote: Annotated[str | None, In("orders", "quote of text files; default: detected")] = None
-    encoding: Annotated[str | None, In("orders", "encoding of text files; default: UTF-8, or by byte order mark")] = (
-        None
-    )
-    sheet: Annotated[
-        str | None, In("orders", "sheet of a spreadsheet; default: the first visible one that has the columns")
+    database: Annotated[
+        str | None,
+        Meta(
+            description="its database: postgresql://HOST/NAME, duckdb:FILE or sqlite:FILE",
+            examples=["postgresql://reader@db.example.com/books"],
+            extra={"name": "orders_db", "metavar": "URL", "may_hold_password": True},
+        ),
     ] = None
-    download_limit: Annotated[
-        str, In("orders", "size up to which a file is fetched from an address, or read from standard input")
-    ] = "4GB"
-    max_rejects: Annotated[int, In("orders", "rows that may be unreadable before the run stops")] = 0
-    reference_column: Annotated[str | None, In("orders.columns", "column of the reference", key="reference")] = None
-    amount_column: Annotated[str | None, In("orders.columns", "column of the order total", key="amount")] = None
-    currency_column: Annotated[str | None, In("orders.columns", "column of the currency", key="currency")] = None
-    order_number_column: Annotated[str | None, In("orders.columns", "column of the number", key="order_number")] = None
-    order_id_column: Annotated[str | None, In("orders.columns", "column of the order id", key="order_id")] = None
-    ordered_on_column: Annotated[str | None, In("orders.columns", "column of the date", key="ordered_on")] = None
-    sign_column: Annotated[
-        str | None, In("orders.columns", "column of debit and credit, which makes credits negative", key="sign")
-    ] = None
-
-    on: Annotated[tuple[str, ...], In("match", "keys to match on, in this order")] = (
-        "reference",
-        "order_number",
-        "order_id",
-    )
-    amount_basis: Annotated[AmountBasis, In("match", "which total of the linked order is the payment's amount")] = (
-        "total_amount_with_taxes_cents"
-    )
-    tolerance_cents: Annotated[int | None, In("match", "largest difference that is no break, in minor units")] = None
-    tolerance_percent: Annotated[str | None, In("match", 'the same in percent of the order total, as text: "0.5"')] = (
-        None
-    )
-    tolerances: Annotated[
-        dict[str, Tolerance],
-        In("match", 'tolerance of a currency, such as { SEK = { cents = 50 }, EUR = { percent = "0.1" } }'),
-    ] = {}
-    lag_days: Annotated[
-        int, In("match", "days a payment or an order row may wait for its counterpart before it is a break", "lag")
+    format: Annotated[OrderFormat, Meta(extra={"table": ""})] = OrderFormat()
+    max_rejects: Annotated[
+        int,
+        Meta(ge=0, description="rejected rows allowed before the run stops", extra={"metavar": "N"}),
     ] = 0
-    group_orders: Annotated[Literal["sum"] | None, In("match", '"sum" adds up order rows of one key first')] = None
-    clean_case: Annotated[
-        Literal["fold"] | None, In("match.clean", "upper and lower case make no difference between two keys", "case")
-    ] = None
-    clean_replace: Annotated[
-        tuple[Replacement, ...],
-        In("match.clean", "regular expressions (RE2), and what comes in place of what they fit", "replace"),
-    ] = ()
-    clean_strip_prefix: Annotated[
-        tuple[str, ...], In("match.clean", "texts that a key may begin with; the longest is taken off", "strip_prefix")
-    ] = ()
-    clean_strip_suffix: Annotated[
-        tuple[str, ...], In("match.clean", "texts that a key may end with; the longest is taken off", "strip_suffix")
-    ] = ()
-    clean_strip_zeros: Annotated[
-        bool, In("match.clean", "leading zeros of a key of digits make no difference", "strip_zeros")
-    ] = False
-    clean_pad_zeros: Annotated[
-        int | None,
-        In("match.clean", "in place of strip_zeros: keys of digits get zeros in front, up to so many", "pad_zeros"),
-    ] = None
-    clean_keys: Annotated[tuple[str, ...], In("match.clean", "the keys that these rules apply to", "keys")] = (
-        "reference",
-        "order_number",
-    )
-    clean_sides: Annotated[tuple[str, ...], In("match.clean", "the sides that these rules apply to", "sides")] = (
-        "payments",
-        "orders",
-    )
 
-    out: Annotated[str, In("run", "folder of the run folders")] = "runs"
-    on_empty_payments: Annotated[OnEmpty, In("run", 'what it means that there are no payments: "fail" or "warn"')] = (
-        "fail"
-    )
-    on_empty_orders: Annotated[OnEmpty, In("run", "the same for order rows")] = "fail"
-    fail_on: Annotated[tuple[str, ...], In("run", 'limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"')] = ()
-    warn_on: Annotated[tuple[str, ...], In("run", "the same, to be told as a warning")] = ()
-    memory_limit: Annotated[str, In("run", "memory the matching may use before it spills to disk")] = "2GB"
+    @property
+    def queries(self) -> list[OrdersQuery]:
+        """The query for order totals, if any. Raises SettingsError for one that cannot be asked."""
+        query = orders_query(self.sql, self.database)
+        return [query] if query is not None else []
+
+
+class RunSettings(Struct, frozen=True, kw_only=True):
+    """`[run]`: where runs are published, and what stops them."""
+
+    out: Annotated[str, Meta(description="folder of the run folders", extra={"metavar": "FOLDER"})] = "runs"
+    on_empty_payments: Annotated[
+        OnEmpty, Meta(description='what it means that there are no payments: "fail" or "warn"', extra=_IN_FILE)
+    ] = "fail"
+    on_empty_orders: Annotated[OnEmpty, Meta(description="the same for order rows", extra=_IN_FILE)] = "fail"
+    fail_on: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='exit 1 above these limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"',
+            examples=[["breaks>0"]],
+            extra={"metavar": "LIMIT"},
+        ),
+    ] = ()
+    warn_on: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="warn above these limits",
+            examples=[["within_tolerance.amount>10.00EUR"]],
+            extra={"metavar": "LIMIT"},
+        ),
+    ] = ()
+    memory_limit: Annotated[
+        str, Meta(description="memory the matching may use before it spills to disk", extra={"metavar": "SIZE"})
+    ] = "2GB"
     engine: Annotated[
-        Literal["duckdb", "spark"], In("run", 'what matches: "duckdb" on this machine, or "spark" on a cluster')
+        Literal["duckdb", "spark"], Meta(description="what matches: duckdb on this machine, or spark on a cluster")
     ] = "duckdb"
     spark_master: Annotated[
-        str, In("run", 'where Spark runs, such as "spark://HOST:PORT"; its workers must see the run folder')
+        str,
+        Meta(
+            description="where Spark runs, such as spark://HOST:PORT; its workers must see the run folder",
+            extra={"metavar": "URL"},
+        ),
     ] = "local[*]"
-    load_to: Annotated[str | None, In("run", 'warehouse to load into, such as "duckdb:warehouse.duckdb"')] = None
-
-    html: Annotated[bool, In("reports", "write report.html, the page")] = True
-    xlsx: Annotated[
-        bool, In("reports", "write report.xlsx, the workbook; of a million items it takes longer than the matching")
-    ] = True
-    locale: Annotated[
-        str | None, In("reports", 'numbers and dates for people as in this locale, such as "de-DE"; default: ISO')
+    load_to: Annotated[
+        str | None,
+        Meta(
+            description="warehouse to load the run into, such as duckdb:warehouse.duckdb",
+            examples=["duckdb:warehouse.duckdb"],
+            extra={"metavar": "URL"},
+        ),
     ] = None
 
+
+class ReportSettings(Struct, frozen=True, kw_only=True):
+    """`[reports]`: which reports are written, and for whom."""
+
+    html: Annotated[bool, Meta(description="write report.html, the page")] = True
+    xlsx: Annotated[
+        bool,
+        Meta(description="write report.xlsx, the workbook; of a million items it takes longer than the matching"),
+    ] = True
+    locale: Annotated[
+        str | None,
+        Meta(
+            description='numbers and dates for people as in this locale, such as "de-DE"; "none" for ISO. Files of '
+            "data and workbooks stay as they are: a spreadsheet localizes by itself",
+            examples=["de-DE"],
+            extra={"metavar": "TAG"},
+        ),
+    ] = None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings of a run; `Settings.of` makes them from the names of their options."""
+
+    commercelayer: Connection = Connection()
+    pull: PullRequest = PullRequest()
+    orders: OrderSources = OrderSources()
+    match: MatchPolicy = MatchPolicy()
+    run: RunSettings = RunSettings()
+    reports: ReportSettings = ReportSettings()
+
+    @classmethod
+    def of(cls, **values: Any) -> Settings:
+        """
+        Return settings by the names of their options: `Settings.of(orders=("a.csv",), tolerance_cents=2)`.
+
+        Raises SettingsError that lists every value that makes no sense, TypeError for a name that is none.
+        """
+        check_texts(values)
+        return built(cls, values)
+
+    def replaced(self, **values: Any) -> Settings:
+        """Return these settings with other `values`, by name. Raises as `of`."""
+        return Settings.of(**{one.name: one.value_in(self) for one in declared(Settings)} | values)
+
+    @property
+    def policy(self) -> MatchPolicy:
+        """The matching's policy: payments of another mode than the credentials' are set aside by it."""
+        return msgspec.structs.replace(self.match, mode=self.commercelayer.mode)
+
+    @property
+    def order_format(self) -> OrderFormat:
+        """How order files are written; of a Commerce Layer export, the amount of the matching's basis is read."""
+        return msgspec.structs.replace(self.orders.format, amount_basis=self.match.amount_basis)
+
+    @property
+    def out(self) -> Path:
+        """The folder of the run folders."""
+        return Path(self.run.out)
+
     def public(self) -> dict[str, Any]:
-        """Return the settings as plain values for the manifest; there is no secret among them."""
-        values: dict[str, Any] = msgspec.to_builtins(self)
-        values["orders"] = [printable(without_secrets(word)) for word in self.orders]
-        values["orders_db"] = self.orders_db and shown_url(self.orders_db)
-        return values
-
-
-def parse_moment(text: str, name: str) -> datetime:
-    """
-    Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).
-
-    Raises SettingsError naming the setting `name`.
-    """
-    try:
-        if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # the first and the last day of the calendar end elsewhere in UTC
-        raise SettingsError(
-            f'{name}: "{text}" is not a date or time', hint='write "2026-11-01" or "2026-11-01T06:00:00Z"'
-        ) from None
-
-
-def declared() -> dict[str, tuple[In, Any]]:
-    """Return name → (place, type) of each setting."""
-    hints = typing.get_type_hints(Settings, include_extras=True)
-    return {name: (hint.__metadata__[0], hint.__origin__) for name, hint in hints.items()}
+        """Return the settings as plain values for the manifest, by table and key; there is no secret among them."""
+        document = documented(self)
+        orders = document["orders"]
+        orders["files"] = [printable(without_secrets(word)) for word in self.orders.files]
+        orders["database"] = self.orders.database and shown_url(self.orders.database)
+        return document
 
 
 def check_texts(values: Mapping[str, Any]) -> None:
@@ -252,28 +254,3 @@ def check_texts(values: Mapping[str, Any]) -> None:
                 )
             if "\0" in text:
                 raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
-
-
-def checked(settings: Settings) -> Settings:
-    """Return `settings`. Raises SettingsError that lists every value that makes no sense."""
-    problems = []
-    check_texts(msgspec.to_builtins(settings))
-    if not 0 < settings.rate_share <= 1:
-        problems.append("rate_share must be above 0 and at most 1")
-    for name in ("timeout_seconds", "retry_seconds"):
-        if getattr(settings, name) <= 0:
-            problems.append(f"{name} must be above 0")
-    if settings.decimal not in (".", ","):
-        problems.append('decimal must be "." or ","')
-    if settings.thousands == settings.decimal:
-        problems.append("decimal and thousands must differ")
-    for name in ("max_rejects", "lag_days", "overlap_minutes"):
-        if getattr(settings, name) < 0:
-            problems.append(f"{name} must not be negative")
-    since = settings.since and parse_moment(settings.since, "since")
-    until = settings.until and parse_moment(settings.until, "until")
-    if since and until and since >= until:
-        problems.append("since must be before until")
-    if problems:
-        raise SettingsError("; ".join(problems))
-    return settings

@@ -7,7 +7,6 @@ All problems of a source are reported at once.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,10 @@ import msgspec
 
 from reconcile.errors import SettingsError
 from reconcile.orders.databases.url import passwords
-from reconcile.settings.settings import FILE_NAME, PREFIX, Settings, checked, declared
+from reconcile.settings.declared import Setting, declared
+from reconcile.settings.settings import FILE_NAME, PREFIX, Settings
+
+_CREDENTIALS = ("client_id", "client_secret", "client_id_file", "client_secret_file")
 
 
 def load_settings(
@@ -35,13 +37,12 @@ def load_settings(
         values |= _from_toml(path)
     values |= _from_environment(environ)
     given = {name: value for name, value in (options or {}).items() if value is not None and value != ()}
-    return checked(Settings(**values | given))
+    return Settings.of(**values | given)
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a setting of reconcile and is none."""
-    names = [*declared(), *(f"{name}{ending}" for name in ("client_id", "client_secret") for ending in ("", "_file"))]
-    known = [PREFIX + name.upper() for name in names]
+    known = [PREFIX + name.upper() for name in (*(setting.name for setting in declared(Settings)), *_CREDENTIALS)]
     sentences = []
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
@@ -56,7 +57,18 @@ def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises SettingsError that lists every problem.
     """
-    return _converted({"match": {"clean": rules}}, "clean")
+    return _from_document({"match": {"clean": rules}}, "clean")
+
+
+def settings_in(document: Mapping[str, Any], source: str) -> Settings:
+    """
+    Return the settings of a `document` as `Settings.public` writes it; or by their names, as it did before.
+
+    Raises SettingsError that lists every problem; `source` is what it calls the document.
+    """
+    if any(isinstance(document.get(setting.table), Mapping) for setting in declared(Settings)):
+        return Settings.of(**_from_document(document, source, is_plain=True))
+    return Settings.of(**document)
 
 
 def _from_toml(path: Path) -> dict[str, Any]:
@@ -69,58 +81,35 @@ def _from_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
-    return _converted(document, str(path))
+    return _from_document(document, str(path))
 
 
-def _converted(document: Mapping[str, Any], source: str) -> dict[str, Any]:
-    types = {name: type_ for name, (_, type_) in declared().items()}
-    fields = {(place.table, place.key or name): name for name, (place, _) in declared().items()}
-    fields |= {(place.table, name): name for name, (place, _) in declared().items()}  # as the option is called
-    tables = {table for table, _ in fields}
+def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool = False) -> dict[str, Any]:
+    """Return values by name; `is_plain` for a document of our own, whose values are in the types of JSON."""
+    settings = {
+        (setting.table, name): setting for setting in declared(Settings) for name in (setting.name, setting.key)
+    }
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for table, key, value in _entries(document, tables):
-        name = fields.get((table, key))
+    for table, key, value in _entries(document, {table for table, _ in settings}):
+        setting = settings.get((table, key))
         where = f"[{table}] {key}" if table else key
-        if name is None:
-            problems.append(f"{where}: there is no such setting{_nearest(table, key, fields)}")
+        if setting is None:
+            problems.append(f"{where}: there is no such setting{_nearest(where, settings)}")
             continue
         try:
-            if name == "tolerance_percent" and type(value) is int:
-                value = str(value)
-            values[name] = msgspec.convert(value, types[name], strict=types[name] is not float)
-            if name == "orders_db" and passwords(values[name]):
-                problems.append(f"{where}: holds a password: use {PREFIX}ORDERS_DB, PGPASSWORD or ~/.pgpass for it")
-        except msgspec.ValidationError as error:
-            problems.append(f"{where}: {_in_words(error)}")
+            values[setting.name] = setting.converted(value, strict=not is_plain)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        if not is_plain and setting.said("may_hold_password") and passwords(values[setting.name]):
+            variable = PREFIX + setting.name.upper()
+            problems.append(f"{where}: holds a password: use {variable}, PGPASSWORD or ~/.pgpass for it")
     if problems:
         raise SettingsError(
             f"{source}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
         )
     return values
-
-
-_WORDS = {
-    "`int | null`": "a whole number",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str | null`": "text in quotes",
-    "`str`": "text in quotes",
-    "`array`": "a list",
-}
-
-
-def _in_words(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("Expected", "expected").replace("Invalid", "invalid")
-    text = text.replace("Object contains unknown field", "there is no").replace(
-        "Object missing required field", "lacks"
-    )
-    expected, got, _ = text.partition(", got ")
-    for type_, word in _WORDS.items():
-        expected = expected.replace(type_, word)
-    if got:
-        return expected
-    return re.sub(r" - at `\$\[(\d+)\]`$", lambda place: f" (entry {int(place[1]) + 1})", text)
 
 
 def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -132,31 +121,30 @@ def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") ->
             yield prefix, key, value
 
 
-def _nearest(table: str, key: str, fields: Mapping[tuple[str, str], str]) -> str:
-    known = {f"[{known_table}] {known_key}" for known_table, known_key in fields}
-    near = difflib.get_close_matches(f"[{table}] {key}", known, n=1, cutoff=0.7)
+def _nearest(where: str, settings: Mapping[tuple[str, str], Setting]) -> str:
+    near = difflib.get_close_matches(where, [f"[{table}] {key}" for table, key in settings], n=1, cutoff=0.7)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for name, (_, type_) in declared().items():
-        variable = PREFIX + name.upper()
-        text = environ.get(variable)
-        if not text:
-            continue
-        try:
-            if type_ == tuple[str, ...]:
-                values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-            elif name in ("tolerances", "clean_replace"):
-                values[name] = msgspec.json.decode(text, type=type_)
-            else:
-                values[name] = msgspec.convert(text, type_, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(f"{variable}: {_in_words(error)}")
-        except msgspec.DecodeError:
-            problems.append(f"{variable}: is not JSON")
+    for setting in declared(Settings):
+        variable = PREFIX + setting.name.upper()
+        if text := environ.get(variable):
+            try:
+                values[setting.name] = setting.converted(_in_environment(text, setting), strict=False)
+            except msgspec.DecodeError:
+                problems.append(f"{variable}: is not JSON")
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
     if problems:
         raise SettingsError("; ".join(problems))
     return values
+
+
+def _in_environment(text: str, setting: Setting) -> object:
+    """Return the value that `text` stands for: a list has commas, what is neither list nor single value is JSON."""
+    if setting.is_list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text if setting.is_single else msgspec.json.decode(text)

@@ -1,12 +1,18 @@
 """
-A `reconcile.toml` to start from: every setting with its meaning and its default, or an example.
+Settings for people and their editors: a `reconcile.toml` to start from, its JSON Schema, and the page of the docs.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from reconcile.settings.settings import PREFIX, Settings, declared
+from reconcile.files.toml import in_toml
+from reconcile.settings.declared import Setting, declared
+from reconcile.settings.settings import PREFIX, Settings
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def commented_toml() -> str:
@@ -17,60 +23,70 @@ def commented_toml() -> str:
         f"# Credentials are no settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
     ]
     table = ""
-    for name, (place, _) in declared().items():
-        if place.table != table:
-            table = place.table
+    for setting in sorted_by_table():
+        if setting.table != table:
+            table = setting.table
             lines += ["", f"[{table}]"]
-        lines += [f"# {place.about}", f"#{place.key or name} = {_EXAMPLES.get(name) or _default(name)}"]
+        lines += [f"# {setting.about}", f"#{setting.key} = {in_toml(setting.example)}"]
     return "\n".join(lines) + "\n"
 
 
-_EXAMPLES = {
-    "organization": '"my-shop"',
-    "api_url": '"https://my-shop.commercelayer.io/api"',
-    "auth_url": '"https://auth.commercelayer.io"',
-    "mode": '"live"',
-    "scope": '"market:all"',
-    "allowance": '"/var/lib/reconcile/allowance"',
-    "since": '"2026-01-01"',
-    "until": '"2026-11-01T00:00:00Z"',
-    "orders": '["exports/orders-*.csv"]',
-    "orders_sql": '"SELECT reference, total, currency FROM orders ORDER BY reference"',
-    "orders_db": '"postgresql://reader@db.example.com/books"',
-    "currency": '"EUR"',
-    "thousands": '" "',
-    "amount_unit": '"minor"',
-    "accounting": '["parentheses"]',
-    "date_format": '"%d.%m.%Y"',
-    "continuation_rows": '"empty"',
-    "delimiter": '";"',
-    "quote": '"\'"',
-    "encoding": '"cp1252"',
-    "sheet": '"Orders"',
-    "reference_column": '"Our reference"',
-    "amount_column": '"Gross total"',
-    "currency_column": '"Currency"',
-    "order_number_column": '"Order no."',
-    "order_id_column": '"Commerce Layer id"',
-    "ordered_on_column": '"Order date"',
-    "sign_column": '"Debit/Credit"',
-    "tolerance_cents": "5",
-    "tolerance_percent": '"0.5"',
-    "tolerances": "{ SEK = { cents = 50 } }",
-    "group_orders": '"sum"',
-    "clean_case": '"fold"',
-    "clean_replace": "[{ pattern = '^INV[0-9]{4}/', with = \"\" }]",
-    "clean_strip_prefix": '["PO-", "WEB-"]',
-    "clean_strip_suffix": '["-A"]',
-    "clean_strip_zeros": "true",
-    "clean_pad_zeros": "10",
-    "fail_on": '["breaks>0"]',
-    "warn_on": '["within_tolerance.amount>10.00EUR"]',
-    "load_to": '"duckdb:warehouse.duckdb"',
-    "locale": '"de-DE"',
-}
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `reconcile.toml`: editors complete and check by it."""
+    schema: dict[str, Any] = {"$schema": _DIALECT, "title": "reconcile.toml", **_table()}
+    for setting in sorted_by_table():
+        place = schema
+        for name in setting.table.split("."):
+            place = place["properties"].setdefault(name, _table())
+        (found,), components = msgspec.json.schema_components([setting.type])
+        if setting.is_list and setting.choices:
+            found["items"] |= {"enum": list(setting.choices)}
+        elif setting.choices and "anyOf" not in found:
+            found["enum"] = list(setting.choices)
+        place["properties"][setting.key] = found
+        if setting.default is not None:
+            found["default"] = msgspec.to_builtins(setting.default)
+        if components:
+            schema.setdefault("$defs", {}).update(components)
+    return schema
 
 
-def _default(name: str) -> str:
-    fields = {field.name: field.default for field in msgspec.structs.fields(Settings)}
-    return msgspec.json.encode(fields[name]).decode()
+def markdown() -> str:
+    """Return the page of the docs that lists every setting."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting has a place in `reconcile.toml`, a variable of the environment and mostly an option. The",
+        "environment goes over the file, options over both. `reconcile init` writes a file with all of them.",
+        "`reconcile init --schema` prints its JSON Schema: saved as `reconcile.schema.json`, and with the line",
+        "`#:schema ./reconcile.schema.json` at the top of the file, editors complete and check it. In a variable, a",
+        "list is separated by commas, and a table is JSON.",
+    ]
+    table = ""
+    for setting in sorted_by_table():
+        if setting.table != table:
+            table = setting.table
+            lines += [
+                "",
+                f"## `[{table}]`",
+                "",
+                "| key | default | option, variable | meaning |",
+                "| --- | --- | --- | --- |",
+            ]
+        default = "" if setting.default is None else f"`{in_toml(msgspec.to_builtins(setting.default))}`"
+        option = f"`--{setting.name.replace('_', '-')}`, " if setting.said("has_option", True) else ""
+        variable = f"`{PREFIX}{setting.name.upper()}`"
+        about = setting.about.replace("|", "\\|").replace("*", "\\*")
+        lines.append(f"| `{setting.key}` | {default} | {option}{variable} | {about} |")
+    return "\n".join(lines) + "\n"
+
+
+def sorted_by_table() -> list[Setting]:
+    """Return all settings, those of a table together, tables in the order of their first setting."""
+    settings = declared(Settings)
+    tables = list(dict.fromkeys(setting.table for setting in settings))
+    return sorted(settings, key=lambda setting: tables.index(setting.table))
+
+
+def _table() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": {}}

@@ -41,7 +41,9 @@ def browser() -> Iterator[Any]:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the sample data's files."""
     out = tmp_path_factory.mktemp("runs")
-    settings = Settings(orders=(str(SAMPLE / "orders.csv"),), mode="live", tolerance_cents=2, lag_days=1, out=str(out))
+    settings = Settings.of(
+        orders=(str(SAMPLE / "orders.csv"),), mode="live", tolerance_cents=2, lag_days=1, out=str(out)
+    )
     return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20)).folder
 
 

@@ -297,7 +297,7 @@ def logged(path: Path) -> dict[str, Any]:
 
 async def test_the_setting_makes_a_client_count_in_the_file(tmp_path: Path) -> None:
     with SandboxServer(World.generate(30), limits=None) as sandbox:
-        chosen = Settings(api_url=sandbox.api_url, allowance=str(tmp_path / "new" / "allowance"))
+        chosen = Settings.of(api_url=sandbox.api_url, allowance=str(tmp_path / "new" / "allowance"))
         async with connect(chosen, Secrets(sandbox.client_id, sandbox.client_secret)) as client:
             for _ in range(3):
                 await client.get("klarna_payments", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from reconcile.history.states import States
 from reconcile.matching import match
@@ -174,7 +175,7 @@ def _policy(settings: dict[str, str]) -> MatchPolicy:
             chosen[name] = tuple(key.strip() for key in value.split(","))
         else:
             chosen[name] = int(value) if _INTEGERS.match(name) else value
-    return MatchPolicy(**chosen, per_currency=currencies)
+    return MatchPolicy(**chosen, tolerances=currencies)
 
 
 def _table(text: str, name: str) -> list[Row]:

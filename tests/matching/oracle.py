@@ -159,7 +159,7 @@ def pair_status(payment: Row, row: Row, total: int | None, difference: int | Non
 
 
 def allowed(total: int, currency: str, policy: MatchPolicy) -> Fraction:
-    own = policy.per_currency.get(currency)
+    own = policy.tolerances.get(currency)
     cents = own.cents if own and own.cents is not None else policy.tolerance_cents
     percent = own.percent if own and own.percent is not None else policy.tolerance_percent
     limits = [] if cents is None else [Fraction(cents)]
@@ -179,7 +179,7 @@ def payment_status(payment: Row, wrong: bool, right: list[Row], met: bool, polic
         return "duplicate_reference"
     if payment["reference"] is None:
         return "missing_reference"
-    young = today - happened.astimezone(UTC).date() < timedelta(days=policy.order_lag_days)
+    young = today - happened.astimezone(UTC).date() < timedelta(days=policy.lag_days)
     return "awaiting_order" if young else "missing_order"
 
 
@@ -189,7 +189,7 @@ def order_status(rows: list[Row], met: bool, policy: MatchPolicy, today: date) -
         return "duplicate_reference"
     if len({row["reference"] for row in rows}) > 1 or rows[0]["reference"] is None:
         return "missing_reference"
-    young = bool(dates) and today - min(dates) < timedelta(days=policy.payment_lag_days)
+    young = bool(dates) and today - min(dates) < timedelta(days=policy.lag_days)
     return "awaiting_payment" if young else "missing_payment"
 
 

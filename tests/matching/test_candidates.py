@@ -13,7 +13,7 @@ from matching_world import MatchFiles, Row, orders_table, payments_table
 
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.suggestions.candidates import MOST, Candidate, candidates
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 MARCH = {"ordered_on": date(2026, 3, 1)}
 ALIKE = "the same reference but for case, punctuation or zeros"

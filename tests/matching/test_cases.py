@@ -29,7 +29,7 @@ def worlds() -> list[list[Case]]:
     by_settings: defaultdict[str, list[Case]] = defaultdict(list)
     for case in ALL:
         alone = case.name if case.policy.clean.names else ""
-        by_settings[repr((case.policy.as_dict(), case.business_date, alone))].append(case)
+        by_settings[repr((case.policy, case.business_date, alone))].append(case)
     return list(by_settings.values())
 
 

@@ -18,7 +18,7 @@ from reconcile.runs import verify
 from reconcile.settings.settings import Settings
 
 NIGHT = date(2026, 11, 20)
-SETTINGS = Settings(orders=("orders.csv",), tolerance_cents=2)
+SETTINGS = Settings.of(orders=("orders.csv",), tolerance_cents=2)
 
 
 class FullFrom:

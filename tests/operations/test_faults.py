@@ -37,7 +37,7 @@ def night(out: Path, faults: tuple[str, ...], *, retry_seconds: float = 3) -> Pa
     """Run the sample night against a sandbox with `faults` and return the run folder."""
     world = World.load(SAMPLE / "commerce_layer")
     with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
-        settings = Settings(
+        settings = Settings.of(
             api_url=sandbox.api_url,
             orders=(str(SAMPLE / "orders.csv"),),
             out=str(out),

@@ -61,7 +61,7 @@ def test_no_secret_of_an_address_is_kept_or_told(night: Callable[..., Result], w
     [file] = manifest["inputs"]["files"]
     assert file["path"] == f"http://127.0.0.1:{port}/orders.csv"
     assert file["sha256"] == hashlib.sha256((SAMPLE / "orders.csv").read_bytes()).hexdigest()
-    assert manifest["settings"]["orders"] == [file["path"]]
+    assert manifest["settings"]["orders"]["files"] == [file["path"]]
     written = b"".join(path.read_bytes() for path in workplace.rglob("*") if path.is_file())
     for secret in SECRETS:
         assert secret.encode() not in written

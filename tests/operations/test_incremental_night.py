@@ -28,7 +28,7 @@ def server() -> Iterator[SandboxServer]:
 
 
 def night(server: SandboxServer, day: int, **options: object) -> RunResult:
-    settings = Settings(api_url=server.api_url, orders=(str(SAMPLE / "orders.csv"),), **options)
+    settings = Settings.of(api_url=server.api_url, orders=(str(SAMPLE / "orders.csv"),), **options)
     return run(settings, Secrets(server.client_id, server.client_secret), business_date=date(2026, 11, day))
 
 

@@ -34,7 +34,7 @@ RUN = "runs/2026-11-20"
 @pytest.fixture(scope="session")
 def one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("listed")
-    settings = Settings(orders=(ORDERS,), mode="live", out=str(folder / "runs"))
+    settings = Settings.of(orders=(ORDERS,), mode="live", out=str(folder / "runs"))
     match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20))
     return folder
 

@@ -45,7 +45,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def night(server: SandboxServer, out: Path, **options: Any) -> nights.RunResult:
     """Run a night with exported order totals against `server`."""
-    settings = Settings(
+    settings = Settings.of(
         **{
             "api_url": server.api_url,
             "orders": ("commerce-layer",),
@@ -170,7 +170,7 @@ def test_no_orders_stop_the_night_unless_that_is_put_up_with(served: Serve, tmp_
 
 def test_a_match_sends_nothing_and_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only files are read") as raised:
-        nights.match(Settings(orders=("commerce-layer",)), tmp_path / "payments.parquet", business_date=NIGHT)
+        nights.match(Settings.of(orders=("commerce-layer",)), tmp_path / "payments.parquet", business_date=NIGHT)
 
     assert "reconcile orders export --to exports" in str(raised.value.hint)
 

@@ -32,12 +32,12 @@ ORDERS = str(SAMPLE / "orders.csv")
 
 
 def matched(day: int, *orders: str, **options: Any) -> Path:
-    settings = Settings(orders=orders or (ORDERS,), **options)
+    settings = Settings.of(orders=orders or (ORDERS,), **options)
     return match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
 
 
 def pulled(server: SandboxServer, day: int, **options: Any) -> Path:
-    settings = Settings(api_url=server.api_url, orders=(ORDERS,), **options)
+    settings = Settings.of(api_url=server.api_url, orders=(ORDERS,), **options)
     secrets = Secrets(server.client_id, server.client_secret)
     return run(settings, secrets, business_date=date(2026, 11, day)).folder
 

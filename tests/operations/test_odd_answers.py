@@ -11,11 +11,12 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations.night import run
+from reconcile.payments.request import parse_moment
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 from reconcile.settings.credentials import Secrets
-from reconcile.settings.settings import Settings, parse_moment
+from reconcile.settings.settings import Settings
 
 NIGHT = parse_moment("2026-11-20", "date").date()
 LATEST, EARLIEST = "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"
@@ -43,7 +44,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def night(world: World, out: Path, *faults: str, **options: Any) -> dict[str, str]:
     """Run a night and return the status of each payment."""
     with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
-        settings = Settings(
+        settings = Settings.of(
             api_url=sandbox.api_url,
             orders=(str(SAMPLE / "orders.csv"),),
             out=str(out),

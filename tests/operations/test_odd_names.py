@@ -15,8 +15,9 @@ from places import SAMPLE
 
 from reconcile.errors import SettingsError
 from reconcile.operations.night import match
+from reconcile.payments.request import parse_moment
 from reconcile.schema import PAYMENTS
-from reconcile.settings.settings import Settings, parse_moment
+from reconcile.settings.settings import Settings
 
 BAD = b"x\xff".decode(errors="surrogateescape")
 """A name of bytes that are not UTF-8, as Python reads it from a command line."""
@@ -68,7 +69,7 @@ def test_an_order_file_of_any_name_is_read_by_a_pattern() -> None:
 
     (folder,) = OUT.glob("20*")
     document = json.loads((folder / "manifest.json").read_text())
-    assert document["settings"]["orders"] == ["x*.csv"]
+    assert document["settings"]["orders"]["files"] == ["x*.csv"]
     assert document["inputs"]["files"][0]["path"] == r"x\udcff.csv"
 
 
@@ -126,6 +127,6 @@ def test_rows_at_both_ends_of_the_calendar_are_items_as_any_other() -> None:
 
 def test_a_run_of_the_library_is_of_a_business_date_too() -> None:
     with pytest.raises(SettingsError, match="is not a business date"):
-        match(Settings(orders=("orders.csv",)), Path("payments.csv"), business_date=date(9999, 12, 31))
+        match(Settings.of(orders=("orders.csv",)), Path("payments.csv"), business_date=date(9999, 12, 31))
     assert not OUT.exists()
     assert night(20).name == "2026-11-20"

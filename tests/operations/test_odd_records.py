@@ -137,7 +137,7 @@ def test_whatever_stands_in_a_record_it_has_a_status_and_the_night_is_published(
     sound = dict.fromkeys(ORDERS.names) | {"reference": "R1", "amount_cents": 1000, "currency_code": "EUR"}
     given_orders = pa.Table.from_pylist([*orders, sound], ORDERS).select(list(named)).rename_columns(named)
     pq.write_table(given_orders, place / "orders.parquet")
-    chosen = Settings(orders=(str(place / "orders.parquet"),), mode="live", out=str(place / "runs"), max_rejects=99)
+    chosen = Settings.of(orders=(str(place / "orders.parquet"),), mode="live", out=str(place / "runs"), max_rejects=99)
     folder = match(chosen, file, business_date=ON).folder
 
     items = pq.read_table(folder / "items.parquet").to_pylist()

@@ -134,7 +134,7 @@ def test_a_run_with_a_changed_file_is_not_matched_again(nights: list[Path]) -> N
 
 def test_a_run_that_cannot_be_matched_again_keeps_no_other_from_it(nights: list[Path]) -> None:
     document = json.loads((nights[1] / "manifest.json").read_bytes())
-    document["settings"]["tolerance_cents"] = "many"
+    document["settings"]["match"]["tolerance_cents"] = "many"
     (nights[1] / "manifest.json").write_text(json.dumps(document))
 
     first, second, third = replayed(nights)

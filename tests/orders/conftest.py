@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import TooManyRejects
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
 
@@ -45,12 +46,14 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return read_paths(path, **declared)
 
-    def read_paths(paths: Any, **declared: Any) -> Outcome:
+    def read_paths(paths: Any, *, max_rejects: int = 10**9, **declared: Any) -> Outcome:
         destination, rejects = folder / "out.parquet", folder / "out.csv"
         destination.unlink(missing_ok=True)
         report = None
         try:
-            report = read_orders_to_parquet(paths, destination, rejects=rejects, **{"max_rejects": 10**9, **declared})
+            report = read_orders_to_parquet(
+                paths, destination, OrderFormat(**declared), rejects=rejects, max_rejects=max_rejects
+            )
         except TooManyRejects:
             assert not destination.exists()
         rows = pq.read_table(destination).to_pylist() if report is not None else []

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from spreadsheets import zipped
 
 from reconcile.money import EXPONENTS, format_amount
+from reconcile.orders.format import OrderFormat
 from reconcile.orders.read import read_orders_to_parquet
 
 Rows = Sequence[tuple[str, int, str]]
@@ -154,7 +155,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Any:
         path = folder / f"{dialect}.parquet"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(write(rows)), encoding="utf-8"))
-            read_orders_to_parquet("-", path, rejects=folder / "rejects.csv", **declared)  # type: ignore[arg-type]
+            read_orders_to_parquet("-", path, OrderFormat(**declared), rejects=folder / "rejects.csv")  # type: ignore[arg-type]
         return path
 
     return read

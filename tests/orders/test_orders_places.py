@@ -364,7 +364,12 @@ def test_addresses_that_cannot_be_told_apart_are_given_twice(read: Any, store: S
 def test_secrets_of_addresses_are_not_among_the_settings_of_a_manifest() -> None:
     words = ("https://klaus:s3cret@h:1/a.csv?sig=1#x", "s3://AKIAEXAMPLE:s3cret@b/k#1.csv?region=r", "a?.csv", "-")
 
-    assert Settings(orders=words).public()["orders"] == ["https://h:1/a.csv", "s3://b/k#1.csv", "a?.csv", "-"]
+    assert Settings.of(orders=words).public()["orders"]["files"] == [
+        "https://h:1/a.csv",
+        "s3://b/k#1.csv",
+        "a?.csv",
+        "-",
+    ]
 
 
 @pytest.fixture

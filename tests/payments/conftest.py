@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from served import Serve, fast_client, servers
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.payments.pull import PullReport, pull_to_parquet
+from reconcile.payments.request import PullRequest
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
+
+REQUESTED = ("since", "until", "mirror", "via", "incremental", "overlap", "commit_seconds", "commit_pages")
 
 Pull = Callable[..., Awaitable[PullReport]]
 
@@ -41,14 +44,22 @@ def serve() -> Iterator[Serve]:
         yield serve
 
 
+def _request_of(options: dict[str, Any]) -> PullRequest:
+    overlap = options.pop("overlap", timedelta(hours=1))
+    moments = {name: options.pop(name).isoformat() for name in ("since", "until") if options.get(name)}
+    mirror = str(options.pop("mirror", None) or "")
+    return PullRequest(mirror=mirror, overlap_minutes=overlap / timedelta(minutes=1), **moments, **options)
+
+
 @pytest.fixture
 def pull(tmp_path: Path) -> Pull:
     """Return a function that pulls from a server into `payments.parquet` of the test's folder."""
 
     async def run(server: SandboxServer, *, client: dict[str, Any] | None = None, **options: Any) -> PullReport:
         destination = options.pop("destination", tmp_path / "payments.parquet")
+        request = _request_of({name: options.pop(name) for name in REQUESTED if name in options})
         async with _client_of(server, **(client or {})) as opened:
-            return await pull_to_parquet(opened, destination, **options)
+            return await pull_to_parquet(opened, destination, request, **options)
 
     return run
 

@@ -30,7 +30,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that plans a pull from a server with the test's mirror."""
 
     async def run(server: SandboxServer, **options: object) -> Plan:
-        settings = Settings(api_url=server.api_url, mirror=str(tmp_path / "mirror"), **options)
+        settings = Settings.of(api_url=server.api_url, mirror=str(tmp_path / "mirror"), **options)
         monkeypatch.setattr(
             "reconcile.operations.plan.connect", lambda *access: at_the_servers_time(connect(*access), server)
         )

@@ -112,7 +112,7 @@ async def test_since_and_until_narrow_the_window_half_open(serve, pull, tmp_path
 
 
 async def test_a_window_that_ends_before_it_starts_is_refused(serve, pull) -> None:
-    with pytest.raises(SettingsError, match="is not before"):
+    with pytest.raises(SettingsError, match="since must be before until"):
         await pull(serve(), since=UNTIL, until=UNTIL)
 
 

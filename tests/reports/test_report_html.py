@@ -78,7 +78,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("nights")
     for day, limits in ((20, ()), (21, ("breaks>0",))):
         orders = (str(SAMPLE / "orders.csv"),)
-        settings = Settings(orders=orders, mode="live", tolerance_cents=2, lag_days=1, out=str(out), fail_on=limits)
+        settings = Settings.of(orders=orders, mode="live", tolerance_cents=2, lag_days=1, out=str(out), fail_on=limits)
         match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, day))
     return out
 

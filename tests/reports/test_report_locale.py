@@ -29,7 +29,7 @@ LOCALES = ("de-DE", "sv-SE", "hi-IN", "ar-EG")
 
 
 def night(out: Path, day: int, **settings: Any) -> Path:
-    chosen = Settings(
+    chosen = Settings.of(
         orders=(str(SAMPLE / "orders.csv"),), mode="live", tolerance_cents=2, lag_days=1, out=str(out), **settings
     )
     return match(chosen, SAMPLE / "payments.csv", business_date=date(2026, 11, day)).folder
@@ -149,7 +149,7 @@ def test_words_stay_english_and_no_mark_of_direction_is_on_the_page(plain: Path)
 def test_a_run_is_rendered_again_in_its_own_locale_unless_another_is_named(german: Path, plain: Path) -> None:
     manifest = json.loads((german / "manifest.json").read_bytes())
 
-    assert manifest["settings"]["locale"] == "de-DE"
+    assert manifest["settings"]["reports"]["locale"] == "de-DE"
     assert manifest["software"]["babel"] == version("babel")
     assert render_html(german) == (german / "report.html").read_bytes()
     assert ">21.11.2026</time></h1>" in words_of(render_html(german))
@@ -167,14 +167,14 @@ def test_files_of_data_and_the_workbook_are_the_same_in_every_locale(german: Pat
 def test_a_page_of_a_run_before_there_were_locales_is_rendered_as_ever(plain: Path, tmp_path: Path) -> None:
     older = Path(shutil.copytree(plain, tmp_path / "older"))
     manifest = json.loads((older / "manifest.json").read_bytes())
-    del manifest["settings"]["locale"]
+    del manifest["settings"]["reports"]["locale"]
     (older / "manifest.json").write_text(json.dumps(manifest))
 
     assert render_html(older) == (plain / "report.html").read_bytes()
 
 
 def test_a_locale_that_is_not_known_stops_a_run_before_anything_is_read(tmp_path: Path) -> None:
-    settings = Settings(orders=("nowhere.csv",), out=str(tmp_path / "runs"), locale="xx")
+    settings = Settings.of(orders=("nowhere.csv",), out=str(tmp_path / "runs"), locale="xx")
     with pytest.raises(SettingsError, match='locale "xx" is not known'):
         match(settings, tmp_path / "nowhere.parquet", business_date=date(2026, 11, 20))
 

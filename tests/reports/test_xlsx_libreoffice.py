@@ -59,7 +59,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (place / "strange.csv").write_text(ORDERS)
     found = {}
     for name, orders in zip(RUNS, (SAMPLE / "orders.csv", place / "strange.csv"), strict=True):
-        settings = Settings(orders=(str(orders),), mode="live", tolerance_cents=2, lag_days=1, out=str(place / name))
+        settings = Settings.of(orders=(str(orders),), mode="live", tolerance_cents=2, lag_days=1, out=str(place / name))
         found[name] = match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20)).folder
     return found
 

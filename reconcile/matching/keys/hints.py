@@ -7,7 +7,6 @@ match. Does not know amounts, and proposes nothing that it has not counted.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from itertools import takewhile
 
 import narwhals.stable.v2 as nw
 
+from reconcile.files.toml import in_toml
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import with_rules
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules
@@ -166,16 +166,8 @@ def _rules_in_words(candidates: Sequence[CleanRules], meet: int) -> str:
     rules = NO_RULES
     for one in candidates:
         rules = join_rules(rules, one)
-    toml = ", ".join(f"{name} = {_toml(value)}" for name, value in rules.as_dict().items())
+    toml = ", ".join(f"{name} = {in_toml(value)}" for name, value in rules.as_dict().items())
     return f"; with [match.clean] {toml} {meet:,} would be"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON lets it stand, TOML does not
 
 
 def _heads(texts: Iterable[str]) -> set[str]:

@@ -7,13 +7,13 @@ Knows which rules there are, their one order, and which of them cannot hold. Doe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import pyarrow as pa
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
-from reconcile.files.arrow import compute as pc
 
 CLEANED_KEYS = ("reference", "order_number")
 """Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""
@@ -24,8 +24,15 @@ MOST_DIGITS = 100
 """Digits that `pad_zeros` may fill up to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+def _rule(key: str, meaning: str, example: Any, *, choices: tuple[str, ...] = ()) -> Meta:
+    return Meta(
+        description=meaning,
+        examples=None if example is None else [example],
+        extra={"name": f"clean_{key}", "has_option": False, "choices": choices},
+    )
+
+
+class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
     r"""
     Every place of a key that `pattern` fits becomes `with_`; "" takes it away.
 
@@ -34,33 +41,51 @@ class Replacement:
     """
 
     pattern: str
-    with_: str = ""
+    with_: str = msgspec.field(default="", name="with")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanRules:
+class CleanRules(Struct, frozen=True, kw_only=True):
     """
-    What makes no difference between two keys, in the order in which it is taken away. Raises SettingsError.
+    `[match.clean]` of the settings: what makes no difference between two keys, in the order in which it is taken away.
 
-    case          "fold": upper and lower case; the other rules do not tell them apart either then
-    replace       regular expressions, one after the other
-    strip_prefix  the longest of these texts that a key begins with, once
-    strip_suffix  the longest of these texts that it then ends with, once
-    strip_zeros   leading zeros of a key that is digits only; the last digit stays
-    pad_zeros     in place of strip_zeros: zeros before such a key, up to so many digits
-    keys, sides   where they apply: all of CLEANED_KEYS and SIDES unless said
-
-    White space at the ends of a key goes after each rule. A key of which nothing is left is missing.
+    White space at the ends of a key goes after each rule. A key of which nothing is left is missing. Raises
+    SettingsError.
     """
 
-    case: str | None = None
-    replace: tuple[Replacement, ...] = ()
-    strip_prefix: tuple[str, ...] = ()
-    strip_suffix: tuple[str, ...] = ()
-    strip_zeros: bool = False
-    pad_zeros: int | None = None
-    keys: tuple[str, ...] = CLEANED_KEYS
-    sides: tuple[str, ...] = SIDES
+    case: Annotated[
+        Literal["fold"] | None,
+        _rule("case", "upper and lower case make no difference between two keys, nor to the other rules", "fold"),
+    ] = None
+    replace: Annotated[
+        tuple[Replacement, ...],
+        _rule(
+            "replace",
+            "regular expressions (RE2), one after the other, and what replaces what they match",
+            [{"pattern": "^INV[0-9]{4}/", "with": ""}],
+        ),
+    ] = ()
+    strip_prefix: Annotated[
+        tuple[str, ...],
+        _rule("strip_prefix", "strings that a key may begin with; the longest is taken off, once", ["PO-", "WEB-"]),
+    ] = ()
+    strip_suffix: Annotated[
+        tuple[str, ...],
+        _rule("strip_suffix", "strings that a key may then end with; the longest is taken off, once", ["-A"]),
+    ] = ()
+    strip_zeros: Annotated[
+        bool,
+        _rule("strip_zeros", "leading zeros of a key of digits make no difference; its last digit stays", None),
+    ] = False
+    pad_zeros: Annotated[
+        int | None,
+        _rule("pad_zeros", "in place of strip_zeros: keys of digits get zeros in front, up to so many digits", 10),
+    ] = None
+    keys: Annotated[
+        tuple[str, ...], _rule("keys", "the keys that these rules apply to", None, choices=CLEANED_KEYS)
+    ] = CLEANED_KEYS
+    sides: Annotated[tuple[str, ...], _rule("sides", "the sides that these rules apply to", None, choices=SIDES)] = (
+        SIDES
+    )
 
     def __post_init__(self) -> None:
         if self.case not in (None, "fold"):
@@ -78,7 +103,7 @@ class CleanRules:
             chosen = getattr(self, name)
             if not chosen or not set(chosen) <= set(known):
                 raise SettingsError(f"[match.clean] {name} {list(chosen)} is not a choice of {', '.join(known)}")
-            object.__setattr__(self, name, tuple(one for one in known if one in chosen))
+            force_setattr(self, name, tuple(one for one in known if one in chosen))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,9 +124,9 @@ class CleanRules:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules that are set as plain JSON values, as they stand in `reconcile.toml`; empty for none."""
-        found = asdict(self) | {"replace": [{"pattern": one.pattern, "with": one.with_} for one in self.replace]}
-        said = {name: value for name, value in found.items() if value and value not in (CLEANED_KEYS, SIDES)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+        said = {name: value for name, value in msgspec.to_builtins(self).items() if value}
+        said = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+        return {name: value for name, value in said.items() if value not in (list(CLEANED_KEYS), list(SIDES))}
 
 
 NO_RULES = CleanRules()
@@ -128,6 +153,10 @@ def _without_repeats(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _check_replacement(place: int, one: Replacement) -> None:
+    import pyarrow as pa  # half a second that the help of a command does without
+
+    from reconcile.files.arrow import compute as pc
+
     where = f"[match.clean] replace, rule {place}"
     if not one.pattern:
         raise SettingsError(f"{where}: the pattern is empty")

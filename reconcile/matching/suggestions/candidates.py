@@ -17,7 +17,7 @@ import duckdb
 
 from reconcile.files.parquet import scan
 from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 MOST = 5
 """Candidates that are shown; the nearest come first."""

@@ -25,7 +25,7 @@ from reconcile.files.parquet import scan
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
 from reconcile.matching.suggestions.spilled_rows import HeldRows
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 MOST_ALIKE = 20
 """Rows of one side that may share an amount, or a reference with one character left out, and still explain a break."""

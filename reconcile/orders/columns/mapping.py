@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile.errors import OrderFileError
-from reconcile.money import CURRENCIES
+from reconcile.money import AMOUNT_BASES, CURRENCIES
 from reconcile.orders.columns.names import (
     CLEAR,
     GROSS,
@@ -31,7 +31,6 @@ from reconcile.orders.columns.names import (
 )
 from reconcile.orders.columns.systems import System, system_of, vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
-from reconcile.schema import AMOUNT_BASES
 
 REQUIRED = ("reference", "amount")
 # Of every payment source of Commerce Layer, and of what is made of them here: never of an order.

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from reconcile.schema import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES
 
 Groups = tuple[tuple[str, ...], ...]
 

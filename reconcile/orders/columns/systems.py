@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 
+from reconcile.money import AMOUNT_BASES
 from reconcile.orders.columns.names import (
     CLEAR,
     DOCUMENT_DATE,
@@ -22,7 +23,6 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
-from reconcile.schema import AMOUNT_BASES
 
 
 @dataclass(frozen=True, slots=True)

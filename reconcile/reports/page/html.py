@@ -72,7 +72,7 @@ def render_html(
     breaks = folder / "breaks.parquet"
     summary, template = _summary(folder), _environment().get_template("page.html.j2")
     try:
-        display = display_of(locale or written.get("settings", {}).get("locale"))
+        display = display_of(locale or _locale_in(written.get("settings", {})))
         values = figures(summary, written, display=display)
         shown = shown_breaks(breaks, display=display, memory_limit=memory_limit)
         return template.render(**values, **_own_parts(), **_words(display), display=display, breaks=shown).encode()
@@ -153,3 +153,9 @@ def _source(name: str) -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _locale_in(settings: Mapping[str, Any]) -> str | None:
+    """Return the locale among the settings of a manifest, which earlier versions did not nest."""
+    locale: str | None = settings.get("reports", settings).get("locale")
+    return locale

@@ -1,0 +1,18 @@
+"""
+A value as it is written in TOML, on one line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_toml(value: Any) -> str:
+    """Return `value` (plain values of JSON, but for null) as TOML has it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {in_toml(one)}" for name, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(in_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON lets it stand, TOML does not

@@ -1,0 +1,117 @@
+"""
+What a pull is asked for: the window, the transport, the mirror, and whether everything or only changes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from reconcile.commercelayer.query import timestamp
+from reconcile.errors import SettingsError
+
+
+class PullRequest(Struct, frozen=True, kw_only=True):
+    """
+    `[pull]` of the settings. Raises SettingsError for a window that is none.
+
+    Without a mirror ("") nothing is kept. What was read is committed to it after so many seconds or pages.
+    """
+
+    via: Annotated[
+        Literal["pages", "exports", "auto"],
+        Meta(description='how payments are read: by "pages", by "exports", or "auto": by exports where they are many'),
+    ] = "pages"
+    since: Annotated[
+        str | None,
+        Meta(
+            description="only payments created at or after this date or time (UTC)",
+            examples=["2026-01-01"],
+            extra={"metavar": "WHEN"},
+        ),
+    ] = None
+    until: Annotated[
+        str | None,
+        Meta(
+            description="only payments created before this date or time (UTC)",
+            examples=["2026-11-01T00:00:00Z"],
+            extra={"metavar": "WHEN"},
+        ),
+    ] = None
+    mirror: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="folder of the local copy, from which an interrupted pull resumes",
+            extra={"metavar": "FOLDER"},
+        ),
+    ] = ".reconcile"
+    incremental: Annotated[
+        bool,
+        Meta(
+            description="read only what changed since the last finished pull in the mirror, or everything",
+            extra={"off": "--full"},
+        ),
+    ] = False
+    overlap_minutes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="an incremental pull reads again what changed so many minutes before the last one began",
+            extra={"has_option": False},
+        ),
+    ] = 60
+
+    commit_seconds: float = 2.0
+    commit_pages: int = 200
+
+    def __post_init__(self) -> None:
+        since, until = self.created_from, self.created_before
+        if since and until and since >= until:
+            raise SettingsError("since must be before until")
+
+    @property
+    def created_from(self) -> datetime | None:
+        """The first instant of the window; null for all there are."""
+        return parse_moment(self.since, "since") if self.since else None
+
+    @property
+    def created_before(self) -> datetime | None:
+        """The first instant after the window; null for now."""
+        return parse_moment(self.until, "until") if self.until else None
+
+    @property
+    def window(self) -> str:
+        """The string by which a mirror tells windows apart."""
+        since, until = self.created_from, self.created_before
+        return f"{since and timestamp(since)}|{until and timestamp(until)}"
+
+    @property
+    def overlap(self) -> timedelta:
+        """How long before the last pull began an incremental one reads again."""
+        return timedelta(minutes=self.overlap_minutes)
+
+    @property
+    def narrowed(self) -> str | None:
+        """In words, which payments the pull is limited to; null when it leaves out none."""
+        parts = [f"from {self.since} on"] if self.since else []
+        return " and ".join([*parts, f"before {self.until}"] if self.until else parts) or None
+
+
+def parse_moment(text: str, name: str) -> datetime:
+    """
+    Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).
+
+    Raises SettingsError naming the setting `name`.
+    """
+    try:
+        if len(text) == 10:
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day of the calendar end elsewhere in UTC
+        raise SettingsError(
+            f'{name}: "{text}" is not a date or time', hint='write "2026-11-01" or "2026-11-01T06:00:00Z"'
+        ) from None

@@ -71,18 +71,17 @@ def full_join(payments: Path, orders: Path, target: Path, memory_limit: str | No
 
 def match(payments: Path, orders: Path, target: Path, memory_limit: str | None) -> None:
     """Match both files and write the items."""
-    from reconcile.matching.match import match_to_parquet
+    from reconcile.matching.items import RunFacts
+    from reconcile.matching.match import Resources, match_to_parquet
     from reconcile.matching.policy import MatchPolicy
 
     match_to_parquet(
         payments,
         orders,
         target,
-        policy=MatchPolicy(),
-        business_date=BUSINESS_DATE,
-        run_id="bench",
-        memory_limit=memory_limit,
-        temp_directory=target.parent,
+        MatchPolicy(),
+        RunFacts(BUSINESS_DATE, "bench"),
+        Resources(memory_limit=memory_limit, spill=target.parent),
     )
 
 

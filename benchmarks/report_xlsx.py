@@ -25,6 +25,7 @@ def write_folder(folder: Path, items: int) -> None:
     from benchmarks.match_join import write_world
     from reconcile.figures import totals
     from reconcile.history import ledger
+    from reconcile.matching.items import RunFacts
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
     from reconcile.orders.rejects import RejectsFile
@@ -32,7 +33,7 @@ def write_folder(folder: Path, items: int) -> None:
 
     payments, orders = write_world(folder, items)
     report = match_to_parquet(
-        payments, orders, folder / "items.parquet", policy=MatchPolicy(), business_date=date(2026, 4, 1), run_id="r"
+        payments, orders, folder / "items.parquet", MatchPolicy(), RunFacts(date(2026, 4, 1), "r")
     )
     write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv")
     with (folder / "rejects.csv").open("w", newline="") as text:

@@ -12,7 +12,7 @@ from reconcile.errors import EmptySide
 
 if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
     from reconcile.history.earlier import Neighbours
-    from reconcile.matching.match import MatchReport
+    from reconcile.matching.report import MatchReport
     from reconcile.orders.report import OrdersReport
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -22,16 +21,16 @@ import pyarrow.parquet as pq
 from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.matching.engines.arrow import ArrowEngine
 from reconcile.matching.engines.duckdb import DuckDBEngine
-from reconcile.matching.engines.protocol import Engine, FileEngine
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
-from reconcile.matching.items import GROUPED, RunFacts, States, finish, name_any, name_pairs, sorted_items, write_items
-from reconcile.matching.keys.cleaning import KeyCleaning
+from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
-from reconcile.matching.passes import PassCount, pair_sides
+from reconcile.matching.passes import pair_sides
 from reconcile.matching.policy import MatchPolicy
-from reconcile.matching.prepared import PreparedSide, Relation, prepare_sides
-from reconcile.matching.proof import ControlTotals, SideFacts, pairs_on, prove
+from reconcile.matching.prepared import Relation, prepare_sides
+from reconcile.matching.proof import pairs_on, prove
+from reconcile.matching.report import FrameT, MatchReport, MatchResult
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
@@ -50,102 +49,54 @@ FRAME_ENGINES = ("arrow", "duckdb")
 LARGE_SIDE = 100_000
 """Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
 
-FrameT = TypeVar("FrameT")
-
 
 @dataclass(frozen=True, slots=True)
-class MatchReport:
+class Resources:
     """
-    What a matching did and that it is complete.
+    What a matching of files runs on.
 
-    items         number of items
-    control       rows and amounts per side and currency, in and out; they agree, else there would be no report
-    payment_keys, order_keys   rows, null and blank values of each key
-    passes        per pass: the rows that reached it with its key, duplicate and shared keys among them, pairs
-    cleaning      per side and key with clean-up rules: the rows that each rule changed; empty without rules
-    hint          where hardly a key is on both sides: what would make them meet, as counted
+    `engine` is one of ENGINES. `memory_limit` ("1GB") and `threads` are those of DuckDB, which matches where a side has
+    LARGE_SIDE rows or more, and proves the items on every engine; `spill` is the folder of what it keeps on disk, by
+    default that of the items. With "spark" both files and that folder must be where the workers of `spark_master` see
+    them under the same path; a Spark session that is active in this process is used whatever `spark_master` says.
     """
 
-    items: int
-    control: ControlTotals
-    payments: SideFacts
-    orders: SideFacts
-    passes: tuple[PassCount, ...]
-    cleaning: tuple[KeyCleaning, ...] = ()
-    hint: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {
-            "items": self.items,
-            "control_totals": self.control.as_dict(),
-            "key_profile": {
-                "payments": [asdict(key) for key in self.payments.keys],
-                "orders": [asdict(key) for key in self.orders.keys],
-                "passes": [asdict(one) for one in self.passes],
-                "cleaning": [asdict(one) for one in self.cleaning],
-                "hint": self.hint,
-            },
-        }
+    engine: str = "duckdb"
+    spark_master: str = DEFAULT_MASTER
+    memory_limit: str | None = None
+    spill: Path | None = None
+    threads: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MatchResult(Generic[FrameT]):
-    """Items as a frame of the kind that was given, and the report on them."""
-
-    items: FrameT
-    report: MatchReport
+ON_THIS_MACHINE = Resources()
 
 
 def match_to_parquet(
     payments: Path,
     orders: Path,
     items: Path,
-    *,
     policy: MatchPolicy,
-    business_date: date,
-    run_id: str,
-    states: States | None = None,
-    engine: str = "duckdb",
-    spark_master: str = DEFAULT_MASTER,
-    memory_limit: str | None = None,
-    temp_directory: Path | None = None,
-    threads: int | None = None,
+    run: RunFacts,
+    resources: Resources = ON_THIS_MACHINE,
 ) -> MatchReport:
     """
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
-    `states` knows the breaks of earlier runs, and what was decided about them. `memory_limit` ("1GB") and `threads` are
-    those of DuckDB, which matches where a side has LARGE_SIDE rows or more, and proves the items on every engine. With
-    `engine` "spark" both files and `temp_directory`, for what is kept between steps, must be where the workers of
-    `spark_master` see them under the same path; a Spark session that is active in this process is used whatever
-    `spark_master` says. Equal inputs and settings give equal bytes, on every engine.
+    Equal inputs and settings give equal bytes, on every engine.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
     that does not exist, or cannot start, OutputError when memory or disk are used up or Spark stops, ProofFailed when
     the totals differ. After an error there is no new file `items`.
     """
-    check_engine(engine)
+    check_engine(resources.engine)
     partial = items.with_name(f".{items.name}.partial")
-    folder = temp_directory or items.parent
-    duck = _open(memory_limit, temp_directory, threads)
+    folder = resources.spill or items.parent
+    duck = _duckdb(resources)
     try:
         with ExitStack() as stack:
-            files: FileEngine = duck
-            relation: Relation = duck.relation
-            if engine == "spark":
-                files, relation = _spark(stack, spark_master, folder, duck, (payments, orders))
-            frames = (payments_from_parquet(files, payments, policy), orders_from_parquet(files, orders))
-            chosen: Engine = files
-            if engine == "duckdb" and max(pq.read_metadata(one).num_rows for one in (payments, orders)) < LARGE_SIDE:
-                chosen = ArrowEngine()
-                relation = _through(duck)
-                frames = (chosen.from_arrow(duck.to_arrow(frames[0])), chosen.from_arrow(duck.to_arrow(frames[1])))
-            sides = prepare_sides(chosen, frames, (str(payments), str(orders)), policy.clean, relation)
-            facts = RunFacts(business_date, run_id, states)
+            opened = _opened_files(stack, duck, (payments, orders), policy, resources, folder)
             cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
-            suggester = Suggester(cursor, totals_in_file(payments, cursor), folder)
-            work = _Work(chosen, sides, policy, facts, suggester)
+            work = _Work(opened, policy, run, Suggester(cursor, totals_in_file(payments, cursor), folder))
             rows = write_items(work.items(), partial)
             report = work.report(rows, duck.scan(partial), duck.connection)
         partial.replace(items)
@@ -169,22 +120,15 @@ def check_engine(engine: str) -> None:
 
 
 def match_frames(
-    payments: FrameT,
-    orders: FrameT,
-    *,
-    policy: MatchPolicy,
-    business_date: date,
-    run_id: str | None = None,
-    states: States | None = None,
-    engine: str | None = None,
+    payments: FrameT, orders: FrameT, policy: MatchPolicy, run: RunFacts, *, engine: str | None = None
 ) -> MatchResult[FrameT]:
     """
     Match two frames (PAYMENTS, ORDERS) in memory; return the items as a frame of the same kind, and the report.
 
-    Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that lack count as empty, except
-    `payment_id`, `created_at`, the amounts, and at least one key on each side. `engine` is "arrow" (at once, for small
-    frames) or "duckdb" (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size. Both
-    give the same items.
+    Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that are missing count as empty,
+    except `payment_id`, `created_at`, the amounts, and at least one key on each side. `engine` is "arrow" (at once, for
+    small frames) or "duckdb" (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size.
+    Both give the same items.
 
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
     floats), SettingsError for an engine that does not exist, ProofFailed when the totals differ.
@@ -194,15 +138,10 @@ def match_frames(
         engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is none of {", ".join(FRAME_ENGINES)}')
-    duck = _open(None, None, None)
+    duck = _duckdb(ON_THIS_MACHINE)
     try:
-        chosen: Engine = duck if engine == "duckdb" else ArrowEngine()
-        relation: Relation = duck.relation if engine == "duckdb" else _through(duck)
-        frames = (payments_from_arrow(chosen, tables[0], policy), orders_from_arrow(chosen, tables[1]))
-        sides = prepare_sides(chosen, frames, ("payments", "orders"), policy.clean, relation)
-        facts = RunFacts(business_date, run_id, states)
-        suggester = Suggester(duck.connection.cursor(), totals_in_table(tables[0]))
-        work = _Work(chosen, sides, policy, facts, suggester)
+        opened = _opened_tables(duck, tables, policy, engine)
+        work = _Work(opened, policy, run, Suggester(duck.connection.cursor(), totals_in_table(tables[0])))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
     finally:
@@ -210,34 +149,70 @@ def match_frames(
     return MatchResult(_like(payments, items), report)
 
 
-class _Work:
-    """One matching under way: the items as a stream, and after its end the report."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Both sides in the engine that matches them; `relation` is how DuckDB, which proves the items, sees a frame."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        sides: tuple[PreparedSide, PreparedSide],
-        policy: MatchPolicy,
-        facts: RunFacts,
-        suggester: Suggester,
-    ) -> None:
-        self.engine = engine
+    engine: Engine
+    relation: Relation
+    frames: tuple[Frame, Frame]
+    names: tuple[str, str]
+
+
+def _opened_files(
+    stack: ExitStack,
+    duck: DuckDBEngine,
+    files: tuple[Path, Path],
+    policy: MatchPolicy,
+    resources: Resources,
+    folder: Path,
+) -> _Opened:
+    payments, orders = files
+    names = (str(payments), str(orders))
+    if resources.engine == "spark":
+        from reconcile.matching.engines.spark import spark_engine
+
+        size = sum(file.stat().st_size for file in files if file.exists())
+        spark = stack.enter_context(spark_engine(resources.spark_master, folder, input_bytes=size))
+        frames = (payments_from_parquet(spark, payments, policy), orders_from_parquet(spark, orders))
+        return _Opened(spark, lambda frame: duck.connection.sql(spark.select_of(frame)), frames, names)
+    frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
+    if max(pq.read_metadata(file).num_rows for file in files) >= LARGE_SIDE:
+        return _Opened(duck, duck.relation, frames, names)
+    arrow = ArrowEngine()
+    in_memory = (arrow.from_arrow(duck.to_arrow(frames[0])), arrow.from_arrow(duck.to_arrow(frames[1])))
+    return _Opened(arrow, _through(duck), in_memory, names)
+
+
+def _opened_tables(duck: DuckDBEngine, tables: tuple[pa.Table, pa.Table], policy: MatchPolicy, engine: str) -> _Opened:
+    chosen: Engine = duck if engine == "duckdb" else ArrowEngine()
+    relation: Relation = duck.relation if engine == "duckdb" else _through(duck)
+    frames = (payments_from_arrow(chosen, tables[0], policy), orders_from_arrow(chosen, tables[1]))
+    return _Opened(chosen, relation, frames, ("payments", "orders"))
+
+
+class _Work:
+    """One matching in progress: the items as a stream, and after its end the report."""
+
+    def __init__(self, opened: _Opened, policy: MatchPolicy, run: RunFacts, suggester: Suggester) -> None:
+        self.engine = opened.engine
         self.suggester = suggester
+        sides = prepare_sides(opened.engine, opened.frames, opened.names, policy.clean, opened.relation)
         self.payments, self.orders = sides
-        self.facts = facts
+        self.run = run
         self.first_key = policy.on[0]
-        paired = pair_sides(engine, self.payments.frame, self.orders.frame, policy)
+        paired = pair_sides(self.engine, self.payments.frame, self.orders.frame, policy)
         self.passes = paired.passes
         self.policy = policy
         lone = name_pairs(judge_pairs(paired.lone, policy))
-        rest = name_any(judge(paired.leftovers, policy, facts.business_date))
+        rest = name_any(judge(paired.leftovers, policy, run.business_date))
         self.rows = nw.concat([lone, rest])
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:
         rows = sorted_items(self.engine, self.rows, self.payments.frame, self.orders.frame)
         judged = self.suggester.suggested(rows)
-        for batch, several in finish(judged, self.facts):
+        for batch, several in finish(judged, self.run):
             if several.num_rows:
                 self.several.append(several)
             yield batch
@@ -267,21 +242,13 @@ class _Work:
         )
 
 
-def _open(memory_limit: str | None, temp_directory: Path | None, threads: int | None) -> DuckDBEngine:
+def _duckdb(resources: Resources) -> DuckDBEngine:
     try:
-        return DuckDBEngine(memory_limit=memory_limit, temp_directory=temp_directory, threads=threads)
+        return DuckDBEngine(
+            memory_limit=resources.memory_limit, temp_directory=resources.spill, threads=resources.threads
+        )
     except duckdb.Error as error:
         raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
-
-
-def _spark(
-    stack: ExitStack, master: str, folder: Path, duck: DuckDBEngine, files: tuple[Path, Path]
-) -> tuple[FileEngine, Relation]:
-    from reconcile.matching.engines.spark import spark_engine
-
-    size = sum(file.stat().st_size for file in files if file.exists())
-    engine = stack.enter_context(spark_engine(master, folder, input_bytes=size))
-    return engine, lambda frame: duck.connection.sql(engine.select_of(frame))
 
 
 def _through(duck: DuckDBEngine) -> Relation:

@@ -24,8 +24,10 @@ from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
 from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
 from reconcile.history.states import States
-from reconcile.matching.match import MatchReport, match_to_parquet
+from reconcile.matching.items import RunFacts
+from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import MatchReport
 from reconcile.orders.report import OrdersReport
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
@@ -108,19 +110,15 @@ class Night:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
         accepted = decisions.standing(decisions.read_decisions(out / decisions.NAME), on)
         run_id = run_id_of(on, self.settings.policy, folder, earlier.runs, accepted)
+        chosen = self.settings.run
         with self.timings.stage("matching"):
             report = match_to_parquet(
                 folder / "payments.parquet",
                 folder / "orders.parquet",
                 folder / "items.parquet",
-                policy=self.settings.policy,
-                business_date=on,
-                run_id=run_id,
-                states=States(on, history=earlier.history, acceptances=accepted),
-                engine=self.settings.run.engine,
-                spark_master=self.settings.run.spark_master,
-                memory_limit=self.settings.run.memory_limit,
-                temp_directory=folder,
+                self.settings.policy,
+                RunFacts(on, run_id, States(on, history=earlier.history, acceptances=accepted)),
+                Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder),
             )
         return run_id, report
 

@@ -25,6 +25,7 @@ from reconcile.figures import totals
 from reconcile.figures.patterns import find_patterns
 from reconcile.files.duckdb import connected
 from reconcile.history.states import States
+from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
 from reconcile.orders import read
@@ -173,7 +174,7 @@ def match_payments(
     if isinstance(business_date, str):
         business_date = parse_moment(business_date, "business_date").date()
     on = business_date or datetime.now(UTC).date()
-    matched = match_frames(payments, orders, policy=chosen, business_date=on, states=States(on))
+    matched = match_frames(payments, orders, chosen, RunFacts(on, None, States(on)))
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     report = matched.report.as_dict()
     figures = totals.summarize(items, report["control_totals"])

@@ -19,7 +19,9 @@ from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
 from reconcile.history.states import States
-from reconcile.matching.match import MatchReport, match_to_parquet
+from reconcile.matching.items import RunFacts
+from reconcile.matching.match import Resources, match_to_parquet
+from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
@@ -63,12 +65,9 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
         folder / "payments.parquet",
         folder / "orders.parquet",
         items,
-        policy=policy,
-        business_date=on,
-        run_id=manifest.run_id,
-        states=States(on, history=history, acceptances=accepted),
-        memory_limit=settings.run.memory_limit,
-        temp_directory=place,
+        policy,
+        RunFacts(on, manifest.run_id, States(on, history=history, acceptances=accepted)),
+        Resources(memory_limit=settings.run.memory_limit, spill=place),
     )
     is_as_it_was = run_id_of(on, policy, folder, before, accepted) == manifest.run_id
     return _compared(folder / "items.parquet", items, manifest, report, is_as_it_was=is_as_it_was)

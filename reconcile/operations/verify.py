@@ -22,8 +22,8 @@ from reconcile.errors import OutputError, ProofFailed, ReconcileError
 from reconcile.figures import limits, totals
 from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
-from reconcile.matching.match import MatchReport
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import figures_of, verdict_of
 from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.csv_tables import write_breaks, write_items_csv

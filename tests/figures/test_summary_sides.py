@@ -13,6 +13,7 @@ import pytest
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.totals import summarize_sides
+from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
@@ -47,9 +48,8 @@ def write(folder: Path, payments: list[dict[str, Any]], orders: list[dict[str, A
         folder / "payments.parquet",
         folder / "orders.parquet",
         folder / "items.parquet",
-        policy=MatchPolicy(**policy),
-        business_date=NIGHT,
-        run_id="run",
+        MatchPolicy(**policy),
+        RunFacts(NIGHT, "run"),
     )
     return folder
 

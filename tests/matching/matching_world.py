@@ -18,9 +18,11 @@ from msgspec.structs import replace
 
 from reconcile.history.states import States
 from reconcile.matching import match
+from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
-from reconcile.matching.match import MatchReport, match_frames, match_to_parquet
+from reconcile.matching.match import Resources, match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.report import MatchReport
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -69,21 +71,21 @@ def _order(number: int, row: Mapping[str, Any]) -> Row:
     return {**defaults, **{name: value for name, value in row.items() if name in ORDERS.names}}
 
 
-def facts(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return `settings` with the run's facts that they do not name."""
-    chosen = {"run_id": "run", "business_date": BUSINESS_DATE, **settings}
-    return {"states": States(chosen["business_date"]), **chosen}
+def facts(settings: dict[str, Any]) -> RunFacts:
+    """Return the run's facts by `settings`, which lose them."""
+    on = settings.pop("business_date", BUSINESS_DATE)
+    return RunFacts(on, settings.pop("run_id", "run"), settings.pop("states", States(on)))
 
 
 def match_pandas(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
     frames = (table.to_pandas(types_mapper=pd.ArrowDtype) for table in (payments, orders))
-    result = match_frames(*frames, **facts(settings))
+    result = match_frames(*frames, settings.pop("policy"), facts(settings), **settings)
     assert isinstance(result.items, pd.DataFrame)
     return pa.Table.from_pandas(result.items, schema=ITEMS, preserve_index=False), result.report
 
 
 def match_arrow(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
-    result = match_frames(payments, orders, **facts(settings))
+    result = match_frames(payments, orders, settings.pop("policy"), facts(settings), **settings)
     return result.items, result.report
 
 
@@ -107,7 +109,9 @@ class MatchFiles:
                 self.folder / "payments.parquet",
                 self.folder / "orders.parquet",
                 self.folder / "items.parquet",
-                **{"threads": 1, **facts(settings)},
+                settings.pop("policy"),
+                facts(settings),
+                Resources(**{"threads": 1, "spill": settings.pop("temp_directory", None), **settings}),
             )
         return pq.read_table(self.folder / "items.parquet"), report
 

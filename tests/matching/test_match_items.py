@@ -19,13 +19,14 @@ from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
 from reconcile.history.states import States
 from reconcile.keys import clean_key
-from reconcile.matching.items import GROUPED
+from reconcile.matching.items import GROUPED, RunFacts
 from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
 from reconcile.matching.proof import prove, side_facts
 from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
 
 POLICY = MatchPolicy()
+RUN = RunFacts(BUSINESS_DATE, None)
 
 
 def item_ids(orders: list[dict[str, Any]], **settings: Any) -> dict[int, str]:
@@ -231,7 +232,7 @@ def test_a_clean_key_stays_as_it_is(text: str) -> None:
 
 def refused(payments: pa.Table, orders: pa.Table, **given_settings: Any) -> InputError:
     with pytest.raises(InputError) as caught:
-        match_frames(payments, orders, policy=POLICY, business_date=BUSINESS_DATE, **given_settings)
+        match_frames(payments, orders, POLICY, RUN, **given_settings)
     return caught.value
 
 
@@ -247,8 +248,8 @@ def test_a_group_that_could_overflow_is_refused() -> None:
         match_frames(
             payments_table([]),
             orders_table(rows),
-            policy=MatchPolicy(group_orders="sum"),
-            business_date=BUSINESS_DATE,
+            MatchPolicy(group_orders="sum"),
+            RUN,
         )
 
 
@@ -280,7 +281,7 @@ def test_an_ordinary_pandas_frame_of_few_columns_will_do() -> None:
         }
     )
     orders = pd.DataFrame({"reference": ["A"], "amount_cents": [100], "currency_code": ["EUR"]})
-    result = match_frames(payments, orders, policy=POLICY, business_date=BUSINESS_DATE)
+    result = match_frames(payments, orders, POLICY, RUN)
 
     assert result.items["status"].tolist() == ["matched"]
     assert str(result.items["payment_amount_cents"].dtype) == "int64[pyarrow]"
@@ -300,7 +301,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     pq.write_table(payments_table([]), tmp_path / "payments.parquet")
 
     def matched(payments: Path) -> None:
-        match_to_parquet(payments, orders, tmp_path / "items", policy=POLICY, business_date=BUSINESS_DATE, run_id="r")
+        match_to_parquet(payments, orders, tmp_path / "items", POLICY, RUN)
 
     with pytest.raises(OrderFileError, match="is not a Parquet file"):
         matched(tmp_path / "payments.parquet")

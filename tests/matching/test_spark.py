@@ -19,8 +19,9 @@ from worlds import worlds as any_worlds
 
 from reconcile.errors import SettingsError
 from reconcile.matching.engines import spark_session
-from reconcile.matching.match import MatchReport, check_engine
+from reconcile.matching.match import check_engine
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import MatchReport
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 World = tuple[pa.Table, pa.Table]

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nights import PAID, night_of, payments_file
 
+from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
 from reconcile.operations.night import match
@@ -159,8 +160,7 @@ def test_both_engines_of_frames_give_odd_records_the_same_status(
     tables = (pa.Table.from_pylist(payments, PAYMENTS), pa.Table.from_pylist(orders, ORDERS))
     policy = MatchPolicy(mode="live", on=("reference", "order_number", "order_id"))
     one, other = (
-        match_frames(*tables, policy=policy, business_date=ON, run_id="x", engine=engine).items
-        for engine in ("arrow", "duckdb")
+        match_frames(*tables, policy, RunFacts(ON, "x"), engine=engine).items for engine in ("arrow", "duckdb")
     )
 
     assert one.to_pylist() == other.to_pylist()

@@ -18,6 +18,13 @@ from reconcile.money import AmountError, accounting_rules, idle_zeros, parse_amo
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
 _POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())
 
+# Marks of another column, seen from the customer's account: what is owed is positive, what is credited or paid back is
+# negative. DATEV and SAP write S (Soll, debit) and H (Haben, credit): https://www.sapdatasheet.org/abap/dtel/shkzg.html
+_IS_CREDIT = {
+    **dict.fromkeys(("s", "soll", "d", "dr", "debit", "debet", "debe", "dare", "+"), False),
+    **dict.fromkeys(("h", "haben", "c", "cr", "credit", "kredit", "haber", "avere", "-"), True),
+}
+
 
 def read_decimals(
     texts: Column,
@@ -65,6 +72,25 @@ def read_cents(texts: Column, *, accounting: tuple[str, ...] = ()) -> tuple[Colu
         return parse_cents(text, accounting=accounting)
 
     return _with_the_rest(plain, open_rows, some, second, read_one)
+
+
+def with_signs(amounts: Column, marks: Column | None) -> tuple[Column, dict[int, str]]:
+    """
+    Return `amounts` (int64) with those of credits negative, and the reason per row whose mark says nothing.
+
+    Without `marks` they are returned as they are. An amount that is negative by itself is refused beside a mark: it
+    could be meant either way.
+    """
+    if marks is None:
+        return amounts, {}
+    written = pc.fill_null(marks, "").dictionary_encode()
+    meant = [_IS_CREDIT.get(text.strip().casefold()) for text in written.dictionary.to_pylist()]
+    credits = pc.take(pa.array(meant, pa.bool_()), written.indices)
+    reasons = dict.fromkeys(pc.indices_nonzero(pc.is_null(credits)).to_pylist(), "does not say debit or credit")
+    doubtful = pc.indices_nonzero(pc.fill_null(pc.less(amounts, 0), False)).to_pylist()
+    reasons |= dict.fromkeys(doubtful, "has a sign of its own beside it")
+    signed: Column = pc.if_else(pc.fill_null(credits, False), pc.negate(amounts), amounts)
+    return signed, reasons
 
 
 def _plain_decimals(texts: Column, exponents: Column, decimal: str) -> Column:

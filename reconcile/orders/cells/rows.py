@@ -17,10 +17,9 @@ from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
 from reconcile.money import CURRENCIES, EXPONENTS
-from reconcile.orders.cells.amounts import read_cents, read_decimals
+from reconcile.orders.cells.amounts import read_cents, read_decimals, with_signs
 from reconcile.orders.cells.continuations import Edge, edges, starts_with_continuation, without_continuations
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
-from reconcile.orders.cells.signs import with_signs
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat

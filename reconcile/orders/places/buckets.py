@@ -26,7 +26,7 @@ from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import Address, is_loopback, printable
 from reconcile.orders.places.folders import parts_of
 from reconcile.orders.places.patterns import is_pattern, matches
-from reconcile.orders.places.pieces import check_size, copy_pieces
+from reconcile.orders.places.sources import check_size, copy_pieces
 
 _OPTIONS = ("endpoint_override", "region", "scheme", "anonymous")
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRY_SECONDS = 10, 60, 30

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,11 @@ from pathlib import Path
 
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.files.disk import disk_errors
-from reconcile.orders.places import standard_input
 from reconcile.orders.places.addresses import is_address, parse_address, printable
 from reconcile.orders.places.folders import parts_of
 from reconcile.orders.places.kinds import kind_of_content, kind_of_file
 from reconcile.orders.places.patterns import files_below, is_pattern, matching_paths
-from reconcile.orders.places.sources import OrderSource, unreadable
+from reconcile.orders.places.sources import OrderSource, copy_pieces, unreadable
 
 STANDARD_INPUT = "-"
 
@@ -110,7 +110,7 @@ def _expanded(word: str | Path | Place, formats: Sequence[str]) -> Iterator[Plac
             hint="name a file; a variable in the command may be empty",
         )
     elif word == STANDARD_INPUT:
-        yield Place(STANDARD_INPUT, bring=standard_input.bring)
+        yield Place(STANDARD_INPUT, bring=_bring_standard_input)
     elif isinstance(word, str) and is_address(word):
         yield from _at_address(word, formats)
     else:
@@ -222,3 +222,21 @@ def _twice(place: Place) -> OrderFileError:
     if place.path is None and place.name.startswith("http"):
         hint += '; addresses that differ only after "?" cannot be told apart: fetch those to files'
     return OrderFileError("the file is given twice", path=place.name, hint=hint)
+
+
+def _bring_standard_input(destination: Path, limit_bytes: int) -> None:
+    """Write all of standard input to `destination`; raises OrderFileError when it is a terminal or too large."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise OrderFileError(
+            "nothing is piped into standard input", path="-", hint="pipe a file into the command, or name the file"
+        )
+    with destination.open("wb") as file:
+        copy_pieces(_StandardInput(), file, name="-", limit_bytes=limit_bytes)
+
+
+class _StandardInput:
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return sys.stdin.buffer.read(size)
+        except OSError as error:
+            raise unreadable("-", error) from error

@@ -1,8 +1,8 @@
 """
 An order file as the formats see it: its name, its format, and its bytes, unpacked, with a digest.
 
-Knows files on this machine and their packing. Where they come from is said in `places`; what stands inside them is
-not known here.
+Knows files on this machine, their packing, and how one is copied here up to the size that is allowed. Where they come
+from is said in `places`; what stands inside them is not known here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.places.archives import MemberStream, only_member
@@ -23,6 +24,8 @@ from reconcile.orders.places.packing import (
     Readable,
     Watched,
 )
+
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +139,23 @@ def unreadable(name: str | Path, error: OSError) -> OrderFileError:
     return OrderFileError(
         f"the file cannot be read: {error.strerror or error}", path=name, hint="check the path and its permissions"
     )
+
+
+def copy_pieces(source: Readable, destination: BinaryIO, *, name: str, limit_bytes: int) -> int:
+    """Copy `source` to its end and return the bytes; raises OrderFileError above `limit_bytes`."""
+    copied = 0
+    while piece := source.read(_PIECE_BYTES):
+        copied += len(piece)
+        check_size(copied, name=name, limit_bytes=limit_bytes)
+        destination.write(piece)
+    return copied
+
+
+def check_size(size_bytes: int, *, name: str, limit_bytes: int) -> None:
+    """Raise OrderFileError when a file of `size_bytes` is larger than allowed."""
+    if size_bytes > limit_bytes:
+        raise OrderFileError(
+            f"the file is larger than {limit_bytes:,} bytes",
+            path=name,
+            hint="is it the right one? If it is, allow for it with --download-limit",
+        )

@@ -20,7 +20,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from reconcile.errors import OrderFileError
 from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import Address, is_loopback
-from reconcile.orders.places.pieces import check_size, copy_pieces
+from reconcile.orders.places.sources import check_size, copy_pieces
 
 TIMEOUT_SECONDS = 60.0
 PAUSES_SECONDS = (1.0, 3.0, 9.0)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconcile.commercelayer.client import CommerceLayer, Credentials
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -31,7 +32,7 @@ def servers(payments: int = 60, **defaults: Any) -> Iterator[Serve]:
         def serve(world: World | None = None, *faults: str, **options: Any) -> SandboxServer:
             options = {"limits": None, **defaults, **options}
             served = world or World.generate(payments)
-            return running.enter_context(SandboxServer(served, faults=Faults.parse(faults), **options))
+            return running.enter_context(SandboxServer(served, Behaviour(faults=Faults.parse(faults), **options)))
 
         yield serve
 

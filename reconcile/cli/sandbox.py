@@ -119,6 +119,7 @@ def sandbox(
     once it answers; how to point reconcile at it goes to standard error. Ctrl-C ends it.
     """
     from reconcile.errors import SettingsError
+    from reconcile.sandbox.api.behaviour import Behaviour
     from reconcile.sandbox.api.faults import KINDS, Faults
     from reconcile.sandbox.api.limits import Limits
     from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET
@@ -134,19 +135,21 @@ def sandbox(
     types = tuple(name for name in ExportRules().types if name != "klarna_payments" or not no_payment_exports)
     server = SandboxServer(
         world,
-        faults=parsed,
-        limits=None if no_rate_limit else Limits(time_scale=time_scale, retry_after=retry_after),
+        Behaviour(
+            faults=parsed,
+            limits=None if no_rate_limit else Limits(time_scale=time_scale, retry_after=retry_after),
+            token_lifetime_seconds=token_lifetime,
+            client_id=client_id or CLIENT_ID,
+            client_secret=client_secret or CLIENT_SECRET,
+            canary=canary,
+            exports=ExportRules(
+                maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
+            ),
+            event_stores=not no_event_stores,
+            uncrossed=("payment_method",) if no_method_filter else (),
+        ),
         host=host,
         port=port,
-        token_lifetime_seconds=token_lifetime,
-        client_id=client_id or CLIENT_ID,
-        client_secret=client_secret or CLIENT_SECRET,
-        canary=canary,
-        exports=ExportRules(
-            maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
-        ),
-        event_stores=not no_event_stores,
-        uncrossed=("payment_method",) if no_method_filter else (),
         storage_port=storage_port,
         keep_requests=False,
     )

@@ -7,19 +7,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
-from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
 
 from aiohttp import http_exceptions, web
 
 from reconcile.sandbox.api.app import STORAGE, make_app
-from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.frontdoor import RequestRecord
-from reconcile.sandbox.api.limits import DOCUMENTED, Limits
-from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET, SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
-from reconcile.sandbox.exports.exports import ExportRules
+from reconcile.sandbox.api.tokens import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET
 from reconcile.sandbox.world.world import World
 
 __all__ = ["SALES_CHANNEL_ID", "SALES_CHANNEL_SECRET", "SandboxServer"]
@@ -30,56 +26,37 @@ class SandboxServer:
     Serves `world` on `host` from entering to leaving the `with` block, and the files of its exports on another port.
 
     A port of 0 takes a free one. `requests` holds every request that came in, oldest first, `storage_requests` those
-    for files; both stay empty with `keep_requests=False`. `canary` is put into every `client_token` and `auth_token`.
-    `clock` is monotonic, `wall_clock` gives seconds since 1970.
+    for files; both stay empty with `keep_requests=False`.
     Raises OSError on entering when a port is taken.
     """
 
     def __init__(
         self,
         world: World,
+        behaviour: Behaviour | None = None,
         *,
-        faults: Faults | None = None,
-        limits: Limits | None = DOCUMENTED,
         host: str = "127.0.0.1",
         port: int = 0,
-        token_lifetime_seconds: int = 7200,
-        client_id: str = CLIENT_ID,
-        client_secret: str = CLIENT_SECRET,
-        canary: str | None = None,
-        exports: ExportRules | None = None,
-        event_stores: bool = True,
-        uncrossed: Collection[str] = (),
         storage_port: int = 0,
         keep_requests: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        behaviour = behaviour or Behaviour()
         self.world = world
-        self.wall_clock = wall_clock
-        self.client_id = client_id
-        self.client_secret = client_secret
+        self.wall_clock = behaviour.wall_clock
+        self.client_id = behaviour.client_id
+        self.client_secret = behaviour.client_secret
         self.requests: list[RequestRecord] = []
         self.storage_requests: list[RequestRecord] = []
-        if canary is not None:
-            world.canary = canary
+        if behaviour.canary is not None:
+            world.canary = behaviour.canary
         self._host = host
         self._port = port
         self._storage_port = storage_port
         self._app = make_app(
             world,
-            faults=faults,
-            limits=limits,
-            token_lifetime_seconds=token_lifetime_seconds,
-            client_id=client_id,
-            client_secret=client_secret,
-            exports=exports,
-            event_stores=event_stores,
-            uncrossed=uncrossed,
+            behaviour,
             requests=self.requests if keep_requests else None,
             storage_requests=self.storage_requests if keep_requests else None,
-            clock=clock,
-            wall_clock=wall_clock,
         )
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -21,6 +21,7 @@ from reconcile.commercelayer.rate_limit.limiter import Limiter
 from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
 from reconcile.commercelayer.rate_limit.windows import Permit
 from reconcile.errors import OutputError, SettingsError
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -296,7 +297,7 @@ def logged(path: Path) -> dict[str, Any]:
 
 
 async def test_the_setting_makes_a_client_count_in_the_file(tmp_path: Path) -> None:
-    with SandboxServer(World.generate(30), limits=None) as sandbox:
+    with SandboxServer(World.generate(30), Behaviour(limits=None)) as sandbox:
         chosen = Settings.of(api_url=sandbox.api_url, allowance=str(tmp_path / "new" / "allowance"))
         async with connect(chosen, Secrets(sandbox.client_id, sandbox.client_secret)) as client:
             for _ in range(3):
@@ -310,7 +311,10 @@ async def test_the_setting_makes_a_client_count_in_the_file(tmp_path: Path) -> N
 def test_three_pulls_at_once_keep_to_one_limit_and_take_each_other_for_nobody_else(tmp_path: Path) -> None:
     """Each alone would spend all of it: 50 reads in 0.25 s."""
     limits = Limits(time_scale=40)
-    with SandboxServer(World.generate(1_250), limits=limits, client_id="sandbox") as sandbox, ExitStack() as stack:
+    with (
+        SandboxServer(World.generate(1_250), Behaviour(limits=limits, client_id="sandbox")) as sandbox,
+        ExitStack() as stack,
+    ):
         command = [sys.executable, "-c", PULL, sandbox.api_url, sandbox.auth_url, sandbox.client_secret, str(tmp_path)]
         pulls = [
             stack.enter_context(

@@ -13,6 +13,7 @@ from aiohttp import web
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.trail import decode_events, events_params, next_cursor
 from reconcile.errors import AuthError, CommerceLayerError, IncompletePull, Refused, UnknownPayment
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SALES_CHANNEL_ID, SALES_CHANNEL_SECRET, SandboxServer
 from reconcile.sandbox.world.world import World
@@ -116,7 +117,7 @@ def test_what_has_another_shape_is_refused(body: bytes) -> None:
 async def test_all_events_come_oldest_first_over_several_pages() -> None:
     world = World.generate(10)
     payment_id = busy(world)
-    with SandboxServer(world, limits=None) as server:
+    with SandboxServer(world, Behaviour(limits=None)) as server:
         async with client_of(server) as client:
             events = await client.history(payment_id)
 
@@ -132,7 +133,7 @@ async def test_all_events_come_oldest_first_over_several_pages() -> None:
 async def test_old_deployments_tell_by_versions() -> None:
     world = World.generate(10)
     payment_id = busy(world)
-    with SandboxServer(world, limits=None, event_stores=False) as server:
+    with SandboxServer(world, Behaviour(limits=None, event_stores=False)) as server:
         async with client_of(server) as client:
             events = await client.history(payment_id)
 
@@ -143,7 +144,7 @@ async def test_old_deployments_tell_by_versions() -> None:
 
 @pytest.mark.parametrize("event_stores", [True, False])
 async def test_a_payment_that_is_not_there_is_named(event_stores: bool) -> None:
-    with SandboxServer(World.generate(10), limits=None, event_stores=event_stores) as server:
+    with SandboxServer(World.generate(10), Behaviour(limits=None, event_stores=event_stores)) as server:
         async with client_of(server) as client:
             with pytest.raises(UnknownPayment, match="there is no payment no/body") as caught:
                 await client.history("no/body")
@@ -153,7 +154,7 @@ async def test_a_payment_that_is_not_there_is_named(event_stores: bool) -> None:
 
 async def test_both_lists_refused_is_one_error_with_both_reasons() -> None:
     world = World.generate(10)
-    with SandboxServer(world, limits=None) as server:
+    with SandboxServer(world, Behaviour(limits=None)) as server:
         async with client_of(server, id=SALES_CHANNEL_ID, secret=SALES_CHANNEL_SECRET) as client:
             with pytest.raises(Refused) as caught:
                 await client.history(world.payment_ids()[0])
@@ -165,7 +166,7 @@ async def test_both_lists_refused_is_one_error_with_both_reasons() -> None:
 
 async def test_wrong_credentials_are_no_refusal_of_a_list() -> None:
     world = World.generate(10)
-    with SandboxServer(world, limits=None) as server:
+    with SandboxServer(world, Behaviour(limits=None)) as server:
         async with client_of(server, secret="wrong") as client:
             with pytest.raises(AuthError, match="oauth/token"):
                 await client.history(world.payment_ids()[0])
@@ -175,18 +176,18 @@ async def test_wrong_credentials_are_no_refusal_of_a_list() -> None:
 async def test_what_mends_itself_changes_nothing(fault: str) -> None:
     world = World.generate(10)
     payment_id = busy(world)
-    with SandboxServer(world, limits=None) as undisturbed:
+    with SandboxServer(world, Behaviour(limits=None)) as undisturbed:
         async with client_of(undisturbed) as client:
             expected = await client.history(payment_id)
     for number in (1, 2, 3):
-        with SandboxServer(world, limits=None, faults=Faults.parse(f"{fault}:#{number}")) as server:
+        with SandboxServer(world, Behaviour(limits=None, faults=Faults.parse(f"{fault}:#{number}"))) as server:
             async with client_of(server) as client:
                 assert await client.history(payment_id) == expected, number
 
 
 async def test_no_credential_of_klarna_is_in_a_history() -> None:
     world = World.generate(10)
-    with SandboxServer(world, limits=None, canary="canary-in-tokens") as server:
+    with SandboxServer(world, Behaviour(limits=None, canary="canary-in-tokens")) as server:
         async with client_of(server) as client:
             histories = [await client.history(id_) for id_ in world.payment_ids()]
 

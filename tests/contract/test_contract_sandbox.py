@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from openapi_schema_validator import OAS30Validator
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
@@ -47,7 +48,7 @@ def openapi() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[SandboxServer]:
     limits = Limits(read_average=10_000, read_burst=10_000)
-    with SandboxServer(World.generate(120), limits=limits, exports=ExportRules(**INSTANT)) as server:
+    with SandboxServer(World.generate(120), Behaviour(limits=limits, exports=ExportRules(**INSTANT))) as server:
         yield server
 
 
@@ -204,7 +205,7 @@ def test_refused_exports(openapi, server, token, attributes, status) -> None:
 
 
 def test_an_export_that_runs_is_locked(openapi) -> None:
-    with SandboxServer(World.generate(20), limits=None) as server:
+    with SandboxServer(World.generate(20), Behaviour(limits=None)) as server:
         token = token_of(server)
         data = {"type": "exports", "attributes": {"resource_type": "orders"}}
         id_ = write(server, token, "POST", "/exports", data)[1]["data"]["id"]
@@ -229,7 +230,7 @@ def test_event_stores(openapi, server, token) -> None:
 
 
 def test_versions(openapi) -> None:
-    with SandboxServer(World.generate(20), limits=None, event_stores=False) as server:
+    with SandboxServer(World.generate(20), Behaviour(limits=None, event_stores=False)) as server:
         token = token_of(server)
         id_ = server.world.payment_ids()[0]
         for path, documented_path in (

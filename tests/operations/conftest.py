@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from places import SAMPLE
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 
@@ -15,7 +16,7 @@ from reconcile.sandbox.world.world import World
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the sample data for all tests of this process, which only read."""
-    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as server:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as server:
         yield server
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from places import SAMPLE
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
@@ -22,7 +23,10 @@ def test_an_exported_night_says_how_it_went_and_keeps_no_address(workplace: Path
     world = World.load(SAMPLE / "commerce_layer")
     rules = ExportRules(maximum=300, time_scale=50.0)
     with SandboxServer(
-        world, faults=Faults.parse(["storage-expired:#1", "storage-5xx:#3"]), limits=None, canary=CANARY, exports=rules
+        world,
+        Behaviour(
+            faults=Faults.parse(["storage-expired:#1", "storage-5xx:#3"]), limits=None, canary=CANARY, exports=rules
+        ),
     ) as sandbox:
         words = ["run", str(SAMPLE / "orders.csv"), "--api-url", sandbox.api_url, "--via", "exports", "-vv"]
         environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": sandbox.client_secret}

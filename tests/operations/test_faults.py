@@ -11,6 +11,7 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations.night import run
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -36,7 +37,7 @@ FATAL = (
 def night(out: Path, faults: tuple[str, ...], *, retry_seconds: float = 3) -> Path:
     """Run the sample night against a sandbox with `faults` and return the run folder."""
     world = World.load(SAMPLE / "commerce_layer")
-    with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
+    with SandboxServer(world, Behaviour(faults=Faults.parse(faults), limits=None)) as sandbox:
         settings = Settings.of(
             api_url=sandbox.api_url,
             orders=(str(SAMPLE / "orders.csv"),),

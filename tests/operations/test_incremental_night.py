@@ -15,6 +15,7 @@ from places import SAMPLE
 from reconcile.cli.main import main
 from reconcile.operations.closing import RunResult
 from reconcile.operations.night import open_breaks, run
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 from reconcile.settings.credentials import Secrets
@@ -23,7 +24,7 @@ from reconcile.settings.settings import Settings
 
 @pytest.fixture
 def server() -> Iterator[SandboxServer]:
-    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as started:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as started:
         yield started
 
 

@@ -20,6 +20,7 @@ from reconcile.cli.main import main
 from reconcile.errors import CommerceLayerError, EmptySide, SettingsError, TooManyRejects
 from reconcile.operations import night as nights
 from reconcile.runs.verify import verify_run
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -121,7 +122,7 @@ def test_files_and_exports_stand_side_by_side(served: Serve, tmp_path: Path) -> 
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The items of a night that nothing goes wrong with."""
     rules = ExportRules(maximum=20, time_scale=1_000.0)
-    with SandboxServer(World.generate(40), limits=None, exports=rules) as server:
+    with SandboxServer(World.generate(40), Behaviour(limits=None, exports=rules)) as server:
         return (night(server, tmp_path_factory.mktemp("undisturbed")).folder / "items.csv").read_bytes()
 
 

@@ -21,6 +21,7 @@ from reconcile.cli.main import main
 from reconcile.history.breaks import Filter, accept, list_breaks
 from reconcile.operations.night import match, run
 from reconcile.operations.pull import json_lines
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -116,7 +117,7 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
 @pytest.mark.slow
 def test_the_summary_of_an_incremental_night_by_exports_is_as_its_schema_says(misfits: Misfits) -> None:
     world = World.load(SAMPLE / "commerce_layer")
-    with SandboxServer(world, limits=None, exports=ExportRules(time_scale=50.0)) as server:
+    with SandboxServer(world, Behaviour(limits=None, exports=ExportRules(time_scale=50.0))) as server:
         exported = summary_of(pulled(server, 20, via="exports", since="2026-01-01"))
         incremental = summary_of(pulled(server, 21, incremental=True, since="2026-01-01"))
 

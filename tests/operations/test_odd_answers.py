@@ -12,6 +12,7 @@ from places import SAMPLE
 from reconcile.errors import CommerceLayerError
 from reconcile.operations.night import run
 from reconcile.payments.request import parse_moment
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -43,7 +44,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 def night(world: World, out: Path, *faults: str, **options: Any) -> dict[str, str]:
     """Run a night and return the status of each payment."""
-    with SandboxServer(world, faults=Faults.parse(faults), limits=None) as sandbox:
+    with SandboxServer(world, Behaviour(faults=Faults.parse(faults), limits=None)) as sandbox:
         settings = Settings.of(
             api_url=sandbox.api_url,
             orders=(str(SAMPLE / "orders.csv"),),

@@ -15,6 +15,7 @@ import pytest
 from places import ROOT, SAMPLE
 from signals import started
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -58,7 +59,7 @@ def test_a_usage_error_exits_with_2() -> None:
 def interrupted(command: list[str], world: World, way: tuple[signal.Signals, bool]) -> tuple[int, str]:
     """Tell `command` to end while a server that has gone quiet keeps it waiting; return its exit code and words."""
     with (
-        SandboxServer(world, faults=Faults.parse("stall:#9+"), limits=None) as sandbox,
+        SandboxServer(world, Behaviour(faults=Faults.parse("stall:#9+"), limits=None)) as sandbox,
         started(command, env=environ(sandbox), heeded=way[1]) as process,
     ):
         while len(sandbox.requests) < 9 and process.poll() is None:
@@ -80,7 +81,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
     assert not Path("runs/2026-11-20").exists()
 
-    with SandboxServer(world, limits=None) as sandbox:
+    with SandboxServer(world, Behaviour(limits=None)) as sandbox:
         result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
@@ -106,11 +107,11 @@ def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
 
 def test_a_pull_that_goes_on_says_that_it_is_up_to_date(workplace: Path) -> None:
     world = World.load(SAMPLE / "commerce_layer")
-    with SandboxServer(world, faults=Faults.parse("5xx:#9+"), limits=None) as sandbox:
+    with SandboxServer(world, Behaviour(faults=Faults.parse("5xx:#9+"), limits=None)) as sandbox:
         more = {"RECONCILE_RETRY_SECONDS": "0.5"}
         command = [*COMMAND, "pull", "--to", "payments.parquet"]
         broken = subprocess.run(command, env=environ(sandbox) | more, capture_output=True, text=True, check=False)
-    with SandboxServer(world, limits=None) as sandbox:
+    with SandboxServer(world, Behaviour(limits=None)) as sandbox:
         whole = subprocess.run(command, env=environ(sandbox), capture_output=True, text=True, check=False)
 
     assert (broken.returncode, whole.returncode) == (4, 0), broken.stderr + whole.stderr
@@ -149,7 +150,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_published(
 
 
 def test_an_output_folder_that_cannot_be_written_is_told_before_anything_is_sent(workplace: Path) -> None:
-    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as sandbox:
         words = ["run", str(SAMPLE / "orders.csv"), "--out", "/proc/runs"]
         result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from places import SAMPLE
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -32,7 +33,7 @@ def test_a_canary_is_in_no_file_log_error_or_manifest(
 ) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     with SandboxServer(
-        world, faults=Faults.parse(faults), limits=None, canary=TOKEN_CANARY, client_secret=SECRET_CANARY
+        world, Behaviour(faults=Faults.parse(faults), limits=None, canary=TOKEN_CANARY, client_secret=SECRET_CANARY)
     ) as sandbox:
         words = ["run", str(SAMPLE / "orders.csv"), "--api-url", sandbox.api_url, "-vv", "--log-json"]
         environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": SECRET_CANARY}
@@ -51,7 +52,7 @@ def test_a_canary_is_in_no_file_log_error_or_manifest(
 
 
 def test_a_wrong_secret_is_not_repeated_in_the_error(workplace: Path) -> None:
-    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as sandbox:
         environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": SECRET_CANARY}
         result = subprocess.run(
             [sys.executable, "-m", "reconcile", "pull", "--api-url", sandbox.api_url, "-vv"],
@@ -65,7 +66,7 @@ def test_a_wrong_secret_is_not_repeated_in_the_error(workplace: Path) -> None:
 
 
 def test_the_tokens_are_never_asked_for(workplace: Path) -> None:
-    with SandboxServer(World.load(SAMPLE / "commerce_layer"), limits=None) as sandbox:
+    with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as sandbox:
         environ = {"RECONCILE_CLIENT_ID": sandbox.client_id, "RECONCILE_CLIENT_SECRET": sandbox.client_secret}
         subprocess.run(
             [sys.executable, "-m", "reconcile", "pull", "--api-url", sandbox.api_url],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asking import Asker, Clock
 
+from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 
@@ -25,7 +26,7 @@ def serve() -> Iterator[Serve]:
     servers: list[SandboxServer] = []
 
     def start(world: World | None = None, **options: Any) -> Asker:
-        server = SandboxServer(world or World.generate(60), **{"limits": None, **options})
+        server = SandboxServer(world or World.generate(60), Behaviour(**{"limits": None, **options}))
         server.__enter__()
         servers.append(server)
         return Asker(server)
@@ -37,7 +38,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[SandboxServer]:
-    with SandboxServer(World.generate(60), limits=None) as server:
+    with SandboxServer(World.generate(60), Behaviour(limits=None)) as server:
         yield server
 
 

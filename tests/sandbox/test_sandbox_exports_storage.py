@@ -20,7 +20,7 @@ def stored(serve, clock):
 
     def start(*faults: str, rules: ExportRules | None = None, **options: Any) -> tuple[Asker, str]:
         times = {"clock": clock, "wall_clock": clock.wall}
-        asker = serve(None, faults=Faults.parse(faults), exports=rules, **times, **options)
+        asker = serve(None, faults=Faults.parse(faults), exports=rules or ExportRules(), **times, **options)
         id_ = asker.export().json["data"]["id"]
         clock.seconds += 10.0
         return asker, id_

@@ -9,7 +9,6 @@ a slice is a walk, whose figures are checked as those of any other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -34,9 +33,9 @@ from reconcile.commercelayer.exports.rows import Orders, orders_apart, orders_in
 from reconcile.commercelayer.exports.slicing import edges
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
-from reconcile.payments.bookmarks import Walk, encode_bookmarks
+from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import with_walk
-from reconcile.payments.walking import PullUnderWay, saving
+from reconcile.payments.walking import Committer, PullUnderWay, saving
 
 Result = TypeVar("Result")
 
@@ -72,8 +71,7 @@ class Exporters:
         self._thread: ThreadPoolExecutor
         self._creating = asyncio.Lock()
         self._converting = asyncio.Lock()
-        self._writing = asyncio.Lock()
-        self._broken = False
+        self._committer = Committer(pull)
         self._with_orders = True
         self._leftover: dict[str, str] = {}
 
@@ -101,20 +99,10 @@ class Exporters:
 
         With them `batches` (columns ROWS), which are all there is `of` a walk, and what the server `counted` in it.
         """
-        async with self._writing:
+        async with self._committer.turn:
             if of is not None:
-                # In one step with the rows: the bookmarks say exactly what the rows hold.
                 of.before, of.seen, of.done = counted, sum(batch.num_rows for batch in batches), True
-            self._pull.before_commit()
-            writing = asyncio.ensure_future(
-                self._in_thread(self._pull.store.commit, list(batches), encode_bookmarks(self._pull.marks))
-            )
-            try:
-                await asyncio.shield(writing)
-            finally:
-                with contextlib.suppress(Exception):  # it is raised above; a thread cannot be cancelled
-                    await writing
-                self._broken = writing.exception() is not None
+            await self._committer.commit(lambda: batches, self._thread)
 
     async def _take_up(self) -> None:
         """Look for exports that an interrupted attempt has left, or give this pull the name its exports will bear."""
@@ -296,5 +284,5 @@ class Exporters:
 
     async def _save(self) -> None:
         """Commit the bookmarks once more on the way out, unless committing is what failed."""
-        if not self._broken:
+        if not self._committer.has_failed:
             await self._commit()

@@ -88,8 +88,7 @@ class Walkers:
 
     async def _walk(self, walk: Walk) -> list[Walk]:
         """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
-        window = Window(walk.since, walk.until, walk.changed_since)
-        documents = pages(self._pull.client, window, after=walk.last_id, expected=lambda: walk.left)
+        documents = pages(self._pull.client, walk.window, after=walk.last_id, expected=lambda: walk.left)
         async with contextlib.aclosing(documents):
             async for document in documents:
                 if parts := self._cut_finer(walk, document):
@@ -114,7 +113,7 @@ class Walkers:
         payments, most = document.record_count, self._most_payments
         if walk.before is not None or walk.attempts > 1 or payments is None or most is None:
             return []
-        parts = cut_finer(Window(walk.since, walk.until), payments=payments, most=most)
+        parts = cut_finer(walk.window, payments=payments, most=most)
         edges = [part.since for part in parts[1:] if part.since is not None]
         return self._pull.marks.split(walk, edges, payments) if edges else []
 

@@ -1,14 +1,17 @@
 """
 Order totals from Commerce Layer's own exports: into a folder, as they came, with what proves them.
 
-Knows what goes before and after: take up what an earlier attempt left, publish the files under their names, write
-`orders.json` last. Reads no amounts: that is the order side's business, which takes the files as any others.
+Knows what goes before and after: count and cut off, or take up what an earlier attempt left; publish the files under
+their names, write `orders.json` last. Reads no amounts: that is the order side's business, which takes the files as any
+others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,12 @@ from typing import Any
 import msgspec
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.exports.placed_orders import IdRange
+from reconcile.commercelayer.clocks import FURTHEST_APART
+from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN
+from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, count_orders, count_orders_now
 from reconcile.commercelayer.query import timestamp
-from reconcile.errors import EmptySide
-from reconcile.orders.exports.export_slices import OnFile, OrderExporters, begun, gone_on_with
+from reconcile.errors import EmptySide, Refused, first_of
+from reconcile.orders.exports.export_slices import OnFile, OrderExporters
 from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
 
 
@@ -47,6 +52,30 @@ class ExportedOrders:
         """Return the report as plain values, for a manifest; files by name."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "files": [path.name for path in self.files]}
+
+
+async def count_placed(
+    client: CommerceLayer, since: datetime | None, until: datetime | None
+) -> tuple[int, PlacedOrders, str | None]:
+    """
+    Return how many orders an export would hold now, which ones, and why those of all payment methods, if they are.
+
+    It ends at `until`, or now by the server's clock, in whole seconds. Errors as `export_orders`.
+    """
+    why_all = None
+    try:
+        counted = await count_orders_now(client, PlacedOrders(since, until))
+    except Refused as error:
+        if error.status != 400:
+            raise
+        why_all = error.message
+        counted = await count_orders_now(client, PlacedOrders(since, until, klarna_only=False))
+    placed = PlacedOrders(since, _cut_off(until, counted.now), klarna_only=why_all is None)
+    return await count_orders(client, placed), placed, why_all
+
+
+def _cut_off(until: datetime | None, now: datetime) -> datetime:
+    return until if until is not None and until <= now else now
 
 
 async def export_orders(
@@ -79,10 +108,10 @@ async def export_orders(
     with place.locked():
         state = place.unfinished(asked, now=datetime.now(UTC))
         if resumed := state is not None:
-            state = await gone_on_with(client, state, since, until)
+            state = await _gone_on(client, state, since, until)
         else:
             place.clear()
-            state = await begun(client, asked, since, until)
+            state = await _begun(client, asked, since, until)
         exporters = OrderExporters(client, place, state, since, on_file)
         count_after = await exporters.bring_all(resumed=resumed)
         state = exporters.state
@@ -110,6 +139,59 @@ async def export_orders(
         resumed=resumed,
         requests=client.statistics.requests.total() - at_start,
     )
+
+
+async def _begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
+    """Return an export that has been counted and nothing else; as one slice, cut when the server says how large."""
+    counted, placed, why_all = await count_placed(client, since, until)
+    assert placed.until is not None, "it has been cut off"
+    return Unfinished(
+        asked=asked,
+        name=f"{ORIGIN}-{secrets.token_hex(6)}",
+        begun_at=datetime.now(UTC),
+        until=timestamp(placed.until),
+        counted=counted,
+        most_records=MOST_RECORDS,
+        slices=[Slice(1, planned=counted)] if counted else [],
+        why_all=why_all,
+    )
+
+
+async def _gone_on(
+    client: CommerceLayer, state: Unfinished, since: datetime | None, until: datetime | None
+) -> Unfinished:
+    """
+    Return `state`, an export that broke off, as of now: a slice in which an order was changed or placed since is anew.
+
+    One that cannot be brought up to date is begun anew. Errors as `export_orders`.
+    """
+    wanted, now = PlacedOrders(since, until, klarna_only=state.why_all is None), datetime.now(UTC)
+    changed_since = state.begun_at - FURTHEST_APART  # the server's clock may be so far behind this machine's
+    try:
+        placed = replace(wanted, until=_cut_off(until, (await count_orders_now(client, wanted)).now))
+        state.counted = await count_orders(client, placed)
+        changed = await _counts(client, replace(placed, changed_since=changed_since), state.slices)
+    except Refused as error:
+        if error.status != 400:
+            raise
+        changed = []
+    if not changed:
+        return await _begun(client, state.asked, since, until)
+    for one, orders in zip(list(state.slices), changed, strict=True):
+        if orders:
+            state.renew(one)
+    assert placed.until is not None, "it has been cut off"
+    state.begun_at, state.until = now, timestamp(placed.until)
+    return state
+
+
+async def _counts(client: CommerceLayer, placed: PlacedOrders, slices: Sequence[Slice]) -> list[int]:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(count_orders(client, placed, IdRange(one.after, one.last))) for one in slices]
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
+    return [task.result() for task in asked]
 
 
 def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:

@@ -19,7 +19,7 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
-from reconcile.commercelayer.worker_pool import WorkerPool
+from reconcile.commercelayer.tasks import WorkerPool
 from reconcile.files.arrow import int32_column
 from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import ROWS

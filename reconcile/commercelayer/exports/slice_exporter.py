@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports.documents import MOST_AT_ONCE, BrokenExport, Export
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated
-from reconcile.commercelayer.worker_pool import WorkerPool
+from reconcile.commercelayer.tasks import WorkerPool
 
 _MOST_TRIES = 3
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,10 @@ import msgspec
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.clocks import FURTHEST_APART
 from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN
-from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, count_orders, count_orders_now
+from reconcile.commercelayer.exports.placed_orders import PlacedOrders, count_orders, count_orders_now
 from reconcile.commercelayer.query import timestamp
-from reconcile.errors import EmptySide, Refused, first_of
+from reconcile.commercelayer.tasks import results_of
+from reconcile.errors import EmptySide, Refused
 from reconcile.orders.exports.export_slices import OnFile, OrderExporters
 from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
 
@@ -115,22 +115,16 @@ async def export_orders(
         exporters = OrderExporters(client, place, state, since, on_file)
         count_after = await exporters.bring_all(resumed=resumed)
         state = exporters.state
-        here = [one for one in state.slices if one.orders]
-        orders = sum(one.orders or 0 for one in here)
-        if not orders and not allow_empty:
+        if not state.orders and not allow_empty:
             place.clear()
-            raise EmptySide(
-                f"commerce-layer: no order was placed {_span(state)}: nothing can be agreed",
-                side="orders",
-                hint="is this the right window, organization and mode? "
-                'If it is meant, set [run] on_empty_orders = "warn"',
-            )
+            raise _nothing_placed(state)
+        here = [one for one in state.slices if one.orders]
         evidence = _evidence(client, exporters, here, count_after)
         files = await asyncio.to_thread(publish, [place.path(one) for one in here], destination, evidence)
         place.clear()
     return ExportedOrders(
         files=tuple(files),
-        orders=orders,
+        orders=state.orders,
         count_before=state.counted,
         count_after=count_after,
         since=asked.since,
@@ -170,7 +164,8 @@ async def _gone_on(
     try:
         placed = replace(wanted, until=_cut_off(until, (await count_orders_now(client, wanted)).now))
         state.counted = await count_orders(client, placed)
-        changed = await _counts(client, replace(placed, changed_since=changed_since), state.slices)
+        changes = replace(placed, changed_since=changed_since)
+        changed = await results_of(count_orders(client, changes, one.ids) for one in state.slices)
     except Refused as error:
         if error.status != 400:
             raise
@@ -185,15 +180,6 @@ async def _gone_on(
     return state
 
 
-async def _counts(client: CommerceLayer, placed: PlacedOrders, slices: Sequence[Slice]) -> list[int]:
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(count_orders(client, placed, IdRange(one.after, one.last))) for one in slices]
-    except BaseExceptionGroup as group:
-        raise first_of(group) from group
-    return [task.result() for task in asked]
-
-
 def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:
     """Return what proves the files, as JSON; nothing in it is secret."""
     state, placed = exporters.state, exporters.placed
@@ -205,7 +191,7 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
             "bytes": one.bytes,
             "sha256": one.sha256,
             "export_id": one.export_id,
-            "filters": placed.filters(IdRange(one.after, one.last)),
+            "filters": placed.filters(one.ids),
         }
         for name, one in zip(file_names(len(here)), here, strict=True)
     ]
@@ -219,7 +205,7 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
         "why_all": state.why_all,
         "begun_at": timestamp(state.begun_at),
         "finished_at": timestamp(datetime.now(UTC)),
-        "orders": sum(one.orders or 0 for one in here),
+        "orders": state.orders,
         "count_before": state.counted,
         "count_after": count_after,
         "records_per_export": state.most_records,
@@ -228,12 +214,13 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _span(state: Unfinished) -> str:
+def _nothing_placed(state: Unfinished) -> EmptySide:
     method = "with Klarna " if state.why_all is None else ""
-    return (
-        f"{method}from {state.asked.since} on and before {state.until}"
-        if state.asked.since
-        else (f"{method}before {state.until}")
+    since = f"from {state.asked.since} on and " if state.asked.since else ""
+    return EmptySide(
+        f"commerce-layer: no order was placed {method}{since}before {state.until}: nothing can be agreed",
+        side="orders",
+        hint='is this the right window, organization and mode? If it is meant, set [run] on_empty_orders = "warn"',
     )
 
 

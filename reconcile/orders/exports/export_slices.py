@@ -16,7 +16,6 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports.documents import BrokenExport, Export, order_totals_export
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.exports.placed_orders import (
-    IdRange,
     OrderKeys,
     OrdersInFile,
     PlacedOrders,
@@ -113,7 +112,7 @@ class OrderExporters:
         return f"{self.state.name}/orders/{one.number}"
 
     def document(self, one: Slice) -> dict[str, object]:
-        filters = self.placed.filters(IdRange(one.after, one.last))
+        filters = self.placed.filters(one.ids)
         return order_totals_export(filters, narrowed=self._client.is_narrowed, reference=self.reference(one))
 
     def created(self, one: Slice, export_id: str) -> None:
@@ -132,12 +131,11 @@ class OrderExporters:
         self._place.keep(self.state)
 
     async def cut(self, one: Slice) -> Sequence[Slice]:
-        ids, most = IdRange(one.after, one.last), self.state.most_records
         if one.cuts == _MOST_CUTS:
             raise BrokenExport("slices stay too large for the server, however they are cut", final=True)
-        parts = await cut_at(self._client, self.placed, ids, orders=one.planned, most=most)
+        parts = await cut_at(self._client, self.placed, one.ids, orders=one.planned, most=self.state.most_records)
         if len(parts) == 1:
-            one.planned = await count_orders(self._client, self.placed, ids)
+            one.planned = await count_orders(self._client, self.placed, one.ids)
             raise BrokenExport("an export is to hold more orders than the list does")
         fresh = self.state.cut(one, [(part.after, part.last, planned) for part, planned in parts])
         self._place.keep(self.state)
@@ -160,7 +158,7 @@ class OrderExporters:
         one.orders, one.counted = found.orders, counted
         self._place.keep(self.state)
         if self._on_file is not None:
-            self._on_file(sum(here.orders or 0 for here in self.state.slices), self.state.counted)
+            self._on_file(self.state.orders, self.state.counted)
 
     def broken(self, one: Slice, error: BrokenExport, *, final: bool) -> None:
         if one.export_id is not None:
@@ -178,7 +176,7 @@ class OrderExporters:
         if export.records_count == orders:
             return orders
         # Orders may have gone since the export was created: the list tells.
-        counted = await count_orders(self._client, self.placed, IdRange(one.after, one.last))
+        counted = await count_orders(self._client, self.placed, one.ids)
         if counted != orders:
             raise BrokenExport(f"the file holds {orders:,} orders, the server counts {counted:,}")
         return counted
@@ -190,7 +188,7 @@ class OrderExporters:
     async def _proved(self) -> int:
         """Return the server's count now. Raises IncompletePull unless the files hold each order once, and all."""
         count_after = await count_orders(self._client, self.placed)
-        orders = sum(one.orders or 0 for one in self.state.slices)
+        orders = self.state.orders
         fewest, most = sorted((self.state.counted, count_after))
         if fewest <= orders <= most and await asyncio.to_thread(are_distinct, list(self._keys.values())):
             return count_after

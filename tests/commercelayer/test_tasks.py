@@ -1,4 +1,4 @@
-"""Workers on a list that grows: all of it is done, never by more than are wanted, and one error stops them."""
+"""Answers at once, and workers on a list that grows: all of it is done, by no more than are wanted, or one error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reconcile.commercelayer.worker_pool import WorkerPool
+from reconcile.commercelayer.tasks import WorkerPool, results_of
 
 
 async def test_what_comes_of_an_item_is_done_too_and_by_no_more_than_are_wanted() -> None:
@@ -56,4 +56,21 @@ async def test_the_first_error_is_raised_as_it_is_and_stops_the_others() -> None
     with pytest.raises(OSError, match="two"):
         await WorkerPool(fail_at_two, wanted=lambda: 3).run([0, 1, 2, 3])
 
-    assert stopped == [0, 1]
+    assert sorted(stopped) == [0, 1]
+
+
+async def test_results_come_in_the_order_of_what_was_asked() -> None:
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    assert await results_of(after(turns) for turns in (3, 1, 2)) == [3, 1, 2]
+
+
+async def test_the_first_error_of_several_answers_is_raised_as_it_is_and_stops_the_others() -> None:
+    async def fail() -> None:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        await results_of([asyncio.Event().wait(), fail()])

@@ -1,15 +1,30 @@
-"""Workers on a list that grows while they work, as many of them as are wanted at the moment."""
+"""
+Tasks side by side: several answers at once, or workers on a list that grows while they work.
+
+One error ends them all, and is raised as it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Generic, TypeVar
 
 from reconcile.errors import first_of
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+async def results_of(coroutines: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Return what `coroutines` return, in their order."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from errors
+    return [task.result() for task in tasks]
 
 
 class WorkerPool(Generic[Item]):
@@ -23,7 +38,7 @@ class WorkerPool(Generic[Item]):
         self._busy: int
 
     async def run(self, items: Iterable[Item]) -> None:
-        """Do `items` in their order, then what came of them. The first error of a worker is raised and stops all."""
+        """Do `items` in their order, then what came of them."""
         self._todo, self._busy = deque(items), 0
         try:
             async with asyncio.TaskGroup() as self._tasks:

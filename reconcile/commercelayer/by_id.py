@@ -7,7 +7,6 @@ nothing about those that are gone.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
 from reconcile.commercelayer.resources import payments_from_documents
+from reconcile.commercelayer.tasks import results_of
 from reconcile.errors import UnknownPayment, Unproved
 from reconcile.schema import PAYMENTS
 
@@ -37,14 +37,7 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
     """
     assert len(ids) <= IDS_AT_ONCE, "more belong into another call"
     parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
-    asked = [asyncio.ensure_future(_page(client, part)) for part in parts]
-    try:
-        pages = await asyncio.gather(*asked)
-    except BaseException:
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        raise
+    pages = await results_of(_page(client, part) for part in parts)
     return payments_from_documents(pages, expected_mode=mode)
 
 

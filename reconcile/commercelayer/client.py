@@ -24,7 +24,7 @@ from reconcile.commercelayer.document import ApiError, Document, Quota, decode_d
 from reconcile.commercelayer.exports.download import Download
 from reconcile.commercelayer.query import ACCEPT, Params, query_string
 from reconcile.commercelayer.rate_limit.limiter import Limiter, Traffic
-from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
+from reconcile.commercelayer.rate_limit.request_log import SharedLog
 from reconcile.commercelayer.sending.attempts import Method, Sender
 from reconcile.commercelayer.sending.auth import (
     Claims,
@@ -92,7 +92,7 @@ class CommerceLayer:
         self.wall_clock = wall_clock
         self._date: str | None = None
         self._tokens = TokenKeeper(self._ask_token, clock=clock)
-        shared = SharedAllowance(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
+        shared = SharedLog(allowance, longest_answer_seconds=timeout_seconds) if allowance else None
         self.limiter = Limiter(clock=clock, sleep=sleep, share=rate_share, limited=rate_limit, shared=shared)
         self._sender = Sender(
             self._wire,

@@ -19,7 +19,7 @@ from reconcile.errors import ReconcileError, WrongClock
 from reconcile.figures.warnings import ALL_METHODS, refuse_empty
 from reconcile.files.disk import disk_errors
 from reconcile.operations.stopping import run_coroutine
-from reconcile.orders.exports.export_slices import count_placed
+from reconcile.orders.exports.export import count_placed
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.payments.pull import agreed_mode
 from reconcile.settings.credentials import Secrets

@@ -18,7 +18,7 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments, shard_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.rate_limit.limiter import Allowance
-from reconcile.orders.exports.export_slices import count_placed
+from reconcile.orders.exports.export import count_placed
 from reconcile.payments.bookmarks import Bookmarks, decode_bookmarks
 from reconcile.payments.finished import PAYMENTS_NAME, Base, finished_pull
 from reconcile.payments.incremental import changes_name, earlier_by

@@ -18,6 +18,7 @@ import msgspec
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports.documents import ORIGIN
+from reconcile.commercelayer.query import Window
 from reconcile.errors import Unproved
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged
 from reconcile.payments.transport import Transport
@@ -70,6 +71,11 @@ class Walk(msgspec.Struct):
         self.seen += len(ids)
         if ids:
             self.last_id = ids[-1]
+
+    @property
+    def window(self) -> Window:
+        """What it walks through."""
+        return Window(self.since, self.until, self.changed_since)
 
     @property
     def left(self) -> int:

@@ -9,9 +9,7 @@ a slice is a walk, whose figures are checked as those of any other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,7 +19,6 @@ from typing import TypeVar
 import pyarrow as pa
 
 from reconcile.commercelayer.exports.documents import (
-    MOST_AT_ONCE,
     MOST_RECORDS,
     ORIGIN,
     BrokenExport,
@@ -31,16 +28,15 @@ from reconcile.commercelayer.exports.documents import (
 )
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.exports.rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
+from reconcile.commercelayer.exports.slice_exporter import SliceExporter
 from reconcile.commercelayer.exports.slicing import edges
 from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
-from reconcile.payments.bookmarks import Walk, encode_bookmarks
+from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import with_walk
-from reconcile.payments.walking import PullUnderWay, saving
+from reconcile.payments.walking import Committer, PullUnderWay, saving
 
 Result = TypeVar("Result")
-
-_MOST_TRIES = 3
 
 
 def slices(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
@@ -57,25 +53,20 @@ def slices(window: Window, *, first: datetime | None, payments: int) -> list[Wal
     return walks
 
 
-class _Replaced(Exception):
-    """The walk was cut into several, or goes by pages: there is nothing to read for it now."""
-
-
 class Exporters:
-    """The walks of one pull that go by exports. A walk that cannot go this way is marked to go by pages."""
+    """
+    The walks of one pull that go by exports, a `SlicedExport` of them.
+
+    A walk that cannot go this way is left to the pages.
+    """
 
     def __init__(self, pull: PullUnderWay) -> None:
         self._pull = pull
         self._jobs = ExportJobs(pull.client)
-        self._todo: deque[Walk] = deque()
-        self._busy = 0
         self._thread: ThreadPoolExecutor
-        self._creating = asyncio.Lock()
         self._converting = asyncio.Lock()
-        self._writing = asyncio.Lock()
-        self._broken = False
+        self._committer = Committer(pull)
         self._with_orders = True
-        self._leftover: dict[str, str] = {}
 
     async def walk_all(self) -> None:
         """
@@ -83,15 +74,86 @@ class Exporters:
 
         When something stops it, exports that were created are noted, so that the next attempt takes them up.
         """
-        self._todo.extend(walk for walk in self._pull.marks.walks if not walk.done and not walk.by_pages)
-        if not self._todo:
+        todo = [walk for walk in self._pull.marks.walks if self.is_wanted(walk)]
+        if not todo:
             return
         # Always the same thread: each one that has handled rows keeps some memory for itself.
         with ThreadPoolExecutor(1, thread_name_prefix="exports") as self._thread:
             async with saving(self._save):
-                await self._take_up()
-                async with asyncio.TaskGroup() as tasks:
-                    self._hire(tasks)
+                if self._pull.marks.exports_name is None:
+                    self._pull.marks.exports_name = f"{ORIGIN}-{secrets.token_hex(6)}"
+                    await self._commit()
+                else:
+                    await self._jobs.take_up(self._pull.marks.exports_name)
+                await SliceExporter(self._pull.client, self._jobs, self).export_all(todo)
+
+    @property
+    def most_records(self) -> int:
+        return self._pull.marks.most_records or MOST_RECORDS
+
+    def allow(self, most_records: int) -> None:
+        self._pull.marks.most_records = most_records
+
+    def is_wanted(self, walk: Walk) -> bool:
+        return self._pull.marks.transport == "exports" and not walk.done and not walk.by_pages
+
+    def reference(self, walk: Walk, resource_type: str = "klarna_payments") -> str:
+        span = "/".join(timestamp(at) if at is not None else "" for at in (walk.since, walk.until))
+        return f"{self._pull.marks.exports_name}/{resource_type}/{walk.number}/{span}"
+
+    def document(self, walk: Walk) -> dict[str, object]:
+        return payments_export(
+            walk.window,
+            with_orders=self._with_orders,
+            narrowed=self._pull.client.is_narrowed,
+            reference=self.reference(walk),
+        )
+
+    def created(self, walk: Walk, export_id: str) -> None:
+        walk.export_id = export_id  # kept by the next commit; after a crash before it, its reference finds it
+
+    def refused(self, walk: Walk, refusal: NotCreated) -> None:
+        if self._with_orders:
+            self._with_orders = False  # older deployments export payments without their orders
+        else:
+            self._leave_all_to_pages(refusal.why)
+
+    def is_empty(self, walk: Walk) -> None:
+        walk.before, walk.seen, walk.done = 0, 0, True
+
+    async def cut(self, walk: Walk) -> Sequence[Walk]:
+        inner = await edges(self._pull.client, walk.window, payments=walk.planned, most=self.most_records)
+        if not inner:
+            self._leave_to_pages(walk, "too many payments of one moment for an export")
+            return ()
+        parts = self._pull.marks.split(walk, inner, walk.planned)
+        await self._commit()
+        return parts
+
+    async def receive(self, walk: Walk, export: Export) -> None:
+        path = self._pull.store.passing_file(f"payments-{walk.number}.json.gz")
+        try:
+            await self._fetch(export, path)
+            apart = await self._in_thread(orders_apart, path)
+            orders = await self._orders(walk, apart) if apart else {}
+            counted = export.records_count
+            async with self._converting:  # one slice of rows in memory
+                batches = await self._in_thread(self._batches, path, walk, export.mode, orders)
+                if counted is None or counted < sum(batch.num_rows for batch in batches):
+                    # The list's count is the proof.
+                    counted = (await count_payments(self._pull.client, walk.window)).payments
+                await self._commit(batches, of=walk, counted=counted)
+        finally:
+            path.unlink(missing_ok=True)
+        self._pull.on_page()
+
+    def broken(self, walk: Walk, error: BrokenExport, *, final: bool) -> None:
+        for export_id in (walk.export_id, walk.orders_export_id):
+            if export_id is not None:
+                self._jobs.discard(export_id)
+        walk.export_id = walk.orders_export_id = None
+        if final:
+            self._leave_to_pages(walk, error.what)
 
     async def _commit(
         self, batches: Sequence[pa.RecordBatch] = (), *, of: Walk | None = None, counted: int = 0
@@ -101,130 +163,17 @@ class Exporters:
 
         With them `batches` (columns ROWS), which are all there is `of` a walk, and what the server `counted` in it.
         """
-        async with self._writing:
+        async with self._committer.turn:
             if of is not None:
-                # In one step with the rows: the bookmarks say exactly what the rows hold.
                 of.before, of.seen, of.done = counted, sum(batch.num_rows for batch in batches), True
-            self._pull.before_commit()
-            writing = asyncio.ensure_future(
-                self._in_thread(self._pull.store.commit, list(batches), encode_bookmarks(self._pull.marks))
-            )
-            try:
-                await asyncio.shield(writing)
-            finally:
-                with contextlib.suppress(Exception):  # it is raised above; a thread cannot be cancelled
-                    await writing
-                self._broken = writing.exception() is not None
-
-    async def _take_up(self) -> None:
-        """Look for exports that an interrupted attempt has left, or give this pull the name its exports will bear."""
-        if self._pull.marks.exports_name is None:
-            self._pull.marks.exports_name = f"{ORIGIN}-{secrets.token_hex(6)}"
-            await self._commit()
-            return
-        self._leftover = await self._jobs.left_over(self._pull.marks.exports_name)
+            await self._committer.commit(lambda: batches, self._thread)
 
     async def _in_thread(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
-    def _hire(self, tasks: asyncio.TaskGroup) -> None:
-        while self._todo and self._busy < MOST_AT_ONCE:
-            self._busy += 1
-            tasks.create_task(self._work(self._todo.popleft(), tasks))
-
-    async def _work(self, walk: Walk | None, tasks: asyncio.TaskGroup) -> None:
-        while walk is not None:
-            await self._export(walk)
-            self._hire(tasks)
-            walk = self._todo.popleft() if self._todo else None
-        self._busy -= 1
-
-    async def _export(self, walk: Walk) -> None:
-        """Bring one slice home, cut it, or leave it to the pages."""
-        for tries in range(1, _MOST_TRIES + 1):
-            if self._pull.marks.transport != "exports":
-                walk.by_pages = True
-                return
-            try:
-                await self._read(walk)
-                return
-            except _Replaced:
-                return
-            except BrokenExport as error:
-                self._forget_exports(walk)
-                self._pull.client.statistics.retries["export"] += 1
-                if error.final or tries == _MOST_TRIES:
-                    self._by_pages(walk, error.what)
-                    return
-
-    async def _read(self, walk: Walk) -> None:
-        export = await self._payments_of(walk)
-        path = self._pull.store.passing_file(f"payments-{walk.number}.json.gz")
-        try:
-            await self._fetch(export, path)
-            apart = await self._in_thread(orders_apart, path)
-            orders = await self._orders(walk, apart) if apart else {}
-            window, counted = Window(walk.since, walk.until), export.records_count
-            async with self._converting:  # one slice of rows in memory
-                batches = await self._in_thread(self._batches, path, walk.number, window, export.mode, orders)
-                if counted is None or counted < sum(batch.num_rows for batch in batches):
-                    # The list's count is the proof.
-                    counted = (await count_payments(self._pull.client, window)).payments
-                await self._commit(batches, of=walk, counted=counted)
-        finally:
-            path.unlink(missing_ok=True)
-        self._pull.on_page()
-
-    def _batches(
-        self, path: Path, number: int, window: Window, mode: str | None, orders: Orders
-    ) -> list[pa.RecordBatch]:
-        batches = payment_batches(path, window=window, mode=mode, expected_mode=self._pull.mode, orders=orders)
-        return [with_walk(batch, number) for batch in batches]
-
-    async def _payments_of(self, walk: Walk) -> Export:
-        """Return the completed export of `walk`, created if it is not under way yet."""
-        if walk.export_id is None:
-            if walk.planned > self._most_records():
-                await self._cut(walk)
-            async with self._creating:
-                walk.export_id = (await self._created(walk)).id
-        return await self._jobs.completed(walk.export_id, reference=self._reference("klarna_payments", walk))
-
-    def _most_records(self) -> int:
-        return self._pull.marks.most_records or MOST_RECORDS
-
-    async def _created(self, walk: Walk) -> Export:
-        """Create the export of `walk`. Raises _Replaced when the server takes none, or none of that size."""
-        if self._pull.marks.transport != "exports" or walk.planned > self._most_records():
-            self._todo.append(walk)  # learned while this one waited
-            raise _Replaced
-        reference = self._reference("klarna_payments", walk)
-        if (left := self._leftover.pop(reference, None)) is not None:
-            return Export(left, "unknown")
-        window = Window(walk.since, walk.until)
-        try:
-            return await self._jobs.create(
-                payments_export(
-                    window, with_orders=self._with_orders, narrowed=self._pull.client.is_narrowed, reference=reference
-                ),
-                reference=reference,
-            )
-        except NotCreated as refused:
-            match refused.verdict.kind:
-                case "too_many":
-                    self._pull.marks.most_records = refused.verdict.allowed
-                    walk.planned = max(walk.planned, refused.verdict.allowed + 1)
-                    self._todo.append(walk)
-                case "empty":
-                    walk.before, walk.seen, walk.done = 0, 0, True
-                case _ if self._with_orders:
-                    # Older deployments export payments without their orders.
-                    self._with_orders = False
-                    return await self._created(walk)
-                case _:
-                    self._give_up(refused.why)
-                    walk.by_pages = True
-            raise _Replaced from refused
+    def _batches(self, path: Path, walk: Walk, mode: str | None, orders: Orders) -> list[pa.RecordBatch]:
+        batches = payment_batches(path, window=walk.window, mode=mode, expected_mode=self._pull.mode, orders=orders)
+        return [with_walk(batch, walk.number) for batch in batches]
 
     async def _orders(self, walk: Walk, order_ids: Sequence[str]) -> Orders:
         """Return the orders `order_ids`: by an export of their own, and by pages what that does not hold."""
@@ -243,58 +192,36 @@ class Exporters:
         return orders
 
     async def _orders_of(self, walk: Walk, order_ids: Sequence[str]) -> Export | None:
-        reference = self._reference("orders", walk)
+        reference = self.reference(walk, "orders")
         if walk.orders_export_id is None:
-            async with self._creating:
-                left = self._leftover.pop(reference, None)
-                try:
-                    document = orders_export(order_ids, narrowed=self._pull.client.is_narrowed, reference=reference)
-                    walk.orders_export_id = left or (await self._jobs.create(document, reference=reference)).id
-                except NotCreated as refused:
-                    if refused.verdict.kind == "empty":
-                        return None
-                    if refused.verdict.kind == "not_exportable":
-                        self._give_up(refused.why)
-                    raise BrokenExport(refused.why, final=True) from refused
+            document = orders_export(order_ids, narrowed=self._pull.client.is_narrowed, reference=reference)
+            try:
+                async with self._jobs.turn:
+                    walk.orders_export_id = (await self._jobs.create(document, reference=reference)).id
+            except NotCreated as refused:
+                if refused.verdict.kind == "empty":
+                    return None
+                if refused.verdict.kind == "not_exportable":
+                    self._leave_all_to_pages(refused.why)
+                raise BrokenExport(refused.why, final=True) from refused
         return await self._jobs.completed(walk.orders_export_id, reference=reference)
 
     async def _fetch(self, export: Export, path: Path) -> None:
         try:
             await self._jobs.fetch(export, path)
         except StorageDown as error:
-            self._give_up(error.what)
+            self._leave_all_to_pages(error.what)
             raise
 
-    async def _cut(self, walk: Walk) -> None:
-        """Cut `walk` into slices the server takes, or leave it to the pages, and raise _Replaced."""
-        most = self._most_records()
-        inner = await edges(self._pull.client, Window(walk.since, walk.until), payments=walk.planned, most=most)
-        if inner:
-            self._todo.extend(self._pull.marks.split(walk, inner, walk.planned))
-            await self._commit()
-        else:
-            self._by_pages(walk, "too many payments of one moment for an export")
-        raise _Replaced
-
-    def _reference(self, resource_type: str, walk: Walk) -> str:
-        span = "/".join(timestamp(at) if at is not None else "" for at in (walk.since, walk.until))
-        return f"{self._pull.marks.exports_name}/{resource_type}/{walk.number}/{span}"
-
-    def _forget_exports(self, walk: Walk) -> None:
-        for export_id in (walk.export_id, walk.orders_export_id):
-            if export_id is not None:
-                self._jobs.discard(export_id)
-        walk.export_id = walk.orders_export_id = None
-
-    def _by_pages(self, walk: Walk, why: str) -> None:
+    def _leave_to_pages(self, walk: Walk, why: str) -> None:
         walk.by_pages = True
         self._pull.marks.why_pages = self._pull.marks.why_pages or why
 
-    def _give_up(self, why: str) -> None:
+    def _leave_all_to_pages(self, why: str) -> None:
         self._pull.marks.transport = "pages"
         self._pull.marks.why_pages = why
 
     async def _save(self) -> None:
         """Commit the bookmarks once more on the way out, unless committing is what failed."""
-        if not self._broken:
+        if not self._committer.has_failed:
             await self._commit()

@@ -148,7 +148,7 @@ class FullPull:
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = await self._count(Window(walk.since, walk.until))
+                walk.after = await self._count(walk.window)
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects
         self._count_after = await self._count(Window(self._since, self._marks.cut_off))
@@ -156,7 +156,7 @@ class FullPull:
             return []
         # Something is missing that no walk misses by itself: ask each.
         for walk in walks:
-            walk.after = await self._count(Window(walk.since, walk.until))
+            walk.after = await self._count(walk.window)
         return [walk for walk in walks if not accounts_for(walk)] or walks
 
     async def _count(self, window: Window) -> int:

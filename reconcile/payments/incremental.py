@@ -184,7 +184,7 @@ class Changes:
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = await self._count(Window(walk.since, walk.until, walk.changed_since))
+                walk.after = await self._count(walk.window)
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects, "the counts do not agree"
         distinct = await asyncio.to_thread(self._distinct)

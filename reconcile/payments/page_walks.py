@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +19,11 @@ from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
+from reconcile.commercelayer.tasks import WorkerPool
 from reconcile.files.arrow import int32_column
-from reconcile.payments.bookmarks import Walk, encode_bookmarks
+from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import ROWS
-from reconcile.payments.walking import PullUnderWay, saving
+from reconcile.payments.walking import Committer, PullUnderWay, saving
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 200
@@ -67,8 +67,8 @@ class Walkers:
         self._pending_bytes = 0
         self._due = asyncio.Event()
         self._room = asyncio.Event()
-        self._writing: asyncio.Future[None] | None = None
-        self._broken = False
+        self._pool = WorkerPool(self._walk, wanted=self._wanted)
+        self._committer = Committer(pull)
         self._cheap_at = 0.0  # on the loop's clock: when the last commit has been paid for
 
     async def walk_all(self) -> None:
@@ -78,19 +78,17 @@ class Walkers:
         When something stops it (an error, or a cancellation), the pages that came before are committed first, so that
         the next attempt goes on behind them.
         """
-        todo = deque(sorted((walk for walk in self._pull.marks.walks if not walk.done), key=lambda walk: -walk.left))
+        todo = sorted((walk for walk in self._pull.marks.walks if not walk.done), key=lambda walk: -walk.left)
         async with saving(self._save):
             async with asyncio.TaskGroup() as tasks:
-                committer = tasks.create_task(self._commit_regularly())
-                async with asyncio.TaskGroup() as walkers:
-                    _Crew(self, walkers, todo).hire()
-                committer.cancel()
+                committing = tasks.create_task(self._commit_regularly())
+                await self._pool.run(todo)
+                committing.cancel()
             await self.commit()
 
-    async def walk(self, walk: Walk, on_page: Callable[[], None]) -> list[Walk]:
+    async def _walk(self, walk: Walk) -> list[Walk]:
         """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
-        window = Window(walk.since, walk.until, walk.changed_since)
-        documents = pages(self._pull.client, window, after=walk.last_id, expected=lambda: walk.left)
+        documents = pages(self._pull.client, walk.window, after=walk.last_id, expected=lambda: walk.left)
         async with contextlib.aclosing(documents):
             async for document in documents:
                 if parts := self._cut_finer(walk, document):
@@ -99,7 +97,7 @@ class Walkers:
                 self._pending.append((walk.number, document))
                 self._pending_bytes += len(document.body)
                 self._pull.on_page()
-                on_page()
+                self._pool.fill()
                 if self._is_commit_cheap():
                     self._due.set()
                 if len(self._pending) >= self._commit_pages or self._pending_bytes >= _MOST_PENDING_BYTES:
@@ -115,7 +113,7 @@ class Walkers:
         payments, most = document.record_count, self._most_payments
         if walk.before is not None or walk.attempts > 1 or payments is None or most is None:
             return []
-        parts = cut_finer(Window(walk.since, walk.until), payments=payments, most=most)
+        parts = cut_finer(walk.window, payments=payments, most=most)
         edges = [part.since for part in parts[1:] if part.since is not None]
         return self._pull.marks.split(walk, edges, payments) if edges else []
 
@@ -127,7 +125,7 @@ class Walkers:
             and self._pull.client.limiter.allowance() is None
         )
 
-    def wanted(self) -> int:
+    def _wanted(self) -> int:
         """Number of walks to keep going at the rate and the round trip as measured by now."""
         limiter = self._pull.client.limiter
         allowance = limiter.allowance()
@@ -138,19 +136,13 @@ class Walkers:
 
     async def commit(self) -> None:
         """Keep what has come so far, with the bookmarks as they stand now. One commit at a time."""
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
-        taken, self._pending, self._pending_bytes = self._pending, [], 0
-        self._room.set()
-        self._pull.before_commit()
-        # Taken in one step with the pages: the bookmarks say exactly what the rows hold.
-        bookmarks = encode_bookmarks(self._pull.marks)
-        started = asyncio.get_running_loop().time()
-        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, taken, bookmarks))
-        # A thread cannot be cancelled: `_save` waits for it.
-        await asyncio.shield(self._writing)
-        ended = asyncio.get_running_loop().time()
-        self._cheap_at = ended + _TIMES_THE_LAST_ONE * (ended - started)
+        async with self._committer.turn:
+            taken, self._pending, self._pending_bytes = self._pending, [], 0
+            self._room.set()
+            started = asyncio.get_running_loop().time()
+            await self._committer.commit(lambda: _batches_of(taken, mode=self._pull.mode))
+            ended = asyncio.get_running_loop().time()
+            self._cheap_at = ended + _TIMES_THE_LAST_ONE * (ended - started)
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -163,46 +155,16 @@ class Walkers:
 
     async def _save(self) -> None:
         """Commit once more on the way out, unless committing is what failed."""
-        if self._writing is not None:
-            with contextlib.suppress(Exception):  # it has been raised, or is what brought us here
-                await self._writing
-        if self._pending and not self._broken:
+        if self._pending and not self._committer.has_failed:
             await self.commit()
 
-    def _write(self, taken: list[tuple[int, Document]], bookmarks: bytes) -> None:
-        self._broken = True
-        batches = [
-            _rows_of(taken[start : start + _PAGES_PER_BATCH], mode=self._pull.mode)
-            for start in range(0, len(taken), _PAGES_PER_BATCH)
-        ]
-        self._pull.store.commit(batches, bookmarks)
-        self._broken = False
+
+def _batches_of(taken: Sequence[tuple[int, Document]], *, mode: str) -> list[pa.RecordBatch]:
+    parts = (taken[start : start + _PAGES_PER_BATCH] for start in range(0, len(taken), _PAGES_PER_BATCH))
+    return [_rows_of(part, mode=mode) for part in parts]
 
 
-class _Crew:
-    """The walks going on at once: more are taken on while there is something to do and the limit has room."""
-
-    def __init__(self, walkers: Walkers, tasks: asyncio.TaskGroup, todo: deque[Walk]) -> None:
-        self._walkers = walkers
-        self._tasks = tasks
-        self._todo = todo
-        self._busy = 0
-
-    def hire(self) -> None:
-        """Take on as many as are wanted."""
-        while self._todo and self._busy < self._walkers.wanted():
-            self._busy += 1
-            self._tasks.create_task(self._work(self._todo.popleft()))
-
-    async def _work(self, walk: Walk | None) -> None:
-        while walk is not None:
-            self._todo.extend(await self._walkers.walk(walk, self.hire))
-            self.hire()
-            walk = self._todo.popleft() if self._todo else None
-        self._busy -= 1
-
-
-def _rows_of(taken: list[tuple[int, Document]], *, mode: str) -> pa.RecordBatch:
+def _rows_of(taken: Sequence[tuple[int, Document]], *, mode: str) -> pa.RecordBatch:
     rows = payments_from_documents([document for _, document in taken], expected_mode=mode)
     numbers = np.repeat(
         np.array([number for number, _ in taken], np.int32), [len(document.ids) for _, document in taken]

@@ -22,6 +22,7 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.payments.finished import ids_where
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged, with_walk
 from reconcile.payments.mirror.sorted_rows import KEY
+from reconcile.payments.walking import to_its_end
 
 _NO_WALK = 0  # walks count from 1
 
@@ -60,7 +61,7 @@ class Rechecks:
             part = listed[start : start + IDS_AT_ONCE]
             rows = await payments_by_id(self._client, part, mode=self._mode)
             bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
-            await _to_its_end(self.store.commit, [with_walk(rows, _NO_WALK)], bookmark)
+            await to_its_end(self.store.commit, [with_walk(rows, _NO_WALK)], bookmark)
             on_rows()
         self.asked = len(listed)
         self.vanished = set(listed) - {str(id_) for table in self.rows() for id_ in table.column(KEY).to_pylist()}
@@ -96,13 +97,3 @@ def ids_to_check(payments: Path, named: Collection[str]) -> set[str]:
         return either
 
     return ids_where(payments, wanted, columns=["mismatched_amounts"])
-
-
-async def _to_its_end(function: Callable[..., None], *arguments: object) -> None:
-    """Run `function` in a thread, which cannot be cancelled: a cancellation waits for it."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await running
-        raise

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_limiter import Server, VirtualTime, send
 
-from reconcile.commercelayer.rate_limit import shared_windows
+from reconcile.commercelayer.rate_limit import request_log, windows
 from reconcile.commercelayer.rate_limit.limiter import Limiter
-from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
+from reconcile.commercelayer.rate_limit.request_log import SharedLog
 from reconcile.commercelayer.rate_limit.windows import Permit
 from reconcile.errors import OutputError, SettingsError
 from reconcile.sandbox.api.behaviour import Behaviour
@@ -34,7 +34,7 @@ LONGEST_ANSWER = 30.0
 
 def process(time: VirtualTime, path: Path, *, share: float = 1.0) -> Limiter:
     """What one process has: a limiter of its own, and the file."""
-    shared = SharedAllowance(path, longest_answer_seconds=LONGEST_ANSWER)
+    shared = SharedLog(path, longest_answer_seconds=LONGEST_ANSWER)
     return Limiter(clock=time.clock, sleep=time.sleep, share=share, shared=shared)
 
 
@@ -145,13 +145,13 @@ def test_who_waits_for_others_answers_asks_again_only_when_it_can_pay(tmp_path: 
     time = VirtualTime()
     busy, other = (process(time, tmp_path / "allowance") for _ in range(2))
     asked = [0]
-    delay_seconds = shared_windows.delay_seconds
+    delay_seconds = windows.Bound.delay_seconds
 
     def counted(*arguments, **options) -> float:
         asked[0] += 1
         return delay_seconds(*arguments, **options)
 
-    monkeypatch.setattr(shared_windows, "delay_seconds", counted)
+    monkeypatch.setattr(windows.Bound, "delay_seconds", counted)
 
     async def slow(permit: Permit) -> None:
         await time.sleep(5.0)
@@ -225,7 +225,7 @@ def test_what_was_sent_before_the_last_boot_counts_no_more(tmp_path: Path, monke
     time = VirtualTime()
     time.now = 500_000.0
     before = process(time, tmp_path / "allowance")
-    monkeypatch.setattr(shared_windows, "_BOOT_ID", tmp_path / "no-boot-id")
+    monkeypatch.setattr(request_log, "_BOOT_ID", tmp_path / "no-boot-id")
     time_after = VirtualTime()
     after = process(time_after, tmp_path / "allowance")
 

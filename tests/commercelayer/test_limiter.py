@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import deque
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.commercelayer.document import Quota
-from reconcile.commercelayer.rate_limit.limiter import Allowance, Limiter, SlidingWindow
+from reconcile.commercelayer.rate_limit.limiter import Allowance, Limiter
+from reconcile.commercelayer.rate_limit.request_log import Entry
+from reconcile.commercelayer.rate_limit.windows import Bound
 
 
 class VirtualTime:
@@ -332,16 +335,16 @@ def test_without_a_limit_nothing_waits() -> None:
     limit=st.integers(1, 6),
 )
 def test_a_window_never_gives_more_than_its_requests(steps: list[tuple[float, bool]], limit: int) -> None:
-    window = SlidingWindow(Allowance(limit, 10.0))
-    now, taken, held = 0.0, list[float](), 0
+    bound, entries = Bound(Allowance(limit, 10.0)), list[Entry]()
+    now, taken, held = 0.0, list[float](), list[Entry]()
     for pause, settle in steps:
         now += pause
         if settle and held:
-            window.settle(now, 0.0)
-            held -= 1
-        elif window.delay(now) == 0:
-            window.take()
-            held += 1
+            answered = held.pop(0)
+            answered.at, answered.under_way = now, False
+        elif bound.delay_seconds(entries, now) == 0:
+            held.append(Entry(len(entries), "orders", math.inf))
+            entries.append(held[-1])
             taken.append(now)
 
     assert all(sum(start <= at < start + 10 for at in taken) <= limit for start in taken)

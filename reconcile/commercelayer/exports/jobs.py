@@ -66,6 +66,8 @@ class ExportJobs:
     """The exports of one pull. Those being waited for are polled with one request for all of them."""
 
     def __init__(self, client: CommerceLayer) -> None:
+        self.turn = asyncio.Lock()
+        """Have it to create an export: of two at once neither would know what the other learns."""
         self._client = client
         self._seen: dict[str, Export] = {}  # those waited for, as last seen, by reference
         self._still: dict[str, float] = {}  # seconds in which nothing of them moved
@@ -74,14 +76,17 @@ class ExportJobs:
         self._asking = False
         self._round_over = asyncio.Event()
         self._useless: set[str] = set()
+        self._left: dict[str, str] = {}
 
     async def create(self, document: Mapping[str, object], *, reference: str) -> Export:
         """
-        Create the export `document`, whose reference nothing else has, and return it. One call at a time.
+        Create the export `document`, whose reference nothing else has, and return it; or the one that was taken up.
 
         Waits while too many others are under way. When an answer is lost, it is first looked for by its reference.
         Raises NotCreated, and CommerceLayerError as `get`.
         """
+        if (left := self._left.pop(reference, None)) is not None:
+            return Export(left, "unknown")
         waited, wait, lost = 0.0, _FIRST_WAIT, 0
         while True:
             try:
@@ -130,17 +135,15 @@ class ExportJobs:
             and export.status != "failed"
         ]
 
-    async def left_over(self, start: str) -> dict[str, str]:
+    async def take_up(self, start: str) -> None:
         """
-        Return the ids of the usable exports whose reference begins with `start`, by reference: the newest of each.
+        Look for exports of an interrupted attempt, whose references begin with `start`: the newest of each.
 
-        They are those of an interrupted attempt. None when the API does not tell: what cannot be found is created.
+        What the API does not show is created anew.
         """
-        try:
+        with contextlib.suppress(BrokenExport, Refused, AuthError):
             found = await self.find_all(start)
-        except (BrokenExport, Refused, AuthError):
-            return {}
-        return {export.reference: export.id for export in reversed(found) if export.reference}
+            self._left = {export.reference: export.id for export in reversed(found) if export.reference}
 
     async def completed(self, export_id: str, *, reference: str) -> Export:
         """

@@ -11,7 +11,6 @@ commercelayer-sdk-utils `src/jobs.ts`
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +29,7 @@ from reconcile.commercelayer.document import Document, http_date
 from reconcile.commercelayer.exports.documents import BrokenExport
 from reconcile.commercelayer.exports.rows import objects
 from reconcile.commercelayer.query import ORDERS_PATH, timestamp
+from reconcile.commercelayer.tasks import results_of
 
 KLARNA_ONLY = ("payment_method_payment_source_type_eq", "klarna_payments")
 """
@@ -155,10 +155,9 @@ async def cut_at(
     # More parts than these are cut in two goes: each is one request, and some memory.
     most = max(most, -(-orders // MOST_PARTS))
     positions = range(most, orders, most)
-    async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(_at_position(client, placed, ids, position)) for position in positions]
-    found = [task.result().ids for task in asked]  # nobody is there where some have gone meanwhile
-    inner = [shown[0] for shown in found if shown and shown[0] != ids.last]
+    shown = await results_of(_at_position(client, placed, ids, position) for position in positions)
+    # Nobody is there where some have gone meanwhile.
+    inner = [document.ids[0] for document in shown if document.ids and document.ids[0] != ids.last]
     ranges = [IdRange(after, last) for after, last in pairwise([ids.after, *inner, ids.last])]
     return [(one, min(most, orders - most * index)) for index, one in enumerate(ranges)]
 

@@ -9,12 +9,12 @@ Source: https://docs.commercelayer.io/core/exporting-resources (batches), commer
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import PAYMENTS_PATH, Window, position_params
 from reconcile.commercelayer.resources import first_created_at
+from reconcile.commercelayer.tasks import results_of
 
 # `created_at` has milliseconds: what was created in one of them cannot be cut.
 _MOMENT = timedelta(milliseconds=1)
@@ -31,11 +31,9 @@ async def edges(client: CommerceLayer, window: Window, *, payments: int, most: i
     moment at its start: cut it again.
     """
     parts = min(_MOST_PARTS, -(-payments // most))
-    async with asyncio.TaskGroup() as tasks:
-        asked = [
-            tasks.create_task(_created_at(client, window, payments * part // parts + 1)) for part in range(1, parts)
-        ]
-    found = {moment for task in asked if (moment := task.result()) is not None}
+    positions = [payments * part // parts + 1 for part in range(1, parts)]
+    moments = await results_of(_created_at(client, window, position) for position in positions)
+    found = {moment for moment in moments if moment is not None}
     if window.since is not None:
         found = {moment if moment > window.since else window.since + _MOMENT for moment in found}
     return sorted(edge for edge in found if window.until is None or edge < window.until)

@@ -1,9 +1,8 @@
 """
 The rate limit: when the next request may be sent, so that the allowance is spent and never exceeded.
 
-Knows who waits, whose turn it is and for how long. The windows themselves are in `windows`, or in `shared_windows`
-where several processes share them. Opens no socket; clock and sleep are passed in. One `Limiter` stands for one IP
-address: everything a process sends takes its permits here.
+Knows who waits, whose turn it is and for how long. The windows themselves are in `windows`. Opens no socket; clock and
+sleep are passed in. One `Limiter` stands for one IP address: everything a process sends takes its permits here.
 
 **Why a permit is held.** The server counts a request when it arrives, which we do not see: some time after we sent
 it (`sent`) and before its answer came (`answered`). If one request is slow on its way and a later one fast, the
@@ -26,18 +25,10 @@ import math
 from collections.abc import Awaitable, Callable
 
 from reconcile.commercelayer.document import Quota
-from reconcile.commercelayer.rate_limit.shared_windows import SharedAllowance
-from reconcile.commercelayer.rate_limit.windows import (
-    DOCUMENTED,
-    Allowance,
-    Answer,
-    Lane,
-    Permit,
-    SlidingWindow,
-    Traffic,
-)
+from reconcile.commercelayer.rate_limit.request_log import MemoryLog, SharedLog
+from reconcile.commercelayer.rate_limit.windows import DOCUMENTED, Allowance, Answer, Permit, RateClass, Traffic
 
-__all__ = ["Allowance", "Limiter", "Permit", "SlidingWindow", "Traffic"]
+__all__ = ["Allowance", "Limiter", "Permit", "Traffic"]
 
 
 class Limiter:
@@ -45,7 +36,7 @@ class Limiter:
     Permits for everything a process sends, in sliding windows.
 
     `share` of the allowance is used. With `limited=False` the windows hold nothing back, and only a 429 does: for
-    servers that have no limit, in benchmarks. With `shared` the windows are those of all processes that share it.
+    servers that have no limit, in benchmarks. With `shared` the windows are those of all processes that share this log.
     `clock` gives monotonic seconds, `sleep` waits for seconds.
     """
 
@@ -56,19 +47,17 @@ class Limiter:
         sleep: Callable[[float], Awaitable[None]],
         share: float = 1.0,
         limited: bool = True,
-        shared: SharedAllowance | None = None,
+        shared: SharedLog | None = None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._limited = limited
         shares = (1.0,) if share >= 1 else (1.0, share)
-        self._lanes = {
-            traffic: Lane(traffic, allowance, shares=shares, limited=limited)
-            if shared is None or not limited
-            else shared.lane(traffic, allowance, shares=shares)
+        shared = shared if limited else None
+        self._classes = {
+            traffic: RateClass(traffic, allowance, shared or MemoryLog(), shares=shares, limited=limited)
             for traffic, allowance in DOCUMENTED["live"].items()
         }
-        self._changed: dict[Traffic, asyncio.Event] = {traffic: asyncio.Event() for traffic in self._lanes}
+        self._changed: dict[Traffic, asyncio.Event] = {traffic: asyncio.Event() for traffic in self._classes}
         self._turns: dict[tuple[Traffic, str], _Turns] = {}
         self.round_trip_seconds = 0.0
         """Of reads, a mean in which the latest weigh most; 0 before the first answer."""
@@ -76,13 +65,13 @@ class Limiter:
 
     def assume_mode(self, mode: str) -> None:
         """Start from the documented figures of `mode`; the headers of answers override them."""
-        for traffic, lane in self._lanes.items():
-            lane.assume(mode)
+        for traffic, rate_class in self._classes.items():
+            rate_class.assume(mode)
             self._changed[traffic].set()
 
     def allowance(self, traffic: Traffic = "read") -> Allowance | None:
         """The average window we keep to (our share of it), or null when there is no limit."""
-        return self._lanes[traffic].allowance if self._limited else None
+        return self._classes[traffic].allowance
 
     async def acquire(self, traffic: Traffic, endpoint: str, *, urgency: int = 0) -> Permit:
         """
@@ -90,12 +79,12 @@ class Limiter:
 
         Of those waiting, the most urgent goes first, then the one that came first.
         """
-        lane, changed = self._lanes[traffic], self._changed[traffic]
+        rate_class, changed = self._classes[traffic], self._changed[traffic]
         asked = self._clock()
         turns = self._turns.setdefault((traffic, endpoint), _Turns())
         await turns.enter(urgency)
         try:
-            while not isinstance(granted := lane.grant(endpoint, self._clock()), Permit):
+            while not isinstance(granted := rate_class.grant(endpoint, self._clock()), Permit):
                 if math.isinf(granted):
                     changed.clear()
                     await changed.wait()
@@ -127,7 +116,7 @@ class Limiter:
             weight = 0.1 if self.round_trip_seconds else 1.0
             self.round_trip_seconds += (now - permit.sent - self.round_trip_seconds) * weight
         answer = Answer(answered, quota, rejected, retry_after_seconds)
-        self._lanes[permit.traffic].settle(permit, answer, now)
+        self._classes[permit.traffic].settle(permit, answer, now)
         self._changed[permit.traffic].set()
 
 

@@ -2,8 +2,9 @@
 One class of traffic and the windows it has to fit into: may a request go now, and what does its answer teach?
 
 Knows the documented figures, sliding windows, what the answers' headers say about them, and what a 429 means. Takes
-the time as a number: waits for nothing, and does not know who else waits. Why a slot is held from sending until the
-answer is told in `limiter`.
+the time as a number: waits for nothing, and does not know who else waits. What was sent is in a log (`request_log`),
+which several processes may share. Why a request counts from sending until its answer, and one window longer, is
+explained in `limiter`.
 
 Sources: https://docs.commercelayer.io/core/rate-limits (figures, sliding windows, IP blocked until its rate falls
 back); the headers describe the average window only, the burst is a quarter of it in a sixth of its interval.
@@ -11,12 +12,14 @@ back); the headers describe the average window only, the burst is a quarter of i
 
 from __future__ import annotations
 
-import heapq
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Literal
 
 from reconcile.commercelayer.document import Quota
+from reconcile.commercelayer.rate_limit.request_log import Entry, Log, MemoryLog, SharedLog
 
 Traffic = Literal["read", "write", "token"]
 
@@ -49,8 +52,6 @@ DOCUMENTED: dict[str, dict[Traffic, Allowance]] = {
     "test": {"read": Allowance(100, 60), "write": Allowance(100, 60), "token": Allowance(30, 60)},
 }
 """Average windows by mode: uncacheable reads, writes, and the token endpoint (which has no burst window)."""
-
-UNLIMITED = Allowance(10**12, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,138 +117,139 @@ class RoundTrip:
         return 0.0 if math.isinf(self.shortest_seconds) else self.shortest_seconds * _ROUND_TRIP_SHARE
 
 
-@dataclass(slots=True)
-class SlidingWindow:
-    """
-    The slots of one window: held from sending until the answer, then waiting to become free again.
-
-    Times are seconds of one monotonic clock.
-    """
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """At most so many requests in a window: to one endpoint (null: to all), of ours only or of everybody's."""
 
     allowance: Allowance
-    held: int = 0
-    free_at: list[float] = field(default_factory=list)
+    endpoint: str | None = None
+    ours_only: bool = False
 
-    def used(self, now: float) -> int:
-        """Number of slots that are not free."""
-        while self.free_at and self.free_at[0] <= now:
-            heapq.heappop(self.free_at)
-        return self.held + len(self.free_at)
+    def delay_seconds(self, entries: Sequence[Entry], now: float, *, credit_seconds: float = 0.0) -> float:
+        """
+        Return the seconds until one more request may fit beside `entries`: 0 when it does now.
 
-    def delay(self, now: float) -> float:
-        """Seconds until a slot is free: 0 when one is, infinity when that hangs on an answer still to come."""
-        over = self.used(now) - self.allowance.requests
+        What is under way may be answered at any moment, and is free one window after that: it is worth asking again
+        then, and not sooner. `credit_seconds` is how much sooner than its answer a request may turn out to have been
+        counted.
+        """
+        if len(entries) < self.allowance.requests:
+            return 0.0
+        gone, endpoint, ours_only = now - self.allowance.hold_seconds(), self.endpoint, self.ours_only
+        counting = [
+            entry
+            for entry in entries
+            if entry.at > gone and endpoint in (None, entry.endpoint) and (entry.ours or not ours_only)
+        ]
+        over = len(counting) - self.allowance.requests
         if over < 0:
             return 0.0
-        if over >= len(self.free_at):
-            return math.inf
-        # After a limit was lowered, more slots than one may have to become free first.
-        return (heapq.nsmallest(over + 1, self.free_at)[-1] if over else self.free_at[0]) - now
-
-    def take(self) -> None:
-        """Hold a slot: the request is being sent."""
-        self.held += 1
-
-    def settle(self, now: float, credit_seconds: float) -> None:
-        """Let a held slot run out: its request was answered at `now`, and surely counted `credit_seconds` before."""
-        self.held -= 1
-        heapq.heappush(self.free_at, now + max(0.0, self.allowance.hold_seconds() - credit_seconds))
-
-    def add_foreign(self, requests: int, now: float) -> None:
-        """Count requests that somebody else sent from this IP address, at the latest now."""
-        for _ in range(min(requests, self.allowance.requests)):
-            heapq.heappush(self.free_at, now + self.allowance.hold_seconds())
+        soonest = sorted(min(entry.at, now - credit_seconds) if entry.under_way else entry.at for entry in counting)
+        return max(soonest[over] - gone, 1e-6)
 
 
-class Lane:
+class RateClass:
     """
-    One class of traffic of one process: its average windows, the burst windows of each endpoint, the pause.
+    One class of traffic of this process: the windows it has to fit into, with all that share its log, and the pause.
 
-    Each window comes whole and, where only a share is ours, once more for that share: what others send counts
-    against the whole only.
+    Each window comes whole and, where only a share is ours, once more for that share: what others send counts against
+    the whole only. Without a limit (`limited` is false) there is no window, and only a 429 holds anything back.
     """
 
-    def __init__(self, traffic: Traffic, allowance: Allowance, *, shares: tuple[float, ...], limited: bool) -> None:
+    def __init__(
+        self,
+        traffic: Traffic,
+        allowance: Allowance,
+        requests: MemoryLog | SharedLog,
+        *,
+        shares: Sequence[float],
+        limited: bool,
+    ) -> None:
         self._traffic = traffic
+        self._average = allowance
+        self._requests = requests
         self._shares = shares
         self._limited = limited
-        self._averages = [SlidingWindow((allowance if limited else UNLIMITED).shared(share)) for share in shares]
-        self._bursts: dict[str, list[SlidingWindow]] = {}
-        self._granted = 0
+        self._mode = "live"
+        self._held = 0
         self._pause = Pause()
         self._round_trip = RoundTrip()
 
     @property
-    def allowance(self) -> Allowance:
-        """The average window, our share of it."""
-        return self._averages[-1].allowance
+    def allowance(self) -> Allowance | None:
+        """The average window, our share of it; null when there is no limit."""
+        return self._average.shared(self._shares[-1]) if self._limited else None
 
     def assume(self, mode: str) -> None:
-        """Follow the documented figures of `mode`; what is in the windows stays in them."""
-        self._allow(DOCUMENTED[mode][self._traffic])
+        """Follow the documented figures of `mode`, and count with the processes of that mode."""
+        self._mode = mode
+        self._average = DOCUMENTED[mode][self._traffic]
 
     def grant(self, endpoint: str, now: float) -> Permit | float:
         """
         Return a permit to send to `endpoint` now, or the seconds until it is worth asking again; infinity: when another
         request has been answered.
         """
-        if (delay := self._delay(endpoint, now)) > 0:
-            return delay
-        for window in self._windows(endpoint):
-            window.take()
-        self._granted += 1
-        return Permit(self._traffic, endpoint, now, self._averages[0].used(now), self._granted)
+        with self._log(now) as log:
+            self._follow(log, now)
+            if (delay := self._delay(log, endpoint, now)) > 0:
+                return delay
+            self._held += 1
+            log.granted += 1
+            if self._limited:
+                log.entries.append(Entry(log.granted, endpoint, now + self._requests.longest_answer_seconds))
+            return Permit(self._traffic, endpoint, now, len(log.entries), log.granted)
 
     def settle(self, permit: Permit, answer: Answer, now: float) -> None:
         """Take `permit` back, with what its answer says."""
+        self._held -= 1
         self._round_trip.note(answer, permit, now)
-        for window in self._windows(permit.endpoint):
-            window.settle(now, self._round_trip.credit_seconds())
-        average = self._averages[0].allowance if self._limited else DOCUMENTED["live"][self._traffic]
-        self._pause.note(answer, permit, average, now)
-        if answer.quota is not None and self._limited:
-            self._learn(permit, answer.quota, now)
+        with self._log(now) as log:
+            self._follow(log, now)
+            log.settle(permit.granted, permit.endpoint, now - self._round_trip.credit_seconds())
+            self._pause.note(answer, permit, self._average, now)
+            log.paused_until = max(log.paused_until, self._pause.until)
+            if answer.quota is not None and self._limited:
+                self._average = Allowance(answer.quota.limit, answer.quota.interval_seconds)
+                log.average = (self._average.requests, self._average.seconds)
+                log.add_foreign(foreign_requests(answer.quota, permit, log.granted), permit.endpoint, now)
 
-    def _windows(self, endpoint: str) -> list[SlidingWindow]:
-        if self._traffic == "token" or not self._limited:
-            return self._averages
-        if endpoint not in self._bursts:
-            whole = self._averages[0].allowance.burst()
-            self._bursts[endpoint] = [SlidingWindow(whole.shared(share)) for share in self._shares]
-        return self._averages + self._bursts[endpoint]
+    def _log(self, now: float) -> AbstractContextManager[Log]:
+        name = self._traffic if self._traffic == "token" else f"{self._mode} {self._traffic}"
+        return self._requests.log(name, now, longest_window_seconds=self._average.seconds)
 
-    def _delay(self, endpoint: str, now: float) -> float:
+    def _follow(self, log: Log, now: float) -> None:
+        """Take up what others that share `log` learnt, and drop from it what counts no more."""
+        average = Allowance(*log.average) if log.average else self._average
+        log.forget(now - average.hold_seconds())
+        if log.average:
+            self._average = average
+        if log.paused_until > max(now, self._pause.until):
+            # Another process met a 429: this one waits as well, and one of its requests goes ahead then.
+            self._pause.until, self._pause.rejections = log.paused_until, max(1, self._pause.rejections)
+
+    def _delay(self, log: Log, endpoint: str, now: float) -> float:
         if now < self._pause.until:
             return self._pause.until - now
-        if self._pause.rejections and self._averages[0].held:
+        if self._pause.rejections and self._held:
             return math.inf  # after a pause one request goes ahead; the others wait for its answer
-        return max(window.delay(now) for window in self._windows(endpoint))
+        credit = self._round_trip.credit_seconds()
+        delays = [bound.delay_seconds(log.entries, now, credit_seconds=credit) for bound in self._bounds(endpoint)]
+        return max(delays, default=0.0)
 
-    def _allow(self, allowance: Allowance) -> None:
-        if not self._limited or allowance == self._averages[0].allowance:
-            return
-        for windows, whole in [
-            (self._averages, allowance),
-            *((burst, allowance.burst()) for burst in self._bursts.values()),
-        ]:
-            for window, share in zip(windows, self._shares, strict=True):
-                window.allowance = whole.shared(share)
-
-    def _learn(self, permit: Permit, quota: Quota, now: float) -> None:
-        self._allow(Allowance(quota.limit, quota.interval_seconds))
-        foreign = foreign_requests(quota, permit, self._granted)
-        if foreign > 0:
-            self._granted += foreign
-            for windows in (self._averages, self._bursts.get(permit.endpoint)):
-                if windows:
-                    windows[0].add_foreign(foreign, now)
+    def _bounds(self, endpoint: str) -> Iterator[Bound]:
+        for share in self._shares if self._limited else ():
+            ours_only = share < 1
+            yield Bound(self._average.shared(share), ours_only=ours_only)
+            if self._traffic != "token":
+                yield Bound(self._average.burst().shared(share), endpoint, ours_only)
 
 
 def foreign_requests(quota: Quota, permit: Permit, granted: int) -> int:
     """
     Return how many requests the server had counted beyond all that can be ours: somebody else behind this IP address
-    sent them. `granted` is how many permits were granted by now. Not above 0: none that we know of.
+    sent them. `granted` is how many permits were granted by now. 0: none that we know of.
     """
     if quota.remaining is None:
         return 0
-    return quota.limit - quota.remaining - (permit.most_ours + granted - permit.granted)
+    return max(0, quota.limit - quota.remaining - (permit.most_ours + granted - permit.granted))

@@ -1,14 +1,16 @@
 """
 Order totals from Commerce Layer's own exports: into a folder, as they came, with what proves them.
 
-Knows what goes before and after: take up what an earlier attempt left, publish the files under their names, write
-`orders.json` last. Reads no amounts: that is the order side's business, which takes the files as any others.
+Knows what goes before and after: count and cut off, or take up what an earlier attempt left; publish the files under
+their names, write `orders.json` last. Reads no amounts: that is the order side's business, which takes the files as any
+others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from typing import Any
 import msgspec
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.exports.placed_orders import IdRange
+from reconcile.commercelayer.clocks import FURTHEST_APART
+from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN
+from reconcile.commercelayer.exports.placed_orders import PlacedOrders, count_orders, count_orders_now
 from reconcile.commercelayer.query import timestamp
-from reconcile.errors import EmptySide
-from reconcile.orders.exports.export_slices import OnFile, OrderExporters, begun, gone_on_with
+from reconcile.commercelayer.tasks import results_of
+from reconcile.errors import EmptySide, Refused
+from reconcile.orders.exports.export_slices import OnFile, OrderExporters
 from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
 
 
@@ -47,6 +52,30 @@ class ExportedOrders:
         """Return the report as plain values, for a manifest; files by name."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "files": [path.name for path in self.files]}
+
+
+async def count_placed(
+    client: CommerceLayer, since: datetime | None, until: datetime | None
+) -> tuple[int, PlacedOrders, str | None]:
+    """
+    Return how many orders an export would hold now, which ones, and why those of all payment methods, if they are.
+
+    It ends at `until`, or now by the server's clock, in whole seconds. Errors as `export_orders`.
+    """
+    why_all = None
+    try:
+        counted = await count_orders_now(client, PlacedOrders(since, until))
+    except Refused as error:
+        if error.status != 400:
+            raise
+        why_all = error.message
+        counted = await count_orders_now(client, PlacedOrders(since, until, klarna_only=False))
+    placed = PlacedOrders(since, _cut_off(until, counted.now), klarna_only=why_all is None)
+    return await count_orders(client, placed), placed, why_all
+
+
+def _cut_off(until: datetime | None, now: datetime) -> datetime:
+    return until if until is not None and until <= now else now
 
 
 async def export_orders(
@@ -79,29 +108,23 @@ async def export_orders(
     with place.locked():
         state = place.unfinished(asked, now=datetime.now(UTC))
         if resumed := state is not None:
-            state = await gone_on_with(client, state, since, until)
+            state = await _gone_on(client, state, since, until)
         else:
             place.clear()
-            state = await begun(client, asked, since, until)
+            state = await _begun(client, asked, since, until)
         exporters = OrderExporters(client, place, state, since, on_file)
         count_after = await exporters.bring_all(resumed=resumed)
         state = exporters.state
-        here = [one for one in state.slices if one.orders]
-        orders = sum(one.orders or 0 for one in here)
-        if not orders and not allow_empty:
+        if not state.orders and not allow_empty:
             place.clear()
-            raise EmptySide(
-                f"commerce-layer: no order was placed {_span(state)}: nothing can be agreed",
-                side="orders",
-                hint="is this the right window, organization and mode? "
-                'If it is meant, set [run] on_empty_orders = "warn"',
-            )
+            raise _nothing_placed(state)
+        here = [one for one in state.slices if one.orders]
         evidence = _evidence(client, exporters, here, count_after)
         files = await asyncio.to_thread(publish, [place.path(one) for one in here], destination, evidence)
         place.clear()
     return ExportedOrders(
         files=tuple(files),
-        orders=orders,
+        orders=state.orders,
         count_before=state.counted,
         count_after=count_after,
         since=asked.since,
@@ -110,6 +133,51 @@ async def export_orders(
         resumed=resumed,
         requests=client.statistics.requests.total() - at_start,
     )
+
+
+async def _begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
+    """Return an export that has been counted and nothing else; as one slice, cut when the server says how large."""
+    counted, placed, why_all = await count_placed(client, since, until)
+    assert placed.until is not None, "it has been cut off"
+    return Unfinished(
+        asked=asked,
+        name=f"{ORIGIN}-{secrets.token_hex(6)}",
+        begun_at=datetime.now(UTC),
+        until=timestamp(placed.until),
+        counted=counted,
+        most_records=MOST_RECORDS,
+        slices=[Slice(1, planned=counted)] if counted else [],
+        why_all=why_all,
+    )
+
+
+async def _gone_on(
+    client: CommerceLayer, state: Unfinished, since: datetime | None, until: datetime | None
+) -> Unfinished:
+    """
+    Return `state`, an export that broke off, as of now: a slice in which an order was changed or placed since is anew.
+
+    One that cannot be brought up to date is begun anew. Errors as `export_orders`.
+    """
+    wanted, now = PlacedOrders(since, until, klarna_only=state.why_all is None), datetime.now(UTC)
+    changed_since = state.begun_at - FURTHEST_APART  # the server's clock may be so far behind this machine's
+    try:
+        placed = replace(wanted, until=_cut_off(until, (await count_orders_now(client, wanted)).now))
+        state.counted = await count_orders(client, placed)
+        changes = replace(placed, changed_since=changed_since)
+        changed = await results_of(count_orders(client, changes, one.ids) for one in state.slices)
+    except Refused as error:
+        if error.status != 400:
+            raise
+        changed = []
+    if not changed:
+        return await _begun(client, state.asked, since, until)
+    for one, orders in zip(list(state.slices), changed, strict=True):
+        if orders:
+            state.renew(one)
+    assert placed.until is not None, "it has been cut off"
+    state.begun_at, state.until = now, timestamp(placed.until)
+    return state
 
 
 def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:
@@ -123,7 +191,7 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
             "bytes": one.bytes,
             "sha256": one.sha256,
             "export_id": one.export_id,
-            "filters": placed.filters(IdRange(one.after, one.last)),
+            "filters": placed.filters(one.ids),
         }
         for name, one in zip(file_names(len(here)), here, strict=True)
     ]
@@ -137,7 +205,7 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
         "why_all": state.why_all,
         "begun_at": timestamp(state.begun_at),
         "finished_at": timestamp(datetime.now(UTC)),
-        "orders": sum(one.orders or 0 for one in here),
+        "orders": state.orders,
         "count_before": state.counted,
         "count_after": count_after,
         "records_per_export": state.most_records,
@@ -146,12 +214,13 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _span(state: Unfinished) -> str:
+def _nothing_placed(state: Unfinished) -> EmptySide:
     method = "with Klarna " if state.why_all is None else ""
-    return (
-        f"{method}from {state.asked.since} on and before {state.until}"
-        if state.asked.since
-        else (f"{method}before {state.until}")
+    since = f"from {state.asked.since} on and " if state.asked.since else ""
+    return EmptySide(
+        f"commerce-layer: no order was placed {method}{since}before {state.until}: nothing can be agreed",
+        side="orders",
+        hint='is this the right window, organization and mode? If it is meant, set [run] on_empty_orders = "warn"',
     )
 
 

@@ -2,7 +2,7 @@
 An unfinished export of order totals on disk: the slices it is cut into, the files that have come, and how it ends.
 
 Knows a folder, its lock and `unfinished.json`, which is written whole after every step: whatever stops the work, what
-is noted there is true. Does not know the API; filters and ids are texts to it.
+is noted there is true. Asks the API nothing; filters and ids are strings to it.
 
     workplace/
       lock                held while an export is under way
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from reconcile.commercelayer.exports.placed_orders import IdRange
 from reconcile.errors import FolderBusy
 from reconcile.files.disk import disk_errors, locked, replacing, sync
 
@@ -58,6 +59,11 @@ class Slice(msgspec.Struct):
     sha256: str = ""
 
     @property
+    def ids(self) -> IdRange:
+        """The ids in it."""
+        return IdRange(self.after, self.last)
+
+    @property
     def is_here(self) -> bool:
         """Whether its file has come, or it turned out to hold nothing."""
         return self.orders is not None
@@ -90,6 +96,11 @@ class Unfinished(msgspec.Struct):
     why_all: str | None = None
     next_number: int = 2
     version: int = FORMAT_VERSION
+
+    @property
+    def orders(self) -> int:
+        """Orders in the files that have come."""
+        return sum(one.orders or 0 for one in self.slices)
 
     def cut(self, slice_: Slice, parts: Sequence[tuple[str | None, str | None, int]]) -> list[Slice]:
         """Put slices of `parts` (after, last, planned) in the place of `slice_` and return them."""

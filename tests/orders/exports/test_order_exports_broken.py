@@ -15,6 +15,7 @@ from served import Serve
 
 from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, count_orders
 from reconcile.errors import CommerceLayerError, IncompletePull, OutputError, Unreachable
+from reconcile.orders.exports import export as exporting
 from reconcile.orders.exports import export_slices, unfinished
 from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace
 from reconcile.sandbox.world.world import World
@@ -353,6 +354,7 @@ async def test_counts_that_the_files_do_not_account_for_publish_nothing_and_begi
 
     server = serve(WORLD)
     with monkeypatch.context() as patched:
+        patched.setattr(exporting, "count_orders", miscounted)
         patched.setattr(export_slices, "count_orders", miscounted)
         with pytest.raises(IncompletePull, match="the files hold 48, the server counted 50 before and 50 after"):
             await export(server, until=UNTIL)

@@ -36,7 +36,7 @@ def nightly(config: Path, business_date: date | None) -> None:
         click.echo(f"{business_date}: {error.explained()}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo(f"{business_date}: interrupted; the same command goes on from where it stopped", err=True)
+        click.echo(f"{business_date}: interrupted; run the same command to resume", err=True)
         sys.exit(130)
     counts = result.summary["counts"]
     click.echo(

@@ -40,7 +40,7 @@ def main() -> None:
     \b
     Exit codes: 0 done, 1 a --fail-on limit is exceeded, or a run is not what was published,
     2 usage or settings, 3 input file, 4 Commerce Layer, 5 warehouse, report or disk,
-    130 interrupted (the same command goes on).
+    130 interrupted (run the same command to resume).
     """
     # Arrow's own pools keep what they have freed: a third more memory for a pull, and no less time.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -27,7 +27,8 @@ from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.exports.export import export_orders as export_orders_by
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
-from reconcile.payments.pull import OnProgress, PullReport, agreed_mode, pull_to_parquet
+from reconcile.payments.pull import PullReport, agreed_mode, pull_to_parquet
+from reconcile.payments.report import OnProgress
 from reconcile.schema import PAYMENTS
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings

@@ -34,7 +34,7 @@ from reconcile.commercelayer.paging import count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
 from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import with_walk
-from reconcile.payments.walking import Committer, PullUnderWay, saving
+from reconcile.payments.walking import Committer, WalkContext, saving
 
 Result = TypeVar("Result")
 
@@ -60,7 +60,7 @@ class Exporters:
     A walk that cannot go this way is left to the pages.
     """
 
-    def __init__(self, pull: PullUnderWay) -> None:
+    def __init__(self, pull: WalkContext) -> None:
         self._pull = pull
         self._jobs = ExportJobs(pull.client)
         self._thread: ThreadPoolExecutor

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.errors import Unproved
@@ -30,9 +29,9 @@ from reconcile.payments.export_walks import Exporters, slices
 from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
 from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.page_walks import Walkers, planned_walks
-from reconcile.payments.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.transport import choose_transport
-from reconcile.payments.walking import PullUnderWay
+from reconcile.payments.walking import WalkContext
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
 _MOST_ROUNDS = 10
@@ -42,8 +41,7 @@ class FullPull:
     """
     One pull in progress: its bookmarks, what it has cost, and the checks.
 
-    `earlier` is what the command has cost before it, other attempts of it included, and `at_start` what the client had
-    spent then; `why_anew` says why that came to nothing.
+    `why_anew` says why what was spent before it came to nothing.
     """
 
     vanished: Collection[str] | None = None
@@ -51,30 +49,21 @@ class FullPull:
 
     def __init__(
         self,
-        client: CommerceLayer,
+        context: PullContext,
         store: UnfinishedPull,
         *,
-        since: datetime | None,
-        mode: str,
-        at_start: Spent,
-        earlier: Spent,
-        on_progress: Callable[[PullProgress], None] | None,
-        via: str,
-        warnings: tuple[str, ...],
-        why_anew: str,
+        warnings: tuple[str, ...] = (),
+        why_anew: str = "",
     ) -> None:
-        self._client = client
+        self._context = context
+        self._client = context.client
         self._store = store
         self.resumed = store.bookmarks is not None
         self._warnings = warnings
-        self._via = via
-        self._since = since
-        self._mode = mode
-        self._on_progress = on_progress
+        self._request = context.request
         self._marks: Bookmarks
-        self._earlier = earlier
+        self._earlier = context.earlier
         self._why_anew = why_anew
-        self._at_start = at_start
         self._count_after = 0
 
     @property
@@ -87,20 +76,20 @@ class FullPull:
         """The server's clock before the first page."""
         return self._marks.began_at
 
-    async def plan(self, until: datetime | None) -> None:
+    async def plan(self) -> None:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
         if self._store.bookmarks is not None:
             self._marks = bookmarks_in(self._store)
             self._earlier = self._marks.spent
-            self._marks.go_on_via(self._via)
+            self._marks.go_on_via(self._request.via)
             self._marks.why_anew = self._why_anew or self._marks.why_anew
             return
-        started_at = datetime.now(UTC)
-        counted = await count_now(self._client, Window(self._since, until))
+        started_at, until = datetime.now(UTC), self._request.created_before
+        counted = await count_now(self._client, Window(self._request.created_from, until))
         # Without `until`, or with one in the future, it ends now.
         cut_off = until.astimezone(UTC) if until is not None and until <= counted.now else counted.now
-        choice = choose_transport(self._via, counted.payments)
-        window = Window(self._since, cut_off)
+        choice = choose_transport(self._request.via, counted.payments)
+        window = Window(self._request.created_from, cut_off)
         if choice.transport == "exports":
             first = (await count_payments(self._client, window)).first_created_at
             walks = slices(window, first=first, payments=counted.payments)
@@ -110,17 +99,22 @@ class FullPull:
         self._marks.transport, self._marks.why_transport = choice.transport, choice.why
         self._marks.why_anew = self._why_anew
 
-    async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
+    async def walk_until_proved(self, beside: Path) -> None:
         """
         Walk, check, walk again what does not hold, and write `beside`.
 
         Raises Unproved when it never holds. What was committed stays.
         """
-        teller = Teller(self._client, self._marks, self._on_progress)
-        pull = PullUnderWay(
-            self._client, self._store, self._marks, self._mode, on_page=teller.page, before_commit=self._note_spent
+        teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
+        pull = WalkContext(
+            self._client,
+            self._store,
+            self._marks,
+            self._context.mode,
+            on_page=teller.page,
+            before_commit=self._note_spent,
         )
-        walkers = Walkers(pull, commit_seconds=commit_seconds, commit_pages=commit_pages)
+        walkers = Walkers(pull, self._request)
         exporters = Exporters(pull)
         for _ in range(_MOST_ROUNDS):
             if self._marks.transport == "exports":
@@ -151,7 +145,7 @@ class FullPull:
                 walk.after = await self._count(walk.window)
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects
-        self._count_after = await self._count(Window(self._since, self._marks.cut_off))
+        self._count_after = await self._count(Window(self._request.created_from, self._marks.cut_off))
         if self._count_after <= self._marks.seen:
             return []
         # Something is missing that no walk misses by itself: ask each.
@@ -183,8 +177,8 @@ class FullPull:
             self._marks,
             payments=self._marks.seen,
             count_after=self._count_after,
-            since=self._since,
-            mode=self._mode,
+            since=self._request.created_from,
+            mode=self._context.mode,
             resumed=self.resumed,
             transport=self._marks.transports_used,
             transport_reason=self._marks.why_pages or self._marks.why_transport,
@@ -195,7 +189,7 @@ class FullPull:
         warnings = list(self._warnings)
         if self._marks.why_anew:
             warnings.append(f"everything was pulled anew: {self._marks.why_anew}")
-        if self._via == "exports" and self._marks.why_pages:
+        if self._request.via == "exports" and self._marks.why_pages:
             warnings.append(f"payments were read by pages, though exports were asked for: {self._marks.why_pages}")
         return tuple(warnings)
 
@@ -207,4 +201,4 @@ class FullPull:
 
     def _note_spent(self) -> None:
         """Bring the bookmarks' costs up to date: those of earlier attempts and of this one."""
-        self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
+        self._marks.spent = spent_since(self._client, self._context.at_start, earlier=self._earlier)

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.errors import Unproved
@@ -38,56 +37,43 @@ from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, write_payments
 from reconcile.payments.page_walks import Walkers, planned_walks
 from reconcile.payments.rechecks import Rechecks, ids_to_check
-from reconcile.payments.report import PullProgress, PullReport, Teller, reported, spent_since
+from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.resumed import with_carried
-from reconcile.payments.walking import PullUnderWay
+from reconcile.payments.walking import WalkContext
 from reconcile.schema import PAYMENTS
-
-DEFAULT_OVERLAP = timedelta(hours=1)
-"""Read again from so much before the watermark: a change is seen only once its transaction is committed."""
 
 _MOST_ROUNDS = 10
 # Walks of the changes while the server counts more payments than there are rows.
 _MOST_SHORTFALLS = 3
 
 
-class Changes:
+class IncrementalPull:
     """
     One incremental pull in progress, on the rows of `base`; its commits are in `mirror`.
 
     `recheck` names payments to ask for by id, beside the flagged ones; those that `base` does not hold are left out.
-    `earlier` is what the command has cost before it, other attempts of it included, and `at_start` what the client had
-    spent then.
     """
 
     def __init__(
         self,
-        client: CommerceLayer,
+        context: PullContext,
         mirror: Mirror,
         base: Base,
         *,
-        since: datetime | None,
-        mode: str,
-        overlap: timedelta,
         recheck: Collection[str],
-        at_start: Spent,
-        earlier: Spent,
-        on_progress: Callable[[PullProgress], None] | None,
     ) -> None:
-        self._client = client
+        self._context = context
+        self._request = context.request
+        self._client = context.client
         self._base = base.finished
         self._base_rows = base.rows
         self._store = mirror.unfinished(changes_name(base.finished.window))
         rechecks = mirror.unfinished(f"by id|{base.finished.window}")
-        self._rechecks = Rechecks(client, rechecks, base=base.finished.sha256, mode=mode)
-        self._since = since
-        self._mode = mode
-        self._changed_since = earlier_by(base.finished.watermark, overlap)
+        self._rechecks = Rechecks(context.client, rechecks, base=base.finished.sha256, mode=context.mode)
+        self._changed_since = earlier_by(base.finished.watermark, context.request.overlap)
         self._named = recheck
-        self._at_start = at_start
-        self._on_progress = on_progress
         self._marks: Bookmarks
-        self._earlier = earlier
+        self._earlier = context.earlier
         self.resumed = False
         self._rows = 0
         self._count_after = 0
@@ -116,7 +102,7 @@ class Changes:
         """The server's clock before the first page."""
         return self._marks.began_at
 
-    async def plan(self, until: datetime | None) -> None:
+    async def plan(self) -> None:
         """Take up the bookmarks of an unfinished pull on the same rows, or count what changed and cut it."""
         if self._store.bookmarks is not None:
             marks = bookmarks_in(self._store)
@@ -124,27 +110,32 @@ class Changes:
                 self._marks, self._earlier, self.resumed = marks, marks.spent, True
                 return
             self._store.forget()  # it went on from rows that are no longer there
-        started_at = datetime.now(UTC)
-        counted = await count_now(self._client, Window(self._since, until, self._changed_since))
+        started_at, until = datetime.now(UTC), self._request.created_before
+        counted = await count_now(self._client, Window(self._request.created_from, until, self._changed_since))
         # Never before the rows that are there: a clock that was set back would make them look vanished.
         cut_off = max(counted.now, self._base.cut_off)
         if until is not None and until <= cut_off:
             cut_off = until.astimezone(UTC)
-        window = Window(self._since, cut_off, self._changed_since)
+        window = Window(self._request.created_from, cut_off, self._changed_since)
         walks = await planned_walks(self._client, window, counted.payments)
         self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now, base=self._base.sha256)
 
-    async def walk_until_proved(self, beside: Path, *, commit_seconds: float, commit_pages: int) -> None:
+    async def walk_until_proved(self, beside: Path) -> None:
         """
         Walk the changes, ask by id, and write all rows of the window to `beside`.
 
         Raises Unproved when the counts do not hold. What was committed stays.
         """
-        teller = Teller(self._client, self._marks, self._on_progress)
-        pull = PullUnderWay(
-            self._client, self._store, self._marks, self._mode, on_page=teller.page, before_commit=self._note_spent
+        teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
+        pull = WalkContext(
+            self._client,
+            self._store,
+            self._marks,
+            self._context.mode,
+            on_page=teller.page,
+            before_commit=self._note_spent,
         )
-        walkers = Walkers(pull, commit_seconds=commit_seconds, commit_pages=commit_pages)
+        walkers = Walkers(pull, self._request)
         shortfalls = 0
         for _ in range(_MOST_ROUNDS):
             await walkers.walk_all()
@@ -152,7 +143,7 @@ class Changes:
             if not suspects:
                 await self._recheck(teller)
                 self._rows = await asyncio.to_thread(self._upsert, beside)
-                self._count_after = await self._count(Window(self._since, self.cut_off))
+                self._count_after = await self._count(Window(self._request.created_from, self.cut_off))
                 if self._count_after < self._rows and self.catches_up and not self.resumed:
                     raise Unproved(
                         f"klarna_payments: the server counts {self._count_after}, and there are {self._rows} rows: "
@@ -173,7 +164,7 @@ class Changes:
                 await walkers.commit()
         raise self._incomplete()
 
-    async def _recheck(self, teller: Teller) -> None:
+    async def _recheck(self, teller: ProgressReporter) -> None:
         """Ask by id, unless all of this is to be brought up to date anyway: it would be asked twice."""
         if not self.resumed:
             suspected = await asyncio.to_thread(ids_to_check, self._base_rows, self._named)
@@ -234,8 +225,8 @@ class Changes:
             self._marks,
             payments=self._rows,
             count_after=self._count_after,
-            since=self._since,
-            mode=self._mode,
+            since=self._request.created_from,
+            mode=self._context.mode,
             resumed=self.resumed or self.catches_up,
             incremental=True,
             updated=self._marks.seen,
@@ -252,7 +243,7 @@ class Changes:
         return self._marks.spent
 
     def _note_spent(self) -> None:
-        self._marks.spent = spent_since(self._client, self._at_start, earlier=self._earlier)
+        self._marks.spent = spent_since(self._client, self._context.at_start, earlier=self._earlier)
 
 
 def changes_name(window: str) -> str:

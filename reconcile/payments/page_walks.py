@@ -23,7 +23,8 @@ from reconcile.commercelayer.tasks import WorkerPool
 from reconcile.files.arrow import int32_column
 from reconcile.payments.bookmarks import Walk
 from reconcile.payments.mirror.commits import ROWS
-from reconcile.payments.walking import Committer, PullUnderWay, saving
+from reconcile.payments.request import PullRequest
+from reconcile.payments.walking import Committer, WalkContext, saving
 
 # Pages decoded at once: large enough for Arrow, small enough for memory.
 _PAGES_PER_BATCH = 200
@@ -53,16 +54,16 @@ class Walkers:
     The walks of one pull that go by pages.
 
     A shard that turns out to hold far more than its share of what was planned is cut into several walks. A commit
-    happens every `commit_seconds` or `commit_pages`, whichever is first, and sooner where no rate limit holds pages
-    back and commits take little of the time: what a killed process reads again is little.
+    happens every `commit_seconds` or `commit_pages` of the request, whichever is first, and sooner where no rate limit
+    holds pages back and commits take little of the time: what a killed process reads again is little.
     """
 
-    def __init__(self, pull: PullUnderWay, *, commit_seconds: float, commit_pages: int) -> None:
+    def __init__(self, pull: WalkContext, request: PullRequest) -> None:
         self._pull = pull
         planned, parts = pull.marks.planned, shard_count(pull.marks.planned)
         self._most_payments = planned // parts if parts > 1 else None  # null: any number is fine
-        self._commit_seconds = commit_seconds
-        self._commit_pages = commit_pages
+        self._commit_seconds = request.commit_seconds
+        self._commit_pages = request.commit_pages
         self._pending: list[tuple[int, Document]] = []
         self._pending_bytes = 0
         self._due = asyncio.Event()

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,15 +22,15 @@ import pyarrow.parquet as pq
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
+from reconcile.payments.bookmarks import Spent
 from reconcile.payments.finished import Finished, finished_pull, take_over, vanished_before
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
-from reconcile.payments.report import PullProgress, PullReport, spent_by
+from reconcile.payments.report import OnProgress, PullContext, PullProgress, PullReport, spent_by
 from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
-from reconcile.payments.stages import Pull, Wanted, entry_for, pulled
+from reconcile.payments.stages import Pull, entry_for, pulled
 from reconcile.schema import PAYMENTS
 
-OnProgress = Callable[[PullProgress], None]
 EVERYTHING = PullRequest(mirror="")
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
@@ -72,8 +72,8 @@ async def pull_to_parquet(
         with _mirror_at(request.mirror, destination, organization=client.organization, mode=agreed) as store:
             await asyncio.to_thread(vanished_before, store.folder)  # told now, and not after an hour of pulling
             last = await asyncio.to_thread(finished_pull, store.folder, request.window)
-            wanted = Wanted(request, agreed, last if request.incremental else None, recheck, on_progress)
-            pull = await pulled(client, store, wanted, beside, at_start=at_start)
+            context = PullContext(client, request, agreed, on_progress, at_start, Spent())
+            pull = await pulled(context, store, beside, base=last if request.incremental else None, recheck=recheck)
             await asyncio.to_thread(_publish, beside, destination)
             report = pull.report()
             if not request.mirror:

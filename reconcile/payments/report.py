@@ -16,6 +16,7 @@ from typing import Any
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
 from reconcile.payments.bookmarks import Bookmarks, Spent
+from reconcile.payments.request import PullRequest
 
 _PROGRESS_SECONDS = 0.1
 _RATE_SPAN_SECONDS = 60.0
@@ -86,12 +87,29 @@ class PullReport:
         }
 
 
-class Teller:
+OnProgress = Callable[[PullProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PullContext:
+    """
+    Who is asked for what, and what was spent before: every row must be of `mode`, `on_progress` hears of each page.
+
+    `at_start` is what the client had spent, `earlier` what the command's stages and attempts before this one have cost.
+    """
+
+    client: CommerceLayer
+    request: PullRequest
+    mode: str
+    on_progress: OnProgress | None
+    at_start: Spent
+    earlier: Spent
+
+
+class ProgressReporter:
     """Calls `on_progress` (null: nobody listens) with the figures as they stand, ten times a second at most."""
 
-    def __init__(
-        self, client: CommerceLayer, marks: Bookmarks, on_progress: Callable[[PullProgress], None] | None
-    ) -> None:
+    def __init__(self, client: CommerceLayer, marks: Bookmarks, on_progress: OnProgress | None) -> None:
         self._client = client
         self._marks = marks
         self._on_progress = on_progress

@@ -16,44 +16,32 @@ with, and another one follows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict
 
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.errors import Refused, Unproved
 from reconcile.payments.bookmarks import Spent
 from reconcile.payments.finished import Base, Carried, Finished, Found
 from reconcile.payments.full import FullPull
-from reconcile.payments.incremental import Changes
+from reconcile.payments.incremental import IncrementalPull
 from reconcile.payments.mirror.mirror import Mirror
-from reconcile.payments.report import PullProgress, PullReport, spent_by
-from reconcile.payments.request import PullRequest
+from reconcile.payments.report import PullContext, PullReport, spent_by
 from reconcile.payments.resumed import drop_resumed, keep_resumed, resumed_rows
 
-Pull = FullPull | Changes
+Pull = FullPull | IncrementalPull
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be pulled and how, as for `pull_to_parquet`. `base`: what an incremental pull builds on, if any."""
-
-    request: PullRequest
-    mode: str
-    base: Found | None
-    recheck: Collection[str]
-    on_progress: Callable[[PullProgress], None] | None
-
-
-async def pulled(client: CommerceLayer, store: Mirror, wanted: Wanted, beside: Path, *, at_start: Spent) -> Pull:
+async def pulled(
+    context: PullContext, store: Mirror, beside: Path, *, base: Found | None, recheck: Collection[str]
+) -> Pull:
     """
-    Write all payments that are `wanted` to `beside`, and return the pull that has proved them as of now.
+    Write all payments that `context` asks for to `beside`, and return the pull that has proved them as of now.
 
-    `at_start` is what the client had spent before. Raises CommerceLayerError and OutputError; the same call goes on.
+    `base` is what an incremental pull builds on, null for everything; `recheck` names payments that it asks for by id.
+    Raises CommerceLayerError and OutputError; the same call goes on.
     """
-    return await _Stages(client, store, wanted, at_start).run(beside)
+    return await _Stages(context, store, base, recheck).run(beside)
 
 
 def entry_for(pull: Pull, report: PullReport, window: str, *, carried: Carried | None = None) -> Finished:
@@ -68,37 +56,24 @@ def entry_for(pull: Pull, report: PullReport, window: str, *, carried: Carried |
     )
 
 
-class _Common(TypedDict):
-    """What every stage needs to know."""
-
-    since: datetime | None
-    mode: str
-    on_progress: Callable[[PullProgress], None] | None
-    at_start: Spent
-    earlier: Spent
-
-
 class _Stages:
     """The stages of one command. What they cost is handed on from one to the next."""
 
-    def __init__(self, client: CommerceLayer, store: Mirror, wanted: Wanted, at_start: Spent) -> None:
-        self._client = client
+    def __init__(self, context: PullContext, store: Mirror, base: Found | None, recheck: Collection[str]) -> None:
+        self._context = context
+        self._window = context.request.window
         self._store = store
-        self._wanted = wanted
-        self._at_start = at_start  # what the client had spent before the stage that is going on
-        self._earlier = Spent()  # what the stages before that have cost, of earlier commands too
+        self._wanted = base
+        self._recheck = recheck
 
     async def run(self, beside: Path) -> Pull:
         """Go through the stages to the one that stands."""
-        wanted, pull = self._wanted, await self._first()
+        pull = await self._first()
         while True:
             try:
-                request = wanted.request
-                await pull.walk_until_proved(
-                    beside, commit_seconds=request.commit_seconds, commit_pages=request.commit_pages
-                )
+                await pull.walk_until_proved(beside)
             except (Unproved, Refused) as error:
-                if not isinstance(pull, Changes) or not _is_way_out(pull, error):
+                if not isinstance(pull, IncrementalPull) or not _is_way_out(pull, error):
                     raise
                 self._hand_on(pull.spent)
                 pull = await self._everything_instead(pull, error)
@@ -111,26 +86,23 @@ class _Stages:
 
     async def _first(self) -> Pull:
         """Return the stage with which the command begins, planned."""
-        wanted = self._wanted
-        if (base := await asyncio.to_thread(resumed_rows, self._store.folder, wanted.request.window)) is not None:
-            self._store.unfinished(wanted.request.window).forget()  # of a crash, after its rows were kept
+        if (base := await asyncio.to_thread(resumed_rows, self._store.folder, self._window)) is not None:
+            self._store.unfinished(self._window).forget()  # of a crash, after its rows were kept
             assert base.finished.carried is not None, "they are those of a pull that was resumed"
-            self._earlier = base.finished.carried.spent
+            self._context = replace(self._context, earlier=base.finished.carried.spent)
             return await self._on(base)
-        if wanted.base is None:
+        wanted = self._wanted
+        if wanted is None:
             return await self._everything()
-        if wanted.base.finished is None:
-            return await self._everything(warnings=(_though_incremental(wanted.base.why),))
-        return await self._on(Base(wanted.base.finished, self._store.payments))
+        if wanted.finished is None:
+            return await self._everything(warnings=(_though_incremental(wanted.why),))
+        return await self._on(Base(wanted.finished, self._store.payments))
 
     async def _on(self, base: Base) -> Pull:
         """Return the stage that reads what changed since the rows of `base`, or everything where that is refused."""
-        wanted = self._wanted
-        changes = Changes(
-            self._client, self._store, base, overlap=wanted.request.overlap, recheck=wanted.recheck, **self._common()
-        )
+        changes = IncrementalPull(self._context, self._store, base, recheck=self._recheck)
         try:
-            await changes.plan(wanted.request.created_before)
+            await changes.plan()
         except Refused as error:
             if not _is_way_out(changes, error):
                 raise
@@ -138,16 +110,14 @@ class _Stages:
         return changes
 
     async def _everything(self, *, warnings: tuple[str, ...] = (), why_anew: str = "") -> FullPull:
-        store = self._store.unfinished(self._wanted.request.window)
-        pull = FullPull(
-            self._client, store, via=self._wanted.request.via, warnings=warnings, why_anew=why_anew, **self._common()
-        )
-        await pull.plan(self._wanted.request.created_before)
+        store = self._store.unfinished(self._window)
+        pull = FullPull(self._context, store, warnings=warnings, why_anew=why_anew)
+        await pull.plan()
         return pull
 
-    async def _everything_instead(self, changes: Changes, error: Unproved | Refused) -> FullPull:
+    async def _everything_instead(self, changes: IncrementalPull, error: Unproved | Refused) -> FullPull:
         """Return the stage that pulls everything, because `error` has ended `changes`: what that had is dropped."""
-        await asyncio.to_thread(drop_resumed, self._store, self._wanted.request.window)
+        await asyncio.to_thread(drop_resumed, self._store, self._window)
         for store in changes.stores:
             await asyncio.to_thread(store.forget)
         if changes.resumed or changes.catches_up:
@@ -157,17 +127,7 @@ class _Stages:
         return await self._everything(warnings=(_though_incremental(listed),))
 
     def _hand_on(self, spent: Spent) -> None:
-        self._at_start, self._earlier = spent_by(self._client), spent
-
-    def _common(self) -> _Common:
-        wanted = self._wanted
-        return {
-            "since": wanted.request.created_from,
-            "mode": wanted.mode,
-            "on_progress": wanted.on_progress,
-            "at_start": self._at_start,
-            "earlier": self._earlier,
-        }
+        self._context = replace(self._context, at_start=spent_by(self._context.client), earlier=spent)
 
     def _keep(self, pull: Pull, beside: Path) -> Base:
         """Keep the rows of a pull that was resumed: they are proved, as of its own cut-off."""
@@ -179,11 +139,11 @@ class _Stages:
             transport_reason=report.transport_reason,
             warnings=report.warnings,
         )
-        entry = entry_for(pull, report, self._wanted.request.window, carried=carried)
+        entry = entry_for(pull, report, self._window, carried=carried)
         return keep_resumed(self._store, beside, entry, pulls=pull.stores)
 
 
-def _is_way_out(changes: Changes, error: Unproved | Refused) -> bool:
+def _is_way_out(changes: IncrementalPull, error: Unproved | Refused) -> bool:
     """Whether pulling everything is what `error` leaves to do, in the same command."""
     if isinstance(error, Refused):
         return error.status == 400  # this server does not list by change, or not by id

@@ -24,9 +24,9 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class PullUnderWay:
+class WalkContext:
     """
-    One pull under way. `marks` move with what comes; `store` gets them together with the rows, which are of `mode`.
+    One pull in progress. `marks` move with what comes; `store` gets them together with the rows, which are of `mode`.
 
     `on_page` is called after each page or file, `before_commit` before the bookmarks are written.
     """
@@ -42,7 +42,7 @@ class PullUnderWay:
 class Committer:
     """The commits of one pull. Have the `turn` from when you take what is to be kept until it is committed."""
 
-    def __init__(self, pull: PullUnderWay) -> None:
+    def __init__(self, pull: WalkContext) -> None:
         self.turn = asyncio.Lock()
         self.has_failed = False
         """Whether the last commit did: another one will fare no better."""

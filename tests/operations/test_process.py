@@ -78,7 +78,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
     status, said = interrupted([*COMMAND, *words], world, way)
     assert status == 130, said
-    assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
+    assert said == "error: interrupted\nhint: run the same command to resume\n"
     assert not Path("runs/2026-11-20").exists()
 
     with SandboxServer(world, Behaviour(limits=None)) as sandbox:
@@ -102,7 +102,7 @@ def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
     status, said = interrupted(command, world, way)
 
     assert status == 130, said
-    assert said == "2026-11-20: interrupted; the same command goes on from where it stopped\n"
+    assert said == "2026-11-20: interrupted; run the same command to resume\n"
 
 
 def test_a_pull_that_goes_on_says_that_it_is_up_to_date(workplace: Path) -> None:

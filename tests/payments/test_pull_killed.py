@@ -114,7 +114,7 @@ async def test_a_pull_that_is_told_to_stop_keeps_what_it_has(
     ended, said = pulls.stopped(sign, after_requests=40, heeded=heeded)
 
     assert ended == 130
-    assert said == "error: interrupted\nhint: the same command goes on from where it stopped\n"
+    assert said == "error: interrupted\nhint: run the same command to resume\n"
     assert not pulls.destination.exists()
     assert pulls.finished() == (tmp_path / "undisturbed.parquet").read_bytes()
     # What was under way when it was told is asked for again: at most one page of each walk.

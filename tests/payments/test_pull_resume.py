@@ -104,7 +104,7 @@ async def test_a_pull_that_gave_up_keeps_its_pages_and_ends_as_of_now(serve, pul
 
     report = await pull(later, mirror=tmp_path / "mirror")
 
-    assert "the same command goes on from here" in (caught.value.hint or "")
+    assert "run the same command to resume" in (caught.value.hint or "")
     assert (report.payments, report.resumed) == (161, True)
     assert list_requests(later) == 8 - 3 + 4
 

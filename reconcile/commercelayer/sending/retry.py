@@ -29,7 +29,7 @@ CAUSES_IN_WORDS: dict[str, str] = {
 }
 
 
-_RESUMES = "nothing is lost: the same command goes on from here"
+_RESUMES = "nothing is lost: run the same command to resume"
 _LISTING_HINT = (
     "listing payments needs the credentials of an integration with read permission on "
     "klarna_payments and orders; sales channels cannot list them"

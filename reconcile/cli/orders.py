@@ -60,35 +60,55 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
     from reconcile.reports.display import PLAIN
-    from reconcile.reports.terminal import grouped_amount
-    from reconcile.reports.text_table import TextTable, plain, render
-
-    def block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
-        names = tuple(header.split(","))
-        table = TextTable(names, frozenset(left.split(",")), list(cells), [""] * len(cells))
-        return render(table, console.width(), colour=False)
+    from reconcile.reports.text_table import plain
 
     for file in look.report.files:
         yield "\n".join([plain(file.path), *(f"  {name:<9} {plain(value)}" for name, value in _facts(file))])
     if look.first_rows:
-        yield block(
-            "Line,Reference,Amount,Currency,Order number,Order id,Ordered on,Amount as read",
-            "Reference,Currency,Order number,Order id,Ordered on,Amount as read",
-            [
-                (
-                    str(row["source_line"]),
-                    plain(row["reference"] or ""),
-                    grouped_amount(row["amount_cents"], row["currency_code"]),
-                    row["currency_code"],
-                    plain(row["order_number"] or ""),
-                    plain(row["order_id"] or ""),
-                    str(row["ordered_on"] or ""),
-                    plain(row["amount_raw"]),
-                )
-                for row in look.first_rows
-            ],
+        yield _first_rows(look)
+    yield _keys(look)
+    if look.totals:
+        yield _totals(look)
+    if look.rejects:
+        told = [_reject(reject) for reject in look.rejects]
+        more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
+        cannot = f"{PLAIN.plural(look.report.rejects, 'row')} cannot be read:"
+        yield "\n".join([cannot, *map(plain, told), *([f"  and {PLAIN.plural(more, 'row')} more"] if more > 0 else [])])
+
+
+def _block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
+    from reconcile.reports.text_table import TextTable, render
+
+    table = TextTable(tuple(header.split(",")), frozenset(left.split(",")), list(cells), [""] * len(cells))
+    return render(table, console.width(), colour=False)
+
+
+def _first_rows(look: OrdersLook) -> str:
+    from reconcile.reports.terminal import grouped_amount
+    from reconcile.reports.text_table import plain
+
+    cells = [
+        (
+            str(row["source_line"]),
+            plain(row["reference"] or ""),
+            grouped_amount(row["amount_cents"], row["currency_code"]),
+            row["currency_code"],
+            plain(row["order_number"] or ""),
+            plain(row["order_id"] or ""),
+            str(row["ordered_on"] or ""),
+            plain(row["amount_raw"]),
         )
-    keys = [
+        for row in look.first_rows
+    ]
+    texts = "Reference,Currency,Order number,Order id,Ordered on,Amount as read"
+    return _block("Line,Reference,Amount,Currency,Order number,Order id,Ordered on,Amount as read", texts, cells)
+
+
+def _keys(look: OrdersLook) -> str:
+    from reconcile.reports.display import PLAIN
+    from reconcile.reports.text_table import plain
+
+    cells = [
         (
             one.key,
             PLAIN.count(one.rows),
@@ -99,18 +119,18 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
         )
         for one in look.keys
     ]
-    yield block("Key,Rows,without,Different,Shared,such as", "Key,such as", keys)
-    totals = [
+    return _block("Key,Rows,without,Different,Shared,such as", "Key,such as", cells)
+
+
+def _totals(look: OrdersLook) -> str:
+    from reconcile.reports.display import PLAIN
+    from reconcile.reports.terminal import grouped_amount
+
+    cells = [
         (one.currency_code, PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
         for one in look.totals
     ]
-    if totals:
-        yield block("Currency,Rows,Amount", "Currency", totals)
-    if look.rejects:
-        told = [_reject(reject) for reject in look.rejects]
-        more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
-        cannot = f"{PLAIN.plural(look.report.rejects, 'row')} cannot be read:"
-        yield "\n".join([cannot, *map(plain, told), *([f"  and {PLAIN.plural(more, 'row')} more"] if more > 0 else [])])
+    return _block("Currency,Rows,Amount", "Currency", cells)
 
 
 def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:

@@ -120,10 +120,7 @@ async def plan(
         base, marks = found.base, found.marks
         payments = (await count_now(client, Window(since, until, _changed_since(found, settings)))).payments
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
-        changed = 0
-        if marks is not None:
-            again = earlier_by(marks.began_at or marks.cut_off, settings.pull.overlap)
-            changed = (await count_payments(client, Window(since, until, again))).payments
+        changed = 0 if marks is None else await _changed(client, settings, marks)
         rechecked = len(ids_to_check(base.rows, recheck)) if base is not None else 0
         orders = (await count_placed(client, since, until))[0] if with_orders else None
         transport, why_transport = _transport(settings, found, payments)
@@ -146,6 +143,13 @@ async def plan(
             orders=orders,
             by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
         )
+
+
+async def _changed(client: CommerceLayer, settings: Settings, marks: Bookmarks) -> int:
+    """Return how many payments of the window have changed since the unfinished pull of `marks` began."""
+    asked = settings.pull
+    again = earlier_by(marks.began_at or marks.cut_off, asked.overlap)
+    return (await count_payments(client, Window(asked.created_from, asked.created_before, again))).payments
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,18 @@ these columns in this order, also when they are empty. Nothing here reads or wri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import pyarrow as pa
+from msgspec import Meta
 
 UTC_MS = pa.timestamp("ms", tz="UTC")
+
+Row = dict[str, Any]
+"""A row of one of these tables, or of a query over them, by its columns: values as Arrow gives them to Python."""
+
+Count = Annotated[int, Meta(ge=0)]
+Currency = Annotated[str | None, Meta(description="ISO 4217; null where the rows have none")]
 
 AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
 """Columns of PAYMENTS that can stand for a payment's amount; the first is the default."""

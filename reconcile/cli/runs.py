@@ -35,8 +35,8 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     """List the published runs, oldest first."""
     settings = session.settings(**options)
 
+    from reconcile.figures import compare
     from reconcile.reports.terminal import grouped_amount
-    from reconcile.runs import compare
 
     def cells(line: Any) -> tuple[str, ...]:
         amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line["at_stake"].items()]
@@ -116,7 +116,7 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
 
     An item is compared by status, amounts, currencies, flag, order status and the key it was matched on.
     """
-    from reconcile.runs import compare
+    from reconcile.figures import compare
 
     changes = compare.diff_runs(before, after)
     if changes and form == "table" and session.talks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -25,13 +25,13 @@ from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Engine, FileEngine
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.items import GROUPED, RunFacts, States, finish, name_any, name_pairs, sorted_items, write_items
-from reconcile.matching.keys.cleaning import KeyCleaning
 from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
-from reconcile.matching.passes import PassCount, pair_sides
+from reconcile.matching.passes import pair_sides
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.prepared import PreparedSide, Relation, prepare_sides
-from reconcile.matching.proof import ControlTotals, SideFacts, pairs_on, prove
+from reconcile.matching.proof import pairs_on, prove
+from reconcile.matching.report import MatchReport
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
@@ -51,42 +51,6 @@ LARGE_SIDE = 100_000
 """Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
 
 FrameT = TypeVar("FrameT")
-
-
-@dataclass(frozen=True, slots=True)
-class MatchReport:
-    """
-    What a matching did and that it is complete.
-
-    items         number of items
-    control       rows and amounts per side and currency, in and out; they agree, else there would be no report
-    payment_keys, order_keys   rows, null and blank values of each key
-    passes        per pass: the rows that reached it with its key, duplicate and shared keys among them, pairs
-    cleaning      per side and key with clean-up rules: the rows that each rule changed; empty without rules
-    hint          where hardly a key is on both sides: what would make them meet, as counted
-    """
-
-    items: int
-    control: ControlTotals
-    payments: SideFacts
-    orders: SideFacts
-    passes: tuple[PassCount, ...]
-    cleaning: tuple[KeyCleaning, ...] = ()
-    hint: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {
-            "items": self.items,
-            "control_totals": self.control.as_dict(),
-            "key_profile": {
-                "payments": [asdict(key) for key in self.payments.keys],
-                "orders": [asdict(key) for key in self.orders.keys],
-                "passes": [asdict(one) for one in self.passes],
-                "cleaning": [asdict(one) for one in self.cleaning],
-                "hint": self.hint,
-            },
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
-from reconcile.figures import totals
-from reconcile.figures.patterns import find_patterns
+from reconcile.figures.summary import FrameSummary
+from reconcile.figures.totals import summarize
 from reconcile.files.duckdb import connected
 from reconcile.history.states import States
 from reconcile.matching.match import match_frames
@@ -32,7 +32,7 @@ from reconcile.orders.databases.url import orders_query
 from reconcile.orders.format import Declared
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.reports.csv_tables import BREAKS_ORDER
-from reconcile.schema import ITEMS
+from reconcile.schema import ITEMS, Row
 from reconcile.settings.credentials import Secrets, read_secrets
 from reconcile.settings.settings import Settings, parse_moment
 from reconcile.settings.sources import clean_settings, load_settings
@@ -45,12 +45,12 @@ class MatchResult:
     The outcome of `match_payments`.
 
     `items` and `breaks` are frames with the columns of ITEMS, `breaks` oldest and largest first; `summary` has the
-    figures of `summary.json`: counts, statuses, control totals, flag agreement, aging.
+    figures of `summary.json` under the same names: counts, statuses, control totals, flag agreement, aging.
     """
 
     items: pd.DataFrame = field(repr=False)
     breaks: pd.DataFrame = field(repr=False)
-    summary: dict[str, Any] = field(repr=False)
+    summary: FrameSummary = field(repr=False)
 
     def __repr__(self) -> str:
         return f"MatchResult({len(self.items):,} items, {len(self.breaks):,} breaks)"
@@ -83,7 +83,7 @@ async def pull_payments(
 
 async def fetch_payment(
     payment_id: str, *, settings: Settings | None = None, secrets: Secrets | None = None, **options: Any
-) -> dict[str, Any]:
+) -> Row:
     """
     Fetch one klarna_payment with the totals of its linked order.
 
@@ -97,7 +97,7 @@ async def fetch_payment(
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
         await client.authenticate()
         payments = await fetch_payments(client, [payment_id], mode=agreed_mode(client, chosen.mode))
-    row: dict[str, Any] = payments.to_pylist()[0]
+    row: Row = payments.to_pylist()[0]
     return row
 
 
@@ -164,10 +164,7 @@ def match_payments(
     on = business_date or datetime.now(UTC).date()
     matched = match_frames(payments, orders, policy=chosen, business_date=on, states=States(on))
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
-    report = matched.report.as_dict()
-    figures = totals.summarize(items, report["control_totals"])
-    figures["key_profile"] = report["key_profile"]
-    figures["patterns"] = find_patterns(items)
+    figures = summarize(items, matched.report.control, matched.report.key_profile)
     with connected() as connection:
         breaks = connection.from_arrow(items.filter(pc.field("is_break"))).order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)

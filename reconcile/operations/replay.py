@@ -19,7 +19,8 @@ from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
 from reconcile.history.states import States
-from reconcile.matching.match import MatchReport, match_to_parquet
+from reconcile.matching.match import match_to_parquet
+from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -18,7 +18,9 @@ from reconcile.files.arrow import compute as pc
 CLEANED_KEYS = ("reference", "order_number")
 """Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""
 
-SIDES = ("payments", "orders")
+Side = Literal["payments", "orders"]
+
+SIDES: tuple[Side, Side] = ("payments", "orders")
 
 MOST_DIGITS = 100
 """Digits that `pad_zeros` may fill up to."""

@@ -13,8 +13,9 @@ from typing import Annotated
 import duckdb
 from msgspec import Meta, Struct
 
-from reconcile.figures.tables import SIDES, views
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency
+from reconcile.figures.tables import views
+from reconcile.matching.keys.rules import SIDES
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
 
 _BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))  # first and last day; the last has no end
 
@@ -26,7 +27,7 @@ class AtStake(Struct, frozen=True):
     """At stake in one currency."""
 
     currency_code: Currency
-    at_stake_cents: Annotated[Count, Meta(description="at stake in the breaks")]
+    at_stake_cents: Annotated[Count, means("at stake in the breaks")]
 
 
 class AgingBucket(Struct, frozen=True):
@@ -39,8 +40,8 @@ class AgingBucket(Struct, frozen=True):
             description='first and last day ("0-1"), "over 90", or "no date"',
         ),
     ]
-    count: Annotated[Count, Meta(description="breaks")]
-    amounts: Annotated[tuple[AtStake, ...], Meta(description="by currency code; null last; empty without breaks")]
+    count: Annotated[Count, means("breaks")]
+    amounts: Annotated[tuple[AtStake, ...], means("by currency code; null last; empty without breaks")]
 
     @property
     def days(self) -> tuple[int, int | None] | None:

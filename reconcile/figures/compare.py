@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -42,7 +41,7 @@ UNREADABLE = "unreadable"
 """Verdict of a run whose manifest or summary cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """
     One published run, as `summary.json` has it.
@@ -52,15 +51,15 @@ class RunLine:
     """
 
     business_date: str
-    run_id: str | None
+    run_id: str | None = None
     verdict: str
-    payments: int | None
-    orders: int | None
-    items: int | None
-    breaks: int | None
-    rejects: int | None
-    at_stake: dict[str, int]
-    created_at: str
+    payments: int | None = None
+    orders: int | None = None
+    items: int | None = None
+    breaks: int | None = None
+    rejects: int | None = None
+    at_stake: dict[str, int] = field(default_factory=dict)
+    created_at: str = ""
     folder: str
     superseded: bool = False
     problem: str | None = None
@@ -151,16 +150,9 @@ def _line_or_problem(folder: Path, *, is_superseded: bool = False) -> RunLine:
     try:
         return replace(_line(folder), superseded=is_superseded)
     except OutputError as error:
-        unknown: dict[str, Any] = dict.fromkeys(("run_id", "payments", "orders", "items", "breaks", "rejects"))
+        on = "" if is_superseded else folder.name
         return RunLine(
-            **unknown,
-            business_date="" if is_superseded else folder.name,
-            verdict=UNREADABLE,
-            at_stake={},
-            created_at="",
-            folder=str(folder),
-            superseded=is_superseded,
-            problem=error.message,
+            business_date=on, verdict=UNREADABLE, folder=str(folder), superseded=is_superseded, problem=error.message
         )
 
 

@@ -12,13 +12,13 @@ from typing import Annotated, Literal
 
 import duckdb
 import pyarrow as pa
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.matching.policy import Status
 from reconcile.money import format_amount
-from reconcile.schema import Count
+from reconcile.schema import Count, means
 
 FEWEST = 3
 """Breaks that a pattern has at least."""
@@ -30,13 +30,13 @@ _MOST_TOLD = 5  # of a kind
 class Pattern(Struct, frozen=True):
     """What several breaks have in common."""
 
-    kind: Annotated[Literal["difference", "rate", "day", "file"], Meta(description="what it is that they share")]
-    status: Annotated[Status | None, Meta(description="the status of the breaks; null for any")]
-    currency_code: Annotated[str | None, Meta(description="of a difference; null for other kinds")]
-    value: Annotated[int | str, Meta(description="a difference in minor units; a rate, a day or a file as text")]
-    count: Annotated[Count, Meta(description="breaks that have it")]
-    of: Annotated[Count, Meta(description="breaks that could have it")]
-    text: Annotated[str, Meta(description="the same in words")]
+    kind: Annotated[Literal["difference", "rate", "day", "file"], means("what it is that they share")]
+    status: Annotated[Status | None, means("the status of the breaks; null for any")]
+    currency_code: Annotated[str | None, means("of a difference; null for other kinds")]
+    value: Annotated[int | str, means("a difference in minor units; a rate, a day or a file as text")]
+    count: Annotated[Count, means("breaks that have it")]
+    of: Annotated[Count, means("breaks that could have it")]
+    text: Annotated[str, means("the same in words")]
 
 
 def find_patterns(items: Path | pa.Table) -> tuple[Pattern, ...]:

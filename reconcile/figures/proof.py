@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.statuses import statuses_of
-from reconcile.figures.tables import SIDES, views
+from reconcile.figures.tables import views
+from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
-from reconcile.schema import AMOUNT_BASES, Currency, known_amount, known_currency
+from reconcile.schema import AMOUNT_BASES, Currency, known_amount, known_currency, means
 
 if TYPE_CHECKING:
     from reconcile.figures.summary import Figures
@@ -37,15 +38,15 @@ class HashTotal(Struct, frozen=True):
     currency_code: Currency
     keys_in: Annotated[str, Meta(pattern="^[0-9]+$", description="of the rows as read")]
     keys_out: Annotated[
-        str | None, Meta(description="of the rows in the items, the same; null where order rows were added up into one")
+        str | None, means("of the rows in the items, the same; null where order rows were added up into one")
     ]
 
 
 class HashTotals(Struct, frozen=True):
     """Hash totals of both sides, by currency code; null last."""
 
-    payments: Annotated[tuple[HashTotal, ...], Meta(description="the payment side")]
-    orders: Annotated[tuple[HashTotal, ...], Meta(description="the order side")]
+    payments: Annotated[tuple[HashTotal, ...], means("the payment side")]
+    orders: Annotated[tuple[HashTotal, ...], means("the order side")]
 
 
 def hash_totals(

@@ -9,30 +9,30 @@ from __future__ import annotations
 from typing import Annotated
 
 import pyarrow as pa
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from reconcile.errors import ProofFailed
 from reconcile.files.duckdb import connected
-from reconcile.schema import Currency
+from reconcile.schema import Currency, means
 
 
 class Moved(Struct, frozen=True):
     """Breaks that made one move, and what they put at stake."""
 
-    count: Annotated[int, Meta(description="breaks; negative where changed ones went to another currency")]
-    amount_cents: Annotated[int, Meta(description="at stake; negative where open breaks lost some of it")]
+    count: Annotated[int, means("breaks; negative where changed ones went to another currency")]
+    amount_cents: Annotated[int, means("at stake; negative where open breaks lost some of it")]
 
 
 class RollForward(Struct, frozen=True):
     """opening + new + reopened + changed - cleared = closing, in one currency, in count and amount."""
 
     currency_code: Currency
-    opening: Annotated[Moved, Meta(description="breaks of the run before")]
-    new: Annotated[Moved, Meta(description="breaks that never were one before")]
-    reopened: Annotated[Moved, Meta(description="breaks that were one before, but not in the run before")]
-    changed: Annotated[Moved, Meta(description="what open breaks gained or lost, or brought from another currency")]
-    cleared: Annotated[Moved, Meta(description="breaks of the run before that are none now")]
-    closing: Annotated[Moved, Meta(description="breaks of this run")]
+    opening: Annotated[Moved, means("breaks of the run before")]
+    new: Annotated[Moved, means("breaks that never were one before")]
+    reopened: Annotated[Moved, means("breaks that were one before, but not in the run before")]
+    changed: Annotated[Moved, means("what open breaks gained or lost, or brought from another currency")]
+    cleared: Annotated[Moved, means("breaks of the run before that are none now")]
+    closing: Annotated[Moved, means("breaks of this run")]
 
     @property
     def moves(self) -> tuple[Moved, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import duckdb
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from reconcile.matching.policy import Kind, Status
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
 
 _KINDS = (Kind.OK, Kind.TIMING, Kind.INFO, Kind.BREAK)
 
@@ -21,24 +21,24 @@ class StatusAmounts(Struct, frozen=True):
     """The items of one status and currency."""
 
     currency_code: Currency
-    count: Annotated[Count, Meta(description="items")]
-    payment_amount_cents: Annotated[int | None, Meta(description="sum of the payments; null where there are none")]
-    order_amount_cents: Annotated[int | None, Meta(description="sum of the order rows; null where there are none")]
-    difference_cents: Annotated[int | None, Meta(description="sum of payment minus order; null where none is computed")]
+    count: Annotated[Count, means("items")]
+    payment_amount_cents: Annotated[int | None, means("sum of the payments; null where there are none")]
+    order_amount_cents: Annotated[int | None, means("sum of the order rows; null where there are none")]
+    difference_cents: Annotated[int | None, means("sum of payment minus order; null where none is computed")]
     at_stake_cents: Annotated[
-        Count, Meta(description="sum of what differs, or of the whole amount where there is nothing to compare it with")
+        Count, means("sum of what differs, or of the whole amount where there is nothing to compare it with")
     ]
-    accepted_count: Annotated[Count, Meta(description="items that people have accepted")] = 0
-    accepted_at_stake_cents: Annotated[Count, Meta(description="at stake in the accepted ones")] = 0
+    accepted_count: Annotated[Count, means("items that people have accepted")] = 0
+    accepted_at_stake_cents: Annotated[Count, means("at stake in the accepted ones")] = 0
 
 
 class StatusLine(Struct, frozen=True):
     """The items of one status."""
 
-    status: Annotated[Status, Meta(description="the status")]
-    kind: Annotated[Kind, Meta(description="its kind")]
-    count: Annotated[Count, Meta(description="items of all currencies")]
-    amounts: Annotated[tuple[StatusAmounts, ...], Meta(description="by currency code; null last")]
+    status: Annotated[Status, means("the status")]
+    kind: Annotated[Kind, means("its kind")]
+    count: Annotated[Count, means("items of all currencies")]
+    amounts: Annotated[tuple[StatusAmounts, ...], means("by currency code; null last")]
 
     @property
     def accepted_count(self) -> int:

@@ -23,7 +23,7 @@ from reconcile.figures.roll_forward import RollForward
 from reconcile.figures.statuses import StatusLine
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
-from reconcile.schema import AMOUNT_BASES, Count, Currency
+from reconcile.schema import AMOUNT_BASES, Count, Currency, means
 
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
@@ -45,62 +45,60 @@ Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Mode = Literal["live", "test"]
 Verdict = Annotated[
     Literal["clean", "clean_with_exceptions", "over_limit"],
-    Meta(description="clean: no break; clean_with_exceptions: breaks, within all limits; over_limit: a limit exceeded"),
+    means("clean: no break; clean_with_exceptions: breaks, within all limits; over_limit: a limit exceeded"),
 ]
 
 
 class FrameCounts(Struct, frozen=True):
     """Rows of each side that were matched, and what came of them."""
 
-    payments: Annotated[Count, Meta(description="payments that were matched")]
-    orders: Annotated[Count, Meta(description="order rows that were matched")]
-    items: Annotated[Count, Meta(description="items: pairs, groups, and rows without a partner")]
-    breaks: Annotated[Count, Meta(description="items of the kind break")]
+    payments: Annotated[Count, means("payments that were matched")]
+    orders: Annotated[Count, means("order rows that were matched")]
+    items: Annotated[Count, means("items: pairs, groups, and rows without a partner")]
+    breaks: Annotated[Count, means("items of the kind break")]
 
 
 class Counts(FrameCounts, frozen=True):
     """Rows of each side, and what came of them."""
 
-    rejects: Annotated[Count, Meta(description="order rows that could not be read; they are in no item")]
+    rejects: Annotated[Count, means("order rows that could not be read; they are in no item")]
 
 
 class ControlLine(Struct, frozen=True):
     """One side in one currency: what went in is what came out."""
 
     currency_code: Currency
-    rows_in: Annotated[Count, Meta(description="rows as read")]
-    amount_in_cents: Annotated[int, Meta(description="their sum")]
-    rows_out: Annotated[Count, Meta(description="rows that the items stand for")]
-    amount_out_cents: Annotated[int, Meta(description="their sum")]
+    rows_in: Annotated[Count, means("rows as read")]
+    amount_in_cents: Annotated[int, means("their sum")]
+    rows_out: Annotated[Count, means("rows that the items stand for")]
+    amount_out_cents: Annotated[int, means("their sum")]
 
 
 class Control(Struct, frozen=True):
     """Control totals of both sides, by currency code; null last."""
 
-    payments: Annotated[tuple[ControlLine, ...], Meta(description="the payment side")]
-    orders: Annotated[tuple[ControlLine, ...], Meta(description="the order side")]
+    payments: Annotated[tuple[ControlLine, ...], means("the payment side")]
+    orders: Annotated[tuple[ControlLine, ...], means("the order side")]
 
 
 class BridgeStep(Struct, frozen=True):
     """What the items of one status add to the difference of the totals."""
 
-    status: Annotated[Status, Meta(description="the status")]
-    payment_amount_cents: Annotated[int, Meta(description="sum of the payments in the currency of the bridge")]
-    order_amount_cents: Annotated[int, Meta(description="sum of the order rows in the currency of the bridge")]
-    difference_cents: Annotated[int, Meta(description="payments minus order rows")]
+    status: Annotated[Status, means("the status")]
+    payment_amount_cents: Annotated[int, means("sum of the payments in the currency of the bridge")]
+    order_amount_cents: Annotated[int, means("sum of the order rows in the currency of the bridge")]
+    difference_cents: Annotated[int, means("payments minus order rows")]
 
 
 class Bridge(Struct, frozen=True):
     """From the payments' total to that of the order rows, in one currency."""
 
     currency_code: Currency
-    payment_amount_cents: Annotated[int, Meta(description="total of the payments")]
-    order_amount_cents: Annotated[int, Meta(description="total of the order rows")]
-    difference_cents: Annotated[int, Meta(description="payments minus order rows")]
-    statuses: Annotated[tuple[BridgeStep, ...], Meta(description="what explains it, by status")]
-    unexplained_cents: Annotated[
-        Literal[0], Meta(description="what no status explains: nothing, else no run is published")
-    ]
+    payment_amount_cents: Annotated[int, means("total of the payments")]
+    order_amount_cents: Annotated[int, means("total of the order rows")]
+    difference_cents: Annotated[int, means("payments minus order rows")]
+    statuses: Annotated[tuple[BridgeStep, ...], means("what explains it, by status")]
+    unexplained_cents: Annotated[Literal[0], means("what no status explains: nothing, else no run is published")]
 
     @property
     def moves_money(self) -> bool:
@@ -111,69 +109,63 @@ class Bridge(Struct, frozen=True):
 class FlagAgreement(Struct, frozen=True):
     """What the API says (`mismatched_amounts`) against what the amounts say, in items that have a payment."""
 
-    flagged_and_differs: Annotated[Count, Meta(description="flagged, and the amounts differ")]
-    flagged_but_agrees: Annotated[Count, Meta(description="flagged, but the amounts agree")]
-    differs_not_flagged: Annotated[Count, Meta(description="not flagged, but the amounts differ")]
-    agree: Annotated[Count, Meta(description="not flagged, and the amounts agree")]
-    not_comparable: Annotated[Count, Meta(description="without a flag, or without two amounts to compare")]
+    flagged_and_differs: Annotated[Count, means("flagged, and the amounts differ")]
+    flagged_but_agrees: Annotated[Count, means("flagged, but the amounts agree")]
+    differs_not_flagged: Annotated[Count, means("not flagged, but the amounts differ")]
+    agree: Annotated[Count, means("not flagged, and the amounts agree")]
+    not_comparable: Annotated[Count, means("without a flag, or without two amounts to compare")]
 
 
 class TrendRun(Struct, frozen=True):
     """One of the runs before this one."""
 
-    business_date: Annotated[date, Meta(description="the date it stands for")]
+    business_date: Annotated[date, means("the date it stands for")]
     verdict: Verdict
-    items: Annotated[Count, Meta(description="items")]
-    breaks: Annotated[Count, Meta(description="breaks")]
+    items: Annotated[Count, means("items")]
+    breaks: Annotated[Count, means("breaks")]
     at_stake: Annotated[
-        dict[str, Count], Meta(description='currency code ("none" without one) to minor units at stake in the breaks')
+        dict[str, Count], means('currency code ("none" without one) to minor units at stake in the breaks')
     ]
 
 
 class Pull(Struct, frozen=True):
     """What the payments cost to read, and what proves that they are all there."""
 
-    payments: Annotated[Count, Meta(description="payments pulled")]
-    requests: Annotated[Count, Meta(description="requests sent, those of interrupted attempts included")]
-    bytes_received: Annotated[Count, Meta(description="bytes of their answers")]
-    retries: Annotated[Count, Meta(description="requests that were repeated")]
-    rate_limited: Annotated[Count, Meta(description="answers that refused because of the rate limit")]
-    shards: Annotated[Count, Meta(description="parts of the window that were walked")]
-    rewalks: Annotated[Count, Meta(description="parts that were walked again because their counts disagreed")]
-    count_before: Annotated[Count, Meta(description="the server's count before the pull")]
-    count_after: Annotated[Count, Meta(description="the server's count after it")]
-    since: Annotated[Moment | None, Meta(description="payments created before this were not asked for; null: no limit")]
-    until: Annotated[Moment, Meta(description="the cut-off: payments created before it were seen")]
-    started_at: Annotated[Moment, Meta(description="when the pull began")]
-    finished_at: Annotated[Moment, Meta(description="when it ended")]
-    organization: Annotated[str, Meta(description="slug of the organization")]
-    mode: Annotated[Mode, Meta(description="the mode of every payment")]
-    resumed: Annotated[bool, Meta(description="it went on from an attempt that broke off, and read what changed since")]
-    clock_offset_seconds: Annotated[
-        float | None, Meta(description="the server's clock minus this machine's; null when not told")
-    ]
-    transport: Annotated[
-        Literal["pages", "exports", "exports, then pages"], Meta(description="how the payments were read")
-    ]
-    transport_reason: Annotated[str, Meta(description="why that way")]
+    payments: Annotated[Count, means("payments pulled")]
+    requests: Annotated[Count, means("requests sent, those of interrupted attempts included")]
+    bytes_received: Annotated[Count, means("bytes of their answers")]
+    retries: Annotated[Count, means("requests that were repeated")]
+    rate_limited: Annotated[Count, means("answers that refused because of the rate limit")]
+    shards: Annotated[Count, means("parts of the window that were walked")]
+    rewalks: Annotated[Count, means("parts that were walked again because their counts disagreed")]
+    count_before: Annotated[Count, means("the server's count before the pull")]
+    count_after: Annotated[Count, means("the server's count after it")]
+    since: Annotated[Moment | None, means("payments created before this were not asked for; null: no limit")]
+    until: Annotated[Moment, means("the cut-off: payments created before it were seen")]
+    started_at: Annotated[Moment, means("when the pull began")]
+    finished_at: Annotated[Moment, means("when it ended")]
+    organization: Annotated[str, means("slug of the organization")]
+    mode: Annotated[Mode, means("the mode of every payment")]
+    resumed: Annotated[bool, means("it went on from an attempt that broke off, and read what changed since")]
+    clock_offset_seconds: Annotated[float | None, means("the server's clock minus this machine's; null when not told")]
+    transport: Annotated[Literal["pages", "exports", "exports, then pages"], means("how the payments were read")]
+    transport_reason: Annotated[str, means("why that way")]
     incremental: Annotated[
-        bool, Meta(description="what changed was read over the rows of an earlier pull; count_before then counts that")
+        bool, means("what changed was read over the rows of an earlier pull; count_before then counts that")
     ]
-    updated: Annotated[Count, Meta(description="payments read because they changed, with the overlap")]
-    rechecked: Annotated[Count, Meta(description="payments read by id, as flagged or as breaks")]
-    vanished: Annotated[Count, Meta(description="payments of the mirror that are gone")]
-    warnings: Annotated[tuple[str, ...], Meta(description="what the figures do not say")]
+    updated: Annotated[Count, means("payments read because they changed, with the overlap")]
+    rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")]
+    vanished: Annotated[Count, means("payments of the mirror that are gone")]
+    warnings: Annotated[tuple[str, ...], means("what the figures do not say")]
 
 
-Statuses = Annotated[tuple[StatusLine, ...], Meta(description="by kind (ok, timing, info, break), then by status")]
-Controls = Annotated[Control, Meta(description="control totals")]
-Bridges = Annotated[tuple[Bridge, ...], Meta(description="by currency code; null last")]
-Flags = Annotated[FlagAgreement, Meta(description="what the API says against what is found")]
-Aging = Annotated[
-    tuple[AgingBucket, ...], Meta(description="breaks by age, youngest first; every bucket, also empty ones")
-]
-Keys = Annotated[KeyProfile, Meta(description="the keys of both sides")]
-Patterns = Annotated[tuple[Pattern, ...], Meta(description="what breaks have in common, the most frequent first")]
+Statuses = Annotated[tuple[StatusLine, ...], means("by kind (ok, timing, info, break), then by status")]
+Controls = Annotated[Control, means("control totals")]
+Bridges = Annotated[tuple[Bridge, ...], means("by currency code; null last")]
+Flags = Annotated[FlagAgreement, means("what the API says against what is found")]
+Aging = Annotated[tuple[AgingBucket, ...], means("breaks by age, youngest first; every bucket, also empty ones")]
+Keys = Annotated[KeyProfile, means("the keys of both sides")]
+Patterns = Annotated[tuple[Pattern, ...], means("what breaks have in common, the most frequent first")]
 
 
 def pull_of(report: PullReport) -> Pull:
@@ -184,7 +176,7 @@ def pull_of(report: PullReport) -> Pull:
 class FrameSummary(Struct, frozen=True):
     """`result.summary` of `reconcile.match_payments`: the figures of frames, without those of a run."""
 
-    counts: Annotated[FrameCounts, Meta(description="rows, items and breaks")]
+    counts: Annotated[FrameCounts, means("rows, items and breaks")]
     statuses: Statuses
     control: Controls
     bridge: Bridges
@@ -198,43 +190,35 @@ class Summary(Struct, frozen=True, kw_only=True):
     """`summary.json` of a run folder."""
 
     version: Annotated[int, Meta(description="of this schema", extra_json_schema={"const": VERSION})]
-    business_date: Annotated[date, Meta(description="the date the run stands for")]
-    run_id: Annotated[str, Meta(description="the run: equal inputs, settings and history give equal ones")]
-    organization: Annotated[str | None, Meta(description="slug of the organization; null where a match is not told it")]
-    mode: Annotated[
-        Mode | None, Meta(description="the mode that payments must have; null where a match is not told it")
-    ]
+    business_date: Annotated[date, means("the date the run stands for")]
+    run_id: Annotated[str, means("the run: equal inputs, settings and history give equal ones")]
+    organization: Annotated[str | None, means("slug of the organization; null where a match is not told it")]
+    mode: Annotated[Mode | None, means("the mode that payments must have; null where a match is not told it")]
     amount_basis: Annotated[
         str, Meta(description="the column that is a payment's amount", extra_json_schema={"enum": list(AMOUNT_BASES)})
     ]
     verdict: Verdict
-    counts: Annotated[Counts, Meta(description="rows, items, breaks and rejects")]
+    counts: Annotated[Counts, means("rows, items, breaks and rejects")]
     statuses: Statuses
     control: Controls
     bridge: Bridges = ()
     flag_agreement: Flags
     aging: Aging
-    hash_totals: Annotated[
-        HashTotals, Meta(description="that the rows that came out are those that went in, by name")
-    ] = HashTotals((), ())
+    hash_totals: Annotated[HashTotals, means("that the rows that came out are those that went in, by name")] = (
+        HashTotals((), ())
+    )
     aging_from_data: Annotated[
         tuple[AgingBucket, ...],
-        Meta(description='breaks by days since their order or payment, in the buckets of aging, and "no date" if any'),
+        means('breaks by days since their order or payment, in the buckets of aging, and "no date" if any'),
     ] = ()
     patterns: Patterns = ()
-    roll_forward: Annotated[
-        tuple[RollForward, ...], Meta(description="breaks since the run before; by currency code, null last")
-    ]
+    roll_forward: Annotated[tuple[RollForward, ...], means("breaks since the run before; by currency code, null last")]
     key_profile: Keys
-    trend: Annotated[
-        tuple[TrendRun, ...], Meta(description="the last 30 runs of dates before this one, oldest first")
-    ] = ()
-    limits_exceeded: Annotated[
-        tuple[str, ...], Meta(description="limits of --fail-on that are exceeded, in words")
-    ] = ()
-    warnings: Annotated[tuple[str, ...], Meta(description="what a reader must know besides the figures")] = ()
-    pull: Annotated[Pull | None, Meta(description="the pull; null for a match of files")] = None
-    seconds: Annotated[dict[str, float], Meta(description="stage to the seconds it took")] = {}
+    trend: Annotated[tuple[TrendRun, ...], means("the last 30 runs of dates before this one, oldest first")] = ()
+    limits_exceeded: Annotated[tuple[str, ...], means("limits of --fail-on that are exceeded, in words")] = ()
+    warnings: Annotated[tuple[str, ...], means("what a reader must know besides the figures")] = ()
+    pull: Annotated[Pull | None, means("the pull; null for a match of files")] = None
+    seconds: Annotated[dict[str, float], means("stage to the seconds it took")] = {}
 
     @property
     def head(self) -> dict[str, object]:

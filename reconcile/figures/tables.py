@@ -17,8 +17,6 @@ from reconcile.files.formula_guard import unguarded_sql
 from reconcile.files.parquet import scan
 from reconcile.schema import ITEMS
 
-SIDES = ("payments", "orders")
-
 
 @contextlib.contextmanager
 def views(

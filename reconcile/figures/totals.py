@@ -27,6 +27,7 @@ from reconcile.figures.summary import (
     FrameSummary,
 )
 from reconcile.figures.tables import views
+from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Status
 from reconcile.matching.report import ControlTotals, KeyProfile, Total
 
@@ -80,7 +81,7 @@ def _bridge(code: str | None, incoming: list[Total], outgoing: list[Total]) -> B
 
 def _amounts(totals: list[Total]) -> tuple[int, int]:
     """Return the sums of both sides, in minor units."""
-    payments, orders = (sum(one.amount_cents for one in totals if one.side == side) for side in ("payments", "orders"))
+    payments, orders = (sum(one.amount_cents for one in totals if one.side == side) for side in SIDES)
     return payments, orders
 
 
@@ -89,9 +90,7 @@ def _currencies(totals: tuple[Total, ...]) -> list[str | None]:
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, control: ControlTotals) -> FrameCounts:
-    payments, orders = (
-        sum(total.rows for total in control.incoming if total.side == side) for side in ("payments", "orders")
-    )
+    payments, orders = (sum(total.rows for total in control.incoming if total.side == side) for side in SIDES)
     ((items, breaks),) = connection.execute("SELECT count(*), count(*) FILTER (is_break) FROM items").fetchall()
     return FrameCounts(payments, orders, items, breaks)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from reconcile.matching.keys.rules import Side
 from reconcile.matching.policy import KEYS
-from reconcile.schema import Count
+from reconcile.schema import Count, means
 
 Key = Annotated[str, Meta(extra_json_schema={"enum": list(KEYS)})]
 
@@ -23,10 +23,10 @@ Key = Annotated[str, Meta(extra_json_schema={"enum": list(KEYS)})]
 class KeyUse(Struct, frozen=True):
     """How one side uses one key."""
 
-    key: Annotated[Key, Meta(description="the key")]
-    rows: Annotated[Count, Meta(description="rows of the side")]
-    null: Annotated[Count, Meta(description="rows without it")]
-    blank: Annotated[Count, Meta(description="rows of whose key cleaning leaves nothing")]
+    key: Annotated[Key, means("the key")]
+    rows: Annotated[Count, means("rows of the side")]
+    null: Annotated[Count, means("rows without it")]
+    blank: Annotated[Count, means("rows of whose key cleaning leaves nothing")]
 
     @property
     def without(self) -> int:
@@ -37,13 +37,13 @@ class KeyUse(Struct, frozen=True):
 class Pass(Struct, frozen=True):
     """One pass of the matching: what reached it with its key, and what it paired."""
 
-    key: Annotated[Key, Meta(description="the key of the pass")]
-    payments: Annotated[Count, Meta(description="payments that reached it with the key")]
-    orders: Annotated[Count, Meta(description="order rows that reached it with the key")]
-    payment_keys_twice: Annotated[Count, Meta(description="keys that several of these payments have")]
-    order_keys_twice: Annotated[Count, Meta(description="keys that several of these order rows have")]
-    shared_keys: Annotated[Count, Meta(description="keys on both sides")]
-    pairs: Annotated[Count, Meta(description="pairs made")] = 0
+    key: Annotated[Key, means("the key of the pass")]
+    payments: Annotated[Count, means("payments that reached it with the key")]
+    orders: Annotated[Count, means("order rows that reached it with the key")]
+    payment_keys_twice: Annotated[Count, means("keys that several of these payments have")]
+    order_keys_twice: Annotated[Count, means("keys that several of these order rows have")]
+    shared_keys: Annotated[Count, means("keys on both sides")]
+    pairs: Annotated[Count, means("pairs made")] = 0
 
     def with_lone(self, pairs: int) -> Pass:
         """Return the pass with the lone rows in it: `pairs` is the number of all its pairs."""
@@ -60,21 +60,21 @@ class Pass(Struct, frozen=True):
 class KeyCleaning(Struct, frozen=True):
     """What the rules of `[match.clean]` did to one key of one side."""
 
-    side: Annotated[Side, Meta(description="the side")]
-    key: Annotated[Key, Meta(description="the key")]
-    changed: Annotated[dict[str, Count], Meta(description="rule to the rows whose key it changed")]
-    emptied: Annotated[Count, Meta(description="rows of whose key nothing was left")]
-    collisions: Annotated[Count, Meta(description="keys that stand for several ways of writing")]
+    side: Annotated[Side, means("the side")]
+    key: Annotated[Key, means("the key")]
+    changed: Annotated[dict[str, Count], means("rule to the rows whose key it changed")]
+    emptied: Annotated[Count, means("rows of whose key nothing was left")]
+    collisions: Annotated[Count, means("keys that stand for several ways of writing")]
 
 
 class KeyProfile(Struct, frozen=True):
     """How usable the keys are, and how they were used."""
 
-    payments: Annotated[tuple[KeyUse, ...], Meta(description="keys of the payment side")]
-    orders: Annotated[tuple[KeyUse, ...], Meta(description="keys of the order side")]
-    passes: Annotated[tuple[Pass, ...], Meta(description="passes, in the order in which they were made")]
-    cleaning: Annotated[tuple[KeyCleaning, ...], Meta(description="what clean-up rules did; empty without rules")] = ()
-    hint: Annotated[str | None, Meta(description="what would make keys meet where hardly any do, as counted")] = None
+    payments: Annotated[tuple[KeyUse, ...], means("keys of the payment side")]
+    orders: Annotated[tuple[KeyUse, ...], means("keys of the order side")]
+    passes: Annotated[tuple[Pass, ...], means("passes, in the order in which they were made")]
+    cleaning: Annotated[tuple[KeyCleaning, ...], means("what clean-up rules did; empty without rules")] = ()
+    hint: Annotated[str | None, means("what would make keys meet where hardly any do, as counted")] = None
 
 
 @dataclass(frozen=True, slots=True)

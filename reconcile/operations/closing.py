@@ -212,7 +212,7 @@ class Night:
             raise
         return place, complete
 
-    def _record(self, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, Any]:
+    def _record(self, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
         """Return the manifest, but for its outputs."""
         record = self.staging.out / decisions.NAME
         return {
@@ -230,7 +230,7 @@ class Night:
             "control": summary.control,
         }
 
-    def _write_reports(self, summary: Summary, record: dict[str, Any]) -> None:
+    def _write_reports(self, summary: Summary, record: dict[str, object]) -> None:
         folder, limit = self.staging.folder, self.settings.memory_limit
         manifest.write_json(folder / NAME, summary)
         if self.settings.html:

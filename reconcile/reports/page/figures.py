@@ -15,7 +15,6 @@ from markupsafe import Markup
 from reconcile.figures.aging import NO_DATE, AgingBucket
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.roll_forward import RollForward
-from reconcile.figures.statuses import StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, Control, ControlLine, FlagAgreement, Summary
 from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
 from reconcile.reports.display import PLAIN, Display
@@ -59,7 +58,7 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
         "control": _control(summary.control, summary.bridge, display),
-        "statuses": [_status(line, display) for line in summary.statuses],
+        "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
         "roll_forward": _roll_forward(summary.roll_forward, display),
@@ -118,27 +117,6 @@ def _control_row(
         display.count(line.rows_out),
         "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
     )
-
-
-def _status(line: StatusLine, display: Display) -> dict[str, object]:
-    return {
-        "status": line.status.value,
-        "kind": line.kind.value,
-        "meaning": MEANING_OF[line.status],
-        "count": display.count(line.count),
-        "lines": [
-            (
-                one.currency_code or NO_CURRENCY,
-                display.count(one.count),
-                display.amount(one.payment_amount_cents, one.currency_code),
-                display.amount(one.order_amount_cents, one.currency_code),
-                display.amount(one.difference_cents, one.currency_code),
-                display.amount(one.at_stake_cents, one.currency_code),
-                display.count(one.accepted_count) if one.accepted_count else "",
-            )
-            for one in line.amounts
-        ],
-    }
 
 
 def _bridge(bridge: Bridge, display: Display) -> Table:

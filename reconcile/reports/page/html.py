@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import msgspec
@@ -40,7 +39,7 @@ def write_html(
     folder: Path,
     destination: Path,
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, object] | None = None,
     locale: str | None = None,
     memory_limit: str = "1GB",
 ) -> Path:
@@ -61,7 +60,7 @@ def write_html(
 def render_html(
     folder: Path,
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, object] | None = None,
     locale: str | None = None,
     memory_limit: str = "1GB",
 ) -> bytes:

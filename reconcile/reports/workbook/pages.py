@@ -145,14 +145,9 @@ def _facts(page: Page, summary: Summary) -> None:
     verdict, counts = summary.verdict, summary.counts
     page.put("Verdict", Styled(VERDICTS[verdict], _VERDICT_STYLES[verdict]))
     page.put("Business date", summary.business_date)
-    for name, fact in (
-        ("Organization", summary.organization),
-        ("Mode", summary.mode),
-        ("Amount basis", summary.amount_basis),
-        ("Run id", summary.run_id),
-    ):
-        if fact:
-            page.put(name, fact)
+    for name in ("organization", "mode", "amount_basis", "run_id"):
+        if fact := getattr(summary, name):
+            page.put(name.replace("_", " ").capitalize(), fact)
     for name in counts.__struct_fields__:
         page.put(name.capitalize(), getattr(counts, name))
 

@@ -148,15 +148,17 @@ class Pull(Struct, frozen=True):
     mode: Annotated[Mode, means("the mode of every payment")]
     resumed: Annotated[bool, means("it went on from an attempt that broke off, and read what changed since")]
     clock_offset_seconds: Annotated[float | None, means("the server's clock minus this machine's; null when not told")]
-    transport: Annotated[Literal["pages", "exports", "exports, then pages"], means("how the payments were read")]
-    transport_reason: Annotated[str, means("why that way")]
+    transport: Annotated[Literal["pages", "exports", "exports, then pages"], means("how the payments were read")] = (
+        "pages"
+    )
+    transport_reason: Annotated[str, means("why that way")] = ""
     incremental: Annotated[
         bool, means("what changed was read over the rows of an earlier pull; count_before then counts that")
-    ]
-    updated: Annotated[Count, means("payments read because they changed, with the overlap")]
-    rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")]
-    vanished: Annotated[Count, means("payments of the mirror that are gone")]
-    warnings: Annotated[tuple[str, ...], means("what the figures do not say")]
+    ] = False
+    updated: Annotated[Count, means("payments read because they changed, with the overlap")] = 0
+    rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")] = 0
+    vanished: Annotated[Count, means("payments of the mirror that are gone")] = 0
+    warnings: Annotated[tuple[str, ...], means("what the figures do not say")] = ()
 
 
 Statuses = Annotated[tuple[StatusLine, ...], means("by kind (ok, timing, info, break), then by status")]

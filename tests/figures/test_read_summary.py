@@ -60,6 +60,12 @@ def test_a_summary_of_before_its_latest_fields_is_read(changed: Callable[..., Pa
             del document[name]
         for name in ("cleaning", "hint"):
             del document["key_profile"][name]
+        counts = ("payments", "requests", "bytes_received", "retries", "rate_limited", "shards", "rewalks")
+        document["pull"] = dict.fromkeys((*counts, "count_before", "count_after"), 1) | {
+            "since": None, "until": "2026-11-20T00:00:00.000Z", "started_at": "2026-11-20T00:00:00.000Z",
+            "finished_at": "2026-11-20T00:00:01.000Z", "organization": "the-shop", "mode": "live", "resumed": False,
+            "clock_offset_seconds": None,
+        }  # fmt: skip
         for line in (line for status in document["statuses"] for line in status["amounts"]):
             del line["accepted_count"], line["accepted_at_stake_cents"]
 
@@ -69,6 +75,8 @@ def test_a_summary_of_before_its_latest_fields_is_read(changed: Callable[..., Pa
     assert (summary.patterns, summary.trend, summary.accepted_count) == ((), (), 0)
     assert (summary.key_profile.cleaning, summary.key_profile.hint) == ((), None)
     assert summary.at_stake
+    assert summary.pull is not None
+    assert (summary.pull.transport, summary.pull.incremental, summary.pull.warnings) == ("pages", False, ())
 
 
 def test_a_summary_with_fields_of_a_later_version_is_read(

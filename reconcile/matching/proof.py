@@ -63,6 +63,16 @@ def side_facts(
     )
 
 
+_CAME_OUT = """status, payment_currency_code, order_currency_code,
+    count(payment_id) AS payments, coalesce(sum(payment_amount_cents), 0) AS payment_cents,
+    count(*) FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS orders,
+    coalesce(sum(order_amount_cents), 0) AS order_cents,
+    sum(hash(payment_id, payment_amount_cents, payment_currency_code))
+        FILTER (payment_id IS NOT NULL) AS p_identity,
+    sum(hash(order_source_file, order_source_line, order_amount_cents, order_currency_code))
+        FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS o_identity"""
+
+
 def prove(
     items: duckdb.DuckDBPyRelation,
     several: duckdb.DuckDBPyRelation,
@@ -74,15 +84,7 @@ def prove(
 
     `items` are ITEMS as written, `several` the items that stand for more than one order row (item_id, order_rows).
     """
-    query = """status, payment_currency_code, order_currency_code,
-        count(payment_id) AS payments, coalesce(sum(payment_amount_cents), 0) AS payment_cents,
-        count(*) FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS orders,
-        coalesce(sum(order_amount_cents), 0) AS order_cents,
-        sum(hash(payment_id, payment_amount_cents, payment_currency_code))
-            FILTER (payment_id IS NOT NULL) AS p_identity,
-        sum(hash(order_source_file, order_source_line, order_amount_cents, order_currency_code))
-            FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS o_identity"""
-    found = _dicts(items.aggregate(query, "status, payment_currency_code, order_currency_code"))
+    found = _dicts(items.aggregate(_CAME_OUT, "status, payment_currency_code, order_currency_code"))
     more = _dicts(
         items.join(several, "item_id").aggregate(
             "status, order_currency_code, sum(order_rows - 1) AS more", "status, order_currency_code"

@@ -57,12 +57,15 @@ def write_night(out: Path, *, breaks: int, night: int) -> Path:
 
 def one_night(out: Path, after: Path, on: date) -> float:
     """Return the seconds that one more night takes, whose folder `after` is there already."""
+    from reconcile.figures.compare import trend_of
+    from reconcile.figures.roll_forward import roll_forward
     from reconcile.history import ledger
     from reconcile.history.earlier import earlier_runs, published_runs
 
     started = time.perf_counter()
     earlier = earlier_runs(out, on)
-    ledger.roll_forward(earlier.breaks, ledger.breaks_at_stake(after / "breaks.parquet"))
+    trend_of(earlier.runs)
+    roll_forward(earlier.breaks, ledger.breaks_at_stake(after / "breaks.parquet"))
     ledger.follow(out / ledger.NAME, published_runs(out))
     return time.perf_counter() - started
 

@@ -8,7 +8,6 @@ pages with their formulas, Breaks and Rejects too. Each runs as a process of its
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -22,14 +21,19 @@ FLOOR, OURS, NOTHING = "floor", "ours", "nothing"
 
 def write_folder(folder: Path, items: int) -> None:
     """Write the run folder of a matching of `items` payments with as many order rows, without a workbook."""
+    from msgspec.structs import asdict
+
     from benchmarks.match_join import write_world
-    from reconcile.figures import totals
+    from reconcile.figures.roll_forward import roll_forward
+    from reconcile.figures.summary import Counts
+    from reconcile.figures.totals import summarize
     from reconcile.history import ledger
     from reconcile.matching.items import RunFacts
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
     from reconcile.orders.rejects import RejectsFile
     from reconcile.reports.csv_tables import write_breaks
+    from reconcile.runs.manifest import write_json
 
     payments, orders = write_world(folder, items)
     report = match_to_parquet(
@@ -38,10 +42,14 @@ def write_folder(folder: Path, items: int) -> None:
     write_breaks(folder / "items.parquet", folder / "breaks.parquet", folder / "breaks.csv")
     with (folder / "rejects.csv").open("w", newline="") as text:
         RejectsFile(text)
-    figures = totals.summarize(folder / "items.parquet", report.as_dict()["control_totals"])
-    figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(folder / "breaks.parquet"))
-    head = {"business_date": "2026-04-01", "run_id": "r", "amount_basis": "total", "verdict": "clean"}
-    (folder / "summary.json").write_text(json.dumps(head | figures))
+    figures = asdict(summarize(folder / "items.parquet", report.control, report.key_profile))
+    figures |= {
+        "counts": Counts(**asdict(figures["counts"]), rejects=0),
+        "roll_forward": roll_forward(None, ledger.breaks_at_stake(folder / "breaks.parquet")),
+    }
+    head = {"version": 1, "business_date": "2026-04-01", "run_id": "r", "organization": None, "mode": None}
+    head |= {"amount_basis": "total", "verdict": "clean"}
+    write_json(folder / "summary.json", head | figures)
 
 
 def write_plainly(folder: Path, destination: Path) -> float:

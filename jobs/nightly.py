@@ -38,13 +38,13 @@ def nightly(config: Path, business_date: date | None) -> None:
     except KeyboardInterrupt:
         click.echo(f"{business_date}: interrupted; run the same command to resume", err=True)
         sys.exit(130)
-    counts = result.summary["counts"]
+    summary, counts = result.summary, result.summary.counts
     click.echo(
-        f"{business_date}: {result.summary['verdict']}, {counts['payments']} payments, {counts['orders']} order rows, "
-        f"{counts['breaks']} breaks",
+        f"{business_date}: {summary.verdict}, {counts.payments} payments, {counts.orders} order rows, "
+        f"{counts.breaks} breaks",
         err=True,
     )
-    for sentence in (*result.summary["warnings"], *(f"over limit: {one}" for one in result.exceeded)):
+    for sentence in (*summary.warnings, *(f"over limit: {one}" for one in result.exceeded)):
         click.echo(sentence, err=True)
     click.echo(result.folder)
     sys.exit(1 if result.exceeded else 0)

@@ -7,11 +7,28 @@ these columns in this order, also when they are empty. Nothing here reads or wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import pyarrow as pa
+from msgspec import Meta
 
 UTC_MS = pa.timestamp("ms", tz="UTC")
+
+Row = dict[str, Any]
+"""A row of one of these tables, or of a query over them, by its columns: values as Arrow gives them to Python."""
+
+Columns = Mapping[str, Any]
+"""Columns of one of these tables by their names: Arrow arrays of one length."""
+
+
+def means(description: str) -> Meta:
+    """Return what a field of a JSON document says of itself in its JSON Schema."""
+    return Meta(description=description)
+
+
+Count = Annotated[int, Meta(ge=0)]
+Currency = Annotated[str | None, means("ISO 4217; null where the rows have none")]
 
 
 def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ()) -> pa.Schema:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import format_option, show
 from reconcile.cli.options import Session, command, decision_options, run_options
+
+if TYPE_CHECKING:
+    from reconcile.schema import Row
 
 
 @click.group(short_help="List the breaks of a run, and decide about them.")
@@ -57,7 +59,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
 
 
-def _break_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _break_cells(row: Row) -> tuple[str, ...]:
     from reconcile.history.breaks import SHORT_ID
     from reconcile.reports.terminal import grouped_amount
 

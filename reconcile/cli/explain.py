@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,8 @@ from reconcile.cli.listing import plain_values, show_json, show_lines, text_form
 from reconcile.cli.options import Session, command, run_options
 
 if TYPE_CHECKING:
-    from reconcile.operations.explain import Explanation
+    from reconcile.operations.explain import Explanation, KeyTried
+    from reconcile.schema import Row
 
 
 @click.command(short_help="Explain an item: both sides, key, rule, history.")
@@ -84,7 +85,7 @@ def _lines(one: Explanation) -> Iterator[str]:
             yield f"    {night.business_date}  {night.status}{amount}{accepted}"
 
 
-def _side(name: str, row: dict[str, Any] | None, nothing: str) -> Iterator[str]:
+def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
     if row is None:
         yield f"  {name}: {nothing}"
         return
@@ -95,7 +96,7 @@ def _side(name: str, row: dict[str, Any] | None, nothing: str) -> Iterator[str]:
             yield f"    {column:<29} {shown}"
 
 
-def _tried(tried: Any) -> str:
+def _tried(tried: KeyTried) -> str:
     name = f"{tried.key:<13}"
     if tried.payment is None and tried.order is None:
         return f"{name} neither side has one"

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reconcile.cli import console
+
+if TYPE_CHECKING:
+    from reconcile.schema import Row
+
+Line = TypeVar("Line")
 
 _CONTROLS = re.compile("[\x7f-\x9f]")
 
@@ -31,27 +37,27 @@ plan_format_option = _format_option(
 
 
 def show(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Line],
     form: str,
     *,
     header: Sequence[str],
     left: Sequence[str],
-    cells: Callable[[Mapping[str, Any]], Sequence[str]],
+    cells: Callable[[Line], Sequence[str]],
     nothing: str,
     quiet: bool,
     spare: Sequence[str] = (),
 ) -> None:
     """
-    Write `rows` in the form asked for.
+    Write `rows`, dictionaries or dataclasses, in the form asked for.
 
     `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
     out; those of `spare` go too, one after the other, while the table is too wide for the terminal. `nothing` is said,
     on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows.
     """
     if form == "json":
-        show_json(rows)
+        show_json([_values(row) for row in rows])
     elif form == "csv":
-        click.echo(_as_csv([plain_values(row) for row in rows], header), nl=False)
+        click.echo(_as_csv([plain_values(_values(row)) for row in rows], header), nl=False)
     elif not rows:
         console.say(nothing, quiet=quiet)
     else:
@@ -99,7 +105,11 @@ def plain_values(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _as_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
+def _values(row: object) -> object:
+    return asdict(row) if is_dataclass(row) and not isinstance(row, type) else row
+
+
+def _as_csv(rows: Sequence[Row], header: Sequence[str]) -> str:
     from reconcile.files.csv_text import csv_line
     from reconcile.files.formula_guard import guarded
 

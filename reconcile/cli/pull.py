@@ -54,7 +54,7 @@ def pull(
     with console.PullDisplay(enabled=session.talks) as display:
         path, report = pull.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(_in_words(report), quiet=not session.talks)
-    for warning in pull_warnings(report.as_dict()):
+    for warning in pull_warnings(report):
         console.say(f"warning: {warning}", quiet=session.log_json)
     click.echo(path)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from reconcile.cli.listing import format_option, show, show_json, show_lines, te
 from reconcile.cli.options import Session, command, setting_option
 
 if TYPE_CHECKING:
+    from reconcile.figures.compare import Change, RunLine
     from reconcile.runs.verify import Verification
+    from reconcile.schema import Row
 
 
 @click.group()
@@ -35,22 +37,22 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     """List the published runs, oldest first."""
     settings = session.settings(**options)
 
+    from reconcile.figures import compare
     from reconcile.reports.terminal import grouped_amount
-    from reconcile.runs import compare
 
-    def cells(line: Any) -> tuple[str, ...]:
-        amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line["at_stake"].items()]
+    def cells(line: RunLine) -> tuple[str, ...]:
+        amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line.at_stake.items()]
         if more := len(amounts) - _CURRENCIES_SHOWN:
             amounts[_CURRENCIES_SHOWN:] = [f"{more} more"] if more > 0 else []
-        words = line["verdict"].replace("_", " ") + (", replaced" if line["superseded"] else "")
-        counts = ("" if line[name] is None else f"{line[name]:,}" for name in ("items", "breaks"))
-        name = Path(line["folder"]).relative_to(settings.out)
+        words = line.verdict.replace("_", " ") + (", replaced" if line.superseded else "")
+        counts = ("" if count is None else f"{count:,}" for count in (line.items, line.breaks))
+        name = Path(line.folder).relative_to(settings.out)
         return (str(name), words, *counts, ", ".join(amounts))
 
-    lines = [asdict(line) for line in compare.list_runs(settings.out, with_superseded=superseded)]
+    lines = compare.list_runs(settings.out, with_superseded=superseded)
     for line in lines:
-        if line["problem"]:
-            console.say(f"warning: {line['problem']}", quiet=session.quiet)
+        if line.problem:
+            console.say(f"warning: {line.problem}", quiet=session.quiet)
     show(
         lines,
         form,
@@ -116,14 +118,14 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
 
     An item is compared by status, amounts, currencies, flag, order status and the key it was matched on.
     """
-    from reconcile.runs import compare
+    from reconcile.figures import compare
 
     changes = compare.diff_runs(before, after)
     if changes and form == "table" and session.talks:
         for old, new, count in compare.counted_changes(changes):
             console.say(f"{count:>8,}  {old or '(not there)'} -> {new or '(gone)'}")
     show(
-        [asdict(change) for change in changes],
+        changes,
         form,
         header=("Change", "Reference", "Payment", "Before", "After"),
         left=("Change", "Reference", "Payment", "Before", "After"),
@@ -133,13 +135,12 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
     )
 
 
-def _change_cells(change: Mapping[str, Any]) -> tuple[str, ...]:
-    def side(values: Mapping[str, Any] | None) -> str:
+def _change_cells(change: Change) -> tuple[str, ...]:
+    def side(values: Row | None) -> str:
         parts = dict(values or {})
         words = [str(parts.pop("status", ""))]
+        if change.change != "changed":  # of an item on one side only the status says enough
+            return words[0]
         return ", ".join([*words, *(f"{name} {'none' if value is None else value}" for name, value in parts.items())])
 
-    before, after = change["before"], change["after"]
-    if change["change"] != "changed":  # of an item on one side only the status says enough
-        before, after = (values and {"status": values["status"]} for values in (before, after))
-    return (change["change"], change["reference"] or "", change["payment_id"] or "", side(before), side(after))
+    return (change.change, change.reference or "", change.payment_id or "", side(change.before), side(change.after))

@@ -14,14 +14,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from reconcile.figures import totals
-from reconcile.figures.summary import FrameSummary, Summary
+from reconcile.figures.summary import VERSION, FrameSummary, Summary
 from reconcile.matching.policy import KEYS, Kind, Status
 from reconcile.schema import TABLES, UTC_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-VERSIONS = {"summary": totals.VERSION, "items": 1, "payments": 1, "orders": 1}
+VERSIONS = {"summary": VERSION, "items": 1, "payments": 1, "orders": 1}
 """The published schemas and their versions."""
 
 _MEANINGS = {
@@ -39,7 +38,9 @@ _UNITS = {
 }
 """Unit by the end of a field's name."""
 
-_TYPES: Mapping[pa.DataType, Mapping[str, Any]] = {
+JsonObject = dict[str, Any]
+
+_TYPES: Mapping[pa.DataType, Mapping[str, object]] = {
     pa.string(): {"type": "string"},
     pa.bool_(): {"type": "boolean"},
     pa.int32(): {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
@@ -59,7 +60,7 @@ _CLOSED: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 
 
-def schema_document(name: str) -> dict[str, Any]:
+def schema_document(name: str) -> JsonObject:
     """
     Return the JSON Schema `name` (a key of VERSIONS) as plain values.
 
@@ -82,12 +83,23 @@ def schema_text(name: str) -> str:
     return msgspec.json.format(msgspec.json.encode(schema_document(name)), indent=2).decode() + "\n"
 
 
-def _summary_schema() -> dict[str, Any]:
+def _summary_schema() -> JsonObject:
     (whole, _), parts = msgspec.json.schema_components((Summary, FrameSummary), ref_template="#/$defs/{name}")
-    return {**whole, "$defs": dict(sorted(parts.items()))}
+    return {**whole, "$defs": {name: _as_written(part) for name, part in sorted(parts.items())}}
 
 
-def _row_schema(table: str) -> dict[str, Any]:
+def _as_written(part: JsonObject) -> JsonObject:
+    """Return the schema of what is written: every field is there, and no other, whatever is also read."""
+    if "properties" not in part:
+        return part
+    fields = {
+        name: {word: of for word, of in property_.items() if word != "default"}
+        for name, property_ in part["properties"].items()
+    }
+    return {**part, "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _row_schema(table: str) -> JsonObject:
     """Return the JSON Schema of one row of a table of `reconcile.schema.TABLES`; every column is there, also null."""
     schema = TABLES[table]
     return {
@@ -98,8 +110,8 @@ def _row_schema(table: str) -> dict[str, Any]:
     }
 
 
-def _column(field: pa.Field[Any], values: Sequence[str] | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": (field.metadata or {})[b"description"].decode(), **_TYPES[field.type]}
+def _column(field: pa.Field[Any], values: Sequence[str] | None) -> JsonObject:
+    found: JsonObject = {"description": (field.metadata or {})[b"description"].decode(), **_TYPES[field.type]}
     if values is not None:
         found["enum"] = [*values]
     if field.nullable:
@@ -109,7 +121,7 @@ def _column(field: pa.Field[Any], values: Sequence[str] | None) -> dict[str, Any
     return found | {"x-arrow-type": str(field.type)}
 
 
-def _with_units(schema: dict[str, Any]) -> dict[str, Any]:
+def _with_units(schema: JsonObject) -> JsonObject:
     """Return `schema` with the unit of every property whose name tells it."""
     found = dict(schema)
     if "$defs" in schema:
@@ -119,6 +131,6 @@ def _with_units(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _told(name: str, property_: dict[str, Any]) -> dict[str, Any]:
+def _told(name: str, property_: JsonObject) -> JsonObject:
     unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
     return {**property_, "x-unit": unit} if unit else property_

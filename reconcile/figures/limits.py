@@ -8,12 +8,14 @@ accepted count against no limit.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from reconcile.errors import SettingsError
+from reconcile.figures.summary import Figures
+from reconcile.matching.policy import Kind
 from reconcile.money import AmountError, format_amount, parse_amount
 
 _NOTATION = re.compile(
@@ -62,7 +64,7 @@ def parse_limit(text: str, statuses: Collection[str], *, option: str = "--fail-o
     raise _unreadable(text, option)
 
 
-def exceeded(limits: Iterable[Limit], figures: Mapping[str, Any]) -> list[str]:
+def exceeded(limits: Iterable[Limit], figures: Figures) -> list[str]:
     """Return one sentence for each of `limits` that the figures of a summary exceed."""
     sentences = []
     for limit in limits:
@@ -72,22 +74,17 @@ def exceeded(limits: Iterable[Limit], figures: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _measured(limit: Limit, figures: Mapping[str, Any]) -> Decimal:
+def _measured(limit: Limit, figures: Figures) -> Decimal:
     lines = [
-        line
-        for line in figures["statuses"]
-        if (line["status"] == limit.status if limit.status else line["kind"] == "break")
+        line for line in figures.statuses if (line.status == limit.status if limit.status else line.kind == Kind.BREAK)
     ]
     if limit.measure == "amount":
-        amounts = [amount for line in lines for amount in line["amounts"]]
-        mine = [a for a in amounts if a["currency_code"] == limit.currency_code]
-        return Decimal(sum(a["at_stake_cents"] - a["accepted_at_stake_cents"] for a in mine))
-    accepted = sum(amount["accepted_count"] for line in lines for amount in line["amounts"])
-    count = Decimal(sum(line["count"] for line in lines) - accepted)
+        mine = [one for line in lines for one in line.amounts if one.currency_code == limit.currency_code]
+        return Decimal(sum(one.at_stake_cents - one.accepted_at_stake_cents for one in mine))
+    count = Decimal(sum(line.count - line.accepted_count for line in lines))
     if limit.measure == "count":
         return count
-    items = figures["counts"]["items"]
-    return count * 100 / items if items else Decimal(0)
+    return count * 100 / figures.counts.items if figures.counts.items else Decimal(0)
 
 
 def _in_words(limit: Limit, found: Decimal) -> str:

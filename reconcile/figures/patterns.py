@@ -8,14 +8,17 @@ what at least FEWEST breaks have in common, and a good part of those it could ho
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import duckdb
 import pyarrow as pa
+from msgspec import Struct
 
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.matching.policy import Status
 from reconcile.money import format_amount
+from reconcile.schema import Count, means
 
 FEWEST = 3
 """Breaks that a pattern has at least."""
@@ -24,23 +27,30 @@ _PART = 0.2  # of the breaks that it could hold for
 _MOST_TOLD = 5  # of a kind
 
 
-def find_patterns(items: Path | pa.Table) -> list[dict[str, Any]]:
-    """
-    Return the patterns in `items`, a file or table of ITEMS: the largest first, at most a few of each kind.
+class Pattern(Struct, frozen=True):
+    """What several breaks have in common."""
 
-    Each has `kind` (difference, rate, day, file), `status` (null for any), `currency_code` (of differences, in whose
-    minor units `value` then is), `value`, `count`, `of` (the breaks that it could hold for), and `text`.
-    """
+    kind: Annotated[Literal["difference", "rate", "day", "file"], means("what it is that they share")]
+    status: Annotated[Status | None, means("the status of the breaks; null for any")]
+    currency_code: Annotated[str | None, means("of a difference; null for other kinds")]
+    value: Annotated[int | str, means("a difference in minor units; a rate, a day or a file as text")]
+    count: Annotated[Count, means("breaks that have it")]
+    of: Annotated[Count, means("breaks that could have it")]
+    text: Annotated[str, means("the same in words")]
+
+
+def find_patterns(items: Path | pa.Table) -> tuple[Pattern, ...]:
+    """Return the patterns in `items`, a file or table of ITEMS: the largest first, at most a few of each kind."""
     with connected() as connection:
         if isinstance(items, pa.Table):
             connection.register("given", items)
         source = "given" if isinstance(items, pa.Table) else scan(items)
         connection.execute(f"CREATE TEMP VIEW items AS SELECT * FROM {source}")
         found = [*_differences(connection), *_rates(connection), *_days(connection), *_files(connection)]
-    return sorted(found, key=lambda one: (-one["count"], one["kind"], str(one["value"])))
+    return tuple(sorted(found, key=lambda one: (-one.count, one.kind, str(one.value))))
 
 
-def _differences(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _differences(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     rows = connection.execute(
         f"""SELECT order_currency_code, difference_cents, count(*) AS n, any_value(total)
             FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM items
@@ -49,13 +59,13 @@ def _differences(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             ORDER BY n DESC, order_currency_code, difference_cents LIMIT {_MOST_TOLD}"""
     ).fetchall()
     return [
-        _pattern("difference", "amount_mismatch", code, cents, n, total,
+        Pattern("difference", Status.AMOUNT_MISMATCH, code, cents, n, total,
                  f"{n} pairs differ by exactly {format_amount(cents, code)} {code}")
         for code, cents, n, total in rows
     ]  # fmt: skip
 
 
-def _rates(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _rates(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     # A rate only says something where the differences differ, and where the amounts are large enough to show it.
     rows = connection.execute(
         f"""SELECT rate, count(*) AS n, any_value(total) FROM (
@@ -68,28 +78,28 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             ORDER BY n DESC, rate LIMIT {_MOST_TOLD}"""
     ).fetchall()
     return [
-        _pattern("rate", "amount_mismatch", None, f"{rate:.3f}", n, total,
+        Pattern("rate", Status.AMOUNT_MISMATCH, None, f"{rate:.3f}", n, total,
                  f"{n} payments are {rate:.3f} times their order total: a tax, a discount, a unit?")
         for rate, n, total in rows
     ]  # fmt: skip
 
 
-def _days(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _days(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     rows = _crowds(
         connection,
         "coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE",
         where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
     )
     return [
-        _pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
+        Pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
         for day, n, items, total in rows
     ]
 
 
-def _files(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _files(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     rows = _crowds(connection, "order_source_file", where="order_source_file IS NOT NULL")
     return [
-        _pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
+        Pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
         for file, n, items, total in rows
     ]
 
@@ -110,17 +120,3 @@ def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -
               AND by_value.n * (together.items - by_value.items) >= 3 * by_value.items * (together.n - by_value.n)
             ORDER BY by_value.n DESC, by_value.shared LIMIT {_MOST_TOLD}"""
     ).fetchall()
-
-
-def _pattern(
-    kind: str, status: str | None, code: str | None, value: object, count: int, of: int, text: str
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "status": status,
-        "currency_code": code,
-        "value": value,
-        "count": count,
-        "of": of,
-        "text": text,
-    }

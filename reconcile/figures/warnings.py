@@ -6,14 +6,16 @@ Knows when figures mislead by themselves, and says so in words; changes none of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconcile.errors import EmptySide
 
 if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
+    from reconcile.figures.summary import Pull
     from reconcile.history.earlier import Neighbours
     from reconcile.matching.report import MatchReport
     from reconcile.orders.report import OrdersReport
+    from reconcile.payments.report import PullReport
 
 
 ALL_METHODS = (
@@ -32,15 +34,15 @@ def refuse_empty(side: str, rows: int, on_empty: str) -> None:
         )
 
 
-def export_warnings(exported: dict[str, Any]) -> list[str]:
-    """Return what to know of exported order totals, by their report as a dictionary."""
-    return [ALL_METHODS] if exported["why_all"] else []
+def export_warnings(why_all: str | None) -> list[str]:
+    """Return what to know of exported order totals; `why_all` as in `ExportedOrders`."""
+    return [ALL_METHODS] if why_all else []
 
 
-def pull_warnings(pulled: dict[str, Any]) -> list[str]:
-    """Return what to know of a pull, by its report as a dictionary: what it says itself, and what has vanished."""
-    warnings = list(pulled["warnings"])
-    if count := pulled["vanished"]:
+def pull_warnings(pull: Pull | PullReport) -> list[str]:
+    """Return what to know of a pull: what it says itself, and what has vanished."""
+    warnings = list(pull.warnings)
+    if count := pull.vanished:
         what = "1 payment has" if count == 1 else f"{count:,} payments have"
         warnings.append(f"{what} vanished since the pull before: see vanished.parquet in the mirror")
     return warnings
@@ -74,20 +76,29 @@ def key_warnings(report: MatchReport) -> list[str]:
     return [*warnings, report.hint] if report.hint else warnings
 
 
-def cautions(source: dict[str, Any], orders: OrdersReport, report: MatchReport) -> list[str]:
-    """Return what a reader of the figures must know besides them."""
+def cautions(
+    orders: OrdersReport,
+    report: MatchReport,
+    *,
+    pull: Pull | None = None,
+    narrowed: str | None = None,
+    why_all: str | None = None,
+) -> list[str]:
+    """
+    Return what a reader of the figures must know besides them.
+
+    `narrowed` says to which payments the pull was narrowed, `why_all` why orders of all payment methods were exported.
+    """
     sides = {"orders": report.orders.rows, "payments": report.payments.rows}
     warnings = [f"there are no {side}" for side, rows in sides.items() if not rows]
-    pulled = source.get("pull")
-    if pulled:
-        warnings += pull_warnings(pulled)
-    if source.get("narrowed"):
+    if pull is not None:
+        warnings += pull_warnings(pull)
+    if narrowed:
         warnings.append(
-            f"only payments created {source['narrowed']} are in this run: order totals from outside that time meet no "
+            f"only payments created {narrowed} are in this run: order totals from outside that time meet no "
             "payment, and breaks from outside it are told as cleared"
         )
-    if exported := source.get("orders_export"):
-        warnings += export_warnings(exported)
+    warnings += export_warnings(why_all)
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
         warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")

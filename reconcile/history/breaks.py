@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +25,7 @@ from reconcile.history.decisions import Decision, append_decisions, read_decisio
 from reconcile.history.states import States
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, Row
 
 SHORT_ID = 8
 """Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""
@@ -55,7 +54,7 @@ def latest_run(out: Path) -> Path:
     return folders[-1]
 
 
-def list_breaks(folder: Path, wanted: Filter) -> list[dict[str, Any]]:
+def list_breaks(folder: Path, wanted: Filter) -> list[Row]:
     """
     Return the breaks of the run folder `folder`, oldest and largest first, as columns of ITEMS with what is decided.
 
@@ -158,7 +157,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     return made
 
 
-def _breaks(folder: Path) -> list[dict[str, Any]]:
+def _breaks(folder: Path) -> list[Row]:
     return _read(folder).to_pylist()
 
 
@@ -180,7 +179,7 @@ def _standing_table(folder: Path, on: date) -> pa.Table:
     return decisions.standing(read_decisions(out_of(folder) / decisions.NAME), on)
 
 
-def _standing(folder: Path, on: date) -> dict[str, dict[str, Any]]:
+def _standing(folder: Path, on: date) -> dict[str, Row]:
     return {row["item_id"]: row for row in _standing_table(folder, on).to_pylist()}
 
 
@@ -199,7 +198,7 @@ def _decided(breaks: pa.Table, folder: Path, on: date) -> list[str | None]:
     ]
 
 
-def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
+def _is_wanted(row: Row, wanted: Filter) -> bool:
     accepted = (row["decision"] or "").startswith("accepted")
     texts = (row[name] or "" for name in (*_NAMES, "order_id"))
     return (
@@ -211,7 +210,7 @@ def _is_wanted(row: Mapping[str, Any], wanted: Filter) -> bool:
     )
 
 
-def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
+def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
     breaks = _breaks(folder)
     rows = [row for row in breaks if any(row[key] == name for key in _NAMES)]
     if not rows and len(name) >= SHORT_ID:
@@ -234,9 +233,7 @@ def _named(folder: Path, name: str, *, every: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _accepted(
-    row: Mapping[str, Any], on: date, *, reason: str, until: date | None, cap: str | None, by: str | None
-) -> Decision:
+def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str | None, by: str | None) -> Decision:
     cents, code = row["at_stake_cents"], row["currency_code"]
     cap_cents = None
     if cap:
@@ -267,7 +264,7 @@ def _accepted(
     return decision
 
 
-def _decided_in(cells: Mapping[str, str], row: Mapping[str, Any], on: date) -> Decision:
+def _decided_in(cells: Mapping[str, str], row: Row, on: date) -> Decision:
     until = until_in(cells)
     _check_until(until, on)
     return _accepted(

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from reconcile.errors import AcceptanceError
 from reconcile.files.csv_text import NotCsv, csv_line, csv_table
 from reconcile.files.disk import disk_errors, replacing
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import format_amount
+from reconcile.schema import Row
 
 SHEET = (
     "item_id",
@@ -35,9 +35,7 @@ SHEET = (
 """Columns of the file. Those that begin with `accept_` are for people to fill in."""
 
 
-def write_lines(
-    destination: Path, rows: Iterable[Mapping[str, Any]], standing: Mapping[str, Mapping[str, Any]]
-) -> None:
+def write_lines(destination: Path, rows: Iterable[Row], standing: Mapping[str, Row]) -> None:
     """
     Write the breaks `rows` (columns of ITEMS, `at_stake_cents`, `currency_code`) to `destination`, with columns SHEET.
 
@@ -80,7 +78,7 @@ def _cell(column: str, text: str) -> str:
     return found if column in ("accept_reason", "accept_by") else found.strip()
 
 
-def why_stale(cells: Mapping[str, str], row: Mapping[str, Any] | None) -> str:
+def why_stale(cells: Mapping[str, str], row: Row | None) -> str:
     """Return why a line cannot be taken for the break `row` as it is now (null: there is none); nothing when it can."""
     if row is None:
         return f'"{cells["item_id"]}" is no break of this run'
@@ -105,7 +103,7 @@ def amount_text(cents: int, currency_code: str | None) -> str:
     return "" if currency_code is None else format_amount(cents, currency_code)
 
 
-def _line(row: Mapping[str, Any], decided: Mapping[str, Any]) -> tuple[object, ...]:
+def _line(row: Row, decided: Row) -> tuple[object, ...]:
     """Return the cells of SHEET for the break `row`, about which `decided` stands."""
     cap = decided.get("cap_cents")
     return (

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from reconcile.errors import OutputError
 from reconcile.history import ledger
-from reconcile.runs.compare import trend_before
 from reconcile.runs.folder import latest_before, link_to, published, read_manifest
 from reconcile.runs.manifest import Link
 
@@ -32,14 +30,12 @@ class EarlierRuns:
     history   a table of HISTORY: what is known of breaks
     link      the latest of them, null when there is none
     breaks    the breaks of the latest, as `ledger.breaks_at_stake` gives them
-    trend     the last of them, for a report
     """
 
     runs: tuple[ledger.PublishedRun, ...]
     history: pa.Table
     link: Link | None
     breaks: pa.Table | None
-    trend: list[dict[str, Any]]
 
     @property
     def problems(self) -> list[str]:
@@ -107,7 +103,6 @@ def _read(out: Path, business_date: date, runs: Sequence[ledger.PublishedRun]) -
         history=history,
         link=link_to(latest.parent) if latest else None,
         breaks=ledger.breaks_at_stake(latest) if latest else None,
-        trend=trend_before(out, business_date),
     )
 
 

@@ -1,5 +1,5 @@
 """
-Breaks across runs: when each was first seen, whether it was open the night before, what rolled forward.
+Breaks across runs: when each was first seen, and whether it was open the night before.
 
 The ledger is derived: everything in it comes from the published run folders, and `follow` brings it in line with
 them whatever happened in between (a crash after publishing, a date run again, a date run late). It knows item
@@ -13,12 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import OutputError, ProofFailed, first_line
+from reconcile.errors import OutputError, first_line
 from reconcile.files.disk import locked
 from reconcile.files.duckdb import CONFIG, connected
 from reconcile.files.parquet import scan
@@ -99,54 +98,6 @@ def breaks_at_stake(breaks: Path) -> pa.Table:
     with connected() as connection, _breaks_read(breaks):
         table: pa.Table = connection.sql(f"SELECT item_id, state, {stake} FROM {scan(breaks)}").to_arrow_table()
     return table
-
-
-def roll_forward(before: pa.Table | None, after: pa.Table) -> list[dict[str, Any]]:
-    """
-    Return per currency: opening + new + reopened + changed − cleared = closing, in count and amount at stake.
-
-    Takes the breaks of the latest earlier run, null when there is none, and those of this one, as `breaks_at_stake`
-    gives them. `changed` is what open breaks gained or lost since then, and counts those that came from or went to
-    another currency. Amounts are minor units.
-
-    Raises ProofFailed when the equation does not hold: a bug in reconcile.
-    """
-    with connected() as connection:
-        connection.register("before", after.slice(0, 0) if before is None else before)
-        connection.register("after", after)
-        rows = connection.execute(
-            """
-            WITH moves AS (
-                SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM before
-                UNION ALL SELECT currency_code, state, 1, cents FROM after WHERE state <> 'open'
-                UNION ALL SELECT b.currency_code, 'changed',
-                    -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
-                    FROM before b JOIN after a USING (item_id)
-                UNION ALL SELECT a.currency_code, 'changed',
-                    (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
-                    FROM after a JOIN before b USING (item_id)
-                UNION ALL SELECT currency_code, 'cleared', 1, cents FROM before ANTI JOIN after USING (item_id)
-                UNION ALL SELECT currency_code, 'closing', 1, cents FROM after
-            )
-            SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves GROUP BY ALL ORDER BY ALL
-            """
-        ).fetchall()
-    currencies: dict[str | None, dict[str, Any]] = {}
-    for currency_code, move, count, cents in rows:
-        line = currencies.setdefault(currency_code, {"currency_code": currency_code})
-        line[move] = {"count": count, "amount_cents": cents}
-    moves = ("opening", "new", "reopened", "changed", "cleared", "closing")
-    nothing = {"count": 0, "amount_cents": 0}
-    lines = [
-        {"currency_code": currency, **{move: line.get(move, dict(nothing)) for move in moves}}
-        for currency, line in sorted(currencies.items(), key=lambda entry: (entry[0] is None, entry[0] or ""))
-    ]
-    for line in lines:
-        for figure in ("count", "amount_cents"):
-            opening, new, reopened, changed, cleared, closing = (line[move][figure] for move in moves)
-            if opening + new + reopened + changed - cleared != closing:
-                raise ProofFailed(f"roll-forward in {line['currency_code']}: {figure} does not add up: {line}")
-    return lines
 
 
 def _follow(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> list[PublishedRun]:

@@ -7,17 +7,13 @@ for those that it shows. How decisions are recorded and what earlier runs left i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY
-
-Columns = Mapping[str, Any]
-"""Columns of ITEMS by their names: Arrow arrays of one length."""
+from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY, Columns
 
 
 class States:
@@ -37,7 +33,7 @@ class States:
         given = ACCEPTANCES.empty_table() if acceptances is None else acceptances
         self._given = given.cast(ACCEPTANCES).combine_chunks()
 
-    def columns_of(self, items: Columns) -> dict[str, Any]:
+    def columns_of(self, items: Columns) -> Columns:
         """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
         return {**self._seen(items["item_id"], items["is_break"]), **self._accepted(items)}
 
@@ -45,7 +41,7 @@ class States:
         """Return for each of `items` whether an acceptance stands: one of it as it is now, or within its cap."""
         return _hold(items, self._decided(items))
 
-    def _seen(self, item_ids: Any, is_break: Any) -> dict[str, Any]:
+    def _seen(self, item_ids: Any, is_break: Any) -> Columns:
         """When breaks were seen: null for what is no break, `new` for one never seen before."""
         today = _scalar(self._business_date, pa.date32())
         never = pa.nulls(len(item_ids), pa.date32())
@@ -54,7 +50,7 @@ class States:
         else:
             ids: Any = pc.if_else(is_break, item_ids, _scalar(None, pa.string()))
             place = pc.index_in(ids, value_set=self._known.column("item_id"), skip_nulls=True)
-        seen: dict[str, Any] = {name: self._known.column(name).take(place).combine_chunks() for name in HISTORY.names}
+        seen: Columns = {name: self._known.column(name).take(place).combine_chunks() for name in HISTORY.names}
         first_seen_on: Any = pc.if_else(is_break, pc.coalesce(seen["first_seen_on"], today), never)
         day = (self._business_date - date(1970, 1, 1)).days
         days: Any = pc.subtract(_scalar(day, pa.int32()), first_seen_on.cast(pa.int32()))
@@ -71,7 +67,7 @@ class States:
             "state": pc.if_else(is_break, state, _scalar(None, pa.string())),
         }
 
-    def _accepted(self, items: Columns) -> dict[str, Any]:
+    def _accepted(self, items: Columns) -> Columns:
         if not self._given.num_rows or not pc.any(items["is_break"]).as_py():
             rows = len(items["is_break"])
             return {"accepted_reason": pa.nulls(rows, pa.string()), "accepted_until": pa.nulls(rows, pa.date32())}
@@ -82,7 +78,7 @@ class States:
             "accepted_until": pc.if_else(holds, of["accepted_until"], _scalar(None, pa.date32())),
         }
 
-    def _decided(self, items: Columns) -> dict[str, Any]:
+    def _decided(self, items: Columns) -> Columns:
         """What was decided about each of `items`, as columns of ACCEPTANCES: null where nothing was."""
         ids: Any = pc.if_else(items["is_break"], items["item_id"], _scalar(None, pa.string()))
         place: Any = pc.index_in(ids, value_set=self._given.column("item_id"), skip_nulls=True)

@@ -7,7 +7,7 @@ of its breaks, which it is handed. Does not judge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from reconcile.files.parquet import write_parquet
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind
-from reconcile.schema import ITEMS
+from reconcile.schema import ITEMS, Columns
 
 # ITEMS column: column of the judged rows.
 _PLAIN = {
@@ -82,7 +82,7 @@ _IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER],
 class States(Protocol):
     """What earlier runs knew of breaks, and what people have decided about them: `reconcile.history.states`."""
 
-    def columns_of(self, items: Mapping[str, Any]) -> Mapping[str, Any]:
+    def columns_of(self, items: Columns) -> Columns:
         """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
         ...
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -30,7 +30,7 @@ from reconcile.matching.passes import pair_sides
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.prepared import Relation, prepare_sides
 from reconcile.matching.proof import pairs_on, prove
-from reconcile.matching.report import FrameT, MatchReport, MatchResult
+from reconcile.matching.report import MatchReport
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
@@ -48,6 +48,17 @@ FRAME_ENGINES = ("arrow", "duckdb")
 
 LARGE_SIDE = 100_000
 """Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
+
+
+FrameT = TypeVar("FrameT")
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult(Generic[FrameT]):
+    """Items as a frame of the kind that was given, and the report on them."""
+
+    items: FrameT
+    report: MatchReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,16 @@ kept. The rest, the *leftovers*, go through the passes as they are defined (`pai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
+from msgspec.structs import replace
 
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.groups import grouped, narrowed, part, with_order_text
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import Pass
 from reconcile.matching.sides import ORDER_SIDE, PAYMENT_SIDE
 
 NEVER_PLACED = ("draft", "pending", "editing", "placing")
@@ -33,37 +35,6 @@ MATCHED_SIDES = (
 
 
 @dataclass(frozen=True, slots=True)
-class PassCount:
-    """
-    What one pass saw, of the rows that reached it and have its key.
-
-    payments, orders                 rows of each side
-    payment_keys_twice, order_keys_twice   keys on more than one of them
-    shared_keys                      keys on both sides
-    pairs                            pairs made
-    """
-
-    key: str
-    payments: int
-    orders: int
-    payment_keys_twice: int
-    order_keys_twice: int
-    shared_keys: int
-    pairs: int = 0
-
-    def with_lone(self, pairs: int) -> PassCount:
-        """Return the count with the lone rows in it: `pairs` is the number of all pairs of this pass."""
-        lone = pairs - self.pairs
-        return replace(
-            self,
-            payments=self.payments + lone,
-            orders=self.orders + lone,
-            shared_keys=self.shared_keys + lone,
-            pairs=pairs,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Paired:
     """
     The outcome of the passes.
@@ -76,7 +47,7 @@ class Paired:
     lone: Frame
     leftovers: Frame
     repeated: Frame
-    passes: tuple[PassCount, ...]
+    passes: tuple[Pass, ...]
 
 
 def is_placed() -> nw.Expr:
@@ -161,9 +132,7 @@ def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
 _PAIRS: dict[str, pa.DataType] = {"p_row": pa.int64(), "o_row": pa.int64(), "matched_on": pa.string()}
 
 
-def _leftovers(
-    engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy
-) -> tuple[Frame, tuple[PassCount, ...]]:
+def _leftovers(engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy) -> tuple[Frame, tuple[Pass, ...]]:
     """Run every pass over the rows that are not lone, and join what came of it."""
     p_free = payments.filter(~nw.col("wrong_mode")).with_columns(is_placed().alias("placed"))
     o_free = orders.with_columns(part(policy).alias("part"))
@@ -197,7 +166,7 @@ class _Outcome:
     o_met: Frame  # o_row: the same
 
 
-def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> tuple[PassCount, _Outcome | None]:
+def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> tuple[Pass, _Outcome | None]:
     """
     Pair the keys that one payment and one order (row or group of rows) are left with; None when no key is shared.
 
@@ -216,7 +185,7 @@ def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> tuple
     )
     m = orders.group_by("key").agg(nw.len().alias("m"), nw.col("part").n_unique().alias("n_parts"))
     n, m = engine.settle(narrowed(n, "n", "n_current", "n_placed")), engine.settle(narrowed(m, "m"))
-    count = PassCount(key, *_numbers(engine, n, m))
+    count = Pass(key, *_numbers(engine, n, m))
     if not count.shared_keys:
         return count, None
     shared = engine.settle(n.join(m, on="key", how="inner"))
@@ -243,7 +212,7 @@ def _pairs_of(engine: Engine, payments: Frame, orders: Frame, shared: Frame, key
 
 
 def _numbers(engine: Engine, n: Frame, m: Frame) -> list[int]:
-    """Return payments, orders, keys twice on each side, shared keys: the numbers of a PassCount, in one query."""
+    """Return payments, orders, keys twice on each side, shared keys: the numbers of a Pass, in one query."""
     keys = n.join(m.rename({"key": "o_key"}), left_on="key", right_on="o_key", how="full")
     claims = {
         "payment_keys_twice": nw.col("n") > 1,

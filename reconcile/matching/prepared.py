@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import duckdb
 
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.keys.cleaning import KeyCleaning, count_changes, with_clean_texts, with_rules
-from reconcile.matching.keys.rules import SIDES, CleanRules
+from reconcile.matching.keys.cleaning import count_changes, with_clean_texts, with_rules
+from reconcile.matching.keys.rules import SIDES, CleanRules, Side
 from reconcile.matching.policy import KEYS
-from reconcile.matching.proof import SideFacts, side_facts
+from reconcile.matching.proof import side_facts
+from reconcile.matching.report import KeyCleaning, SideFacts
 from reconcile.matching.sides import with_known_values
 
 Relation = Callable[[Frame], duckdb.DuckDBPyRelation]
@@ -53,7 +54,7 @@ def prepare_sides(
     return payments, orders
 
 
-def _prepared(engine: Engine, raw: Frame, side: str, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
+def _prepared(engine: Engine, raw: Frame, side: Side, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
     x, keys = side[0], rules.keys_of(side)
     written = with_clean_texts(engine, with_known_values(raw, x), [f"{x}_{key}" for key in KEYS])
     frame = written

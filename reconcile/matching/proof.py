@@ -7,66 +7,15 @@ not agree, and refuses sums and payment ids with which no proof is possible. Doe
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import duckdb
 
 from reconcile.errors import OrderFileError, PaymentFileError, ProofFailed
 from reconcile.matching.policy import KEYS
+from reconcile.matching.report import ControlTotals, KeyUse, SideFacts, Total
+from reconcile.schema import Row
 
 SUM_LIMIT = 2**62
 """What the amounts of a side, without their signs, stay below together: sums then fit 64 bits on every engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """How one side uses one key: rows with a usable key are rows - null - blank."""
-
-    key: str
-    rows: int
-    null: int
-    blank: int
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A control total of one side and currency: going in (`status` None), or of the items of one status."""
-
-    side: str
-    currency_code: str | None
-    status: str | None
-    rows: int
-    amount_cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class SideFacts:
-    """One side as it went in: totals per currency, use of keys, and a sum over its rows' identities."""
-
-    totals: tuple[Total, ...]
-    keys: tuple[KeyUse, ...]
-    identity: int
-
-    @property
-    def rows(self) -> int:
-        """Number of rows of this side."""
-        return sum(total.rows for total in self.totals)
-
-
-@dataclass(frozen=True, slots=True)
-class ControlTotals:
-    """The proof: totals going in and coming out, which agree per side and currency."""
-
-    incoming: tuple[Total, ...]
-    outgoing: tuple[Total, ...]
-
-    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
-        """Return both lists as plain JSON values."""
-        return {
-            "incoming": [asdict(total) for total in self.incoming],
-            "outgoing": [asdict(total) for total in self.outgoing],
-        }
 
 
 _IDENTITY = {
@@ -114,6 +63,16 @@ def side_facts(
     )
 
 
+_CAME_OUT = """status, payment_currency_code, order_currency_code,
+    count(payment_id) AS payments, coalesce(sum(payment_amount_cents), 0) AS payment_cents,
+    count(*) FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS orders,
+    coalesce(sum(order_amount_cents), 0) AS order_cents,
+    sum(hash(payment_id, payment_amount_cents, payment_currency_code))
+        FILTER (payment_id IS NOT NULL) AS p_identity,
+    sum(hash(order_source_file, order_source_line, order_amount_cents, order_currency_code))
+        FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS o_identity"""
+
+
 def prove(
     items: duckdb.DuckDBPyRelation,
     several: duckdb.DuckDBPyRelation,
@@ -125,15 +84,7 @@ def prove(
 
     `items` are ITEMS as written, `several` the items that stand for more than one order row (item_id, order_rows).
     """
-    query = """status, payment_currency_code, order_currency_code,
-        count(payment_id) AS payments, coalesce(sum(payment_amount_cents), 0) AS payment_cents,
-        count(*) FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS orders,
-        coalesce(sum(order_amount_cents), 0) AS order_cents,
-        sum(hash(payment_id, payment_amount_cents, payment_currency_code))
-            FILTER (payment_id IS NOT NULL) AS p_identity,
-        sum(hash(order_source_file, order_source_line, order_amount_cents, order_currency_code))
-            FILTER (payment_id IS NULL OR matched_on IS NOT NULL) AS o_identity"""
-    found = _dicts(items.aggregate(query, "status, payment_currency_code, order_currency_code"))
+    found = _dicts(items.aggregate(_CAME_OUT, "status, payment_currency_code, order_currency_code"))
     more = _dicts(
         items.join(several, "item_id").aggregate(
             "status, order_currency_code, sum(order_rows - 1) AS more", "status, order_currency_code"
@@ -197,7 +148,7 @@ def _raw_key(x: str, key: str) -> str:
     return f"coalesce({x}_reference_raw, {x}_reference)" if key == "reference" else f"{x}_{key}"
 
 
-def _refuse(found: list[dict[str, Any]], clean: duckdb.DuckDBPyRelation, side: str, path: str) -> None:
+def _refuse(found: list[Row], clean: duckdb.DuckDBPyRelation, side: str, path: str) -> None:
     error = PaymentFileError if side == "payments" else OrderFileError
     for line in found:
         if line["unknown"]:
@@ -213,6 +164,6 @@ def _refuse(found: list[dict[str, Any]], clean: duckdb.DuckDBPyRelation, side: s
             )
 
 
-def _dicts(relation: duckdb.DuckDBPyRelation) -> list[dict[str, Any]]:
+def _dicts(relation: duckdb.DuckDBPyRelation) -> list[Row]:
     names = relation.columns
     return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]

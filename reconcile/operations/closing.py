@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from reconcile.errors import OutputError, ReconcileError
-from reconcile.figures import limits, totals
-from reconcile.figures.patterns import find_patterns
+from reconcile.figures import limits, proof
+from reconcile.figures.aging import aging_from_data
+from reconcile.figures.compare import trend_of
+from reconcile.figures.roll_forward import roll_forward
+from reconcile.figures.summary import NAME, VERSION, Counts, Figures, FrameSummary, Summary, Verdict
+from reconcile.figures.totals import summarize
 from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_warnings, refuse_empty
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
@@ -42,10 +48,10 @@ log = logging.getLogger("reconcile.run")
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A published run: its folder, the figures of `summary.json`, the limits it exceeds, its load if any."""
+    """A published run: its folder, its `summary.json`, the limits it exceeds, its load if any."""
 
     folder: Path
-    summary: dict[str, Any]
+    summary: Summary
     exceeded: tuple[str, ...]
     receipt: LoadReceipt | None = None
 
@@ -90,21 +96,24 @@ class Night:
         with connected(folder, self.settings.run.memory_limit):  # once, for all that is read there
             rows = self._tables()
             with self.timings.stage("summary"):
-                figures = self._figures(report, earlier)
-                totals.prove_files(folder, figures, amount_basis=self.settings.policy.amount_basis)
+                figures = summarize(folder / "items.parquet", report.control, report.key_profile)
+                proof.prove_files(folder, figures, amount_basis=self.settings.policy.amount_basis)
+                summary = self._summary(run_id, figures, earlier)
         exceeded = limits.exceeded(self.checks, figures)
         for sentence in limits.exceeded(limits_of(self.settings.run.warn_on, "--warn-on"), figures):
             log.info("warning: over limit: %s", sentence)
             warnings.append(f"over limit: {sentence}")
-        head = self._head(run_id, figures, exceeded)
-        document = {
-            **head, **figures, "limits_exceeded": exceeded, "warnings": warnings,
-            "pull": self.source.get("pull"), "seconds": self.timings.seconds,
-        }  # fmt: skip
-        place, document = self._published(head, document, earlier, rows)
-        log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": head["verdict"]})
+        summary = replace(
+            summary,
+            verdict=verdict_of(figures, exceeded),
+            limits_exceeded=tuple(exceeded),
+            warnings=tuple(warnings),
+            seconds=self.timings.seconds,
+        )
+        place, summary = self._published(summary, earlier, rows)
+        log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
         load_to = self.settings.run.load_to
-        return RunResult(place, document, tuple(exceeded), _loaded(place, load_to) if load_to else None)
+        return RunResult(place, summary, tuple(exceeded), _loaded(place, load_to) if load_to else None)
 
     def _matched(self, earlier: EarlierRuns) -> tuple[str, MatchReport]:
         folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
@@ -123,7 +132,14 @@ class Night:
         return run_id, report
 
     def _warnings(self, report: MatchReport, earlier: EarlierRuns) -> list[str]:
-        warnings = cautions(self.source, self.orders, report)
+        exported = self.source.get("orders_export")
+        warnings = cautions(
+            self.orders,
+            report,
+            pull=self.source.get("pull"),
+            narrowed=self.source.get("narrowed"),
+            why_all=exported["why_all"] if exported is not None else None,
+        )
         warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
         if self.settings.match.group_orders is not None:
             warnings += grouping_warnings(self.orders)
@@ -141,45 +157,43 @@ class Night:
                 "breaks.csv": write_breaks(items, folder / "breaks.parquet", folder / "breaks.csv", memory_limit=limit),
             }
 
-    def _figures(self, report: MatchReport, earlier: EarlierRuns) -> dict[str, Any]:
-        details = report.as_dict()
-        figures = figures_of(
-            self.staging.folder,
-            details["control_totals"],
-            self.settings.policy,
-            memory_limit=self.settings.run.memory_limit,
+    def _summary(self, run_id: str, figures: FrameSummary, earlier: EarlierRuns) -> Summary:
+        """Return the summary as the figures make it: no limit is looked at yet, and nothing warned of."""
+        folder, limit = self.staging.folder, self.settings.run.memory_limit
+        return Summary(
+            version=VERSION,
+            business_date=self.staging.business_date,
+            run_id=run_id,
+            organization=self.source["organization"],
+            mode=self.source["mode"],
+            amount_basis=self.settings.policy.amount_basis,
+            verdict=verdict_of(figures, ()),
+            counts=Counts(**asdict(figures.counts), rejects=self.orders.rejects),
+            statuses=figures.statuses,
+            control=figures.control,
+            bridge=figures.bridge,
+            flag_agreement=figures.flag_agreement,
+            aging=figures.aging,
+            hash_totals=proof.hash_totals(
+                folder, are_orders_grouped=self.settings.policy.group_orders is not None, memory_limit=limit
+            ),
+            aging_from_data=aging_from_data(folder, memory_limit=limit),
+            patterns=figures.patterns,
+            roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder / "breaks.parquet")),
+            key_profile=figures.key_profile,
+            trend=trend_of(earlier.runs),
+            pull=self.source.get("pull"),
         )
-        figures["roll_forward"] = ledger.roll_forward(
-            earlier.breaks, ledger.breaks_at_stake(self.staging.folder / "breaks.parquet")
-        )
-        figures["key_profile"] = details["key_profile"]
-        figures["trend"] = earlier.trend
-        figures["counts"]["rejects"] = self.orders.rejects
-        return figures
 
-    def _head(self, run_id: str, figures: dict[str, Any], exceeded: Sequence[str]) -> dict[str, Any]:
-        """Return what summary and manifest both begin with."""
-        return {
-            "version": totals.VERSION,
-            "business_date": self.staging.business_date.isoformat(),
-            "run_id": run_id,
-            "organization": self.source["organization"],
-            "mode": self.source["mode"],
-            "amount_basis": self.settings.policy.amount_basis,
-            "verdict": verdict_of(figures, exceeded),
-        }
-
-    def _published(
-        self, head: dict[str, Any], document: dict[str, Any], earlier: EarlierRuns, rows: dict[str, int]
-    ) -> tuple[Path, dict[str, Any]]:
-        """Write what people read, and publish; return the folder, and `document` with what was told last."""
-        out, on, counts = self.staging.out, self.staging.business_date, document["counts"]
+    def _published(self, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
+        """Write what people read, and publish; return the folder, and `summary` with what was told last."""
+        out, on, counts = self.staging.out, self.staging.business_date, asdict(summary.counts)
         tables = {f"{name}.parquet": counts[name] for name in ("payments", "orders", "items", "breaks")}
         told = neighbours(out, on, earlier)
         while True:
             known = told
-            complete = document | {"warnings": [*document["warnings"], *neighbour_warnings(known)]}
-            record = self._record(head, document, earlier, known)
+            complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
+            record = self._record(summary, earlier, known)
             self._write_reports(complete, record)
             outputs = self.staging.outputs({**rows, **tables, "rejects.csv": counts["rejects"]})
             with publishing_lock(out):
@@ -194,29 +208,27 @@ class Night:
             raise
         return place, complete
 
-    def _record(
-        self, head: dict[str, Any], document: dict[str, Any], earlier: EarlierRuns, known: Neighbours
-    ) -> dict[str, Any]:
+    def _record(self, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
         """Return the manifest, but for its outputs."""
         record = self.staging.out / decisions.NAME
         return {
-            **head,
+            **summary.head,
             **self.source,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "software": manifest.software(),
             "settings": self.settings.public(),
             "inputs": self.orders.as_dict(),
-            "clean": {"rules": self.settings.policy.clean.as_dict(), "keys": document["key_profile"]["cleaning"]},
+            "clean": {"rules": self.settings.policy.clean.as_dict(), "keys": summary.key_profile.cleaning},
             "previous": earlier.link,
             "runs_meanwhile": known.meanwhile,
             "later_runs": known.later,
             "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
-            "control": document["control"],
+            "control": summary.control,
         }
 
-    def _write_reports(self, document: dict[str, Any], record: dict[str, Any]) -> None:
+    def _write_reports(self, summary: Summary, record: dict[str, object]) -> None:
         folder, limit = self.staging.folder, self.settings.run.memory_limit
-        manifest.write_json(folder / "summary.json", document)
+        manifest.write_json(folder / NAME, summary)
         if self.settings.reports.html:
             from reconcile.reports.page.html import write_html
 
@@ -225,23 +237,6 @@ class Night:
             from reconcile.reports.workbook.xlsx import write_xlsx
 
             write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
-
-
-def figures_of(
-    folder: Path, control: Mapping[str, Any], policy: MatchPolicy, *, memory_limit: str, spill: Path | None = None
-) -> dict[str, Any]:
-    """
-    Return the figures of `summary.json` that follow from both sides and the items in `folder`.
-
-    `control` and errors are as in `reconcile.figures.totals`.
-    """
-    items = folder / "items.parquet"
-    grouped = policy.group_orders is not None
-    return {
-        **totals.summarize(items, control),
-        **totals.summarize_sides(folder, are_orders_grouped=grouped, memory_limit=memory_limit, spill=spill),
-        "patterns": find_patterns(items),
-    }
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:
@@ -274,8 +269,8 @@ def run_id_of(
     return f"{business_date:%Y%m%d}-{digest[:12]}"
 
 
-def verdict_of(figures: dict[str, Any], exceeded: Sequence[str]) -> str:
+def verdict_of(figures: Figures, exceeded: Sequence[str]) -> Verdict:
     """Return the verdict of a run by its figures and the limits that it exceeds."""
     if exceeded:
         return "over_limit"
-    return "clean_with_exceptions" if figures["counts"]["breaks"] else "clean"
+    return "clean_with_exceptions" if figures.counts.breaks else "clean"

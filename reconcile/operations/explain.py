@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -30,6 +29,7 @@ from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.matching.suggestions.candidates import Candidate, candidates
 from reconcile.runs.folder import out_of, published, read_manifest
+from reconcile.schema import Row
 from reconcile.settings.stages import settings_of
 
 MOST_ITEMS = 20
@@ -74,9 +74,9 @@ class Explanation:
     words. `candidates` are the nearest rows of the other side, for an item without a partner.
     """
 
-    item: dict[str, Any]
-    payment: dict[str, Any] | None
-    order: dict[str, Any] | None
+    item: Row
+    payment: Row | None
+    order: Row | None
     keys: tuple[KeyTried, ...]
     meaning: str
     allowed_cents: int | None
@@ -105,7 +105,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
         engine.close()
 
 
-def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[dict[str, Any]]:
+def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[Row]:
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -148,7 +148,7 @@ def _sides(engine: DuckDBEngine, folder: Path, policy: MatchPolicy) -> dict[str,
 
 
 def _explained(
-    engine: DuckDBEngine, folder: Path, item: dict[str, Any], sides: Mapping[str, Frame], policy: MatchPolicy
+    engine: DuckDBEngine, folder: Path, item: Row, sides: Mapping[str, Frame], policy: MatchPolicy
 ) -> Explanation:
     payment_side = _first(engine, sides["payments"], {"p_id": item["payment_id"]})
     place = {"o_source_file": item["order_source_file"], "o_source_line": item["order_source_line"]}
@@ -172,9 +172,9 @@ def _tried(
     engine: DuckDBEngine,
     sides: Mapping[str, Frame],
     policy: MatchPolicy,
-    item: Mapping[str, Any],
-    payment: Mapping[str, Any],
-    order: Mapping[str, Any],
+    item: Row,
+    payment: Row,
+    order: Row,
 ) -> Iterator[KeyTried]:
     for key in policy.on:
         texts = payment.get(f"p_{key}"), order.get(f"o_{key}")
@@ -190,15 +190,15 @@ def _tried(
             return  # later passes never saw it
 
 
-def _first(engine: DuckDBEngine, side: Frame, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _first(engine: DuckDBEngine, side: Frame, wanted: Row) -> Row:
     if any(value is None for value in wanted.values()):
         return {}
     claims = [nw.col(name) == nw.lit(value) for name, value in wanted.items()]
-    rows: list[dict[str, Any]] = engine.to_arrow(side.filter(*claims).head(1)).to_pylist()
+    rows: list[Row] = engine.to_arrow(side.filter(*claims).head(1)).to_pylist()
     return rows[0] if rows else {}
 
 
-def _as_read(connection: duckdb.DuckDBPyConnection, path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+def _as_read(connection: duckdb.DuckDBPyConnection, path: Path, wanted: Row) -> Row | None:
     if any(value is None for value in wanted.values()):
         return None
     claims = " AND ".join(f"{name} = ?" for name in wanted)
@@ -206,7 +206,7 @@ def _as_read(connection: duckdb.DuckDBPyConnection, path: Path, wanted: Mapping[
     return rows[0] if rows else None
 
 
-def _allowed(engine: DuckDBEngine, item: Mapping[str, Any], policy: MatchPolicy) -> int | None:
+def _allowed(engine: DuckDBEngine, item: Row, policy: MatchPolicy) -> int | None:
     amount, code = item["order_amount_cents"], item["order_currency_code"]
     if amount is None or code is None:
         return None
@@ -226,6 +226,6 @@ def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -
             yield from (Night(**row) for row in _rows(connection, query, [item_id]))
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = connection.sql(query, params=list(values)).to_arrow_table().to_pylist()
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> list[Row]:
+    rows: list[Row] = connection.sql(query, params=list(values)).to_arrow_table().to_pylist()
     return rows

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from reconcile.errors import InputError, OutputError, TooManyRejects
+from reconcile.figures.summary import pull_of
 from reconcile.figures.warnings import refuse_empty
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
@@ -74,7 +75,7 @@ def run(
                 on_progress=on_progress,
             )
         source = {
-            "pull": pulled.as_dict(),
+            "pull": pull_of(pulled),
             "narrowed": settings.pull.narrowed,
             "mode": pulled.mode,
             "organization": pulled.organization,

@@ -21,8 +21,8 @@ from msgspec.structs import replace
 
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.errors import SettingsError
-from reconcile.figures import totals
-from reconcile.figures.patterns import find_patterns
+from reconcile.figures.summary import FrameSummary
+from reconcile.figures.totals import summarize
 from reconcile.files.duckdb import connected
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
@@ -34,7 +34,7 @@ from reconcile.orders.format import OrderFormat
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
 from reconcile.payments.request import parse_moment
 from reconcile.reports.csv_tables import BREAKS_ORDER
-from reconcile.schema import ITEMS
+from reconcile.schema import ITEMS, Row
 from reconcile.settings.credentials import Secrets, read_secrets
 from reconcile.settings.declared import declared as declared_in
 from reconcile.settings.settings import Settings
@@ -52,12 +52,12 @@ class MatchResult:
     The outcome of `match_payments`.
 
     `items` and `breaks` are frames with the columns of ITEMS, `breaks` oldest and largest first; `summary` has the
-    figures of `summary.json`: counts, statuses, control totals, flag agreement, aging.
+    figures of `summary.json` under the same names: counts, statuses, control totals, flag agreement, aging.
     """
 
     items: pd.DataFrame = field(repr=False)
     breaks: pd.DataFrame = field(repr=False)
-    summary: dict[str, Any] = field(repr=False)
+    summary: FrameSummary = field(repr=False)
 
     def __repr__(self) -> str:
         return f"MatchResult({len(self.items):,} items, {len(self.breaks):,} breaks)"
@@ -95,7 +95,7 @@ async def pull_payments(
 
 async def fetch_payment(
     payment_id: str, *, settings: Settings | None = None, secrets: Secrets | None = None, **options: Any
-) -> dict[str, Any]:
+) -> Row:
     """
     Fetch one klarna_payment with the totals of its linked order.
 
@@ -109,7 +109,7 @@ async def fetch_payment(
     async with connect(chosen, secrets or read_secrets(os.environ)) as client:
         await client.authenticate()
         payments = await fetch_payments(client, [payment_id], mode=agreed_mode(client, chosen.commercelayer.mode))
-    row: dict[str, Any] = payments.to_pylist()[0]
+    row: Row = payments.to_pylist()[0]
     return row
 
 
@@ -176,10 +176,7 @@ def match_payments(
     on = business_date or datetime.now(UTC).date()
     matched = match_frames(payments, orders, chosen, RunFacts(on, None, States(on)))
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
-    report = matched.report.as_dict()
-    figures = totals.summarize(items, report["control_totals"])
-    figures["key_profile"] = report["key_profile"]
-    figures["patterns"] = find_patterns(items)
+    figures = summarize(items, matched.report.control, matched.report.key_profile)
     with connected() as connection:
         breaks = connection.from_arrow(items.filter(pc.field("is_break"))).order(BREAKS_ORDER).to_arrow_table()
     return MatchResult(matched.items, breaks.cast(ITEMS).to_pandas(types_mapper=pd.ArrowDtype), figures)

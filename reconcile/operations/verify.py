@@ -8,23 +8,29 @@ and compared. Writes nothing where the runs are.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import asdict, replace
 
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
-from reconcile.figures import limits, totals
+from reconcile.figures import limits, proof
+from reconcile.figures.aging import aging_from_data
+from reconcile.figures.roll_forward import roll_forward
+from reconcile.figures.summary import Counts, Summary, read_summary
+from reconcile.figures.totals import summarize
 from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
-from reconcile.operations.closing import figures_of, verdict_of
+from reconcile.operations.closing import verdict_of
 from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.reports.page.html import render_html
@@ -68,16 +74,14 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
             again = replay(folder, run.manifest, place, runs_in(out_of(folder)))
             problems.extend(filter(None, [again.problem]))
             notes.extend(filter(None, [again.note]))
-            run = replace(run, report=again.report)
+            run = dataclasses.replace(run, report=again.report)
         for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
             problems.extend(check(run, place))
     except ProofFailed as error:
         problems.append(error.message)
     except ReconcileError as error:
         problems.append(f"cannot be made again: {error.message}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problems.append(f"summary.json: is not of this version: {error!r}")
-    return replace(
+    return dataclasses.replace(
         found, problems=tuple(problems), notes=(*found.notes, *notes), replayed=runs_in is not None and not problems
     )
 
@@ -90,15 +94,14 @@ class _Run:
     manifest: Manifest
     settings: Settings
     policy: MatchPolicy
-    summary: dict[str, Any]
+    summary: Summary
     report: MatchReport | None = None
 
 
 def _opened(folder: Path) -> _Run:
     manifest = read_manifest(folder)
     settings = settings_of(manifest, folder)
-    written = msgspec.json.decode((folder / "summary.json").read_bytes(), type=dict[str, Any])
-    return _Run(folder, manifest, settings, settings.policy, written)
+    return _Run(folder, manifest, settings, settings.policy, read_summary(folder))
 
 
 def _tables(run: _Run, place: Path) -> Iterator[str]:
@@ -115,37 +118,41 @@ def _tables(run: _Run, place: Path) -> Iterator[str]:
 
 def _figures(run: _Run, place: Path) -> Iterator[str]:
     """Counts and totals follow from both sides and the items; the roll-forward from the run before, too."""
-    totals.prove_files(run.folder, run.summary, amount_basis=run.policy.amount_basis)
-    control = (
-        run.report.as_dict()["control_totals"]
-        if run.report is not None
-        else totals.control_of(run.folder, amount_basis=run.policy.amount_basis)
+    folder, policy, limit = run.folder, run.policy, run.settings.run.memory_limit
+    proof.prove_files(folder, run.summary, amount_basis=policy.amount_basis)
+    again = run.report
+    figures = summarize(
+        folder / "items.parquet",
+        again.control if again is not None else proof.control_of(folder, amount_basis=policy.amount_basis),
+        again.key_profile if again is not None else run.summary.key_profile,
     )
-    limit = run.settings.run.memory_limit
-    figures = figures_of(run.folder, control, run.policy, memory_limit=limit, spill=place)
-    figures["counts"]["rejects"] = run.manifest.digests["rejects.csv"].rows
-    if run.report is None and run.policy.group_orders is not None:
-        del figures["control"]  # how many rows an item stands for is known to the matching only
-        figures["counts"].pop("orders")
-    if run.report is not None:
-        figures["key_profile"] = run.report.as_dict()["key_profile"]
-    if (before := _breaks_before(run)) is not None:
-        figures["roll_forward"] = ledger.roll_forward(before, ledger.breaks_at_stake(run.folder / "breaks.parquet"))
+    counts = Counts(**asdict(figures.counts), rejects=run.manifest.digests["rejects.csv"].rows or 0)
+    if again is None and policy.group_orders is not None:  # how many rows an item stands for: only the matching knows
+        counts = replace(counts, orders=run.summary.counts.orders)
+        figures = replace(figures, control=run.summary.control)
     exceeded = limits.exceeded(limits_of(run.settings.run.fail_on, "--fail-on"), figures)
-    figures |= {"limits_exceeded": exceeded, "verdict": verdict_of(figures, exceeded)}
-    for name, value in msgspec.json.decode(msgspec.json.encode(figures)).items():
-        found = run.summary.get(name)
-        if isinstance(value, dict) and isinstance(found, dict):
-            found = {key: found.get(key) for key in value}
-        if found != value:
+    before = _breaks_before(run)
+    found = {
+        **asdict(figures),
+        "counts": counts,
+        "hash_totals": proof.hash_totals(
+            folder, are_orders_grouped=policy.group_orders is not None, memory_limit=limit, spill=place
+        ),
+        "aging_from_data": aging_from_data(folder, memory_limit=limit, spill=place),
+        "limits_exceeded": tuple(exceeded),
+        "verdict": verdict_of(figures, exceeded),
+    }
+    if before is not None:
+        found["roll_forward"] = roll_forward(before, ledger.breaks_at_stake(folder / "breaks.parquet"))
+    for name, value in found.items():
+        if getattr(run.summary, name) != value:
             yield f"summary.json: its {name} are not those of the run's files"
 
 
 def _head(run: _Run, place: Path) -> Iterator[str]:
     """Summary, manifest and items are of one run."""
-    document = run.manifest.document
-    for name in ("version", "business_date", "run_id", "organization", "mode", "amount_basis", "verdict"):
-        if run.summary.get(name) != document.get(name):
+    for name, value in msgspec.to_builtins(run.summary.head).items():
+        if run.manifest.document.get(name) != value:
             yield f"summary.json: its {name} is not that of manifest.json"
     of_run = {"business_date": run.manifest.business_date, "run_id": run.manifest.run_id}
     table = pq.read_table(run.folder / "items.parquet", columns=list(of_run))
@@ -173,7 +180,7 @@ def _workbook(run: _Run, place: Path) -> Iterator[str]:
         yield "report.xlsx: is not what is written of the run's files"
 
 
-def _breaks_before(run: _Run) -> Any:
+def _breaks_before(run: _Run) -> pa.Table | None:
     """The breaks of the run before, as they were: null when that run is there no longer."""
     link = run.manifest.previous
     if link is None:

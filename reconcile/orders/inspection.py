@@ -12,7 +12,6 @@ import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -21,7 +20,7 @@ from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import OrdersReport
-from reconcile.schema import ORDERS
+from reconcile.schema import ORDERS, Row
 
 KEYS = ("reference", "order_number", "order_id")
 _EXAMPLES = 3
@@ -62,7 +61,7 @@ class OrdersLook:
     """
 
     report: OrdersReport
-    first_rows: tuple[dict[str, Any], ...]
+    first_rows: tuple[Row, ...]
     keys: tuple[KeyLook, ...]
     totals: tuple[CurrencyTotal, ...]
     rejects: tuple[dict[str, str], ...]
@@ -97,7 +96,7 @@ def inspect_orders(
             )
 
 
-def _first_rows(table: duckdb.DuckDBPyRelation, most: int) -> tuple[dict[str, Any], ...]:
+def _first_rows(table: duckdb.DuckDBPyRelation, most: int) -> tuple[Row, ...]:
     names = ORDERS.names
     rows = table.filter(f"file_row_number < {most}").order("file_row_number").project(", ".join(names)).fetchall()
     return tuple(dict(zip(names, row, strict=True)) for row in rows)

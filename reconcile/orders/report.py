@@ -7,7 +7,6 @@ Values only, for the manifest and for people; reads nothing.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,6 @@ class OrdersReport:
     files: tuple[OrderFile, ...]
     continuation_rows: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest."""
         return asdict(self)

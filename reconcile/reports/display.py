@@ -10,13 +10,16 @@ is rounded, there is no float. No word is translated, and no data file is writte
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 from reconcile.errors import SettingsError
+from reconcile.figures.summary import NO_CURRENCY
 from reconcile.money import format_amount
+from reconcile.reports.text_table import KEEP
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -51,6 +54,11 @@ class Display:
         if cents is None or not (cents or currency_code):
             return ""
         return self.number(format_amount(cents, currency_code or ""))
+
+    def amounts(self, by_currency: Iterable[tuple[str, int]]) -> str:
+        """Return minor units of several currencies, each after its code or NO_CURRENCY, in one line."""
+        known = ((code, cents, "" if code == NO_CURRENCY else code) for code, cents in by_currency)
+        return ", ".join(f"{code}{KEEP}{self.amount(cents, currency)}" for code, cents, currency in known)
 
     def count(self, number: int) -> str:
         """Return a whole number with grouped thousands."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile.errors import OutputError
-from reconcile.runs.compare import check_out
 from reconcile.runs.folder import SUPERSEDED, out_of, published, read_manifest, superseded
 from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date
 
@@ -53,6 +52,12 @@ def verify_run(folder: Path) -> Verification:
     """Do for one run folder what `verify_runs` does for all. Raises OutputError when it is no run folder."""
     read_manifest(folder)
     return _verified(folder, _manifests(out_of(folder)))
+
+
+def check_out(out: Path) -> None:
+    """Raise OutputError when there is no folder `out`."""
+    if not out.is_dir():
+        raise OutputError(f"{out}: there is no such folder", hint="name the folder of the runs with --out")
 
 
 def unvouched(out: Path) -> list[Path]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +23,7 @@ from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Manifest
+from reconcile.schema import Row
 from reconcile.warehouse.tables import TABLES, WarehouseTable
 
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"
@@ -71,7 +71,7 @@ class RunFolder:
                 hint="nothing was loaded; load it again",
             )
 
-    def as_row(self, loaded_at: datetime) -> dict[str, Any]:
+    def as_row(self, loaded_at: datetime) -> Row:
         """Return this run as a row of RUNS."""
         return {
             "business_date": self.business_date,

@@ -8,38 +8,33 @@ import pytest
 
 from reconcile.errors import SettingsError
 from reconcile.figures.limits import exceeded, parse_limit
+from reconcile.figures.statuses import StatusAmounts, StatusLine
+from reconcile.figures.summary import Control, FlagAgreement, FrameCounts, FrameSummary
+from reconcile.matching.policy import Kind, Status
+from reconcile.matching.report import KeyProfile
 
 STATUSES = ("matched", "amount_mismatch", "missing_order")
 
 
-def line(status: str, kind: str, *amounts: Any) -> dict[str, Any]:
-    return {
-        "status": status,
-        "kind": kind,
-        "count": sum(amount[1] for amount in amounts),
-        "amounts": [
-            {
-                "currency_code": code,
-                "count": n,
-                "at_stake_cents": cents,
-                "accepted_count": accepted,
-                "accepted_at_stake_cents": accepted_cents,
-            }
-            for code, n, cents, accepted, accepted_cents in (
-                (*amount, 0, 0) if len(amount) == 3 else amount for amount in amounts
-            )
-        ],
-    }
+def line(status: str, kind: str, *amounts: tuple[Any, ...]) -> StatusLine:
+    """Make a line of currency, count and cents at stake, and where some are accepted, count and cents of these."""
+    lines = [StatusAmounts(one[0], one[1], None, None, None, *one[2:]) for one in amounts]
+    return StatusLine(Status(status), Kind(kind), sum(one.count for one in lines), tuple(lines))
 
 
-FIGURES = {
-    "counts": {"items": 1000},
-    "statuses": [
-        line("matched", "ok", ("EUR", 990, 0)),
-        line("amount_mismatch", "break", ("EUR", 4, 12_345), ("SEK", 1, 99)),
-        line("missing_order", "break", ("EUR", 3, 50_000), (None, 2, 0)),
-    ],
-}
+def figures(items: int, *statuses: StatusLine) -> FrameSummary:
+    return FrameSummary(
+        FrameCounts(0, 0, items, 0), statuses, Control((), ()), (), FlagAgreement(0, 0, 0, 0, 0), (),
+        KeyProfile((), (), ()), (),
+    )  # fmt: skip
+
+
+FIGURES = figures(
+    1000,
+    line("matched", "ok", ("EUR", 990, 0)),
+    line("amount_mismatch", "break", ("EUR", 4, 12_345), ("SEK", 1, 99)),
+    line("missing_order", "break", ("EUR", 3, 50_000), (None, 2, 0)),
+)
 
 
 def said(text: str) -> list[str]:
@@ -74,10 +69,10 @@ def test_a_limit_that_is_just_met_is_not_exceeded(text: str) -> None:
 
 
 def test_an_accepted_break_counts_against_no_limit() -> None:
-    figures = {"counts": {"items": 100}, "statuses": [line("missing_order", "break", ("EUR", 3, 50_000, 2, 49_900))]}
+    some = figures(100, line("missing_order", "break", ("EUR", 3, 50_000, 2, 49_900)))
 
     def told(text: str) -> list[str]:
-        return exceeded([parse_limit(text, STATUSES)], figures)
+        return exceeded([parse_limit(text, STATUSES)], some)
 
     assert told("breaks>1") == told("amount>1.00EUR") == told("percent>1") == told("missing_order>1") == []
     assert told("breaks>0") == ["breaks>0: 1 break"]
@@ -85,7 +80,7 @@ def test_an_accepted_break_counts_against_no_limit() -> None:
 
 
 def test_an_empty_run_has_no_percentage() -> None:
-    assert exceeded([parse_limit("percent>0", STATUSES)], {"counts": {"items": 0}, "statuses": []}) == []
+    assert exceeded([parse_limit("percent>0", STATUSES)], figures(0)) == []
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import astuple
 
 from reconcile.errors import ProofFailed
-from reconcile.figures.totals import summarize_sides
+from reconcile.figures.aging import aging_from_data
+from reconcile.figures.proof import HashTotal, hash_totals
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_to_parquet
 from reconcile.matching.policy import MatchPolicy
@@ -62,13 +64,13 @@ def test_hash_totals_can_be_added_up_with_any_tool(tmp_path: Path) -> None:
     ]
     orders = [{"reference": "Ä1"}, {"reference": "7", "currency_code": "SEK"}, {"reference": "8", "source_file": None}]
     folder = write(tmp_path, payments, orders)
-    totals = summarize_sides(folder, are_orders_grouped=False)["hash_totals"]
+    totals = hash_totals(folder, are_orders_grouped=False)
 
-    def line(code: str | None, total: str) -> dict[str, str | None]:
-        return {"currency_code": code, "keys_in": total, "keys_out": total}
+    def line(code: str | None, total: str) -> HashTotal:
+        return HashTotal(code, keys_in=total, keys_out=total)
 
-    assert totals["payments"] == [line("EUR", named("P1 Ä1", "P2 ")), line(None, named("P3  x "))]
-    assert totals["orders"] == [line("EUR", named("orders.csv:2", ":4")), line("SEK", named("orders.csv:3"))]
+    assert totals.payments == (line("EUR", named("P1 Ä1", "P2 ")), line(None, named("P3  x ")))
+    assert totals.orders == (line("EUR", named("orders.csv:2", ":4")), line("SEK", named("orders.csv:3")))
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,14 @@ def test_a_row_that_came_out_under_another_name_stops_the_run(
     pq.write_table(pa.Table.from_pylist([item | {column: other}], schema=ITEMS), folder / "items.parquet")
 
     with pytest.raises(ProofFailed, match=f"{side}: the hash total of their keys is another in the items"):
-        summarize_sides(folder, are_orders_grouped=False)
+        hash_totals(folder, are_orders_grouped=False)
 
 
 def test_order_rows_that_were_added_up_have_no_hash_total_that_came_out(tmp_path: Path) -> None:
     folder = write(tmp_path, [{"payment_id": "P1", "reference": "A"}], [{"reference": "A"}] * 2, group_orders="sum")
-    (line,) = summarize_sides(folder, are_orders_grouped=True)["hash_totals"]["orders"]
+    (line,) = hash_totals(folder, are_orders_grouped=True).orders
 
-    assert line == {"currency_code": "EUR", "keys_in": named("orders.csv:2", "orders.csv:3"), "keys_out": None}
+    assert line == HashTotal("EUR", keys_in=named("orders.csv:2", "orders.csv:3"), keys_out=None)
 
 
 def test_breaks_age_from_the_placing_of_the_order_or_the_date_of_its_row(tmp_path: Path) -> None:
@@ -111,9 +113,9 @@ def test_breaks_age_from_the_placing_of_the_order_or_the_date_of_its_row(tmp_pat
         {"reference": "X", "ordered_on": date(2026, 1, 1), "amount_cents": 7},
         {"reference": "Y", "amount_cents": 9, "currency_code": "SEK"},
     ]
-    aging = summarize_sides(write(tmp_path, payments, orders), are_orders_grouped=False)["aging_from_data"]
+    aging = aging_from_data(write(tmp_path, payments, orders))
 
-    found = {one["bucket"]: (one["count"], [tuple(line.values()) for line in one["amounts"]]) for one in aging}
+    found = {one.bucket: (one.count, list(map(astuple, one.amounts))) for one in aging}
     assert list(found) == ["0-1", "2-3", "4-7", "8-30", "31-60", "61-90", "over 90", "no date"]
     assert {name: of for name, of in found.items() if of[0]} == {
         "0-1": (1, [("EUR", 60)]),  # P3: what was placed after the night is as old as what was placed in it

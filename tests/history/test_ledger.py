@@ -7,11 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import OutputError
+from reconcile.figures.roll_forward import roll_forward
 from reconcile.history import ledger
 from reconcile.schema import HISTORY, ITEMS
 
@@ -40,7 +42,7 @@ def known(book: Path, runs: list[ledger.PublishedRun], day: int) -> dict[str, tu
 
 def rolled(before: ledger.PublishedRun | None, after: ledger.PublishedRun) -> list[dict[str, Any]]:
     opening = None if before is None else ledger.breaks_at_stake(before.breaks)
-    return ledger.roll_forward(opening, ledger.breaks_at_stake(after.breaks))
+    return [msgspec.to_builtins(line) for line in roll_forward(opening, ledger.breaks_at_stake(after.breaks))]
 
 
 @pytest.fixture

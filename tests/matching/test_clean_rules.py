@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matching_world import Match, match_arrow, orders_table, payments_table
+from msgspec.structs import asdict
 from oracle import by_rules
 from worlds import rules as any_rules
 
@@ -148,7 +149,7 @@ def test_what_the_rules_did_is_counted_by_side_key_and_rule(match: Match) -> Non
     rules = CleanRules(case="fold", strip_prefix=("PO-",), strip_zeros=True)
     _, report = match(payments, orders, policy=MatchPolicy(clean=rules))
 
-    found = {(one["side"], one["key"]): one for one in report.as_dict()["key_profile"]["cleaning"]}
+    found = {(one.side, one.key): asdict(one) for one in report.cleaning}
     assert list(found) == [(side, key) for side in ("payments", "orders") for key in ("reference", "order_number")]
     assert found["payments", "reference"] == {
         "side": "payments",
@@ -179,7 +180,7 @@ def test_the_same_key_written_twice_in_one_way_is_no_collision(match: Match) -> 
 def test_without_rules_nothing_is_counted() -> None:
     _, report = match_arrow(payments_table([{"reference": "A"}]), orders_table([]), policy=MatchPolicy())
 
-    assert report.as_dict()["key_profile"]["cleaning"] == []
+    assert report.key_profile.cleaning == ()
 
 
 Write = Callable[[int], str]

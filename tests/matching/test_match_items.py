@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -192,7 +193,7 @@ def test_the_report_profiles_keys_and_passes(match: Match) -> None:
     )
     orders = orders_table([{"reference": "A"}, {"reference": "B"}, {"reference": None, "order_number": "7"}])
     _, report = match(payments, orders, policy=POLICY)
-    profile = report.as_dict()["key_profile"]
+    profile = msgspec.to_builtins(report.key_profile)
 
     assert profile["payments"][0] == {"key": "reference", "rows": 5, "null": 1, "blank": 1}
     assert profile["orders"][0] == {"key": "reference", "rows": 3, "null": 1, "blank": 0}

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from matching_world import Row, match_arrow, orders_table, payments_table
+from msgspec.structs import asdict
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.patterns import find_patterns
-from reconcile.figures.totals import bridge
+from reconcile.figures.totals import bridge_of
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import ControlTotals, Total
 
 
 def items(payments: list[Row], orders: list[Row]) -> pa.Table:
@@ -32,7 +34,7 @@ def test_one_difference_shared_by_many_is_told() -> None:
 
     (pattern,) = find_patterns(items(payments, orders))
 
-    assert pattern == {
+    assert asdict(pattern) == {
         "kind": "difference",
         "status": "amount_mismatch",
         "currency_code": "EUR",
@@ -48,8 +50,8 @@ def test_one_rate_shared_by_many_is_told() -> None:
 
     (pattern,) = find_patterns(items(payments, orders))
 
-    assert (pattern["kind"], pattern["value"], pattern["count"], pattern["of"]) == ("rate", "1.250", 3, 4)
-    assert pattern["text"] == "3 payments are 1.250 times their order total: a tax, a discount, a unit?"
+    assert (pattern.kind, pattern.value, pattern.count, pattern.of) == ("rate", "1.250", 3, 4)
+    assert pattern.text == "3 payments are 1.250 times their order total: a tax, a discount, a unit?"
 
 
 def test_a_day_on_which_far_more_breaks_than_on_others_is_told() -> None:
@@ -60,8 +62,8 @@ def test_a_day_on_which_far_more_breaks_than_on_others_is_told() -> None:
 
     (pattern,) = find_patterns(items(payments, orders))
 
-    assert (pattern["kind"], pattern["value"], pattern["count"]) == ("day", "2026-03-02", 4)
-    assert pattern["text"] == "4 of 4 payments of 2026-03-02 are breaks"
+    assert (pattern.kind, pattern.value, pattern.count) == ("day", "2026-03-02", 4)
+    assert pattern.text == "4 of 4 payments of 2026-03-02 are breaks"
 
 
 def test_a_file_in_which_far_more_breaks_is_told() -> None:
@@ -71,7 +73,7 @@ def test_a_file_in_which_far_more_breaks_is_told() -> None:
 
     (pattern,) = find_patterns(items(payments, orders))
 
-    assert (pattern["kind"], pattern["value"], pattern["count"]) == ("file", "bad.csv", 5)
+    assert (pattern.kind, pattern.value, pattern.count) == ("file", "bad.csv", 5)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_file_in_which_far_more_breaks_is_told() -> None:
     ],
 )
 def test_what_has_nothing_in_common_makes_no_pattern(payments: list[Row], orders: list[Row]) -> None:
-    assert find_patterns(items(payments, orders)) == []
+    assert find_patterns(items(payments, orders)) == ()
 
 
 def test_patterns_of_a_file_are_those_of_the_table(tmp_path: Any) -> None:
@@ -109,25 +111,23 @@ def test_the_bridge_explains_the_difference_of_the_totals_to_the_cent() -> None:
     ]
     _, report = match_arrow(payments_table(payments), orders_table(orders), policy=MatchPolicy())
 
-    eur, sek = bridge(report.as_dict()["control_totals"])
+    eur, sek = bridge_of(report.control)
 
-    assert (eur["payment_amount_cents"], eur["order_amount_cents"], eur["difference_cents"]) == (1503, 919, 584)
-    assert {step["status"]: step["difference_cents"] for step in eur["statuses"]} == {
+    assert (eur.payment_amount_cents, eur.order_amount_cents, eur.difference_cents) == (1503, 919, 584)
+    assert {step.status: step.difference_cents for step in eur.statuses} == {
         "amount_mismatch": 100,
         "currency_mismatch": -8,
         "missing_order": 500,
         "missing_payment": -11,
         "not_placed": 3,
     }
-    assert (sek["difference_cents"], sek["unexplained_cents"]) == (70, 0)
+    assert (sek.difference_cents, sek.unexplained_cents) == (70, 0)
 
 
 def test_a_difference_that_nothing_explains_is_a_proof_that_failed() -> None:
-    line = {"side": "payments", "currency_code": "EUR", "rows": 1}
-    control = {
-        "incoming": [{**line, "status": None, "amount_cents": 5}],
-        "outgoing": [{**line, "status": "missing_order", "amount_cents": 4}],
-    }
+    came_in = Total("payments", "EUR", None, rows=1, amount_cents=5)
+    came_out = Total("payments", "EUR", "missing_order", rows=1, amount_cents=4)
+    control = ControlTotals((came_in,), (came_out,))
 
     with pytest.raises(ProofFailed, match="1 minor units of EUR are explained by no status"):
-        bridge(control)
+        bridge_of(control)

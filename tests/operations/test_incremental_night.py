@@ -47,8 +47,8 @@ def test_an_incremental_night_gives_the_items_of_a_full_one(server: SandboxServe
     full = night(server, 21, out="full", mirror="another")
 
     assert (result.folder / "payments.parquet").read_bytes() == (full.folder / "payments.parquet").read_bytes()
-    assert result.summary["statuses"] == full.summary["statuses"]
-    assert result.summary["warnings"] == []
+    assert result.summary.statuses == full.summary.statuses
+    assert result.summary.warnings == ()
     told = pull_of(result)
     assert (told["incremental"], told["payments"], told["count_after"]) == (True, 400, 400)
     assert told["updated"] >= 1
@@ -64,9 +64,9 @@ def test_an_open_break_that_is_deleted_is_missed_and_told(server: SandboxServer)
 
     result = night(server, 21, incremental=True)
 
-    assert result.summary["warnings"] == [
-        "1 payment has vanished since the pull before: see vanished.parquet in the mirror"
-    ]
+    assert result.summary.warnings == (
+        "1 payment has vanished since the pull before: see vanished.parquet in the mirror",
+    )
     assert (pull_of(result)["vanished"], pull_of(result)["payments"]) == (1, 399)
     assert pq.read_table(".reconcile/vanished.parquet").column("payment_id").to_pylist() == [broken]
 
@@ -79,14 +79,14 @@ def test_what_an_incremental_night_cannot_name_is_a_warning_of_the_run(server: S
 
     result = night(server, 21, incremental=True)
 
-    (warning,) = result.summary["warnings"]
+    (warning,) = result.summary.warnings
     assert warning.startswith("the server counts 1 payment less than there are in the result")
 
 
 def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: SandboxServer) -> None:
     result = night(server, 20, incremental=True)
 
-    assert "no pull has been finished in this mirror" in result.summary["warnings"][0]
+    assert "no pull has been finished in this mirror" in result.summary.warnings[0]
     assert pull_of(result)["incremental"] is False
 
 

@@ -38,7 +38,7 @@ async def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -
     await eval(code, names)
 
     assert len(names["payments"]) == 400
-    assert names["result"].summary["counts"]["items"] == 408
+    assert names["result"].summary.counts.items == 408
     assert names["payments"]["total_amount_with_taxes_cents"].dtype == "int64[pyarrow]"
 
 
@@ -60,7 +60,7 @@ async def test_the_library_finds_the_items_of_the_command(values: dict[str, str]
     breaks = pd.read_parquet(published.folder / "breaks.parquet", dtype_backend="pyarrow")
     pd.testing.assert_frame_equal(result.breaks.drop(columns="run_id"), breaks.drop(columns="run_id"))
     for part in ("statuses", "control", "flag_agreement", "aging", "key_profile"):
-        assert result.summary[part] == published.summary[part], part
+        assert getattr(result.summary, part) == getattr(published.summary, part), part
     assert [path.name for path in reconcile.published_runs(settings.out)] == ["2026-11-20"]
     assert altered_files(published.folder) == []
 
@@ -97,7 +97,7 @@ async def test_settings_serve_all_three_calls(workplace: Path) -> None:
     orders = reconcile.read_orders("orders.csv", settings=settings)
     result = reconcile.match_payments(payments, orders, settings=settings, business_date="2026-11-20")
 
-    counts = {line["status"]: line["count"] for line in result.summary["statuses"]}
+    counts = {line.status: line.count for line in result.summary.statuses}
     assert counts["within_tolerance"] == 1
     assert repr(result) == f"MatchResult(400 items, {len(result.breaks)} breaks)"
 
@@ -120,7 +120,7 @@ def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
 
     assert result.items["reference"].tolist() == ["ac1"]
     assert result.items["payment_reference"].tolist() == ["AB1"]
-    assert [one["changed"]["strip_prefix"] for one in result.summary["key_profile"]["cleaning"]] == [0, 0, 1, 0]
+    assert [one.changed["strip_prefix"] for one in result.summary.key_profile.cleaning] == [0, 0, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from nights import OUT, night, nights_in, said
 
 from reconcile.errors import OutputError
-from reconcile.runs.compare import counted_changes, diff_runs, list_runs
+from reconcile.figures.compare import counted_changes, diff_runs, list_runs
 from reconcile.runs.verify import verify_run, verify_runs
 
 

@@ -16,11 +16,12 @@ from click.testing import CliRunner
 
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
+from reconcile.figures.compare import trend_of
+from reconcile.history.earlier import published_runs
 from reconcile.operations.night import match
 from reconcile.reports.page import breaks, charts
 from reconcile.reports.page.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
-from reconcile.runs.compare import trend_before
 from reconcile.schema import ITEMS
 from reconcile.settings.settings import Settings
 
@@ -233,11 +234,11 @@ def test_a_trend_has_the_latest_runs_before_a_date_and_leaves_out_what_cannot_be
     (out / "2026-11-19" / "summary.json").write_text("{}")
 
     def dates(**limits: Any) -> list[str]:
-        return [one["business_date"] for one in trend_before(out, date(2026, 11, 22), **limits)]
+        return [str(one.business_date) for one in trend_of(published_runs(out), **limits)]
 
     assert dates() == ["2026-11-20", "2026-11-21"]
     assert dates(most=1) == ["2026-11-21"]
-    assert trend_before(out, date(2026, 11, 20)) == []
+    assert trend_of([]) == ()
 
 
 def test_the_first_run_has_no_trend(nights: Path) -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from reconcile.cli.main import main
 from reconcile.errors import SettingsError
+from reconcile.figures.summary import read_summary
 from reconcile.operations.night import match
 from reconcile.reports.display import PLAIN, Display, display_of
 from reconcile.reports.page.html import render_html
@@ -213,8 +214,8 @@ def test_a_run_says_its_figures_in_the_locale_on_the_terminal_too(tmp_path: Path
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_decimals_stand_below_each_other_on_the_terminal(plain: Path, locale: str) -> None:
-    figures, seen = json.loads((plain / "summary.json").read_bytes()), display_of(locale)
-    lines = summary_table(figures, width=200, colour=False, display=seen).splitlines()
+    seen = display_of(locale)
+    lines = summary_table(read_summary(plain), width=200, colour=False, display=seen).splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("matched "))
     places = {line.rindex(seen.decimal) for line in lines[first + 1 : first + 4]}
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from reconcile.figures.summary import Summary
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.reports.terminal import grouped_amount, summary_table
+
+Document = dict[str, Any]
 
 
 def _amounts(
@@ -40,8 +45,12 @@ def _control(code: str | None, rows: int, cents: int) -> dict[str, Any]:
     }
 
 
+def made_of(document: Document) -> Summary:
+    return msgspec.convert(document, Summary)
+
+
 @pytest.fixture
-def summary() -> dict[str, Any]:
+def summary() -> Document:
     return {
         "version": 1,
         "business_date": "2026-11-22",
@@ -73,6 +82,8 @@ def summary() -> dict[str, Any]:
             "agree": 1378,
             "not_comparable": 9,
         },
+        "key_profile": {"payments": [], "orders": [], "passes": []},
+        "roll_forward": [],
         "aging": [
             {"bucket": "0-1", "count": 11, "amounts": [{"currency_code": "EUR", "at_stake_cents": 4}]},
             {"bucket": "2-3", "count": 0, "amounts": []},
@@ -120,8 +131,8 @@ over 90                   2
            SEK                 456.00"""
 
 
-def test_the_table_shows_counts_and_amounts_per_status_and_currency(summary: dict[str, Any]) -> None:
-    assert summary_table(summary, width=100, colour=False) == WIDE
+def test_the_table_shows_counts_and_amounts_per_status_and_currency(summary: Document) -> None:
+    assert summary_table(made_of(summary), width=100, colour=False) == WIDE
 
 
 NARROW = """\
@@ -137,8 +148,8 @@ matched
 """
 
 
-def test_what_is_too_wide_is_written_one_below_the_other(summary: dict[str, Any]) -> None:
-    written = summary_table(summary, width=40, colour=False)
+def test_what_is_too_wide_is_written_one_below_the_other(summary: Document) -> None:
+    written = summary_table(made_of(summary), width=40, colour=False)
 
     assert NARROW in written
     assert "13 breaks in\n1,402 items, at stake EUR 0.04,\nSEK 456.00\n" in written
@@ -146,20 +157,20 @@ def test_what_is_too_wide_is_written_one_below_the_other(summary: dict[str, Any]
 
 
 @pytest.mark.parametrize("width", [40, 41, 55, 79, 80, 120])
-def test_no_line_is_wider_than_asked_for(summary: dict[str, Any], width: int) -> None:
+def test_no_line_is_wider_than_asked_for(summary: Document, width: int) -> None:
     summary["statuses"].append(
         _status("duplicate_reference", "break", _amounts("EUR", 9**9, -(2**63), 2**63 - 1, -(2**63), 2**63 - 1))
     )
-    lines = summary_table(summary, width=width, colour=False).splitlines()
+    lines = summary_table(made_of(summary), width=width, colour=False).splitlines()
 
     assert max(len(line) for line in lines) <= width
     assert any("-92,233,720,368,547,758.08" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [100, 40])
-def test_colour_only_adds_to_the_words(summary: dict[str, Any], width: int) -> None:
-    plain = summary_table(summary, width=width, colour=False)
-    coloured = summary_table(summary, width=width, colour=True)
+def test_colour_only_adds_to_the_words(summary: Document, width: int) -> None:
+    plain = summary_table(made_of(summary), width=width, colour=False)
+    coloured = summary_table(made_of(summary), width=width, colour=True)
 
     assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == plain
     assert coloured.count("\x1b[0m") == len(re.findall(r"\x1b\[(?!0m)", coloured))
@@ -176,16 +187,15 @@ def test_colour_only_adds_to_the_words(summary: dict[str, Any], width: int) -> N
         ("unheard_of", 0, 0, "unheard_of: no breaks in 0 items"),
     ],
 )
-def test_the_first_line_is_the_verdict(
-    summary: dict[str, Any], verdict: str, breaks: int, items: int, expected: str
-) -> None:
-    summary |= {"verdict": verdict, "statuses": []}
+def test_the_first_line_is_the_verdict(summary: Document, verdict: str, breaks: int, items: int, expected: str) -> None:
+    summary |= {"statuses": []}
     summary["counts"] |= {"breaks": breaks, "items": items}
+    told = replace(made_of(summary), verdict=verdict)
 
-    assert summary_table(summary, width=80, colour=False).splitlines()[0] == expected
+    assert summary_table(told, width=80, colour=False).splitlines()[0] == expected
 
 
-def test_the_keys_show_how_usable_they_are(summary: dict[str, Any]) -> None:
+def test_the_keys_show_how_usable_they_are(summary: Document) -> None:
     summary["key_profile"] = {
         "payments": [{"key": "reference", "rows": 1401, "null": 16, "blank": 1}],
         "orders": [{"key": "reference", "rows": 1393, "null": 0, "blank": 4}],
@@ -200,13 +210,13 @@ def test_the_keys_show_how_usable_they_are(summary: dict[str, Any]) -> None:
     assert (
         "Key        Payments  without  Orders  without  On both  Twice  Pairs\n"
         "reference     1,384       17   1,389        4    1,380     11  1,378\n"
-    ) in summary_table(summary, width=80, colour=False) + "\n"
+    ) in summary_table(made_of(summary), width=80, colour=False) + "\n"
 
 
-def test_what_clean_up_rules_did_is_shown_for_the_keys_that_they_changed(summary: dict[str, Any]) -> None:
+def test_what_clean_up_rules_did_is_shown_for_the_keys_that_they_changed(summary: Document) -> None:
     nothing = {"changed": {"case": 0, "strip_prefix": 0}, "emptied": 0, "collisions": 0}
     orders = {"changed": {"case": 1200, "strip_prefix": 0}, "emptied": 3, "collisions": 0}
-    summary["key_profile"] = {
+    summary["key_profile"] |= {
         "cleaning": [
             {"side": "payments", "key": "reference", **nothing},
             {"side": "payments", "key": "order_number", **nothing},
@@ -220,17 +230,17 @@ def test_what_clean_up_rules_did_is_shown_for_the_keys_that_they_changed(summary
         "case          reference         0   1,200\n"
         "strip_prefix  reference         0       0\n"
         "nothing left  reference                 3\n\n"
-    ) in summary_table(summary, width=80, colour=False)
+    ) in summary_table(made_of(summary), width=80, colour=False)
 
 
-def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) -> None:
+def test_a_run_without_rows_or_history_has_a_table_too(summary: Document) -> None:
     summary |= {"statuses": [], "control": {"payments": [], "orders": []}, "organization": None, "mode": None}
     summary["verdict"] = "clean"
     summary["counts"] = dict.fromkeys(summary["counts"], 0)
     summary["flag_agreement"] = dict.fromkeys(summary["flag_agreement"], 0)
-    del summary["aging"]
+    summary["aging"] = []
 
-    assert summary_table(summary, width=80, colour=False) == (
+    assert summary_table(made_of(summary), width=80, colour=False) == (
         "Clean: no breaks in 0 items\n"
         "2026-11-22 · total_amount_with_taxes_cents · run 20261122-ab12cd\n\n"
         "Status  Kind  Currency  Items  Payments  Orders  Difference\n\n"
@@ -243,20 +253,21 @@ def test_a_run_without_rows_or_history_has_a_table_too(summary: dict[str, Any]) 
     )
 
 
-def test_texts_from_outside_cannot_steer_the_terminal(summary: dict[str, Any]) -> None:
+def test_texts_from_outside_cannot_steer_the_terminal(summary: Document) -> None:
     summary["organization"] = "\x1b[2Jevil\u202e\n"
     summary["statuses"][3]["amounts"][0]["currency_code"] = "\x1b]0;x\x07"
 
-    written = summary_table(summary, width=100, colour=False)
+    written = summary_table(made_of(summary), width=100, colour=False)
 
     assert "?[2Jevil??" in written
     assert all(sign.isprintable() or sign == "\n" for sign in written)
 
 
-def test_wide_and_combining_signs_keep_the_columns_straight(summary: dict[str, Any]) -> None:
-    for status, name in zip(summary["statuses"], ("金額", "e\u0301", "plain", "x"), strict=True):
-        status["status"] = name
-    lines = summary_table(summary, width=100, colour=False).splitlines()
+def test_wide_and_combining_signs_keep_the_columns_straight(summary: Document) -> None:
+    found = made_of(summary)
+    names = ("金額", "e\u0301", "plain", "x")
+    statuses = tuple(replace(line, status=name) for line, name in zip(found.statuses, names, strict=True))
+    lines = summary_table(replace(found, statuses=statuses), width=100, colour=False).splitlines()
 
     assert "金額    ok               1,380" in lines
     assert "e\u0301       info   none          9" in lines

@@ -11,15 +11,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import asdict
 from workbooks import Book, computed, letters, number, read_book
 
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
-from reconcile.figures import totals
+from reconcile.figures.roll_forward import roll_forward
+from reconcile.figures.summary import Counts
+from reconcile.figures.totals import summarize
 from reconcile.history import ledger
+from reconcile.matching.report import ControlTotals, KeyProfile
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.reports.csv_tables import write_breaks
@@ -64,10 +69,15 @@ def folder_of(tmp_path: Path, write_items: Any) -> Callable[..., Path]:
     def make(*rows: dict[str, Any], rejects: list[Reject] | None = None) -> Path:
         items = write_items(*({"age_days": 0, "state": "new"} | row for row in rows))
         write_breaks(items, tmp_path / "breaks.parquet", tmp_path / "breaks.csv")
-        figures = totals.summarize(items, {"incoming": [], "outgoing": []})
-        figures["roll_forward"] = ledger.roll_forward(None, ledger.breaks_at_stake(tmp_path / "breaks.parquet"))
+        figures = asdict(summarize(items, ControlTotals((), ()), KeyProfile((), (), ())))
+        figures |= {
+            "counts": Counts(**asdict(figures["counts"]), rejects=len(rejects or [])),
+            "roll_forward": roll_forward(None, ledger.breaks_at_stake(tmp_path / "breaks.parquet")),
+            "patterns": (),
+        }
         head = {"business_date": "2026-11-22", "run_id": "run-1", "amount_basis": "total", "verdict": "clean"}
-        (tmp_path / "summary.json").write_text(json.dumps(head | figures))
+        unknown = {"version": 1, "organization": None, "mode": None}
+        (tmp_path / "summary.json").write_bytes(msgspec.json.encode(unknown | head | figures))
         with (tmp_path / "rejects.csv").open("w", newline="") as text:
             RejectsFile(text).write("orders.csv", rejects or [])
         return tmp_path
@@ -233,13 +243,15 @@ def test_signs_that_xml_cannot_hold_are_shown_as_replaced(written: Written) -> N
 def test_a_text_on_a_page_of_figures_is_no_markup_either(folder_of: Callable[..., Path], text: str) -> None:
     folder = folder_of({})
     document = json.loads((folder / "summary.json").read_text())
-    document |= {"organization": text, "warnings": [text], "patterns": [{"text": text}], "verdict": text}
+    pattern = {"kind": "file", "status": None, "currency_code": None, "value": text, "count": 3, "of": 3, "text": text}
+    document |= {"organization": text, "run_id": text}
+    document |= {"warnings": [text], "limits_exceeded": [text], "patterns": [pattern]}
     (folder / "summary.json").write_text(json.dumps(document))
     book = read_book(write_xlsx(folder, folder / "report.xlsx"))
 
     assert not any(b"<hyperlink" in xml for xml in book.xml.values())
     shown = [cell for cell in book.sheets["Summary"].values() if str(cell.value).lstrip("\u200b")[:1] == text[0]]
-    assert len([cell for cell in shown if not cell.formula]) >= 4
+    assert len([cell for cell in shown if not cell.formula]) >= 5
 
 
 def test_a_text_too_long_for_a_cell_is_cut_where_all_can_see(written: Written) -> None:
@@ -365,13 +377,13 @@ def test_a_folder_without_figures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"summary\.json: cannot be read") as caught:
         write_xlsx(tmp_path, tmp_path / "report.xlsx")
 
-    assert caught.value.hint == "name a folder that a run has published"
+    assert caught.value.hint == "`reconcile runs verify` tells what was changed"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("summary.json", "{}", "its figures are not those of this version of reconcile: 'business_date'"),
+        ("summary.json", "{}", "are not those of this version of reconcile: Object missing required field `version`"),
         ("items.parquet", "no table", "items.parquet: cannot be read as Parquet"),
         ("breaks.parquet", None, "breaks.parquet: cannot be read as Parquet"),
         ("rejects.csv", None, "rejects.csv: cannot be read: No such file or directory"),

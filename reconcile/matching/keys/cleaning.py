@@ -11,37 +11,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import narwhals.stable.v2 as nw
 
 from reconcile.keys import WHITE_SPACE, clean_key, fold_key
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.keys.rules import CleanRules
+from reconcile.matching.keys.rules import CleanRules, Side
+from reconcile.matching.report import KeyCleaning
 
 # Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
 # printable ASCII without outer blanks, which both NFC and strip leave as it is.
 _MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
 _NOT_ASCII = r"[^ -~]"
 _MAYBE_BLANK = r"^[^!-~]|[^!-~]$"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyCleaning:
-    """
-    What the rules did to one key of one side.
-
-    changed      rule (a name of CleanRules.names) → rows whose key it changed
-    emptied      rows of whose key nothing was left: it is missing
-    collisions   keys that are one by the rules, but were written in more than one way on this side
-    """
-
-    side: str
-    key: str
-    changed: dict[str, int]
-    emptied: int
-    collisions: int
 
 
 def with_clean_texts(engine: Engine, frame: Frame, columns: Sequence[str]) -> Frame:
@@ -62,7 +45,7 @@ def with_rules(engine: Engine, frame: Frame, columns: Sequence[str], rules: Clea
     return frame
 
 
-def count_changes(engine: Engine, frame: Frame, column: str, rules: CleanRules, *, side: str, key: str) -> KeyCleaning:
+def count_changes(engine: Engine, frame: Frame, column: str, rules: CleanRules, *, side: Side, key: str) -> KeyCleaning:
     """Return what `rules` do to the clean texts of one column of `frame`."""
     frame = frame.select(nw.col(column).alias("raw"), nw.col(column).alias("now"))
     counted = []

@@ -18,7 +18,9 @@ from reconcile.errors import SettingsError
 CLEANED_KEYS = ("reference", "order_number")
 """Keys that rules apply to: people and books rewrite them. An order id is the API's own, written in one way."""
 
-SIDES = ("payments", "orders")
+Side = Literal["payments", "orders"]
+
+SIDES: tuple[Side, Side] = ("payments", "orders")
 
 MOST_DIGITS = 100
 """Digits that `pad_zeros` may fill up to."""

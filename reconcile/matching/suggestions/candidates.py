@@ -7,7 +7,6 @@ is not. For all breaks of a run at once, and only among rows without a partner, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +17,7 @@ import duckdb
 from reconcile.files.parquet import scan
 from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE
 from reconcile.money import AMOUNT_BASES
+from reconcile.schema import Row
 
 MOST = 5
 """Candidates that are shown; the nearest come first."""
@@ -42,7 +42,7 @@ class Candidate:
 
 
 def candidates(
-    connection: duckdb.DuckDBPyConnection, folder: Path, item: Mapping[str, Any], *, amount_basis: str
+    connection: duckdb.DuckDBPyConnection, folder: Path, item: Row, *, amount_basis: str
 ) -> tuple[Candidate, ...]:
     """
     Return the order rows near a payment without one, or the payments near an order row without one; none for a pair.
@@ -154,9 +154,7 @@ def _candidate(row: tuple[Any, ...], *, of_payment: bool) -> Candidate:
     return Candidate(name, reference, cents, code, day, status, tuple(why))
 
 
-def _day_of(
-    connection: duckdb.DuckDBPyConnection, folder: Path, item: Mapping[str, Any], *, of_payment: bool
-) -> date | None:
+def _day_of(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row, *, of_payment: bool) -> date | None:
     if of_payment:
         moment = item["placed_at"] or item["payment_created_at"]
         return None if moment is None else moment.date()
@@ -167,7 +165,7 @@ def _day_of(
     return found[0][0] if found else None
 
 
-def _own_totals(connection: duckdb.DuckDBPyConnection, folder: Path, item: Mapping[str, Any]) -> list[int]:
+def _own_totals(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> list[int]:
     query = f"SELECT {', '.join(AMOUNT_BASES)} FROM {scan(folder / 'payments.parquet')} WHERE payment_id = ? LIMIT 1"
     found = connection.execute(query, [item["payment_id"]]).fetchall()
     return [cents for cents in (found[0] if found else ()) if cents is not None]

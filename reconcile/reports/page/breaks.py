@@ -8,11 +8,10 @@ are shown, and the page says where all of them are.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
@@ -21,7 +20,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected, path_literal
 from reconcile.matching.policy import MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Row
 
 MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""
@@ -71,12 +70,12 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
     Raises OutputError when the file cannot be read.
     """
     rows, total = _largest(breaks, memory_limit)
-    columns: dict[str, Any] = {name: _packed([_text(row[name]) for row in rows]) for name in _TEXTS}
+    columns: dict[str, object] = {name: _packed([_text(row[name]) for row in rows]) for name in _TEXTS}
     for name, (cents, code) in _AMOUNTS.items():
         columns[name] = _packed([PLAIN.amount(row[cents], row[code]) for row in rows])
     used = {row["status"] for row in rows}
     meanings = {status.value: meaning for status, meaning in MEANING_OF.items() if status in used}
-    document = {"rows": len(rows), "columns": columns, "meanings": meanings}
+    document: dict[str, object] = {"rows": len(rows), "columns": columns, "meanings": meanings}
     if display.locale is not None:
         digits = [display.count(digit) for digit in range(10)]
         document |= {"seen": _seen(rows, display), "counts": {"group": display.group, "digits": digits}}
@@ -90,7 +89,7 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
     )
 
 
-def _largest(breaks: Path, memory_limit: str) -> tuple[list[Mapping[str, Any]], int]:
+def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
     """Return the rows to show, in the order of the file, and how many there are in all."""
     source = f"read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"
     lengths = " + ".join(f"length(coalesce({name}, ''))" for name in _LONGEST)
@@ -121,9 +120,9 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Mapping[str, Any]], 
             ) from error
 
 
-def _seen(rows: Sequence[Mapping[str, Any]], display: Display) -> dict[str, Any]:
+def _seen(rows: Sequence[Row], display: Display) -> dict[str, object]:
     """Return the columns that look different in a locale, as they look there."""
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     for name, (cents, code) in _AMOUNTS.items():
         columns[name] = _packed([display.amount(row[cents], row[code]) for row in rows])
     for name in _MOMENTS:

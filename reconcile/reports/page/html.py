@@ -21,6 +21,7 @@ import msgspec
 from markupsafe import Markup
 
 from reconcile.errors import OutputError
+from reconcile.figures.summary import read_summary
 from reconcile.files.disk import disk_errors, replacing
 from reconcile.reports.display import Display, display_of
 from reconcile.reports.page.breaks import shown_breaks
@@ -39,7 +40,7 @@ def write_html(
     folder: Path,
     destination: Path,
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, object] | None = None,
     locale: str | None = None,
     memory_limit: str = "1GB",
 ) -> Path:
@@ -60,7 +61,7 @@ def write_html(
 def render_html(
     folder: Path,
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, object] | None = None,
     locale: str | None = None,
     memory_limit: str = "1GB",
 ) -> bytes:
@@ -70,13 +71,13 @@ def render_html(
         msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder).document
     )
     breaks = folder / "breaks.parquet"
-    summary, template = _summary(folder), _environment().get_template("page.html.j2")
+    summary, template = read_summary(folder), _environment().get_template("page.html.j2")
     try:
         display = display_of(locale or _locale_in(written.get("settings", {})))
         values = figures(summary, written, display=display)
         shown = shown_breaks(breaks, display=display, memory_limit=memory_limit)
         return template.render(**values, **_own_parts(), **_words(display), display=display, breaks=shown).encode()
-    except (KeyError, TypeError, ValueError, jinja2.UndefinedError) as error:
+    except (TypeError, ValueError, jinja2.UndefinedError) as error:
         raise OutputError(
             f"{folder}: its figures are not those of this version of reconcile: {error}",
             hint="run this date again, or use the version that manifest.json names",
@@ -86,17 +87,6 @@ def render_html(
 def visible(text: str) -> str:
     """Return `text` with each sign that cannot be seen, or that turns the writing around, shown by its number."""
     return _UNSEEN.sub(lambda sign: f"‹U+{ord(sign[0]):04X}›", text)
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "summary.json"
-    try:
-        summary: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise OutputError(
-            f"{path}: cannot be read as the summary of a run", hint="`reconcile runs verify` tells what was changed"
-        ) from error
-    return summary
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
@@ -24,7 +23,7 @@ ROW_STYLES = (
 )  # fmt: skip
 """The formats of rows that are streamed into a sheet."""
 
-_FORMATS: dict[str, dict[str, Any]] = {
+_FORMATS: dict[str, dict[str, str | int | bool]] = {
     "text": {"num_format": "@"},
     "whole": {"num_format": "#,##0"},
     "claim": {},

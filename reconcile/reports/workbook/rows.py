@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reconcile.figures.summary import NO_CURRENCY
 from reconcile.files.duckdb import text_literal
 from reconcile.money import EXPONENTS
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
 
 MOST_EXACT = 10**15 - 1
 """The largest number of which a spreadsheet keeps every digit: it has fifteen."""
-
-NO_CURRENCY = "none"
-"""What stands in the column of currencies where there is none: a formula can ask for a text, not for nothing."""
 
 _MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a sign takes up to two
 
@@ -47,6 +45,7 @@ ITEM_COLUMNS = (
     SheetColumn("State", "text", "state", 10),
     SheetColumn("Age (days)", "whole", "age_days", 11),
     SheetColumn("Reference", "text", "reference", 20),
+    # A formula can ask for a word, not for nothing.
     SheetColumn("Currency", "text", f"coalesce({AT_STAKE_CURRENCY}, '{NO_CURRENCY}')", 10),
     SheetColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
     SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),

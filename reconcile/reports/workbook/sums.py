@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from reconcile.figures.summary import NO_CURRENCY
 from reconcile.money import CURRENCIES, EXPONENTS
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT, NO_CURRENCY, letters
+from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT, letters
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
 
 ITEMS_SHEET, BREAKS_SHEET = "All items", "Breaks"

@@ -14,17 +14,17 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import duckdb
-import msgspec
 import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
 from reconcile.errors import OutputError
+from reconcile.figures.summary import Summary, read_summary
 from reconcile.files.csv_text import NotCsv
 from reconcile.files.disk import replacing
 from reconcile.files.duckdb import connected
@@ -72,7 +72,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     out and counted on the sheet and on the summary. The file is complete when it appears under its name.
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
-    summary = _summary_of(folder)
+    summary = read_summary(folder)
     for name in ("items.parquet", "breaks.parquet"):
         columns_of(folder / name, ITEMS)  # refuses a table of another version
     with (
@@ -88,24 +88,9 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
             rows={name: table.written for name, table in tables.items()},
             whole=frozenset(name for name, table in tables.items() if not table.note),
         )
-        try:
-            shell = _shell(summary, tables, sums, _notes(tables, long))
-        except (KeyError, TypeError, ValueError) as error:
-            raise OutputError(
-                f"{folder}: its figures are not those of this version of reconcile: {error}",
-                hint="run this date again, or use the version that manifest.json names",
-            ) from error
+        shell = _shell(summary, tables, sums, _notes(tables, long))
         _pack(shell, partial, tables, connection, currencies_of(connection, items))
     return destination
-
-
-def _summary_of(folder: Path) -> dict[str, Any]:
-    path = folder / "summary.json"
-    try:
-        summary: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise OutputError(f"{path}: cannot be read: {error}", hint="name a folder that a run has published") from error
-    return summary
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
@@ -149,16 +134,16 @@ def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:
     return notes
 
 
-def _shell(summary: Mapping[str, Any], tables: Mapping[str, _Table], sums: Sums, notes: Sequence[str]) -> bytes:
+def _shell(summary: Summary, tables: Mapping[str, _Table], sums: Sums, notes: Sequence[str]) -> bytes:
     """Return the workbook without the rows of `tables`; row 2 of their sheets has one empty cell per style."""
     packed = io.BytesIO()
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     workbook = Workbook(packed, {"in_memory": True, **safe})
     workbook.set_properties(
         {
-            "title": f"Reconciliation of {summary['business_date']}",
-            "comments": f"run {summary['run_id']}, reconcile {__version__}",
-            "created": datetime.fromisoformat(summary["business_date"]),
+            "title": f"Reconciliation of {summary.business_date}",
+            "comments": f"run {summary.run_id}, reconcile {__version__}",
+            "created": datetime.combine(summary.business_date, time()),
         }
     )
     formats = formats_of(workbook)

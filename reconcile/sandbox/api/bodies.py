@@ -8,13 +8,11 @@ left to the resource, but for the texts and the metadata that every resource has
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import msgspec
 
 from reconcile.sandbox.api import refusals
-
-Row = dict[str, Any]
+from reconcile.sandbox.world.resources import Row
 
 
 def read_data(body: bytes, type_name: str, id_: str | None) -> Row:

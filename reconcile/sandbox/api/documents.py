@@ -15,10 +15,8 @@ from urllib.parse import urlencode
 
 from reconcile.sandbox.api.query import Includes, ListQuery, View
 from reconcile.sandbox.world.attributes import complete_order
-from reconcile.sandbox.world.resources import TYPES, Relationship, ResourceType
+from reconcile.sandbox.world.resources import TYPES, Relationship, ResourceType, Row
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 _PAGE_NUMBER, _PAGE_SIZE = "page%5Bnumber%5D", "page%5Bsize%5D"
 CREDENTIALS = ("client_token", "auth_token")

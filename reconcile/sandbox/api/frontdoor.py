@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -98,7 +97,7 @@ class FrontDoor:
                 return self._sent(record, sending.token_fault(request, fault))
         status, body = self._desk.grant(await _token_request(request))
         if status == 200 and self._faults.of(["token-odd"], self._token_requests):
-            body["access_token"] += "\r\nX-Injected: 1"
+            body["access_token"] = f"{body['access_token']}\r\nX-Injected: 1"
         response = sending.json_answer(body, status, content_type="application/json")
         for fault in self._faults.of(["token-huge"], self._token_requests):
             return self._sent(record, await sending.spoil(request, response, fault))
@@ -200,11 +199,11 @@ class FrontDoor:
         return sending.too_many(headers, json_body=self._limits.json_body)
 
 
-async def _token_request(request: web.Request) -> dict[str, Any]:
+async def _token_request(request: web.Request) -> dict[str, object]:
     if request.content_type == "application/x-www-form-urlencoded":
         return {name: str(value) for name, value in (await request.post()).items()}
     try:
-        return msgspec.json.decode(await request.read(), type=dict[str, Any])
+        return msgspec.json.decode(await request.read(), type=dict[str, object])
     except msgspec.DecodeError:
         return {}
 

@@ -6,8 +6,6 @@ Every attribute of the schema is there; what the stand-in has no use for is at t
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from reconcile.sandbox.api.documents import Renderers
@@ -17,7 +15,7 @@ from reconcile.sandbox.world.loading import EPOCH_TEXT
 from reconcile.sandbox.world.resources import ORGANIZATIONS
 from reconcile.sandbox.world.world import World
 
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: dict[str, object] = {
     "name": "Sandbox",
     "api_auth_redirect": True,
     "api_new_auth": True,

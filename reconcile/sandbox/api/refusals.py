@@ -21,7 +21,7 @@ class Refusal(Exception):
         detail: str,
         *,
         pointer: str | None = None,
-        meta: dict[str, Any] | None = None,
+        meta: dict[str, object] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {detail}")
         self.status = status
@@ -31,9 +31,9 @@ class Refusal(Exception):
         self.pointer = pointer
         self.meta = meta
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return the body: `status` is a text, `source` and `meta` are there only when they say something."""
-        error: dict[str, Any] = {
+        error: dict[str, object] = {
             "title": self.title,
             "detail": self.detail,
             "code": self.code,

@@ -7,7 +7,6 @@ Knows requests and documents. Which rows a list means is told in `selection`, wh
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from aiohttp import web
 
@@ -20,7 +19,7 @@ from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.api.sending import base_of, json_answer
 from reconcile.sandbox.world.changes import apply_change
 from reconcile.sandbox.world.patching import patch_payment
-from reconcile.sandbox.world.resources import TYPES
+from reconcile.sandbox.world.resources import TYPES, Row
 from reconcile.sandbox.world.world import World
 
 _LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
@@ -117,9 +116,7 @@ class RowAnswers:
         return self._renderers.renderer(base_of(request), view)
 
 
-def _spoiled_page(
-    rows: list[dict[str, Any]], count: int, faults: list[Fault], mode: str
-) -> tuple[list[dict[str, Any]], int]:
+def _spoiled_page(rows: list[Row], count: int, faults: list[Fault], mode: str) -> tuple[list[Row], int]:
     """Return the page's rows and count with the faults that show in them."""
     for fault in faults:
         if fault.kind == "drop-row" and fault.value:

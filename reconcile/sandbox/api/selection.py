@@ -18,7 +18,7 @@ import numpy.typing as npt
 from reconcile.sandbox.api.filters import Condition, Path, holds
 from reconcile.sandbox.api.refusals import filter_not_allowed
 from reconcile.sandbox.world import times
-from reconcile.sandbox.world.resources import TYPES
+from reconcile.sandbox.world.resources import TYPES, Row
 from reconcile.sandbox.world.table import Table
 from reconcile.sandbox.world.world import World
 
@@ -185,7 +185,7 @@ class Selections:
                 if path.kind == "id" and predicate not in _ABSENCE:
                     wanted = self._sequences(type_, path, predicate, wanted)
                 return (None if number == nobody else number), wanted
-        row: dict[str, Any] | None = self.table(type_).row(sequence)
+        row: Row | None = self.table(type_).row(sequence)
         if path.crossing is not None and row is not None:
             row = self._across(row, path.crossing)
         value = None if row is None else row.get(path.attribute)
@@ -193,7 +193,7 @@ class Selections:
             value = times.from_text(value)
         return value, wanted
 
-    def _across(self, row: dict[str, Any], crossing: str) -> dict[str, Any] | None:
+    def _across(self, row: Row, crossing: str) -> Row | None:
         if crossing == "order":
             return self._world.order_of(row)
         if crossing == "payment_method":

@@ -12,7 +12,6 @@ import socket
 import struct
 import zlib
 from email.utils import formatdate
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -48,7 +47,7 @@ class NoAnswer(web.Response):
         """Write nothing."""
 
 
-def json_answer(body: dict[str, Any], status: int = 200, *, content_type: str = MEDIA_TYPE) -> web.Response:
+def json_answer(body: dict[str, object], status: int = 200, *, content_type: str = MEDIA_TYPE) -> web.Response:
     """Return a JSON body with its status."""
     headers = {"Content-Type": f"{content_type}; charset=utf-8"}
     return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)

@@ -11,7 +11,6 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -67,7 +66,7 @@ class TokenDesk:
         self._issued: dict[str, IssuedToken] = {}
         self._number = 0
 
-    def grant(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def grant(self, request: Mapping[str, object]) -> tuple[int, dict[str, object]]:
         """Return status and body of the answer to a token request."""
         grant_type = request.get("grant_type")
         if grant_type != "client_credentials":
@@ -93,7 +92,7 @@ class TokenDesk:
         """Make every token handed out so far useless."""
         self._issued.clear()
 
-    def _issue(self, client: Client, scope: str) -> dict[str, Any]:
+    def _issue(self, client: Client, scope: str) -> dict[str, object]:
         self._number += 1
         now = int(self._wall_clock())
         token = self._token(client, scope, now)
@@ -139,6 +138,6 @@ def _encoded(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _errors(status: int, title: str, code: str, detail: str) -> dict[str, Any]:
+def _errors(status: int, title: str, code: str, detail: str) -> dict[str, object]:
     # A number here, unlike everywhere else: https://github.com/commercelayer/commercelayer-js-auth
     return {"errors": [{"title": title, "detail": detail, "code": code, "status": status}]}

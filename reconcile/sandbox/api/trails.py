@@ -23,11 +23,9 @@ from reconcile.sandbox.api.sending import base_of, json_answer
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of, sequence_of
 from reconcile.sandbox.world.loading import loaded
-from reconcile.sandbox.world.resources import EVENT_STORES, VERSIONS, ResourceType
+from reconcile.sandbox.world.resources import EVENT_STORES, VERSIONS, ResourceType, Row
 from reconcile.sandbox.world.trails import TRACKED, Event
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 
 class TrailAnswers:

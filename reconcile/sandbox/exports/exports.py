@@ -26,10 +26,9 @@ from reconcile.sandbox.exports.plans import CREATABLE, ExportPlan, not_a_filter,
 from reconcile.sandbox.exports.storage import Storage
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.table import Table
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 WRITABLE = ("_start", "_interrupt", "reference", "reference_origin", "metadata")
 

@@ -19,9 +19,8 @@ import msgspec
 from reconcile.sandbox.api.documents import related, shown_attributes
 from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.exports.plans import Branch, ExportPlan
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 _BY_ID = (("id", False),)
 _SLICE = 200

@@ -21,9 +21,7 @@ from reconcile.sandbox.api.bodies import check_texts
 from reconcile.sandbox.api.filters import Condition
 from reconcile.sandbox.api.query import read_condition
 from reconcile.sandbox.api.refusals import Refusal
-from reconcile.sandbox.world.resources import TYPES, ResourceType
-
-Row = dict[str, Any]
+from reconcile.sandbox.world.resources import TYPES, ResourceType, Row
 
 CREATABLE = (
     *("resource_type", "format", "includes", "fields", "filters", "dry_data", "jwt_filters"),

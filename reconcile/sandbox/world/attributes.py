@@ -7,12 +7,8 @@ compared with anything.
 
 from __future__ import annotations
 
-from typing import Any
-
 from reconcile.money import EXPONENTS
-from reconcile.sandbox.world.resources import AMOUNTS, ORDERS
-
-Row = dict[str, Any]
+from reconcile.sandbox.world.resources import AMOUNTS, ORDERS, Row
 
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 _SUFFIXES = {"SEK": " kr", "NOK": " kr", "DKK": " kr.", "PLN": " zł"}

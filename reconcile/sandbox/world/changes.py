@@ -5,10 +5,9 @@ always the same for the same seed, kind and request number.
 
 from __future__ import annotations
 
-from typing import Any
-
 from reconcile.sandbox.api.faults import Fault, chance
 from reconcile.sandbox.world import times
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
 
 _YEAR = 365 * 24 * 3600 * 1_000_000
@@ -34,7 +33,7 @@ def apply_change(world: World, fault: Fault, number: int) -> None:
             world.update(id_, touch=False, created_at=backdated, updated_at=backdated)
 
 
-def _row(world: World, fault: Fault, number: int) -> dict[str, Any] | None:
+def _row(world: World, fault: Fault, number: int) -> Row | None:
     if fault.value:
         return world.payments.find(fault.value)
     alive = world.payments.alive()
@@ -43,7 +42,7 @@ def _row(world: World, fault: Fault, number: int) -> dict[str, Any] | None:
     return world.payments.row(int(alive[int(chance(f"{world.seed}/{fault.kind}/{number}") * len(alive))]))
 
 
-def _raise_total(world: World, payment: dict[str, Any]) -> None:
+def _raise_total(world: World, payment: Row) -> None:
     """Make the order of a payment dearer, as an edit would, and flag the payment: its intent is now out of date."""
     world.update(payment["id"], mismatched_amounts=True)
     order = world.order_of(payment)

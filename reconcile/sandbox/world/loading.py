@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,9 +15,8 @@ import numpy as np
 from reconcile.errors import InputError
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.table import Table
-
-Row = dict[str, Any]
 
 INSTANTS = ("created_at", "updated_at", "placed_at")
 EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
@@ -27,7 +25,7 @@ EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
 def read_rows(path: Path) -> list[Row]:
     """Return the flat objects of a JSON array in a file. Raises InputError when it is none."""
     try:
-        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+        rows = msgspec.json.decode(path.read_bytes(), type=list[Row])
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror})",

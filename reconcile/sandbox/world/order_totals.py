@@ -9,12 +9,10 @@ from __future__ import annotations
 import csv
 import random
 from pathlib import Path
-from typing import Any
 
 from reconcile.money import format_amount
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 
 def write_order_totals(world: World, path: Path, *, seed: int = 1) -> dict[str, int]:

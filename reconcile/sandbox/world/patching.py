@@ -7,13 +7,10 @@ engine.
 
 from __future__ import annotations
 
-from typing import Any
-
 from reconcile.sandbox.api import refusals
 from reconcile.sandbox.api.bodies import check_flags, check_texts, read_attributes, read_data, read_relationships
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
-
-Row = dict[str, Any]
 
 _TEXTS = ("auth_token", "reference", "reference_origin")
 _WRITABLE = frozenset({*_TEXTS, "metadata", "_update"})

@@ -10,8 +10,12 @@ filters and sorts as in the public resource catalogue, https://core.commercelaye
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MEDIA_TYPE = "application/vnd.api+json"
+
+Row = dict[str, Any]
+"""A resource object's values by their names, as JSON has them; with the ids of what it is related to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,14 @@ from __future__ import annotations
 import hashlib
 import struct
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
+from reconcile.sandbox.world.resources import Row
 
-Row = dict[str, Any]
 Instants = npt.NDArray[np.int64]
 Sequences = npt.NDArray[np.int64]
 

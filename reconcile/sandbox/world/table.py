@@ -8,15 +8,14 @@ given twice, and outlive their row: the id of a deleted row can still be asked f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import IdKey, id_of, sequence_of
+from reconcile.sandbox.world.resources import Row
 
-Row = dict[str, Any]
 Column = npt.NDArray[np.int64]
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.table import Table
 
-Row = dict[str, Any]
 Changes = dict[str, tuple[Any, Any]]
 
 TRACKED = ("klarna_payments", "orders")

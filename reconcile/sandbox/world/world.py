@@ -19,11 +19,10 @@ from reconcile.errors import InputError
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
 from reconcile.sandbox.world.loading import EPOCH_TEXT, INSTANTS, gateway_rows, loaded, method_rows, read_rows
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.shop import Shop
 from reconcile.sandbox.world.table import Table
 from reconcile.sandbox.world.trails import Trails
-
-Row = dict[str, Any]
 
 ORGANIZATION_SLUG = "sandbox"
 _TIMES: Row = {"created_at": EPOCH_TEXT, "updated_at": EPOCH_TEXT}
@@ -164,7 +163,7 @@ class World:
             now=now,
         )
 
-    def insert(self, payment: Mapping[str, Any] | None = None, *, order: Mapping[str, Any] | None = None) -> str:
+    def insert(self, payment: Mapping[str, object] | None = None, *, order: Mapping[str, object] | None = None) -> str:
         """
         Add a payment, created now unless it says otherwise, and return its id.
 
@@ -271,5 +270,5 @@ def _wall_clock() -> int:
     return int(datetime.now(UTC).timestamp() * 1000) * 1000
 
 
-def _instants(row: Mapping[str, Any], names: list[str] | tuple[str, ...]) -> dict[str, int]:
+def _instants(row: Mapping[str, object], names: list[str] | tuple[str, ...]) -> dict[str, int]:
     return {name: times.from_text(row.get(name)) for name in names}

@@ -1,22 +1,24 @@
 """
-Published runs: which there are, and what differs between two of them.
+Published runs by their figures: which there are, the last ones, and what differs between two of them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import msgspec
 
 from reconcile.errors import OutputError
+from reconcile.figures.summary import TrendRun, read_summary
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.history.ledger import PublishedRun
 from reconcile.runs.folder import published, read_manifest, superseded
+from reconcile.runs.verify import check_out
+from reconcile.schema import Row
 
 _COMPARED = (
     "status",
@@ -38,10 +40,8 @@ TREND_RUNS = 30
 UNREADABLE = "unreadable"
 """Verdict of a run whose manifest or summary cannot be read."""
 
-_TREND = ("business_date", "verdict", "items", "breaks", "at_stake")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """
     One published run, as `summary.json` has it.
@@ -51,15 +51,15 @@ class RunLine:
     """
 
     business_date: str
-    run_id: str | None
+    run_id: str | None = None
     verdict: str
-    payments: int | None
-    orders: int | None
-    items: int | None
-    breaks: int | None
-    rejects: int | None
-    at_stake: dict[str, int]
-    created_at: str
+    payments: int | None = None
+    orders: int | None = None
+    items: int | None = None
+    breaks: int | None = None
+    rejects: int | None = None
+    at_stake: dict[str, int] = field(default_factory=dict)
+    created_at: str = ""
     folder: str
     superseded: bool = False
     problem: str | None = None
@@ -78,8 +78,8 @@ class Change:
     change: str
     reference: str | None
     payment_id: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Row | None
+    after: Row | None
 
 
 def list_runs(out: Path, *, with_superseded: bool = False) -> list[RunLine]:
@@ -95,19 +95,19 @@ def list_runs(out: Path, *, with_superseded: bool = False) -> list[RunLine]:
     return sorted(lines, key=lambda line: (line.business_date, not line.superseded, line.created_at))
 
 
-def trend_before(out: Path, business_date: date, *, most: int = TREND_RUNS) -> list[dict[str, Any]]:
+def trend_of(runs: Sequence[PublishedRun], *, most: int = TREND_RUNS) -> tuple[TrendRun, ...]:
     """
-    Return the last `most` runs in `out` of dates before `business_date`, oldest first, for a report that shows them.
+    Return the last `most` of `runs`, which are oldest first, for a report that shows them.
 
-    Each has business_date, verdict, items, breaks, and at_stake: minor units per currency. A run whose summary cannot
-    be read is left out: it must not stop tonight's.
+    A run that cannot be read, or has been replaced since, is left out: it must not stop tonight's.
     """
     lines = []
-    for folder in [path for path in published(out) if path.name < business_date.isoformat()][-most:]:
+    for run in runs[-most:]:
         with contextlib.suppress(OutputError):
-            line = _line(folder)
-            lines.append({name: getattr(line, name) for name in _TREND})
-    return lines
+            summary = read_summary(run.breaks.parent)
+            if run.problem is None and summary.run_id == run.run_id:
+                lines.append(summary.as_trend)
+    return tuple(lines)
 
 
 def diff_runs(before: Path, after: Path) -> list[Change]:
@@ -146,64 +146,38 @@ def counted_changes(changes: list[Change]) -> list[tuple[str, str, int]]:
     return [(*move, count) for move, count in sorted(counts.items())]
 
 
-def check_out(out: Path) -> None:
-    """Raise OutputError when there is no folder `out`."""
-    if not out.is_dir():
-        raise OutputError(f"{out}: there is no such folder", hint="name the folder of the runs with --out")
-
-
 def _line_or_problem(folder: Path, *, is_superseded: bool = False) -> RunLine:
     try:
         return replace(_line(folder), superseded=is_superseded)
     except OutputError as error:
-        unknown: dict[str, Any] = dict.fromkeys(("run_id", "payments", "orders", "items", "breaks", "rejects"))
+        on = "" if is_superseded else folder.name
         return RunLine(
-            **unknown,
-            business_date="" if is_superseded else folder.name,
-            verdict=UNREADABLE,
-            at_stake={},
-            created_at="",
-            folder=str(folder),
-            superseded=is_superseded,
-            problem=error.message,
+            business_date=on, verdict=UNREADABLE, folder=str(folder), superseded=is_superseded, problem=error.message
         )
 
 
 def _line(folder: Path) -> RunLine:
-    manifest = read_manifest(folder)
-    path = folder / "summary.json"
-    try:
-        summary = msgspec.json.decode(path.read_bytes())
-        counts = summary["counts"]
-        stake: dict[str, int] = {}
-        for status in summary["statuses"]:
-            for one in status["amounts"] if status["kind"] == "break" else ():
-                code = one["currency_code"] or "none"
-                stake[code] = stake.get(code, 0) + (one["at_stake_cents"] or 0)
-        return RunLine(
-            business_date=manifest.business_date.isoformat(),
-            run_id=manifest.run_id,
-            verdict=str(summary["verdict"]),
-            payments=int(counts["payments"]),
-            orders=int(counts["orders"]),
-            items=int(counts["items"]),
-            breaks=int(counts["breaks"]),
-            rejects=int(counts["rejects"]),
-            at_stake={code: cents for code, cents in sorted(stake.items()) if cents},
-            created_at=manifest.created_at.isoformat() if manifest.created_at is not None else "",
-            folder=str(folder),
-        )
-    except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise OutputError(
-            f"{path}: cannot be read as the summary of a run", hint="`reconcile runs verify` tells what was changed"
-        ) from error
+    manifest, summary = read_manifest(folder), read_summary(folder)
+    return RunLine(
+        business_date=manifest.business_date.isoformat(),
+        run_id=manifest.run_id,
+        verdict=summary.verdict,
+        payments=summary.counts.payments,
+        orders=summary.counts.orders,
+        items=summary.counts.items,
+        breaks=summary.counts.breaks,
+        rejects=summary.counts.rejects,
+        at_stake=summary.at_stake,
+        created_at=manifest.created_at.isoformat() if manifest.created_at is not None else "",
+        folder=str(folder),
+    )
 
 
-def _change(row: dict[str, Any]) -> Change:
+def _change(row: Row) -> Change:
     kind = "appeared" if row["a_item_id"] is None else "gone" if row["b_item_id"] is None else "changed"
     shown = [name for name in _COMPARED if name == "status" or row[f"a_{name}"] != row[f"b_{name}"]]
 
-    def of(side: str) -> dict[str, Any]:
+    def of(side: str) -> Row:
         return {name: row[f"{side}_{name}"] for name in shown if kind == "changed" or row[f"{side}_{name}"] is not None}
 
     own = "a" if kind == "gone" else "b"

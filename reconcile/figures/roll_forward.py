@@ -1,0 +1,90 @@
+"""
+Breaks since the run before: opening + new + reopened + changed − cleared = closing, in count and amount at stake.
+
+Takes breaks as `reconcile.history.ledger.breaks_at_stake` gives them. Amounts are minor units per currency.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pyarrow as pa
+from msgspec import Struct
+
+from reconcile.errors import ProofFailed
+from reconcile.files.duckdb import connected
+from reconcile.schema import Currency, means
+
+
+class Moved(Struct, frozen=True):
+    """Breaks that made one move, and what they put at stake."""
+
+    count: Annotated[int, means("breaks; negative where changed ones went to another currency")]
+    amount_cents: Annotated[int, means("at stake; negative where open breaks lost some of it")]
+
+
+class RollForward(Struct, frozen=True):
+    """opening + new + reopened + changed - cleared = closing, in one currency, in count and amount."""
+
+    currency_code: Currency
+    opening: Annotated[Moved, means("breaks of the run before")]
+    new: Annotated[Moved, means("breaks that never were one before")]
+    reopened: Annotated[Moved, means("breaks that were one before, but not in the run before")]
+    changed: Annotated[Moved, means("what open breaks gained or lost, or brought from another currency")]
+    cleared: Annotated[Moved, means("breaks of the run before that are none now")]
+    closing: Annotated[Moved, means("breaks of this run")]
+
+    @property
+    def moves(self) -> tuple[Moved, ...]:
+        """The moves in the order of MOVES."""
+        return (self.opening, self.new, self.reopened, self.changed, self.cleared, self.closing)
+
+
+MOVES = tuple(name for name in RollForward.__struct_fields__ if name != "currency_code")
+"""The moves of a roll-forward, in their order."""
+
+
+def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward, ...]:
+    """
+    Return the roll-forward of each currency, by its code, null last.
+
+    Takes the breaks of the latest earlier run, null when there is none, and those of this one. `changed` is what open
+    breaks gained or lost since then, and counts those that came from or went to another currency.
+
+    Raises ProofFailed when the equation does not hold: a bug in reconcile.
+    """
+    with connected() as connection:
+        connection.register("before", after.slice(0, 0) if before is None else before)
+        connection.register("after", after)
+        rows = connection.execute(
+            """
+            WITH moves AS (
+                SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM before
+                UNION ALL SELECT currency_code, state, 1, cents FROM after WHERE state <> 'open'
+                UNION ALL SELECT b.currency_code, 'changed',
+                    -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
+                    FROM before b JOIN after a USING (item_id)
+                UNION ALL SELECT a.currency_code, 'changed',
+                    (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
+                    FROM after a JOIN before b USING (item_id)
+                UNION ALL SELECT currency_code, 'cleared', 1, cents FROM before ANTI JOIN after USING (item_id)
+                UNION ALL SELECT currency_code, 'closing', 1, cents FROM after
+            )
+            SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves
+            GROUP BY ALL ORDER BY currency_code NULLS LAST
+            """
+        ).fetchall()
+    moved: dict[str | None, dict[str, Moved]] = {}
+    for currency_code, move, count, cents in rows:
+        moved.setdefault(currency_code, {})[move] = Moved(count, cents)
+    lines = tuple(RollForward(code, *(of.get(move, Moved(0, 0)) for move in MOVES)) for code, of in moved.items())
+    for line in lines:
+        _check(line)
+    return lines
+
+
+def _check(line: RollForward) -> None:
+    for figure in Moved.__struct_fields__:
+        opening, new, reopened, changed, cleared, closing = (getattr(move, figure) for move in line.moves)
+        if opening + new + reopened + changed - cleared != closing:
+            raise ProofFailed(f"roll-forward in {line.currency_code}: {figure} does not add up: {line}")

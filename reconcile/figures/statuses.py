@@ -1,0 +1,67 @@
+"""
+Items by status and currency: how many, their amounts, what they put at stake, how many are accepted.
+
+Amounts are minor units of the currency beside them; nothing is converted or rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import duckdb
+from msgspec import Struct
+
+from reconcile.matching.policy import Kind, Status
+from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
+
+_KINDS = (Kind.OK, Kind.TIMING, Kind.INFO, Kind.BREAK)
+
+
+class StatusAmounts(Struct, frozen=True):
+    """The items of one status and currency."""
+
+    currency_code: Currency
+    count: Annotated[Count, means("items")]
+    payment_amount_cents: Annotated[int | None, means("sum of the payments; null where there are none")]
+    order_amount_cents: Annotated[int | None, means("sum of the order rows; null where there are none")]
+    difference_cents: Annotated[int | None, means("sum of payment minus order; null where none is computed")]
+    at_stake_cents: Annotated[
+        Count, means("sum of what differs, or of the whole amount where there is nothing to compare it with")
+    ]
+    accepted_count: Annotated[Count, means("items that people have accepted")] = 0
+    accepted_at_stake_cents: Annotated[Count, means("at stake in the accepted ones")] = 0
+
+
+class StatusLine(Struct, frozen=True):
+    """The items of one status."""
+
+    status: Annotated[Status, means("the status")]
+    kind: Annotated[Kind, means("its kind")]
+    count: Annotated[Count, means("items of all currencies")]
+    amounts: Annotated[tuple[StatusAmounts, ...], means("by currency code; null last")]
+
+    @property
+    def accepted_count(self) -> int:
+        """Items of all currencies that people have accepted."""
+        return sum(line.accepted_count for line in self.amounts)
+
+
+def statuses_of(connection: duckdb.DuckDBPyConnection) -> tuple[StatusLine, ...]:
+    """Return the statuses of the view `items` by kind (ok, timing, info, break), then by status."""
+    rows = connection.execute(
+        f"""
+        SELECT status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
+               sum(payment_amount_cents), sum(order_amount_cents),
+               sum(difference_cents), sum({AT_STAKE_CENTS}),
+               count(accepted_reason), coalesce(sum({AT_STAKE_CENTS}) FILTER (accepted_reason IS NOT NULL), 0)
+        FROM items GROUP BY ALL ORDER BY status, currency_code NULLS LAST
+        """
+    ).fetchall()
+    amounts: dict[tuple[str, str], list[StatusAmounts]] = {}
+    for status, kind, *sums in rows:
+        amounts.setdefault((status, kind), []).append(StatusAmounts(*sums))
+    lines = [
+        StatusLine(Status(status), Kind(kind), sum(line.count for line in of), tuple(of))
+        for (status, kind), of in amounts.items()
+    ]
+    return tuple(sorted(lines, key=lambda line: (_KINDS.index(line.kind), line.status)))

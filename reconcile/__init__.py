@@ -17,7 +17,6 @@ from reconcile.version import __version__
 
 if TYPE_CHECKING:
     from reconcile.errors import ReconcileError as ReconcileError
-    from reconcile.operations.closing import RunResult as RunResult
     from reconcile.operations.night import match as match_files
     from reconcile.operations.night import run as run_reconciliation
     from reconcile.operations.notebook import MatchResult as MatchResult
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from reconcile.operations.notebook import match_payments as match_payments
     from reconcile.operations.notebook import pull_payments as pull_payments
     from reconcile.operations.notebook import read_orders as read_orders
+    from reconcile.operations.staged_run import RunResult as RunResult
     from reconcile.operations.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.runs.folder import published as published_runs
     from reconcile.settings.credentials import Secrets as Secrets
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "MatchResult": ("reconcile.operations.notebook", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
-    "RunResult": ("reconcile.operations.closing", "RunResult"),
+    "RunResult": ("reconcile.operations.staged_run", "RunResult"),
     "Secrets": ("reconcile.settings.credentials", "Secrets"),
     "Settings": ("reconcile.settings.settings", "Settings"),
     "end_on_sigterm": ("reconcile.operations.stopping", "end_on_sigterm"),

@@ -13,7 +13,7 @@ from reconcile.cli.listing import show_json, show_lines
 from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
-    from reconcile.operations.closing import RunResult
+    from reconcile.operations.staged_run import RunResult
     from reconcile.settings.credentials import Secrets
     from reconcile.settings.settings import Settings
 

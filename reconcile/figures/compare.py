@@ -17,6 +17,7 @@ from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history.ledger import PublishedRun
 from reconcile.runs.folder import published, read_manifest, superseded
+from reconcile.runs.run_folder import RunFolder
 from reconcile.runs.verify import check_out
 from reconcile.schema import Row
 
@@ -123,7 +124,7 @@ def diff_runs(before: Path, after: Path) -> list[Change]:
     )
     differs = " OR ".join(f"a.{name} IS DISTINCT FROM b.{name}" for name in _COMPARED)
     query = f"""
-        SELECT {columns} FROM {scan(before / "items.parquet")} a FULL JOIN {scan(after / "items.parquet")} b
+        SELECT {columns} FROM {scan(RunFolder(before).items)} a FULL JOIN {scan(RunFolder(after).items)} b
         ON a.item_id = b.item_id WHERE a.item_id IS NULL OR b.item_id IS NULL OR {differs}
     """
     with connected() as connection:

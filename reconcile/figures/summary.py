@@ -24,12 +24,11 @@ from reconcile.figures.statuses import StatusLine
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
 from reconcile.money import AMOUNT_BASES
+from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Count, Currency, means
 
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
-
-NAME = "summary.json"
 
 VERSION = 1
 """Of the schema. It grows when a field goes, gets another name or another meaning; a new field does not grow it."""
@@ -259,7 +258,7 @@ def read_summary(folder: Path) -> Summary:
 
     Raises OutputError naming the file, and the field that is missing or not of its type.
     """
-    path = folder / NAME
+    path = RunFolder(folder).summary
     try:
         return msgspec.json.decode(path.read_bytes(), type=Summary)
     except msgspec.ValidationError as error:

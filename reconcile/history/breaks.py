@@ -25,6 +25,7 @@ from reconcile.history.decisions import Decision, append_decisions, read_decisio
 from reconcile.history.states import States
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
+from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, Row
 
 SHORT_ID = 8
@@ -163,7 +164,7 @@ def _breaks(folder: Path) -> list[Row]:
 
 def _read(folder: Path) -> pa.Table:
     """The breaks of the run in `folder`: ITEMS, `at_stake_cents` and `currency_code`."""
-    path = folder / "breaks.parquet"
+    path = RunFolder(folder).breaks
     query = f"SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code FROM {scan(path)}"
     with connected() as connection:
         try:

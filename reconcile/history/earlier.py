@@ -18,6 +18,7 @@ from reconcile.errors import OutputError
 from reconcile.history import ledger
 from reconcile.runs.folder import latest_before, link_to, published, read_manifest
 from reconcile.runs.manifest import Link
+from reconcile.runs.run_folder import RunFolder
 
 _MOST_ATTEMPTS = 5
 
@@ -111,7 +112,7 @@ def _before(runs: Sequence[ledger.PublishedRun], business_date: date) -> list[le
 
 
 def _as_published(folder: Path) -> ledger.PublishedRun:
-    on, breaks = date.fromisoformat(folder.name), folder / "breaks.parquet"
+    on, breaks = date.fromisoformat(folder.name), RunFolder(folder).breaks
     try:
         return ledger.PublishedRun(on, read_manifest(folder).run_id, breaks)
     except OutputError as error:

@@ -8,14 +8,12 @@ Does not know where the sides came from.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
 from reconcile.errors import OutputError, ReconcileError
@@ -23,9 +21,10 @@ from reconcile.figures import limits, proof
 from reconcile.figures.aging import aging_from_data
 from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
-from reconcile.figures.summary import NAME, VERSION, Counts, Figures, FrameSummary, Summary, Verdict
+from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
 from reconcile.figures.totals import summarize
 from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_warnings, refuse_empty
+from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
 from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
@@ -34,11 +33,11 @@ from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
-from reconcile.orders.report import OrdersReport
+from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
-from reconcile.runs.folder import Staging, publishing_lock
-from reconcile.settings.settings import Settings
+from reconcile.runs.folder import publishing_lock
+from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.settings.stages import limits_of
 from reconcile.version import __version__
 from reconcile.warehouse.load import LoadReceipt, load_run
@@ -46,197 +45,172 @@ from reconcile.warehouse.load import LoadReceipt, load_run
 log = logging.getLogger("reconcile.run")
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """A published run: its folder, its `summary.json`, the limits it exceeds, its load if any."""
-
-    folder: Path
-    summary: Summary
-    exceeded: tuple[str, ...]
-    receipt: LoadReceipt | None = None
-
-
-@dataclass(slots=True)
-class Timings:
-    """Seconds per stage, in the order they ran."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - started, 3)
-        log.info("%s done", name, extra={"stage": name, "seconds": self.seconds[name]})
+def close(night: StagedRun) -> RunResult:
+    """Match, prove, report and publish. Raises as `reconcile.operations.night.run`."""
+    earlier = earlier_runs(night.out, night.business_date)
+    run_id, report = matched(night, earlier)
+    refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
+    with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is read there
+        rows = tables_written(night)
+        summary = summarized(night, run_id, report, earlier)
+    summary = judged(night, summary, warnings_of(night, report, earlier))
+    place, summary = published(night, summary, earlier, rows)
+    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
+    load_to = night.settings.run.load_to
+    return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
+    """Write the items, with the states of breaks as the `earlier` runs and people's decisions make them."""
+    folder, on, policy, chosen = night.folder, night.business_date, night.settings.policy, night.settings.run
+    accepted = decisions.standing(decisions.read_decisions(night.out / decisions.NAME), on)
+    run_id = run_id_of(on, policy, folder, earlier.runs, accepted)
+    run = RunFacts(on, run_id, States(on, history=earlier.history, acceptances=accepted))
+    resources = Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder.path)
+    with night.timings.stage("matching"):
+        return run_id, match_to_parquet(folder.payments, folder.orders, folder.items, policy, run, resources)
+
+
+def tables_written(night: StagedRun) -> dict[str, int]:
+    """Write items and breaks for people; return the rows of each file."""
+    folder, limit = night.folder, night.settings.run.memory_limit
+    with night.timings.stage("reports"):
+        return {
+            RunFile.ITEMS_CSV: write_items_csv(folder.items, folder.items_csv, memory_limit=limit),
+            RunFile.BREAKS_CSV: write_breaks(folder.items, folder.breaks, folder.breaks_csv, memory_limit=limit),
+        }
+
+
+def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: EarlierRuns) -> Summary:
     """
-    One run under way; both sides are in the staged folder: `payments.parquet`, `orders.parquet`, `rejects.csv`.
+    Return the summary as the figures make it: no limit is looked at yet, and nothing warned of.
 
-    `checks` are the limits that stop the close; `source` is what the manifest says of where the payments came from,
-    with `mode` and `organization`.
+    Raises ProofFailed when the totals of a file are not those of the items.
     """
-
-    settings: Settings
-    checks: Sequence[limits.Limit]
-    staging: Staging
-    orders: OrdersReport
-    source: dict[str, Any]
-    timings: Timings
-
-    def finish(self) -> RunResult:
-        """Match, prove, report and publish. Raises as `reconcile.operations.night.run`."""
-        folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
-        earlier = earlier_runs(out, on)
-        run_id, report = self._matched(earlier)
-        refuse_empty("payments", report.payments.rows, self.settings.run.on_empty_payments)
-        warnings = self._warnings(report, earlier)
-        with connected(folder, self.settings.run.memory_limit):  # once, for all that is read there
-            rows = self._tables()
-            with self.timings.stage("summary"):
-                figures = summarize(folder / "items.parquet", report.control, report.key_profile)
-                proof.prove_files(folder, figures, amount_basis=self.settings.policy.amount_basis)
-                summary = self._summary(run_id, figures, earlier)
-        exceeded = limits.exceeded(self.checks, figures)
-        for sentence in limits.exceeded(limits_of(self.settings.run.warn_on, "--warn-on"), figures):
-            log.info("warning: over limit: %s", sentence)
-            warnings.append(f"over limit: {sentence}")
-        summary = replace(
-            summary,
-            verdict=verdict_of(figures, exceeded),
-            limits_exceeded=tuple(exceeded),
-            warnings=tuple(warnings),
-            seconds=self.timings.seconds,
-        )
-        place, summary = self._published(summary, earlier, rows)
-        log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
-        load_to = self.settings.run.load_to
-        return RunResult(place, summary, tuple(exceeded), _loaded(place, load_to) if load_to else None)
-
-    def _matched(self, earlier: EarlierRuns) -> tuple[str, MatchReport]:
-        folder, out, on = self.staging.folder, self.staging.out, self.staging.business_date
-        accepted = decisions.standing(decisions.read_decisions(out / decisions.NAME), on)
-        run_id = run_id_of(on, self.settings.policy, folder, earlier.runs, accepted)
-        chosen = self.settings.run
-        with self.timings.stage("matching"):
-            report = match_to_parquet(
-                folder / "payments.parquet",
-                folder / "orders.parquet",
-                folder / "items.parquet",
-                self.settings.policy,
-                RunFacts(on, run_id, States(on, history=earlier.history, acceptances=accepted)),
-                Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder),
-            )
-        return run_id, report
-
-    def _warnings(self, report: MatchReport, earlier: EarlierRuns) -> list[str]:
-        exported = self.source.get("orders_export")
-        warnings = cautions(
-            self.orders,
-            report,
-            pull=self.source.get("pull"),
-            narrowed=self.source.get("narrowed"),
-            why_all=exported["why_all"] if exported is not None else None,
-        )
-        warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
-        if self.settings.match.group_orders is not None:
-            warnings += grouping_warnings(self.orders)
-        for warning in warnings:
-            log.info("warning: %s", warning)
-        return warnings
-
-    def _tables(self) -> dict[str, int]:
-        """Write items and breaks for people; return the rows of each file."""
-        folder, limit = self.staging.folder, self.settings.run.memory_limit
-        items = folder / "items.parquet"
-        with self.timings.stage("reports"):
-            return {
-                "items.csv": write_items_csv(items, folder / "items.csv", memory_limit=limit),
-                "breaks.csv": write_breaks(items, folder / "breaks.parquet", folder / "breaks.csv", memory_limit=limit),
-            }
-
-    def _summary(self, run_id: str, figures: FrameSummary, earlier: EarlierRuns) -> Summary:
-        """Return the summary as the figures make it: no limit is looked at yet, and nothing warned of."""
-        folder, limit = self.staging.folder, self.settings.run.memory_limit
+    folder, limit, policy = night.folder, night.settings.run.memory_limit, night.settings.policy
+    with night.timings.stage("summary"):
+        figures = summarize(folder.items, report.control, report.key_profile)
+        proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis)
         return Summary(
             version=VERSION,
-            business_date=self.staging.business_date,
+            business_date=night.business_date,
             run_id=run_id,
-            organization=self.source["organization"],
-            mode=self.source["mode"],
-            amount_basis=self.settings.policy.amount_basis,
+            organization=night.source.organization or None,
+            mode=cast(Mode | None, night.source.mode or None),  # both ways to a side have checked it
+            amount_basis=policy.amount_basis,
             verdict=verdict_of(figures, ()),
-            counts=Counts(**asdict(figures.counts), rejects=self.orders.rejects),
+            counts=Counts(**asdict(figures.counts), rejects=night.orders.rejects),
             statuses=figures.statuses,
             control=figures.control,
             bridge=figures.bridge,
             flag_agreement=figures.flag_agreement,
             aging=figures.aging,
             hash_totals=proof.hash_totals(
-                folder, are_orders_grouped=self.settings.policy.group_orders is not None, memory_limit=limit
+                folder.path, are_orders_grouped=policy.group_orders is not None, memory_limit=limit
             ),
-            aging_from_data=aging_from_data(folder, memory_limit=limit),
+            aging_from_data=aging_from_data(folder.path, memory_limit=limit),
             patterns=figures.patterns,
-            roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder / "breaks.parquet")),
+            roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder.breaks)),
             key_profile=figures.key_profile,
             trend=trend_of(earlier.runs),
-            pull=self.source.get("pull"),
+            pull=night.source.pull or None,
         )
 
-    def _published(self, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
-        """Write what people read, and publish; return the folder, and `summary` with what was told last."""
-        out, on, counts = self.staging.out, self.staging.business_date, asdict(summary.counts)
-        tables = {f"{name}.parquet": counts[name] for name in ("payments", "orders", "items", "breaks")}
-        told = neighbours(out, on, earlier)
-        while True:
-            known = told
-            complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
-            record = self._record(summary, earlier, known)
-            self._write_reports(complete, record)
-            outputs = self.staging.outputs({**rows, **tables, "rejects.csv": counts["rejects"]})
-            with publishing_lock(out):
-                # What has come since would be told nowhere: neither there nor here.
-                if (told := neighbours(out, on, earlier)) == known:
-                    place = self.staging.publish(record, outputs)
-                    break
-        try:
-            ledger.follow(out / ledger.NAME, published_runs(out))
-        except OutputError as error:
-            error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
-            raise
-        return place, complete
 
-    def _record(self, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
-        """Return the manifest, but for its outputs."""
-        record = self.staging.out / decisions.NAME
-        return {
-            **summary.head,
-            **self.source,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "software": manifest.software(),
-            "settings": self.settings.public(),
-            "inputs": self.orders.as_dict(),
-            "clean": {"rules": self.settings.policy.clean.as_dict(), "keys": summary.key_profile.cleaning},
-            "previous": earlier.link,
-            "runs_meanwhile": known.meanwhile,
-            "later_runs": known.later,
-            "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
-            "control": summary.control,
-        }
+def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[str]:
+    """Return what a reader of the figures must know."""
+    source = night.source
+    warnings = cautions(
+        night.orders,
+        report,
+        pull=source.pull or None,
+        narrowed=source.narrowed or None,
+        why_all=source.why_all,
+    )
+    warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
+    if night.settings.match.group_orders is not None:
+        warnings += grouping_warnings(night.orders)
+    return warnings
 
-    def _write_reports(self, summary: Summary, record: dict[str, object]) -> None:
-        folder, limit = self.staging.folder, self.settings.run.memory_limit
-        manifest.write_json(folder / NAME, summary)
-        if self.settings.reports.html:
-            from reconcile.reports.page.html import write_html
 
-            write_html(folder, folder / "report.html", manifest=record, memory_limit=limit)
-        if self.settings.reports.xlsx:
-            from reconcile.reports.workbook.xlsx import write_xlsx
+def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
+    """Return `summary` with its verdict by the limits, and everything that is warned of."""
+    exceeded = limits.exceeded(night.checks, summary)
+    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary)
+    warnings = [*warnings, *(f"over limit: {sentence}" for sentence in over)]
+    for warning in warnings:
+        log.info("warning: %s", warning)
+    return replace(
+        summary,
+        verdict=verdict_of(summary, exceeded),
+        limits_exceeded=tuple(exceeded),
+        warnings=tuple(warnings),
+        seconds=night.timings.seconds,
+    )
 
-            write_xlsx(folder, folder / "report.xlsx", memory_limit=limit)
+
+def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
+    """Write what people read, and publish; return the folder, and `summary` with what was told last."""
+    counts = summary.counts
+    rows = {
+        **rows,
+        RunFile.PAYMENTS: counts.payments,
+        RunFile.ORDERS: counts.orders,
+        RunFile.ITEMS: counts.items,
+        RunFile.BREAKS: counts.breaks,
+        RunFile.REJECTS: counts.rejects,
+    }
+    told = neighbours(night.out, night.business_date, earlier)
+    while True:
+        known = told
+        complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
+        record = manifest_of(night, summary, earlier, known)
+        reports_written(night, complete, record)
+        outputs = night.staging.outputs(rows)
+        with publishing_lock(night.out):
+            # What has come since would be told nowhere: neither there nor here.
+            if (told := neighbours(night.out, night.business_date, earlier)) == known:
+                place = night.staging.publish(record, outputs)
+                break
+    try:
+        ledger.follow(night.out / ledger.NAME, published_runs(night.out))
+    except OutputError as error:
+        error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
+        raise
+    return place, complete
+
+
+def manifest_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
+    """Return the manifest, but for its outputs."""
+    record = night.out / decisions.NAME
+    return {
+        **summary.head,
+        **to_builtins(night.source),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": manifest.software(),
+        "settings": night.settings.public(),
+        "inputs": night.orders.as_dict(),
+        "clean": {"rules": night.settings.match.clean.as_dict(), "keys": summary.key_profile.cleaning},
+        "previous": earlier.link,
+        "runs_meanwhile": known.meanwhile,
+        "later_runs": known.later,
+        "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
+        "control": summary.control,
+    }
+
+
+def reports_written(night: StagedRun, summary: Summary, record: dict[str, object]) -> None:
+    """Write the summary, and the reports that are wanted."""
+    folder, limit, wanted = night.folder, night.settings.run.memory_limit, night.settings.reports
+    manifest.write_json(folder.summary, summary)
+    if wanted.html:
+        from reconcile.reports.page.html import write_html
+
+        write_html(folder.path, folder.page, manifest=record, memory_limit=limit)
+    if wanted.xlsx:
+        from reconcile.reports.workbook.xlsx import write_xlsx
+
+        write_xlsx(folder.path, folder.workbook, memory_limit=limit)
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:
@@ -249,7 +223,7 @@ def _loaded(place: Path, url: str) -> LoadReceipt:
 
 
 def run_id_of(
-    business_date: date, policy: MatchPolicy, folder: Path, before: Sequence[ledger.PublishedRun], accepted: Any
+    business_date: date, policy: MatchPolicy, folder: RunFolder, before: Sequence[ledger.PublishedRun], accepted: Any
 ) -> str:
     """
     Return the id of the run whose sides are in `folder`, after the runs `before` and with what is `accepted`.
@@ -261,8 +235,8 @@ def run_id_of(
         __version__,
         business_date.isoformat(),
         repr(policy),
-        manifest.digest_of(folder / "payments.parquet").sha256,
-        manifest.digest_of(folder / "orders.parquet").sha256,
+        sha256_of(folder.payments),
+        sha256_of(folder.orders),
         *(f"{run.business_date} {run.run_id}" for run in before),
         repr(accepted.to_pydict()),
     )

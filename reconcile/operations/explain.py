@@ -29,6 +29,7 @@ from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
 from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
 from reconcile.matching.suggestions.candidates import Candidate, candidates
 from reconcile.runs.folder import out_of, published, read_manifest
+from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Row
 from reconcile.settings.stages import settings_of
 
@@ -133,8 +134,8 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
 
 def _sides(engine: DuckDBEngine, folder: Path, policy: MatchPolicy) -> dict[str, Frame]:
     frames = (
-        payments_from_parquet(engine, folder / "payments.parquet", policy),
-        orders_from_parquet(engine, folder / "orders.parquet"),
+        payments_from_parquet(engine, RunFolder(folder).payments, policy),
+        orders_from_parquet(engine, RunFolder(folder).orders),
     )
     return {
         side: with_rules(
@@ -154,12 +155,12 @@ def _explained(
     place = {"o_source_file": item["order_source_file"], "o_source_line": item["order_source_line"]}
     order_side = _first(engine, sides["orders"], place)
     connection = engine.connection
-    payment = _as_read(connection, folder / "payments.parquet", {"payment_id": item["payment_id"]})
+    payment = _as_read(connection, RunFolder(folder).payments, {"payment_id": item["payment_id"]})
     at = {"source_file": item["order_source_file"], "source_line": item["order_source_line"]}
     return Explanation(
         item=item,
         payment=payment,
-        order=_as_read(connection, folder / "orders.parquet", at),
+        order=_as_read(connection, RunFolder(folder).orders, at),
         keys=tuple(_tried(engine, sides, policy, item, payment_side, order_side)),
         meaning=MEANING_OF[Status(item["status"])],
         allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,
@@ -221,7 +222,7 @@ def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -
         if run.name > until:
             return
         query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason
-                    FROM {scan(run / "breaks.parquet")} WHERE item_id = ?"""
+                    FROM {scan(RunFolder(run).breaks)} WHERE item_id = ?"""
         with contextlib.suppress(duckdb.IOException):  # an older run may have been cleared away in part
             yield from (Night(**row) for row in _rows(connection, query, [item_id]))
 

@@ -8,19 +8,20 @@ totals are read first, though the pull comes first in the story: a bad file is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
+from msgspec import UNSET
 
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.figures.summary import pull_of
 from reconcile.figures.warnings import refuse_empty
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
-from reconcile.operations.closing import Night, RunResult, Timings
+from reconcile.operations.closing import close
+from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
@@ -28,20 +29,19 @@ from reconcile.orders.report import OrdersReport
 from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
+from reconcile.runs.run_folder import RunFolder
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
 from reconcile.settings.stages import check_business_date, check_only_files, checked
 
 if TYPE_CHECKING:
     from reconcile.orders.exports.export import ExportedOrders
-    from reconcile.payments.pull import PullProgress
+    from reconcile.payments.report import OnProgress
 
 log = logging.getLogger("reconcile.run")
 
 EVIDENCE = "evidence"
 """Folder of a run folder: what was read from Commerce Layer for this run alone, as it came."""
-
-OnProgress = Callable[["PullProgress"], None]
 
 
 def run(
@@ -70,18 +70,18 @@ def run(
             pulled = pull(
                 settings,
                 secrets,
-                staging.folder / "payments.parquet",
+                staging.run.payments,
                 recheck=open_breaks(staging.out) if settings.pull.incremental else (),
                 on_progress=on_progress,
             )
-        source = {
-            "pull": pull_of(pulled),
-            "narrowed": settings.pull.narrowed,
-            "mode": pulled.mode,
-            "organization": pulled.organization,
-            **({"orders_export": exported.as_dict()} if exported is not None else {}),
-        }
-        return Night(settings, checks, staging, orders, source, timings).finish()
+        source = Source(
+            mode=pulled.mode,
+            organization=pulled.organization,
+            pull=pull_of(pulled),
+            narrowed=settings.pull.narrowed,
+            orders_export=exported.as_dict() if exported is not None else UNSET,
+        )
+        return close(StagedRun(settings, checks, staging, orders, source, timings))
 
 
 def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:
@@ -99,14 +99,11 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
         with timings.stage("payments"):
-            rows = copy_payments(payments, staging.folder / "payments.parquet")
+            rows = copy_payments(payments, staging.run.payments)
             digest = digest_of(payments, rows=rows)
-        source = {
-            "payments_file": digest,
-            "mode": settings.commercelayer.mode,
-            "organization": settings.commercelayer.organization,
-        }
-        return Night(settings, checks, staging, orders, source, timings).finish()
+        chosen = settings.commercelayer
+        source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
+        return close(StagedRun(settings, checks, staging, orders, source, timings))
 
 
 def _check_records(staging: Staging) -> None:
@@ -120,7 +117,7 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
     try:
         report = read_orders_to_parquet(
             _places(settings, exported),
-            staging.folder / "orders.parquet",
+            staging.run.orders,
             settings.order_format,
             rejects=kept,
             max_rejects=settings.orders.max_rejects,
@@ -130,7 +127,7 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
             kept.unlink(missing_ok=True)
         raise
     refuse_empty("orders", report.rows, settings.run.on_empty_orders)
-    kept.rename(staging.folder / "rejects.csv")
+    kept.rename(staging.run.rejects)
     return report
 
 
@@ -144,5 +141,5 @@ def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | P
 def open_breaks(out: Path) -> set[str]:
     """Return the payments that are breaks in the latest run in `out`: an incremental pull looks at them again."""
     latest = published(out)[-1:]
-    found = [pq.read_table(run / "breaks.parquet", columns=["payment_id"]) for run in latest]
+    found = [pq.read_table(RunFolder(run).breaks, columns=["payment_id"]) for run in latest]
     return {str(id_) for table in found for id_ in table.column("payment_id").to_pylist() if id_ is not None}

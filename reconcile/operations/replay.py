@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from reconcile.errors import OutputError
+from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
@@ -24,7 +25,8 @@ from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import run_id_of
 from reconcile.runs.folder import out_of
-from reconcile.runs.manifest import NAME, Manifest, digest_of, digest_of_text, other_software
+from reconcile.runs.manifest import NAME, Manifest, digest_of_text, other_software
+from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import ITEMS, LEDGER_COLUMNS
 from reconcile.settings.stages import settings_of
 
@@ -54,7 +56,8 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     settings = settings_of(manifest, folder)
     if manifest.created_at is None:
         raise OutputError(f"{folder / NAME}: does not tell when the run was made")
-    on, out, items = manifest.business_date, out_of(folder), place / "items.parquet"
+    on, out = manifest.business_date, out_of(folder)
+    run, items = RunFolder(folder), RunFolder(place).items
     book = place / f"{digest_of_text(str(out))}.duckdb"
     before, history = ledger.history_before(book, [run for run in runs if run.business_date < on], on)
     made = decisions.read_decisions(out / decisions.NAME)
@@ -62,21 +65,21 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     accepted = decisions.standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
     policy = settings.policy
     report = match_to_parquet(
-        folder / "payments.parquet",
-        folder / "orders.parquet",
+        run.payments,
+        run.orders,
         items,
         policy,
         RunFacts(on, manifest.run_id, States(on, history=history, acceptances=accepted)),
         Resources(memory_limit=settings.run.memory_limit, spill=place),
     )
-    is_as_it_was = run_id_of(on, policy, folder, before, accepted) == manifest.run_id
-    return _compared(folder / "items.parquet", items, manifest, report, is_as_it_was=is_as_it_was)
+    is_as_it_was = run_id_of(on, policy, run, before, accepted) == manifest.run_id
+    return _compared(run.items, items, manifest, report, is_as_it_was=is_as_it_was)
 
 
 def _compared(published: Path, again: Path, manifest: Manifest, report: MatchReport, *, is_as_it_was: bool) -> Replay:
     if not published.is_file():
         return Replay(report, problem="items.parquet is missing")
-    if digest_of(published).sha256 == digest_of(again).sha256:
+    if sha256_of(published) == sha256_of(again):
         return Replay(report)
     others = other_software(manifest)
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.

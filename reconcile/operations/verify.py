@@ -37,6 +37,7 @@ from reconcile.reports.page.html import render_html
 from reconcile.reports.workbook.xlsx import write_xlsx
 from reconcile.runs.folder import out_of, read_manifest
 from reconcile.runs.manifest import Manifest, digest_of, other_software
+from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.runs.verify import Verification, unvouched, verify_run, verify_runs
 from reconcile.settings.settings import Settings
 from reconcile.settings.stages import limits_of, settings_of
@@ -106,12 +107,12 @@ def _opened(folder: Path) -> _Run:
 
 def _tables(run: _Run, place: Path) -> Iterator[str]:
     """Breaks and CSV files follow from the items."""
-    items, limit = run.folder / "items.parquet", run.settings.run.memory_limit
-    write_items_csv(items, place / "items.csv", memory_limit=limit)
-    write_breaks(items, place / "breaks.parquet", place / "breaks.csv", memory_limit=limit)
-    if differing_items(run.folder / "breaks.parquet", place / "breaks.parquet"):
+    published, again, limit = RunFolder(run.folder), RunFolder(place), run.settings.run.memory_limit
+    write_items_csv(published.items, again.items_csv, memory_limit=limit)
+    write_breaks(published.items, again.breaks, again.breaks_csv, memory_limit=limit)
+    if differing_items(published.breaks, again.breaks):
         yield "breaks.parquet: its rows are not the breaks in items.parquet"
-    for name, source in (("items.csv", "items.parquet"), ("breaks.csv", "breaks.parquet")):
+    for name, source in ((RunFile.ITEMS_CSV, RunFile.ITEMS), (RunFile.BREAKS_CSV, RunFile.BREAKS)):
         if _is_other(run, name, place / name):
             yield f"{name}: is not what is written of {source}"
 
@@ -122,11 +123,11 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
     proof.prove_files(folder, run.summary, amount_basis=policy.amount_basis)
     again = run.report
     figures = summarize(
-        folder / "items.parquet",
+        RunFolder(folder).items,
         again.control if again is not None else proof.control_of(folder, amount_basis=policy.amount_basis),
         again.key_profile if again is not None else run.summary.key_profile,
     )
-    counts = Counts(**asdict(figures.counts), rejects=run.manifest.digests["rejects.csv"].rows or 0)
+    counts = Counts(**asdict(figures.counts), rejects=run.manifest.digests[RunFile.REJECTS].rows or 0)
     if again is None and policy.group_orders is not None:  # how many rows an item stands for: only the matching knows
         counts = replace(counts, orders=run.summary.counts.orders)
         figures = replace(figures, control=run.summary.control)
@@ -143,7 +144,7 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         "verdict": verdict_of(figures, exceeded),
     }
     if before is not None:
-        found["roll_forward"] = roll_forward(before, ledger.breaks_at_stake(folder / "breaks.parquet"))
+        found["roll_forward"] = roll_forward(before, ledger.breaks_at_stake(RunFolder(folder).breaks))
     for name, value in found.items():
         if getattr(run.summary, name) != value:
             yield f"summary.json: its {name} are not those of the run's files"
@@ -155,17 +156,17 @@ def _head(run: _Run, place: Path) -> Iterator[str]:
         if run.manifest.document.get(name) != value:
             yield f"summary.json: its {name} is not that of manifest.json"
     of_run = {"business_date": run.manifest.business_date, "run_id": run.manifest.run_id}
-    table = pq.read_table(run.folder / "items.parquet", columns=list(of_run))
+    table = pq.read_table(RunFolder(run.folder).items, columns=list(of_run))
     if any(set(table[name].unique().to_pylist()) - {value} for name, value in of_run.items()):
         yield "items.parquet: has rows of another run than manifest.json"
 
 
 def _page(run: _Run, place: Path) -> Iterator[str]:
     """The page follows from the files; of another version's no word need be the same."""
-    if "report.html" not in run.manifest.digests or other_software(run.manifest):
+    if RunFile.PAGE not in run.manifest.digests or other_software(run.manifest):
         return
-    (place / "report.html").write_bytes(render_html(run.folder, memory_limit=run.settings.run.memory_limit))
-    if _is_other(run, "report.html", place / "report.html"):
+    (RunFolder(place).page).write_bytes(render_html(run.folder, memory_limit=run.settings.run.memory_limit))
+    if _is_other(run, RunFile.PAGE, RunFolder(place).page):
         yield "report.html: is not what is rendered of the run's files"
 
 
@@ -173,10 +174,10 @@ _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _tables, _f
 
 
 def _workbook(run: _Run, place: Path) -> Iterator[str]:
-    if "report.xlsx" not in run.manifest.digests or other_software(run.manifest):
+    if RunFile.WORKBOOK not in run.manifest.digests or other_software(run.manifest):
         return
-    write_xlsx(run.folder, place / "report.xlsx", memory_limit=run.settings.run.memory_limit)
-    if _is_other(run, "report.xlsx", place / "report.xlsx"):
+    write_xlsx(run.folder, RunFolder(place).workbook, memory_limit=run.settings.run.memory_limit)
+    if _is_other(run, RunFile.WORKBOOK, RunFolder(place).workbook):
         yield "report.xlsx: is not what is written of the run's files"
 
 
@@ -184,13 +185,13 @@ def _breaks_before(run: _Run) -> pa.Table | None:
     """The breaks of the run before, as they were: null when that run is there no longer."""
     link = run.manifest.previous
     if link is None:
-        return ledger.breaks_at_stake(run.folder / "breaks.parquet").slice(0, 0)
+        return ledger.breaks_at_stake(RunFolder(run.folder).breaks).slice(0, 0)
     folder = out_of(run.folder) / link.business_date.isoformat()
     try:
         is_same = read_manifest(folder).sha256 == link.manifest_sha256
     except OutputError:
         return None
-    return ledger.breaks_at_stake(folder / "breaks.parquet") if is_same else None
+    return ledger.breaks_at_stake(RunFolder(folder).breaks) if is_same else None
 
 
 def _is_other(run: _Run, name: str, again: Path) -> bool:

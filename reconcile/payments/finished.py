@@ -15,7 +15,6 @@ state or the new one, and a file that was changed by somebody else fits none.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.errors import MirrorError, first_line
-from reconcile.files.disk import disk_errors, replacing, sync
+from reconcile.files.disk import disk_errors, replacing, sha256_of, sync
 from reconcile.files.parquet import write_parquet
 from reconcile.payments.bookmarks import Moment, Natural, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull, small_file
@@ -142,7 +141,7 @@ def remember(folder: Path, entry: Finished, payments: Path) -> Finished:
     """
     newest, record = newest_change(payments), folder / FINISHED_NAME
     watermark = min(entry.watermark, newest) if newest is not None else entry.watermark
-    finished = msgspec.structs.replace(entry, watermark=watermark, sha256=digest_of(payments))
+    finished = msgspec.structs.replace(entry, watermark=watermark, sha256=sha256_of(payments))
     there = entry_of(folder)
     entries = [finished, *([there] if there is not None and there.sha256 != finished.sha256 else [])]
     with disk_errors(record):
@@ -158,16 +157,10 @@ def entry_of(folder: Path) -> Finished | None:
         return None
     try:
         known = msgspec.json.decode(small_file(folder / FINISHED_NAME), type=_Record).finished
-        digest = digest_of(folder / PAYMENTS_NAME)
+        digest = sha256_of(folder / PAYMENTS_NAME)
     except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return next((one for one in known if one.sha256 == digest), None)
-
-
-def digest_of(payments: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with payments.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def newest_change(payments: Path) -> datetime | None:

@@ -23,6 +23,7 @@ from typing import Any
 from reconcile.errors import FolderBusy, OutputError
 from reconcile.files.disk import disk_error, disk_errors, locked, remove_tree, sync
 from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date, manifest_of, write_json
+from reconcile.runs.run_folder import RunFile, RunFolder
 
 SUPERSEDED = ".superseded"
 _STAGING = ".staging"
@@ -39,6 +40,11 @@ class Staging:
     out: Path
     business_date: date
     folder: Path
+
+    @property
+    def run(self) -> RunFolder:
+        """The run folder in the making."""
+        return RunFolder(self.folder)
 
     @property
     def place(self) -> Path:
@@ -223,7 +229,7 @@ def _name_to_keep(place: Path) -> str:
 def _is_repeated(kept: Path, place: Path) -> bool:
     """Whether the run that is kept already has the same items: then it says nothing that the later copy does not."""
     try:
-        before, after = (manifest_of(folder).digests.get("items.parquet") for folder in (kept, place))
+        before, after = (manifest_of(folder).digests.get(RunFile.ITEMS) for folder in (kept, place))
     except OutputError:
         return False
     return before == after

@@ -18,10 +18,11 @@ from typing import Annotated, Any
 import msgspec
 
 from reconcile.errors import OutputError
-from reconcile.files.disk import replacing
+from reconcile.files.disk import replacing, sha256_of
+from reconcile.runs.run_folder import RunFile
 from reconcile.version import __version__
 
-NAME = "manifest.json"
+NAME = RunFile.MANIFEST
 
 RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z][0-9A-Za-z_-]{0,79}\Z")]
 """A run's id. It names the folder in which a replaced run is kept: no dot, no slash, never empty."""
@@ -93,9 +94,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest_of(path: Path, *, name: str | None = None, rows: int | None = None) -> FileDigest:
     """Read `path` once and return its digest; `name` stands in for the path in the manifest."""
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileDigest(name or str(path), sha256, path.stat().st_size, rows)
+    return FileDigest(name or str(path), sha256_of(path), path.stat().st_size, rows)
 
 
 def digest_of_text(*texts: str) -> str:

@@ -32,7 +32,7 @@ from reconcile.warehouse.tables import (
     meaning_of,
     totals,
 )
-from reconcile.warehouse.verified_run import RunFolder
+from reconcile.warehouse.verified_run import VerifiedRun
 
 MEMORY_LIMIT = "1GB"
 """Beyond it a load spills into `FILE.tmp`, beside the database."""
@@ -47,7 +47,7 @@ _TYPES = {
 }
 
 
-def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
+def load(run: VerifiedRun, url: str, *, loaded_at: datetime) -> LoadReceipt:
     """
     Replace the rows of the run's business date in the DuckDB file of `url`; create what is not there yet.
 
@@ -140,7 +140,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, name: str, business_date: dat
     return int(deleted[0][0])
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, path: Path, run: RunFolder, table: WarehouseTable) -> int:
+def _insert(connection: duckdb.DuckDBPyConnection, path: Path, run: VerifiedRun, table: WarehouseTable) -> int:
     connection.execute(f"INSERT INTO {table.name} BY NAME {run.select(table, table.schema)}")
     of_the_date = f"(FROM {table.name} WHERE business_date = DATE '{run.business_date.isoformat()}')"
     sent = totals(connection, scan(run.path(table)), table.source)

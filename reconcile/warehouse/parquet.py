@@ -35,7 +35,7 @@ from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.runs.manifest import is_date
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, TABLES, LoadReceipt, WarehouseTable, totals
-from reconcile.warehouse.verified_run import RunFolder
+from reconcile.warehouse.verified_run import VerifiedRun
 
 PART = "part-0.parquet"
 
@@ -49,7 +49,7 @@ class _Swap:
     former: Path
 
 
-def load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt:
+def load(run: VerifiedRun, url: str, *, loaded_at: datetime) -> LoadReceipt:
     """
     Replace the partitions of the run's business date in the folder of `url`; create what is not there yet.
 
@@ -160,7 +160,7 @@ def _rows_of(place: Path) -> int:
         raise WarehouseError(f"{place}: is not a Parquet file: {error}", hint="move it away, and load again") from error
 
 
-def _write(connection: duckdb.DuckDBPyConnection, run: RunFolder, table: WarehouseTable, destination: Path) -> int:
+def _write(connection: duckdb.DuckDBPyConnection, run: VerifiedRun, table: WarehouseTable, destination: Path) -> int:
     schema = _without_date(table.schema)
     rows = _copy(connection.sql(run.select(table, schema)), schema, destination)
     common = pa.schema([field for field in schema if field.name in table.source.names])
@@ -174,7 +174,7 @@ def _write(connection: duckdb.DuckDBPyConnection, run: RunFolder, table: Warehou
     return rows
 
 
-def _write_run(connection: duckdb.DuckDBPyConnection, run: RunFolder, loaded_at: datetime, destination: Path) -> None:
+def _write_run(connection: duckdb.DuckDBPyConnection, run: VerifiedRun, loaded_at: datetime, destination: Path) -> None:
     schema, row = _without_date(RUNS), run.as_row(loaded_at)
     columns = ", ".join(f"? AS {name}" for name in schema.names)
     values = [row[name] for name in schema.names]

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reconcile.runs.run_folder import RunFile
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS, UTC_MS
 
 
@@ -51,9 +52,9 @@ def _with_run(schema: pa.Schema) -> pa.Schema:
 
 
 TABLES = (
-    WarehouseTable("items.parquet", "klarna_items", "items", "one row per item of a reconciliation", ITEMS, ITEMS),
+    WarehouseTable(RunFile.ITEMS, "klarna_items", "items", "one row per item of a reconciliation", ITEMS, ITEMS),
     WarehouseTable(
-        "payments.parquet",
+        RunFile.PAYMENTS,
         "klarna_payments",
         "payments",
         "all klarna_payments as they were read for a business date",
@@ -61,7 +62,7 @@ TABLES = (
         _with_run(PAYMENTS),
     ),
     WarehouseTable(
-        "orders.parquet",
+        RunFile.ORDERS,
         "order_totals",
         "orders",
         "all exported order totals as they were read for a business date",

@@ -23,6 +23,7 @@ from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Manifest
+from reconcile.runs.run_folder import RunFile
 from reconcile.schema import Row
 from reconcile.warehouse.tables import TABLES, WarehouseTable
 
@@ -33,7 +34,7 @@ _Identity = tuple[int, ...]  # device, inode, size, time of the last change
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class VerifiedRun:
     """A verified run folder: its tables have the digests, rows and columns that its manifest names."""
 
     folder: Path
@@ -77,10 +78,10 @@ class RunFolder:
             "business_date": self.business_date,
             "run_id": self.run_id,
             "manifest_sha256": self.manifest_sha256,
-            "items": self.rows["items.parquet"],
+            "items": self.rows[RunFile.ITEMS],
             "breaks": self.breaks,
-            "payments": self.rows["payments.parquet"],
-            "orders": self.rows["orders.parquet"],
+            "payments": self.rows[RunFile.PAYMENTS],
+            "orders": self.rows[RunFile.ORDERS],
             "loaded_at": loaded_at,
         }
 
@@ -90,7 +91,7 @@ def _identity(found: os.stat_result) -> _Identity:
 
 
 @contextlib.contextmanager
-def open_run_folder(folder: Path) -> Iterator[RunFolder]:
+def open_run_folder(folder: Path) -> Iterator[VerifiedRun]:
     """
     Read the manifest of `folder`, verify each table against it, and give the run for the time of a load.
 
@@ -103,7 +104,7 @@ def open_run_folder(folder: Path) -> Iterator[RunFolder]:
         verified = {name: _identity(os.fstat(file.fileno())) for name, file in files.items()}
         rows = {table.file: _verified_rows(files[table.file], manifest, table) for table in TABLES}
         items = folder / TABLES[0].file
-        yield RunFolder(
+        yield VerifiedRun(
             folder=folder,
             business_date=manifest.business_date,
             run_id=manifest.run_id,

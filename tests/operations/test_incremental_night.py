@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from places import SAMPLE
 
 from reconcile.cli.main import main
-from reconcile.operations.closing import RunResult
 from reconcile.operations.night import open_breaks, run
+from reconcile.operations.staged_run import RunResult
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World

@@ -17,7 +17,7 @@ from reconcile.warehouse import load
 from reconcile.warehouse.load import load_run
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import WarehouseTable
-from reconcile.warehouse.verified_run import RunFolder, open_run_folder
+from reconcile.warehouse.verified_run import VerifiedRun, open_run_folder
 
 
 @pytest.mark.parametrize(
@@ -156,16 +156,16 @@ def test_a_run_that_is_replaced_while_it_is_loaded_is_not_loaded(
     url = f"{kind}:{tmp_path}/warehouse"
     load_run(publish_run(items=5), url)
     folder = publish_run(items=2, run_id="run-2")
-    select = RunFolder.select
+    select = VerifiedRun.select
 
-    def selected(run: RunFolder, table: WarehouseTable, schema: pa.Schema) -> str:
+    def selected(run: VerifiedRun, table: WarehouseTable, schema: pa.Schema) -> str:
         query = select(run, table, schema)
         if table.file == after:
-            monkeypatch.setattr(RunFolder, "select", select)
+            monkeypatch.setattr(VerifiedRun, "select", select)
             publish_run(items=4, run_id="run-3")
         return query
 
-    monkeypatch.setattr(RunFolder, "select", selected)
+    monkeypatch.setattr(VerifiedRun, "select", selected)
     with pytest.raises(
         OutputError, match="was replaced by another run of its date while it was being loaded"
     ) as caught:

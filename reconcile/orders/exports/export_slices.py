@@ -26,7 +26,8 @@ from reconcile.commercelayer.exports.placed_orders import (
 )
 from reconcile.commercelayer.exports.slice_exporter import SliceExporter
 from reconcile.errors import AuthError, IncompletePull, Refused, Unreachable, WrongMode
-from reconcile.orders.exports.unfinished import Slice, Unfinished, Workplace, digest_of
+from reconcile.files.disk import sha256_of
+from reconcile.orders.exports.unfinished import Slice, Unfinished, Workplace
 
 OnFile = Callable[[int, int], None]
 
@@ -154,7 +155,7 @@ class OrderExporters:
         found = await self._examined(one)
         counted = await self._counted(one, export, found.orders)
         self._keys[one.number] = found.keys
-        one.bytes, one.sha256 = await asyncio.to_thread(digest_of, path)
+        one.bytes, one.sha256 = path.stat().st_size, await asyncio.to_thread(sha256_of, path)
         one.orders, one.counted = found.orders, counted
         self._place.keep(self.state)
         if self._on_file is not None:

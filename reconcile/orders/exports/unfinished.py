@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import os
 import re
 import shutil
@@ -26,7 +25,7 @@ import msgspec
 
 from reconcile.commercelayer.exports.placed_orders import IdRange
 from reconcile.errors import FolderBusy
-from reconcile.files.disk import disk_errors, locked, replacing, sync
+from reconcile.files.disk import disk_errors, locked, replacing, sha256_of, sync
 
 FORMAT_VERSION = 1
 EVIDENCE = "orders.json"
@@ -158,19 +157,13 @@ class Workplace:
     def has(self, slice_: Slice) -> bool:
         """Return whether the file of `slice_` is here as it was noted."""
         path = self.path(slice_)
-        return slice_.orders == 0 or (path.is_file() and digest_of(path) == (slice_.bytes, slice_.sha256))
+        return slice_.orders == 0 or (path.is_file() and sha256_of(path) == slice_.sha256)
 
     def clear(self) -> None:
         """Remove what an export left; only the lock stays."""
         for path in [self.folder / _STATE, *self.folder.glob("*slice-*.json.gz*")]:
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def digest_of(path: Path) -> tuple[int, str]:
-    """Return size in bytes and SHA-256 in hex of a file."""
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_names(count: int) -> list[str]:

@@ -27,8 +27,7 @@ from reconcile.reports.display import Display, display_of
 from reconcile.reports.page.breaks import shown_breaks
 from reconcile.reports.page.figures import figures
 from reconcile.runs.folder import read_manifest
-
-NAME = "report.html"
+from reconcile.runs.run_folder import RunFolder
 
 # Signs that are not seen, or turn the writing around. Not U+200D, which joins emoji.
 _UNSEEN = re.compile(
@@ -70,7 +69,7 @@ def render_html(
     written = (
         msgspec.json.decode(msgspec.json.encode(manifest)) if manifest is not None else read_manifest(folder).document
     )
-    breaks = folder / "breaks.parquet"
+    breaks = RunFolder(folder).breaks
     summary, template = read_summary(folder), _environment().get_template("page.html.j2")
     try:
         display = display_of(locale or _locale_in(written.get("settings", {})))

@@ -35,6 +35,7 @@ from reconcile.reports.workbook.page import ROW_STYLES, Page, formats_of
 from reconcile.reports.workbook.pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
+from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.schema import ITEMS, REJECTS
 from reconcile.version import __version__
 
@@ -73,7 +74,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
     summary = read_summary(folder)
-    for name in ("items.parquet", "breaks.parquet"):
+    for name in (RunFile.ITEMS, RunFile.BREAKS):
         columns_of(folder / name, ITEMS)  # refuses a table of another version
     with (
         errors_told(destination),
@@ -94,11 +95,11 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
-    _load_rejects(connection, folder / "rejects.csv")
+    _load_rejects(connection, RunFolder(folder).rejects)
     sources = {
-        BREAKS_SHEET: (ITEM_COLUMNS, scan(folder / "breaks.parquet"), "breaks.parquet"),
-        ITEMS_SHEET: (ITEM_COLUMNS, scan(folder / "items.parquet"), "items.parquet"),
-        "Rejects": (REJECT_COLUMNS, "rejects", "rejects.csv"),
+        BREAKS_SHEET: (ITEM_COLUMNS, scan(RunFolder(folder).breaks), RunFile.BREAKS),
+        ITEMS_SHEET: (ITEM_COLUMNS, scan(RunFolder(folder).items), RunFile.ITEMS),
+        "Rejects": (REJECT_COLUMNS, "rejects", RunFile.REJECTS),
     }
     tables = {}
     for name, (columns, relation, rest) in sources.items():

@@ -15,7 +15,7 @@ from reconcile.figures.proof import HashTotals
 from reconcile.figures.summary import Summary, read_summary
 from reconcile.operations.night import match
 from reconcile.runs.manifest import write_json
-from reconcile.settings.settings import Settings
+from reconcile.settings.sources import load_settings
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
@@ -26,7 +26,8 @@ Document = dict[str, Any]
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
     """A run folder, and the summary that the run gave."""
     out = tmp_path_factory.mktemp("runs")
-    settings = Settings(out=str(out), orders=(str(SAMPLE / "orders.csv"),), html=False, xlsx=False)
+    options = {"out": str(out), "orders": (str(SAMPLE / "orders.csv"),), "html": False, "xlsx": False}
+    settings = load_settings(environ={}, options=options)
     result = match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20))
     return result.folder, result.summary
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.policy import KEYS, MatchPolicy
-from reconcile.matching.sides import ORDER_SIDE
+from reconcile.matching.policy import ORDER_KEYS, MatchPolicy
+from reconcile.matching.sides import ORDER_SIDE, with_order_reference
 
 
 def narrowed(frame: Frame, *columns: str) -> Frame:
@@ -55,7 +55,7 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
         return orders.with_columns(nw.lit(1, dtype=nw.Int64()).alias("order_rows")), pairs
     keys = [
         nw.when(~nw.col(f"o_{key}").is_null()).then(nw.concat_str([nw.lit(f"{key}:"), nw.col(f"o_{key}")]))
-        for key in policy.on
+        for key in dict.fromkeys("reference" if key == "order_reference" else key for key in policy.on)
     ]
     own = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
     unpaired = nw.coalesce(*(nw.concat_str([part(policy), nw.lit(":"), key]) for key in keys), own)
@@ -70,7 +70,7 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
         nw.col("o_ordered_on").min().alias("first_on"),
         nw.col("met").max().alias("any_met"),
         nw.col("rank").min().alias("first"),
-        *(nw.col(f"o_{key}").n_unique().alias(f"n_{key}") for key in KEYS),
+        *(nw.col(f"o_{key}").n_unique().alias(f"n_{key}") for key in ORDER_KEYS),
     )
     groups = narrowed(groups, "order_rows", "sum", "first")
     firsts = engine.settle(ranked.join(groups, left_on=["group", "rank"], right_on=["group", "first"], how="inner"))
@@ -78,8 +78,9 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
         nw.when(nw.col("order_rows") > 1).then(nw.col("sum")).otherwise(nw.col("o_amount")).alias("o_amount"),
         nw.col("first_on").alias("o_ordered_on"),
         (nw.col("any_met") > 0).alias("o_met"),
-        *(nw.when(nw.col(f"n_{key}") == 1).then(nw.col(f"o_{key}")).alias(f"o_{key}") for key in KEYS),
+        *(nw.when(nw.col(f"n_{key}") == 1).then(nw.col(f"o_{key}")).alias(f"o_{key}") for key in ORDER_KEYS),
     )
+    lines = with_order_reference(lines)
     pairs = firsts.filter(~nw.col("p_row").is_null()).select("p_row", "o_row", "matched_on")
     return lines.select(*ORDER_SIDE, "o_met", "order_rows"), engine.settle(pairs)
 
@@ -91,7 +92,7 @@ def with_order_text(engine: Engine, orders: Frame, pairs: Frame) -> Frame:
     The text is "order", then each key after its length, then which of the rows with these keys it is (from 1, by
     currency, amount, file, line): it stays the same when files are renamed, rows move, or unrelated rows come and go.
     """
-    keys = [nw.col(f"o_{key}").fill_null("") for key in KEYS]
+    keys = [nw.col(f"o_{key}").fill_null("") for key in ORDER_KEYS]
     lengths = [key.str.len_chars().cast(nw.String()) for key in keys]
     parts = [part for length, key in zip(lengths, keys, strict=True) for part in (length, key)]
     alone = orders.join(pairs, on="o_row", how="anti")

@@ -142,14 +142,20 @@ def name_any(rows: Frame) -> Frame:
 
 
 def _named(rows: Frame, *, orders: bool) -> Frame:
-    sources = {"order_id": "o_order_id", "order_number": "o_order_number", "order_reference": "o_reference_raw"}
+    sources = {
+        "order_id": ("p_order_id", "o_order_id"),
+        "order_number": ("p_order_number", "o_order_number"),
+        "order_reference": ("p_order_reference_raw", "o_reference_raw"),
+    }
     no_payment = nw.col("p_id").is_null()
     columns = []
-    for name, of_order in sources.items():
-        of_payment = nw.col(f"p_{name}")
+    for name, (payments, of_order) in sources.items():
+        of_payment = nw.col(payments)
         column = nw.when(no_payment).then(nw.col(of_order)).otherwise(of_payment) if orders else of_payment
         columns.append(column.alias(name))
-    return rows.with_columns(nw.coalesce("p_reference", "o_reference").alias("reference"), *columns)
+    return rows.with_columns(
+        nw.coalesce("p_reference", "p_order_reference", "o_reference").alias("reference"), *columns
+    )
 
 
 def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:

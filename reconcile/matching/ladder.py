@@ -47,7 +47,7 @@ def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, St
         (nw.col("superseded"), Status.SUPERSEDED),
         (~is_placed(), Status.NOT_PLACED),
         (nw.col("p_met"), Status.DUPLICATE_REFERENCE),
-        (nw.col("p_reference").is_null(), Status.MISSING_REFERENCE),
+        (nw.col("p_reference").is_null() & nw.col("p_order_reference").is_null(), Status.MISSING_REFERENCE),
         (young, Status.AWAITING_ORDER),
     ], Status.MISSING_ORDER
 
@@ -55,9 +55,10 @@ def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, St
 def order_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
     """Return the rungs of an order row without a payment. A row without a date does not wait."""
     since = business_date - timedelta(days=policy.lag_days - 1)
+    keyless = nw.all_horizontal(*(nw.col(f"o_{key}").is_null() for key in policy.on), ignore_nulls=True)
     return [
         (nw.col("o_met"), Status.DUPLICATE_REFERENCE),
-        (nw.col("o_reference").is_null(), Status.MISSING_REFERENCE),
+        (keyless, Status.MISSING_REFERENCE),
         (nw.col("o_ordered_on") >= nw.lit(since), Status.AWAITING_PAYMENT),
     ], Status.MISSING_PAYMENT
 

@@ -19,8 +19,13 @@ from reconcile.errors import SettingsError
 from reconcile.matching.keys.rules import NO_RULES, CleanRules
 from reconcile.money import AMOUNT_BASES
 
-KEYS = ("reference", "order_number", "order_id")
-"""Columns both sides may have in common, in the order in which they are tried."""
+KEYS = ("reference", "order_reference", "order_number", "order_id")
+"""What both sides may have in common, in the order in which it is tried. All are columns of payments."""
+
+ORDER_KEYS = ("reference", "order_number", "order_id")
+"""Those that are columns of order rows. `order_reference`, of a payment's order, is compared with their reference."""
+
+SIDE_KEYS = {"payments": KEYS, "orders": ORDER_KEYS}
 
 MOST_LAG_DAYS = 3650
 

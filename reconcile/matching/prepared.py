@@ -14,10 +14,10 @@ import duckdb
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import count_changes, with_clean_texts, with_rules
 from reconcile.matching.keys.rules import SIDES, CleanRules, Side
-from reconcile.matching.policy import KEYS
+from reconcile.matching.policy import SIDE_KEYS
 from reconcile.matching.proof import side_facts
 from reconcile.matching.report import KeyCleaning, SideFacts
-from reconcile.matching.sides import with_known_values
+from reconcile.matching.sides import with_known_values, with_order_reference
 
 Relation = Callable[[Frame], duckdb.DuckDBPyRelation]
 """A frame of the engine as a relation of DuckDB, which measures it."""
@@ -56,11 +56,13 @@ def prepare_sides(
 
 def _prepared(engine: Engine, raw: Frame, side: Side, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
     x, keys = side[0], rules.keys_of(side)
-    written = with_clean_texts(engine, with_known_values(raw, x), [f"{x}_{key}" for key in KEYS])
+    written = with_clean_texts(engine, with_known_values(raw, x), [f"{x}_{key}" for key in SIDE_KEYS[side]])
     frame = written
     if keys:
         # Kept, not run again for each of its uses: rules take longer than reading what they made.
         frame = engine.settle(with_rules(engine, written, [f"{x}_{key}" for key in keys], rules))
+    if side == "orders":
+        written, frame = with_order_reference(written), with_order_reference(frame)
     facts = side_facts(relation(raw), relation(frame), side, path)
     cleaning = (count_changes(engine, written, f"{x}_{key}", rules, side=side, key=key) for key in keys)
     return PreparedSide(frame, written, facts, tuple(cleaning))

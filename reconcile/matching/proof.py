@@ -10,7 +10,7 @@ from __future__ import annotations
 import duckdb
 
 from reconcile.errors import OrderFileError, PaymentFileError, ProofFailed
-from reconcile.matching.policy import KEYS
+from reconcile.matching.policy import SIDE_KEYS
 from reconcile.matching.report import ControlTotals, KeyUse, SideFacts, Total
 from reconcile.schema import Row
 
@@ -36,9 +36,9 @@ def side_facts(
     Raises PaymentFileError or OrderFileError for what no proof is possible with: a payment without id or creation date,
     a payment id that comes twice, amounts of SUM_LIMIT or more together.
     """
-    x = side[0]
-    nulls = ", ".join(f"count(*) FILTER ({_raw_key(x, key)} IS NULL) AS null_{key}" for key in KEYS)
-    usable = ", ".join(f"count({x}_{key}) AS usable_{key}" for key in KEYS)
+    x, names = side[0], SIDE_KEYS[side]
+    nulls = ", ".join(f"count(*) FILTER ({_raw_key(x, key)} IS NULL) AS null_{key}" for key in names)
+    usable = ", ".join(f"count({x}_{key}) AS usable_{key}" for key in names)
     no_identity = "p_id IS NULL OR p_created_at IS NULL" if x == "p" else "false"
     query = f"""{x}_currency AS currency_code, count(*) AS n_rows, coalesce(sum({x}_amount), 0) AS amount_cents,
         sum(abs({x}_amount::HUGEINT)) AS magnitude,
@@ -52,7 +52,7 @@ def side_facts(
         raise error("the amounts are too large to be summed: 2**62 minor units or more together", path=path)
     rows = sum(line["n_rows"] for line in found)
     keys = []
-    for key in KEYS:
+    for key in names:
         null = key_nulls[f"null_{key}"]
         keys.append(KeyUse(key, rows, null, rows - null - sum(line[f"usable_{key}"] for line in found)))
     totals = [Total(side, line["currency_code"], None, line["n_rows"], int(line["amount_cents"])) for line in found]

@@ -1,7 +1,8 @@
 """
 The two sides as the matching sees them: columns checked and named, keys as they were written.
 
-A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number.
+A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number;
+`o_order_reference`, its reference once more under the name of that key, is added when keys are clean.
 Knows what may stand in for a column that is missing, and which values count as known. Does not compare the sides.
 """
 
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
 from reconcile.matching.engines.protocol import Engine, Fields, FileEngine, Frame
-from reconcile.matching.policy import KEYS, MatchPolicy
+from reconcile.matching.policy import SIDE_KEYS, MatchPolicy
 from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK, ORDERS, PAYMENTS
 
 _PAYMENT_NAMES = {
@@ -27,6 +28,7 @@ _PAYMENT_NAMES = {
     "p_order_number": "order_number",
     "p_order_id": "order_id",
     "p_order_reference": "order_reference",
+    "p_order_reference_raw": "order_reference",
     "p_currency": "currency_code",
     "p_mismatched": "mismatched_amounts",
     "p_order_status": "order_status",
@@ -48,7 +50,7 @@ _ORDER_NAMES = {
     "o_source_line": "source_line",
 }
 PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_amount")
-ORDER_SIDE = ("o_row", *_ORDER_NAMES)
+ORDER_SIDE = ("o_row", *_ORDER_NAMES, "o_order_reference")
 _REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents",)}
 
 
@@ -85,6 +87,11 @@ def with_known_values(frame: Frame, x: str) -> Frame:
         nw.when(currency.str.contains(NOT_BLANK)).then(currency).alias(f"{x}_currency"),
         nw.when((amount > -limit) & (amount < limit)).then(amount).alias(f"{x}_amount"),
     )
+
+
+def with_order_reference(orders: Frame) -> Frame:
+    """Return the order side with its reference as what the key `order_reference` is compared with."""
+    return orders.with_columns(nw.col("o_reference").alias("o_order_reference"))
 
 
 def _payment_columns(policy: MatchPolicy) -> Fields:
@@ -125,8 +132,9 @@ def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> No
     for name in required:
         if name not in found.names:
             raise _bad_side(side, f'has no column "{name}"', path=path, column=name)
-    if not any(key in found.names for key in KEYS):
-        raise _bad_side(side, f"has none of the key columns {', '.join(KEYS)}", path=path)
+    keys = SIDE_KEYS[side]
+    if not any(key in found.names for key in keys):
+        raise _bad_side(side, f"has none of the key columns {', '.join(keys)}", path=path)
     for name, field in wanted.items():
         if name not in found.names:
             continue

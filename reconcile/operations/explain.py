@@ -25,8 +25,8 @@ from reconcile.matching.engines.protocol import Frame
 from reconcile.matching.keys.cleaning import with_clean_texts, with_rules
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.ladder import allowed_cents
-from reconcile.matching.policy import KEYS, MEANING_OF, MatchPolicy, Status
-from reconcile.matching.sides import orders_from_parquet, payments_from_parquet
+from reconcile.matching.policy import MEANING_OF, SIDE_KEYS, MatchPolicy, Status
+from reconcile.matching.sides import orders_from_parquet, payments_from_parquet, with_order_reference
 from reconcile.matching.suggestions.candidates import Candidate, candidates
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.runs.run_folder import RunFolder
@@ -137,15 +137,16 @@ def _sides(engine: DuckDBEngine, folder: Path, policy: MatchPolicy) -> dict[str,
         payments_from_parquet(engine, RunFolder(folder).payments, policy),
         orders_from_parquet(engine, RunFolder(folder).orders),
     )
-    return {
+    sides: dict[str, Frame] = {
         side: with_rules(
             engine,
-            with_clean_texts(engine, frame, [f"{side[0]}_{key}" for key in KEYS]),
+            with_clean_texts(engine, frame, [f"{side[0]}_{key}" for key in SIDE_KEYS[side]]),
             [f"{side[0]}_{key}" for key in policy.clean.keys_of(side)],
             policy.clean,
         )
         for side, frame in zip(SIDES, frames, strict=True)
     }
+    return {**sides, "orders": with_order_reference(sides["orders"])}
 
 
 def _explained(

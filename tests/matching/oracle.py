@@ -16,6 +16,10 @@ from typing import Any
 from reconcile.matching.keys.rules import CleanRules
 from reconcile.matching.policy import MatchPolicy
 
+KEYS = {
+    "payments": ("reference", "order_reference", "order_number", "order_id"),
+    "orders": ("reference", "order_number", "order_id"),
+}
 Row = dict[str, Any]
 Item = tuple[Any, ...]
 """payment_id, first line of the order rows, status, matched_on, difference_cents, amounts_agree"""
@@ -43,9 +47,9 @@ def expected_items(payments: list[Row], orders: list[Row], policy: MatchPolicy, 
 
 def cleaned(row: Row, policy: MatchPolicy, side: str) -> Row:
     row = dict(row)
-    for key in ("reference", "order_number", "order_id"):
+    for key in KEYS[side]:
         text = unicodedata.normalize("NFC", row[key] or "").strip()
-        if key in policy.clean.keys and side in policy.clean.sides:
+        if ("reference" if key == "order_reference" else key) in policy.clean.keys and side in policy.clean.sides:
             text = by_rules(text, policy.clean)
         row[key] = text or None
     return known(row)
@@ -82,9 +86,10 @@ def run_passes(payments: list[Row], orders: list[Row], policy: MatchPolicy) -> t
     met: set[int] = set()
     free_payments, free_orders = list(payments), list(orders)
     for on in policy.on:
-        for key in {p[on] for p in free_payments} & {o[on] for o in free_orders} - {None}:
+        of_order = "reference" if on == "order_reference" else on
+        for key in {p[on] for p in free_payments} & {o[of_order] for o in free_orders} - {None}:
             candidates = [p for p in free_payments if p[on] == key]
-            rows = [o for o in free_orders if o[on] == key]
+            rows = [o for o in free_orders if o[of_order] == key]
             met |= {id(row) for row in candidates + rows}
             if len(candidates) > 1:
                 candidates = [p for p in candidates if not superseded(p, payments)]
@@ -126,7 +131,8 @@ def as_orders(rows: list[Row], policy: MatchPolicy) -> list[list[Row]]:
 def groups_of_unpaired(rows: list[Row], policy: MatchPolicy) -> list[list[Row]]:
     by_key: defaultdict[Any, list[Row]] = defaultdict(list)
     for row in rows:
-        leading = next(((on, row[on]) for on in policy.on if row[on] is not None), id(row))
+        columns = ["reference" if on == "order_reference" else on for on in policy.on]
+        leading = next(((name, row[name]) for name in columns if row[name] is not None), id(row))
         by_key[leading].append(row)
     return [part for group in by_key.values() for part in as_orders(group, policy)]
 
@@ -177,7 +183,7 @@ def payment_status(payment: Row, wrong: bool, right: list[Row], met: bool, polic
         return "not_placed"
     if met:
         return "duplicate_reference"
-    if payment["reference"] is None:
+    if payment["reference"] is None and payment["order_reference"] is None:
         return "missing_reference"
     young = today - happened.astimezone(UTC).date() < timedelta(days=policy.lag_days)
     return "awaiting_order" if young else "missing_order"
@@ -187,7 +193,8 @@ def order_status(rows: list[Row], met: bool, policy: MatchPolicy, today: date) -
     dates = [row["ordered_on"] for row in rows if row["ordered_on"] is not None]
     if met:
         return "duplicate_reference"
-    if len({row["reference"] for row in rows}) > 1 or rows[0]["reference"] is None:
+    columns = {"reference" if on == "order_reference" else on for on in policy.on}
+    if all(len({row[name] for row in rows}) > 1 or rows[0][name] is None for name in columns):
         return "missing_reference"
     young = bool(dates) and today - min(dates) < timedelta(days=policy.lag_days)
     return "awaiting_payment" if young else "missing_payment"

@@ -24,6 +24,7 @@ moments = days.map(lambda day: datetime(day.year, day.month, day.day, 12, tzinfo
 payment_rows = st.fixed_dictionaries(
     {
         "reference": keys,
+        "order_reference": st.none() | keys,
         "order_number": keys,
         "order_id": ids,
         "total_amount_with_taxes_cents": cents,
@@ -79,7 +80,7 @@ rules = st.builds(
 
 policies = st.builds(
     policy_of,
-    on=st.lists(st.sampled_from(["reference", "order_number", "order_id"]), min_size=1, unique=True),
+    on=st.lists(st.sampled_from(["reference", "order_reference", "order_number", "order_id"]), min_size=1, unique=True),
     general=tolerances,
     tolerances=st.dictionaries(st.just("JPY"), tolerances, max_size=1),
     lag_days=st.integers(0, 3),

@@ -19,7 +19,7 @@ from reconcile.files.toml import in_toml
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import with_rules
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules
-from reconcile.matching.policy import KEYS, MatchPolicy
+from reconcile.matching.policy import KEYS, ORDER_KEYS, MatchPolicy
 
 SAMPLE_KEYS = 10_000
 """Keys of the smaller side that are looked at: all that most worlds have."""
@@ -28,7 +28,12 @@ FEW = 20
 """A hint is looked for where fewer than one key in so many is on both sides."""
 
 _LEAST_ROWS = 10  # fewer are read by eye
-_WORDS = {"reference": "references", "order_number": "order numbers", "order_id": "order ids"}
+_WORDS = {
+    "reference": "references",
+    "order_reference": "references of orders",
+    "order_number": "order numbers",
+    "order_id": "order ids",
+}
 _SIGNS = Replacement("[ ._/#-]")
 
 
@@ -105,7 +110,8 @@ class _Trial:
         return tuple(sorted(prefixes)), tuple(sorted(suffixes))
 
     def _under(self, texts: Frame, x: str, key: str, rules: CleanRules) -> Frame:
-        applies = key in rules.keys_of("payments" if x == "p" else "orders")
+        side = "payments" if x == "p" else "orders"
+        applies = ("reference" if key == "order_reference" else key) in rules.keys_of(side)
         return with_rules(self.engine, texts, ["text"], rules) if applies else texts
 
     def _count(self, frame: Frame) -> int:
@@ -114,7 +120,7 @@ class _Trial:
 
 def _by_rules(trial: _Trial, key: str, total: int) -> Iterable[_Found]:
     """Yield what the best single rule would do, and what several together would if that is more."""
-    if not total or key not in trial.rules.keys:
+    if not total or ("reference" if key == "order_reference" else key) not in trial.rules.keys:
         return
     candidates = _candidates(trial, key)
     counts = [_with(trial, key, [one]) for one in candidates]
@@ -152,7 +158,9 @@ def _with(trial: _Trial, key: str, candidates: Sequence[CleanRules]) -> int:
 
 def _by_columns(trial: _Trial, key: str) -> Iterable[_Found]:
     """Yield how many keys of one kind are of another kind on the other side: a column named for the wrong one."""
-    for other in KEYS:
+    if key == "order_reference":
+        return
+    for other in ORDER_KEYS:
         if other == key:
             continue
         small_key, large_key = (key, other) if trial.small_x == "o" else (other, key)

@@ -122,7 +122,11 @@ class CleanRules(Struct, frozen=True, kw_only=True):
 
     def keys_of(self, side: str) -> tuple[str, ...]:
         """Return the keys of a side ("payments" or "orders") that some rule applies to."""
-        return self.keys if self.names and side in self.sides else ()
+        if not self.names or side not in self.sides:
+            return ()
+        # A payment's order has a reference too, which is compared with the same column of the other side.
+        more = ("order_reference",) if side == "payments" and "reference" in self.keys else ()
+        return (*self.keys, *more)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules that are set as plain JSON values, as they stand in `reconcile.toml`; empty for none."""

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
 from reconcile.figures import limits, totals
+from reconcile.files.duckdb import connected
 from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
 from reconcile.matching.match import MatchReport
@@ -69,8 +70,9 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
             problems.extend(filter(None, [again.problem]))
             notes.extend(filter(None, [again.note]))
             run = replace(run, report=again.report)
-        for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
-            problems.extend(check(run, place))
+        with connected(place, run.settings.memory_limit):  # once, for all that is made there
+            for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
+                problems.extend(check(run, place))
     except ProofFailed as error:
         problems.append(error.message)
     except ReconcileError as error:

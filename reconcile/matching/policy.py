@@ -109,7 +109,7 @@ class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     cents: int | None = None
-    percent: str | int | None = None
+    percent: str | int | float | None = None
 
     def __post_init__(self) -> None:
         if self.cents is not None and (type(self.cents) is not int or not 0 <= self.cents < 2**62):
@@ -150,7 +150,7 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     tolerance_percent: Annotated[
-        str | int | None,
+        str | int | float | None,
         Meta(
             description="the same in percent of the order total, as a string",
             examples=["0.5"],

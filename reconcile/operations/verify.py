@@ -26,6 +26,7 @@ from reconcile.figures.aging import aging_from_data
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import Counts, Summary, read_summary
 from reconcile.figures.totals import summarize
+from reconcile.files.duckdb import connected
 from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
 from reconcile.matching.policy import MatchPolicy
@@ -76,8 +77,9 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
             problems.extend(filter(None, [again.problem]))
             notes.extend(filter(None, [again.note]))
             run = dataclasses.replace(run, report=again.report)
-        for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
-            problems.extend(check(run, place))
+        with connected(place, run.settings.run.memory_limit):  # once, for all that is made there
+            for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
+                problems.extend(check(run, place))
     except ProofFailed as error:
         problems.append(error.message)
     except ReconcileError as error:

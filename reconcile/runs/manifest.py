@@ -7,6 +7,7 @@ files become parts of paths: each has a form that is checked here, once, so that
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 from datetime import date, datetime
@@ -152,18 +153,21 @@ def is_plain_name(text: str) -> bool:
 
 def software() -> dict[str, str]:
     """Return the versions of everything that can change a result."""
-    packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
-    return {
-        "reconcile": __version__,
-        "python": platform.python_version(),
-        **{package: version_of(package) for package in packages},
-        **_version_if_there("babel"),  # what a page looks like in a locale
-    }
+    return {"reconcile": __version__, "python": platform.python_version(), **_packages()}
 
 
 def other_software(manifest: Manifest) -> str:
     """Return the names of the software that has another version now than when the run was made, in words."""
     return ", ".join(name for name, version in software().items() if manifest.software.get(name) != version)
+
+
+@functools.cache  # read from a file for each package, and what a process has loaded stays as it is
+def _packages() -> dict[str, str]:
+    packages = ("aiohttp", "duckdb", "jinja2", "narwhals", "pandas", "pyarrow", "xlsxwriter")
+    return {
+        **{package: version_of(package) for package in packages},
+        **_version_if_there("babel"),  # what a page looks like in a locale
+    }
 
 
 def _version_if_there(package: str) -> dict[str, str]:

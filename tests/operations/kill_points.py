@@ -5,21 +5,23 @@ PLAN is a JSON file: `workplace` (a folder to start from, copied anew each time)
 `reading` (commands that only read), `at` (kill only before changes in whose words one of these stands), `compared`
 (what names on disk begin with, of which `after` is to tell) and `warehouse` (its URL, if any).
 
-Each command runs in a child of its own, forked before this process has a thread, and a killed one ends with SIGKILL: no
-handler, no `finally`, no rollback runs. Prints a line of JSON for the undisturbed command, `{"after": …}`, and one for
-each kill: `{"before": <the change>, "read": [[exit code, words], …], "said": …, "after": …}`, where `after` is what is
-on disk when the same command has run again.
+Each command runs in a child of its own, forked while this process has no other thread, and a killed one ends with
+SIGKILL: no handler, no `finally`, no rollback runs. Prints a line of JSON for the undisturbed command, `{"after": …}`,
+and one for each kill: `{"before": <the change>, "read": [[exit code, words], …], "said": …, "after": …}`, where `after`
+is what is on disk when the same command has run again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import json
 import os
 import shutil
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +40,15 @@ _COSTS = {"requests", "bytes_received", "retries", "resumed", "count_before", "s
 _COSTS |= {"incremental", "updated", "rechecked"}  # one that goes on reads what changed since
 
 
+# What a command imports as it needs it, once for all children. No thread may come with it: a fork has only its own.
+LOADED = ("aiohttp", "jinja2", "pandas", "reconcile.operations.night", "reconcile.operations.pull")
+LOADED += ("reconcile.operations.verify", "reconcile.reports.page.html", "reconcile.warehouse.load")
+
+
 def main(plan: Path) -> None:
+    for name in LOADED:
+        importlib.import_module(name)
+    assert threading.active_count() == len(list(Path("/proc/self/task").iterdir())) == 1
     wanted = json.loads(plan.read_text())
     place = plan.absolute().parent / "here"
     _restore(wanted, place)

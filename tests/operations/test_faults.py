@@ -1,16 +1,24 @@
-"""Whatever goes wrong on the wire: the same items as without it, or exit 4 and nothing published."""
+"""
+Whatever goes wrong on the wire: the same items as without it, or exit 4 and nothing published.
+
+What follows the pull reads two files, whatever they came by: where they have the bytes of a night that was matched, it
+has the items of that night, and is not matched again.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
-from reconcile.operations.night import run
+from reconcile.operations import night as operations
+from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
@@ -34,45 +42,95 @@ FATAL = (
 )  # fmt: skip
 
 
-def night(out: Path, faults: tuple[str, ...], *, retry_seconds: float = 3) -> Path:
-    """Run the sample night against a sandbox with `faults` and return the run folder."""
-    world = World.load(SAMPLE / "commerce_layer")
-    with SandboxServer(world, Behaviour(faults=Faults.parse(faults), limits=None)) as sandbox:
-        settings = Settings.of(
-            api_url=sandbox.api_url,
-            orders=(str(SAMPLE / "orders.csv"),),
-            out=str(out),
-            mirror=str(out / "mirror"),
-            tolerance_cents=2,
-            lag_days=1,
-            timeout_seconds=0.5,
-            retry_seconds=retry_seconds,
-            html=False,
-            xlsx=False,
-        )
-        secrets = Secrets(sandbox.client_id, sandbox.client_secret)
-        return run(settings, secrets, business_date=NIGHT).folder
+Sides = tuple[bytes, bytes]
+"""The files of payments and of order totals that a night is matched from."""
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return (night(tmp_path_factory.mktemp("undisturbed"), ()) / "items.csv").read_bytes()
+def matched() -> dict[Sides, bytes]:
+    """The items of each pair of sides that this process has matched."""
+    return {}
+
+
+@pytest.fixture
+def night(matched: dict[Sides, bytes], monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
+    """
+    Return a function that runs the sample night against a sandbox with `faults` and returns its `items.csv`.
+
+    A night of sides that have been matched before ends there.
+    """
+    close = operations.close
+
+    def close_once(staged: StagedRun) -> RunResult:
+        sides = staged.folder.payments.read_bytes(), staged.folder.orders.read_bytes()
+        if sides in matched:
+            raise _Known(matched[sides])
+        result = close(staged)
+        matched[sides] = (result.folder / "items.csv").read_bytes()
+        return result
+
+    monkeypatch.setattr(operations, "close", close_once)
+
+    def items(out: Path, *faults: str, retry_seconds: float = 3) -> bytes:
+        with SandboxServer(
+            World.load(SAMPLE / "commerce_layer"), Behaviour(faults=Faults.parse(faults), limits=None)
+        ) as sandbox:
+            settings = Settings.of(
+                api_url=sandbox.api_url,
+                orders=(str(SAMPLE / "orders.csv"),),
+                out=str(out),
+                mirror=str(out / "mirror"),
+                tolerance_cents=2,
+                lag_days=1,
+                timeout_seconds=0.5,
+                retry_seconds=retry_seconds,
+                html=False,
+                xlsx=False,
+            )
+            try:
+                folder = operations.run(
+                    settings, Secrets(sandbox.client_id, sandbox.client_secret), business_date=NIGHT
+                ).folder
+            except _Known as known:
+                return known.items
+        return (folder / "items.csv").read_bytes()
+
+    return items
+
+
+class _Known(Exception):
+    """The night has the sides of another one, and with them its items."""
+
+    def __init__(self, items: bytes) -> None:
+        super().__init__()
+        self.items = items
+
+
+@pytest.fixture
+def undisturbed(matched: dict[Sides, bytes], night: Callable[..., bytes], tmp_path_factory: Any) -> bytes:
+    if not matched:
+        night(tmp_path_factory.mktemp("undisturbed"))
+    return next(iter(matched.values()))
 
 
 @pytest.mark.parametrize("fault", MENDED)
-def test_a_fault_that_passes_leaves_no_trace(fault: str, tmp_path: Path, undisturbed: bytes) -> None:
+def test_a_fault_that_passes_leaves_no_trace(
+    fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
+) -> None:
     try:
-        folder = night(tmp_path, (fault,))
+        items = night(tmp_path, fault)
     except CommerceLayerError:
         assert not (tmp_path / "2026-11-20").exists()
-        folder = night(tmp_path, ())  # the same command goes on
+        items = night(tmp_path)  # the same command goes on
 
-    assert (folder / "items.csv").read_bytes() == undisturbed
+    assert items == undisturbed
 
 
 @pytest.mark.parametrize("fault", ["update:#4", "update:0.5", "delete:#4"])
-def test_a_payment_that_changes_under_way_changes_nothing_else(fault: str, tmp_path: Path, undisturbed: bytes) -> None:
-    items = (night(tmp_path, (fault,)) / "items.csv").read_text(encoding="utf-8").splitlines()
+def test_a_payment_that_changes_under_way_changes_nothing_else(
+    fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
+) -> None:
+    items = night(tmp_path, fault).decode().splitlines()
 
     others = {line.split(",", 3)[3] for line in undisturbed.decode().splitlines()}
     changed = [line for line in items if line.split(",", 3)[3] not in others]
@@ -82,12 +140,12 @@ def test_a_payment_that_changes_under_way_changes_nothing_else(fault: str, tmp_p
 
 @pytest.mark.parametrize("fault", FATAL)
 def test_a_fault_that_stays_publishes_nothing_and_the_next_start_goes_on(
-    fault: str, tmp_path: Path, undisturbed: bytes
+    fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
 ) -> None:
     with pytest.raises(CommerceLayerError) as caught:
-        night(tmp_path, (fault,), retry_seconds=0.6)
+        night(tmp_path, fault, retry_seconds=0.6)
 
     assert caught.value.exit_code == 4
     assert caught.value.hint
     assert not (tmp_path / "2026-11-20").exists()
-    assert (night(tmp_path, ()) / "items.csv").read_bytes() == undisturbed
+    assert night(tmp_path) == undisturbed

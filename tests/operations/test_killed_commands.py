@@ -107,6 +107,9 @@ def killed(case: Case, start: Path, place: Path, sandbox: SandboxServer, *, at: 
         "RECONCILE_API_URL": sandbox.api_url,
         "RECONCILE_CLIENT_ID": sandbox.client_id,
         "RECONCILE_CLIENT_SECRET": sandbox.client_secret,
+        # Else numpy and pyarrow start threads as they are imported.
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
     }
     done = subprocess.run([sys.executable, SCRIPT, plan], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -139,7 +139,7 @@ def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
         ),
         (
             lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_cents=2.5),
-            "tolerance_cents 2.5 is not a number of minor units from 0 on",
+            "tolerance_cents: expected a whole number",
         ),
     ],
 )

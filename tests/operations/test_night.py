@@ -1,9 +1,15 @@
-"""The main job on the sample data, over HTTP, as a user runs it."""
+"""
+The main job on the sample data, over HTTP, as a user runs it.
+
+Without a page and a workbook, which take half the time, where a test is not about them.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +29,46 @@ FILES = [
 ]  # fmt: skip
 
 
+def command(values: dict[str, str], words: str) -> Result:
+    """
+    Run a command with the sandbox's credentials.
+
+    `{options}` are those of the sample data, `{bare}` are these without a page and a workbook.
+    """
+    environ = {"RECONCILE_CLIENT_ID": values["client_id"], "RECONCILE_CLIENT_SECRET": values["client_secret"]}
+    named = values | {"bare": f"{values['options']} --no-html --no-xlsx"}
+    return CliRunner().invoke(main, words.format_map(named).split(), env=environ, catch_exceptions=False)
+
+
 @pytest.fixture
 def reconcile(values: dict[str, str]) -> Any:
-    """Run a command with the sandbox's credentials; `options` are those of the sample data."""
-    environ = {"RECONCILE_CLIENT_ID": values["client_id"], "RECONCILE_CLIENT_SECRET": values["client_secret"]}
+    """Run a command, as `command`."""
+    return partial(command, values)
 
-    def call(command: str) -> Result:
-        words = command.format_map(values).split()
-        return CliRunner().invoke(main, words, env=environ, catch_exceptions=False)
 
-    return call
+PLAIN: dict[str, tuple[Path, Result]] = {}
+
+
+@pytest.fixture
+def plain(values: dict[str, str], workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Work where a night has run, with a page and a workbook, and return what it said; it runs once per process."""
+    if not PLAIN:
+        place = tmp_path_factory.mktemp("plain")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            PLAIN["night"] = place, command(values, "run {options} {sample}/orders.csv")
+    place, result = PLAIN["night"]
+    shutil.copytree(place, workplace, dirs_exist_ok=True)
+    return result
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Where the demo has run in an empty folder, and what it said."""
+    place = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        return place, CliRunner().invoke(main, ["demo"], catch_exceptions=False)
 
 
 def planted() -> dict[str, int]:
@@ -47,11 +83,9 @@ def statuses(folder: str | Path) -> dict[str, int]:
     return {line["status"]: line["count"] for line in summary["statuses"]}
 
 
-def test_a_night_publishes_a_run_folder_with_every_planted_status(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv")
-
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout == "runs/2026-11-20\n"
+def test_a_night_publishes_a_run_folder_with_every_planted_status(plain: Result) -> None:
+    assert plain.exit_code == 0, plain.stderr
+    assert plain.stdout == "runs/2026-11-20\n"
     assert sorted(path.name for path in Path("runs/2026-11-20").iterdir()) == FILES
     expected = planted()
     del expected["wrong_mode"]  # only a file can hold such a payment
@@ -69,8 +103,7 @@ def test_documents_for_people_can_be_left_out_and_made_afterwards(reconcile: Any
         assert Path(f"report-2026-11-20.{form}").stat().st_size > 10_000
 
 
-def test_the_tables_have_their_schemas_and_the_manifest_their_digests(reconcile: Any) -> None:
-    reconcile("run {options} {sample}/orders.csv")
+def test_the_tables_have_their_schemas_and_the_manifest_their_digests(plain: Result) -> None:
     folder = Path("runs/2026-11-20")
 
     for name, table in (
@@ -93,8 +126,7 @@ def test_the_tables_have_their_schemas_and_the_manifest_their_digests(reconcile:
     assert written["previous"] is None
 
 
-def test_the_same_night_again_gives_the_same_items_and_keeps_the_older_folder(reconcile: Any) -> None:
-    reconcile("run {options} {sample}/orders.csv")
+def test_the_same_night_again_gives_the_same_items_and_keeps_the_older_folder(reconcile: Any, plain: Result) -> None:
     first = {name: (Path("runs/2026-11-20") / name).read_bytes() for name in FILES}
     reconcile("run {options} {sample}/orders.csv")
     again = {name: (Path("runs/2026-11-20") / name).read_bytes() for name in FILES}
@@ -106,19 +138,17 @@ def test_the_same_night_again_gives_the_same_items_and_keeps_the_older_folder(re
     assert (kept[0] / "manifest.json").read_bytes() == first["manifest.json"]
 
 
-def test_matching_the_files_of_a_run_gives_the_same_items(reconcile: Any) -> None:
-    reconcile("run {options} {sample}/orders.csv")
+def test_matching_the_files_of_a_run_gives_the_same_items(reconcile: Any, plain: Result) -> None:
     replay = "match runs/2026-11-20/payments.parquet runs/2026-11-20/orders.parquet --out replay --date 2026-11-20"
-    result = reconcile(f"{replay} --tolerance-cents 2 --lag-days 1")
+    result = reconcile(f"{replay} --tolerance-cents 2 --lag-days 1 --no-html --no-xlsx")
 
     assert result.exit_code == 0, result.stderr
     for name in ("items.parquet", "items.csv", "breaks.parquet", "payments.parquet", "orders.parquet"):
         assert (Path("replay/2026-11-20") / name).read_bytes() == (Path("runs/2026-11-20") / name).read_bytes(), name
 
 
-def test_the_next_night_knows_how_old_a_break_is_and_what_rolled_forward(reconcile: Any) -> None:
-    reconcile("run {options} {sample}/orders.csv")
-    result = reconcile("run {options} --date 2026-11-23 {sample}/orders.csv")
+def test_the_next_night_knows_how_old_a_break_is_and_what_rolled_forward(reconcile: Any, plain: Result) -> None:
+    result = reconcile("run {bare} --date 2026-11-23 {sample}/orders.csv")
     summary = json.loads(Path("runs/2026-11-23/summary.json").read_bytes())
     items = pq.read_table("runs/2026-11-23/breaks.parquet").to_pylist()
 
@@ -135,9 +165,7 @@ def test_the_next_night_knows_how_old_a_break_is_and_what_rolled_forward(reconci
 
 
 def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> None:
-    result = reconcile(
-        "run {options} {sample}/orders.csv --fail-on breaks>32 --fail-on amount>1EUR --fail-on breaks>33"
-    )
+    result = reconcile("run {bare} {sample}/orders.csv --fail-on breaks>32 --fail-on amount>1EUR --fail-on breaks>33")
 
     assert result.exit_code == 1
     assert result.stdout == "runs/2026-11-20\n"
@@ -147,7 +175,7 @@ def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> 
 
 
 def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv --warn-on breaks>0 --warn-on missing_order>99")
+    result = reconcile("run {bare} {sample}/orders.csv --warn-on breaks>0 --warn-on missing_order>99")
 
     assert result.exit_code == 0
     assert "warning: over limit: breaks>0: " in result.stderr
@@ -155,12 +183,12 @@ def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> No
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_text())
     assert summary["verdict"] == "clean_with_exceptions"
     assert [warning for warning in summary["warnings"] if "over limit" in warning]
-    assert '--warn-on "x": is not a limit' in reconcile("run {options} {sample}/orders.csv --warn-on x").stderr
+    assert '--warn-on "x": is not a limit' in reconcile("run {bare} {sample}/orders.csv --warn-on x").stderr
 
 
 def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency\nNW-2610-100408,1701.00,SEK\nR2,1e3,EUR\n")
-    result = reconcile("run {options} orders.csv --max-rejects 1")
+    result = reconcile("run {bare} orders.csv --max-rejects 1")
 
     assert result.exit_code == 0, result.stderr
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
@@ -173,15 +201,15 @@ def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
 
 
 def test_a_narrowed_pull_says_what_it_does_to_the_figures(reconcile: Any) -> None:
-    reconcile("run {options} --since 2026-11-15 {sample}/orders.csv")
+    reconcile("run {bare} --since 2026-11-15 {sample}/orders.csv")
     (warning,) = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"]
 
     assert warning.startswith("only payments created from 2026-11-15 on are in this run: order totals from outside")
 
 
 def test_a_date_that_runs_again_names_the_later_runs_to_repeat(reconcile: Any) -> None:
-    reconcile("run {options} --date 2026-11-21 {sample}/orders.csv")
-    result = reconcile("run {options} {sample}/orders.csv")
+    reconcile("run {bare} --date 2026-11-21 {sample}/orders.csv")
+    result = reconcile("run {bare} {sample}/orders.csv")
 
     assert "warning: later runs were made without this one: run 2026-11-21 again, oldest first" in result.stderr
 
@@ -194,7 +222,7 @@ def test_a_warehouse_that_cannot_be_is_told_before_anything_is_pulled(reconcile:
 
 
 def test_a_load_that_fails_says_that_the_run_is_published(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv --load-to duckdb:nowhere/x.duckdb")
+    result = reconcile("run {bare} {sample}/orders.csv --load-to duckdb:nowhere/x.duckdb")
 
     assert result.exit_code == 5
     assert (
@@ -215,7 +243,7 @@ def test_a_variable_that_is_no_setting_is_told(reconcile: Any, monkeypatch: pyte
 def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency\n")
     Path("reconcile.toml").write_text('[run]\non_empty_orders = "warn"\n')
-    result = reconcile("run {options} orders.csv")
+    result = reconcile("run {bare} orders.csv")
 
     assert result.exit_code == 0, result.stderr
     assert "warning: there are no orders" in result.stderr
@@ -225,7 +253,7 @@ def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:
 def test_totals_that_may_be_repeated_are_a_warning_where_rows_are_added_up(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency,line amount\nR1,2.00,EUR,1.00\nR1,2.00,EUR,1.00\n")
     Path("reconcile.toml").write_text('[match]\ngroup_orders = "sum"\n')
-    result = reconcile("run {options} orders.csv")
+    result = reconcile("run {bare} orders.csv")
 
     assert result.exit_code == 0, result.stderr
     assert 'warning: orders.csv: column "line amount" speaks of lines of an order' in result.stderr
@@ -234,20 +262,20 @@ def test_totals_that_may_be_repeated_are_a_warning_where_rows_are_added_up(recon
 def test_sides_that_have_no_key_in_common_are_told(reconcile: Any) -> None:
     Path("orders.csv").write_text("reference,total,currency\nelsewhere,1.00,EUR\n")
 
-    assert "warning: no key of one side is found on the other" in reconcile("run {options} orders.csv").stderr
+    assert "warning: no key of one side is found on the other" in reconcile("run {bare} orders.csv").stderr
 
 
 @pytest.mark.parametrize("name", ["payments.parquet", "payments.csv"])
-def test_payments_pulled_into_a_file_match_as_those_of_a_night(reconcile: Any, name: str) -> None:
+def test_payments_pulled_into_a_file_match_as_those_of_a_night(reconcile: Any, plain: Result, name: str) -> None:
     pulled = reconcile(f"pull --api-url {{api}} --to {name}")
-    reconcile(f"match {name} {{sample}}/orders.csv --date 2026-11-20 --tolerance-cents 2 --lag-days 1 --out a")
-    reconcile("run {options} {sample}/orders.csv --out b")
+    options = "--date 2026-11-20 --tolerance-cents 2 --lag-days 1 --no-html --no-xlsx"
+    reconcile(f"match {name} {{sample}}/orders.csv {options} --out a")
 
     assert pulled.stdout == f"{name}\n"
     assert "400 payments" in pulled.stderr
     assert "complete: the server counted 400 before and 400 after" in pulled.stderr
     for file in ("payments.parquet", "items.csv"):
-        assert Path(f"a/2026-11-20/{file}").read_bytes() == Path(f"b/2026-11-20/{file}").read_bytes()
+        assert Path(f"a/2026-11-20/{file}").read_bytes() == Path(f"runs/2026-11-20/{file}").read_bytes()
 
 
 def test_a_pull_without_a_destination_stays_in_the_mirror(reconcile: Any) -> None:
@@ -260,6 +288,7 @@ def test_a_pull_without_a_destination_stays_in_the_mirror(reconcile: Any) -> Non
 def test_a_test_payment_in_a_file_is_set_aside(reconcile: Any) -> None:
     result = reconcile(
         "match {sample}/payments.csv {sample}/orders.csv --mode live --date 2026-11-20 --tolerance-cents 2 --lag-days 1"
+        " --no-html --no-xlsx"
     )
 
     assert result.exit_code == 0, result.stderr
@@ -320,13 +349,13 @@ def test_amounts_that_cannot_be_added_up_are_refused(reconcile: Any) -> None:
 
 
 def test_quiet_says_nothing_but_the_folder(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv --quiet")
+    result = reconcile("run {bare} {sample}/orders.csv --quiet")
 
     assert (result.stdout, result.stderr) == ("runs/2026-11-20\n", "")
 
 
 def test_log_json_is_json_on_every_line(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv --log-json")
+    result = reconcile("run {bare} {sample}/orders.csv --log-json")
     events = [json.loads(line) for line in result.stderr.splitlines()]
 
     assert {event["stage"] for event in events if "stage" in event} == {
@@ -339,20 +368,20 @@ def test_log_json_is_json_on_every_line(reconcile: Any) -> None:
     assert events[-1]["message"] == "published runs/2026-11-20"
 
 
-def test_the_demo_needs_nothing(reconcile: Any) -> None:
-    result = CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+def test_the_demo_needs_nothing(demo: tuple[Path, Result]) -> None:
+    place, result = demo
 
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "runs/demo/2026-11-20\n"
-    assert statuses("runs/demo/2026-11-20")["matched"] == planted()["matched"]
+    assert statuses(place / "runs/demo/2026-11-20")["matched"] == planted()["matched"]
 
 
-def test_the_readme_shows_the_real_output_of_the_demo(reconcile: Any) -> None:
+def test_the_readme_shows_the_real_output_of_the_demo(demo: tuple[Path, Result]) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (shown,) = re.findall(
         r"<!-- demo:begin -->\n```console\n\$ make demo\n(.*?)```\n<!-- demo:end -->", text, re.DOTALL
     )
-    result = CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+    _, result = demo
 
     def plain(output: str) -> str:
         return re.sub(r"127.0.0.1:\d+|20261120-[0-9a-f]{12}", "…", output)
@@ -364,7 +393,7 @@ def test_the_readme_shows_the_real_output_of_the_demo(reconcile: Any) -> None:
 
 
 def test_loading_while_running_fills_the_warehouse(reconcile: Any) -> None:
-    result = reconcile("run {options} {sample}/orders.csv --load-to duckdb:warehouse.duckdb")
+    result = reconcile("run {bare} {sample}/orders.csv --load-to duckdb:warehouse.duckdb")
 
     assert result.exit_code == 0, result.stderr
     assert Path("warehouse.duckdb").is_file()

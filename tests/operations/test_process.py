@@ -1,4 +1,8 @@
-"""reconcile as a process: start-up, signals, a full disk."""
+"""
+reconcile as a process: start-up, signals, a full disk.
+
+What a command says when nothing happens to its process is asked of it in this one.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from places import ROOT, SAMPLE
 from signals import started
 
+from reconcile.cli.main import main
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
@@ -29,19 +35,25 @@ WAYS = {
 COMMAND = [sys.executable, "-m", "reconcile"]
 
 
-def environ(sandbox: SandboxServer) -> dict[str, str]:
-    return os.environ | {
+def named(sandbox: SandboxServer) -> dict[str, str]:
+    """Variables that name a server and who asks."""
+    return {
         "RECONCILE_CLIENT_ID": sandbox.client_id,
         "RECONCILE_CLIENT_SECRET": sandbox.client_secret,
         "RECONCILE_API_URL": sandbox.api_url,
     }
 
 
+def said(words: list[str], sandbox: SandboxServer, **more: str) -> Result:
+    """Give the command the `words` in this process, and return what it says to them."""
+    return CliRunner().invoke(main, words, env=named(sandbox) | more, catch_exceptions=False)
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = """
 import sys
 from reconcile.cli.main import main
-heavy = {"pandas", "pyarrow", "aiohttp", "duckdb", "numpy", "narwhals", "asyncio", "msgspec"}
+heavy = {"pandas", "pyarrow", "aiohttp", "duckdb", "numpy", "narwhals", "asyncio"}
 print(sorted(heavy & set(sys.modules)))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -60,13 +72,13 @@ def interrupted(command: list[str], world: World, way: tuple[signal.Signals, boo
     """Tell `command` to end while a server that has gone quiet keeps it waiting; return its exit code and words."""
     with (
         SandboxServer(world, Behaviour(faults=Faults.parse("stall:#9+"), limits=None)) as sandbox,
-        started(command, env=environ(sandbox), heeded=way[1]) as process,
+        started(command, env=os.environ | named(sandbox), heeded=way[1]) as process,
     ):
         while len(sandbox.requests) < 9 and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(way[0])
-        _, said = process.communicate(timeout=300)
-    return process.returncode, said
+        _, told = process.communicate(timeout=300)
+    return process.returncode, told
 
 
 @pytest.mark.timeout(600)
@@ -76,15 +88,15 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
 ) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20"]
-    status, said = interrupted([*COMMAND, *words], world, way)
-    assert status == 130, said
-    assert said == "error: interrupted\nhint: run the same command to resume\n"
+    status, told = interrupted([*COMMAND, *words], world, way)
+    assert status == 130, told
+    assert told == "error: interrupted\nhint: run the same command to resume\n"
     assert not Path("runs/2026-11-20").exists()
 
     with SandboxServer(world, Behaviour(limits=None)) as sandbox:
-        result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+        result = said([*words, "--no-html", "--no-xlsx"], sandbox)
 
-    assert (result.returncode, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
+    assert (result.exit_code, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
     figures = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
     assert figures["pull"]["resumed"]
     assert not any("the pull" in warning for warning in figures["warnings"])
@@ -99,22 +111,21 @@ def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
     (workplace / "exports" / "orders-1.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
     command = [sys.executable, str(ROOT / "jobs" / "nightly.py"), "--date", "2026-11-20"]
     world = World.load(SAMPLE / "commerce_layer")
-    status, said = interrupted(command, world, way)
+    status, told = interrupted(command, world, way)
 
-    assert status == 130, said
-    assert said == "2026-11-20: interrupted; run the same command to resume\n"
+    assert status == 130, told
+    assert told == "2026-11-20: interrupted; run the same command to resume\n"
 
 
 def test_a_pull_that_goes_on_says_that_it_is_up_to_date(workplace: Path) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     with SandboxServer(world, Behaviour(faults=Faults.parse("5xx:#9+"), limits=None)) as sandbox:
-        more = {"RECONCILE_RETRY_SECONDS": "0.5"}
-        command = [*COMMAND, "pull", "--to", "payments.parquet"]
-        broken = subprocess.run(command, env=environ(sandbox) | more, capture_output=True, text=True, check=False)
+        words = ["pull", "--to", "payments.parquet"]
+        broken = said(words, sandbox, RECONCILE_RETRY_SECONDS="0.5")
     with SandboxServer(world, Behaviour(limits=None)) as sandbox:
-        whole = subprocess.run(command, env=environ(sandbox), capture_output=True, text=True, check=False)
+        whole = said(words, sandbox)
 
-    assert (broken.returncode, whole.returncode) == (4, 0), broken.stderr + whole.stderr
+    assert (broken.exit_code, whole.exit_code) == (4, 0), broken.stderr + whole.stderr
     assert "; gone on with a pull that broke off, and brought up to date; " in whole.stderr
     assert "warning" not in whole.stderr
 
@@ -139,9 +150,9 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_published(
 ) -> None:
     (small_disk / "filler").write_bytes(os.urandom(filled * 1024))
     words = ["run", str(SAMPLE / "orders.csv"), "--date", "2026-11-20", "--out", str(small_disk / "runs")]
-    result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+    result = said(words, sandbox)
 
-    assert result.returncode == 5, result.stderr
+    assert result.exit_code == 5, result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.startswith("error: ")
     assert "hint: " in result.stderr
@@ -152,9 +163,9 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_published(
 def test_an_output_folder_that_cannot_be_written_is_told_before_anything_is_sent(workplace: Path) -> None:
     with SandboxServer(World.load(SAMPLE / "commerce_layer"), Behaviour(limits=None)) as sandbox:
         words = ["run", str(SAMPLE / "orders.csv"), "--out", "/proc/runs"]
-        result = subprocess.run([*COMMAND, *words], env=environ(sandbox), capture_output=True, text=True, check=False)
+        result = said(words, sandbox)
 
         assert sandbox.requests == []
-    assert result.returncode == 5
+    assert result.exit_code == 5
     assert result.stderr.startswith("error: /proc/runs: cannot be ")
     assert "Traceback" not in result.stderr

@@ -23,20 +23,36 @@ from reconcile.runs.verify import verify_run, verify_runs
 FIRST, LAST = OUT / "2026-11-19", OUT / "2026-11-20"
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two nights, and a decision between them."""
-    folder = nights_in(tmp_path_factory.mktemp("tampered"), 19, **EVERY_REPORT)
+def two_nights(folder: Path, **options: Any) -> Path:
+    """Run two nights in `folder`, and decide something between them."""
+    nights_in(folder, 19, **options)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert said("breaks", "accept", "NW-2611-100812", "--reason", "known").exit_code == 0
-        night(20, **EVERY_REPORT)
+        night(20, **options)
     return folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return two_nights(tmp_path_factory.mktemp("tampered"))
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return two_nights(tmp_path_factory.mktemp("reported"), **EVERY_REPORT)
 
 
 @pytest.fixture(autouse=True)
 def _two_nights(made: Path, workplace: Path) -> None:
     shutil.copytree(made, workplace, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def reports(reported: Path, _two_nights: None, workplace: Path) -> None:
+    """Two nights with pages and workbooks, in place of those without."""
+    shutil.rmtree(OUT)
+    shutil.copytree(reported, workplace, dirs_exist_ok=True)
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -150,6 +166,7 @@ def test_a_manifest_with_a_field_of_another_type_is_read_or_refused(field: str) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize("field", ODD_FIELDS)
 def test_a_manifest_with_a_field_of_another_type_is_no_traceback(field: str) -> None:
     whole = (LAST / "manifest.json").read_text()
@@ -205,6 +222,7 @@ def problems(folder: Path = LAST) -> str:
     return " | ".join(sentence for one in verify(OUT) if one.folder == str(folder) for sentence in one.problems)
 
 
+@pytest.mark.usefixtures("reports")
 def test_untouched_runs_have_no_problem() -> None:
     assert [(one.problems, one.notes) for one in verify(OUT)] == [((), ()), ((), ())]
 
@@ -217,6 +235,7 @@ def test_a_folder_that_was_renamed_or_copied_to_another_date_is_seen() -> None:
     assert result.exit_code == 5
 
 
+@pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize(
     ("name", "old", "new", "problem"),
     [
@@ -247,6 +266,7 @@ def test_breaks_that_were_left_out_and_hashed_again_are_seen() -> None:
     assert "breaks.parquet: its rows are not the breaks in items.parquet" in problems()
 
 
+@pytest.mark.usefixtures("reports")
 def test_a_workbook_that_was_changed_and_hashed_again_is_seen_when_runs_are_matched_again() -> None:
     (LAST / "report.xlsx").write_bytes((FIRST / "report.xlsx").read_bytes())
     hashed_again(LAST, "report.xlsx")

@@ -186,9 +186,12 @@ def test_the_locale_comes_from_the_file_the_environment_or_the_option(tmp_path: 
     config = tmp_path / "reconcile.toml"
     config.write_text('[reports]\nlocale = "de-DE"\n')
 
-    assert load_settings(config, environ={}).locale == "de-DE"
-    assert load_settings(config, environ={"RECONCILE_LOCALE": "fr-CH"}).locale == "fr-CH"
-    assert load_settings(config, environ={"RECONCILE_LOCALE": "fr-CH"}, options={"locale": "none"}).locale == "none"
+    assert load_settings(config, environ={}).reports.locale == "de-DE"
+    assert load_settings(config, environ={"RECONCILE_LOCALE": "fr-CH"}).reports.locale == "fr-CH"
+    assert (
+        load_settings(config, environ={"RECONCILE_LOCALE": "fr-CH"}, options={"locale": "none"}).reports.locale
+        == "none"
+    )
 
 
 def test_the_command_renders_in_a_locale_and_refuses_one_for_a_workbook(plain: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ given twice, and outlive their row: the id of a deleted row can still be asked f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from reconcile.sandbox.world.ids import IdKey, id_of, sequence_of
 from reconcile.sandbox.world.resources import Row
 
 Column = npt.NDArray[np.int64]
+
+_KEPT_ROWS = 4096
 
 
 class Table:
@@ -40,7 +43,8 @@ class Table:
         self.version = 0
         self.columns = dict(columns)
         self._base_count = count
-        self._base_row = base_row
+        # Small worlds are read over and over, and making a row takes longer than telling of it.
+        self._base_row = lru_cache(_KEPT_ROWS)(base_row)
         self._key = key
         self._ids = None if ids is None else dict(ids)
         self._changed: dict[int, Row] = {}

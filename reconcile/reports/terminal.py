@@ -116,7 +116,7 @@ def _keys(profile: KeyProfile, display: Display) -> TextTable:
     rows: list[tuple[str, ...]] = []
     payments, orders = ({use.key: use for use in side} for side in (profile.payments, profile.orders))
     for one in profile.passes:
-        uses = (payments[one.key], orders[one.key])
+        uses = (payments[one.key], orders.get(one.key, orders["reference"]))  # `order_reference` is a payment's
         counts = [count for use in uses for count in (use.rows - use.without, use.without)]
         twice = one.payment_keys_twice + one.order_keys_twice
         rows.append((one.key, *map(display.count, (*counts, one.shared_keys, twice, one.pairs))))

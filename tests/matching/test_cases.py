@@ -22,7 +22,7 @@ from reconcile.matching.policy import Status
 
 FILES = sorted(path for path in CASES.glob("*.md") if path.name != "README.md")
 ALL = [case for path in FILES for case in read_cases(path)]
-KEYS = ("payment_id", "reference", "order_number", "order_id", "reference_raw", "source_file")
+KEYS = ("payment_id", "reference", "order_reference", "order_number", "order_id", "reference_raw", "source_file")
 
 
 def worlds() -> list[list[Case]]:

@@ -334,7 +334,8 @@ def test_items_that_do_not_account_for_every_row_fail_the_proof(broken: Any) -> 
             "payments": connection.from_arrow(payments).project(
                 "payment_id AS p_id, reference AS p_reference, reference AS p_reference_raw,"
                 "created_at AS p_created_at,"
-                "order_number AS p_order_number, order_id AS p_order_id, currency_code AS p_currency,"
+                "order_number AS p_order_number, order_reference AS p_order_reference, order_id AS p_order_id,"
+                "currency_code AS p_currency,"
                 "total_amount_with_taxes_cents AS p_amount"
             ),
             "orders": connection.from_arrow(orders).project(

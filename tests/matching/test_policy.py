@@ -13,7 +13,10 @@ from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status, Tolera
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"on": ()}, "match on [] is not a choice of reference, order_number, order_id, each at most once"),
+        (
+            {"on": ()},
+            "match on [] is not a choice of reference, order_reference, order_number, order_id, each at most once",
+        ),
         ({"on": ("email",)}, "match on ['email'] is not a choice of"),
         ({"on": ("reference", "reference")}, "each at most once"),
         ({"amount_basis": "subtotal"}, 'amount_basis "subtotal" is none of total_amount_with_taxes_cents'),

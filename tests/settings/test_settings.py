@@ -233,7 +233,7 @@ def test_every_value_that_makes_no_sense_is_told_at_once() -> None:
     assert caught.value.message == (
         "rate_share must be above 0 and at most 1; lag_days must not be negative; "
         'currency "EURO" is not an ISO 4217 currency code; '
-        "match on ['email'] is not a choice of reference, order_number, order_id, each at most once"
+        "match on ['email'] is not a choice of reference, order_reference, order_number, order_id, each at most once"
     )
 
 

@@ -8,6 +8,9 @@ STAMP := $(VENV)/.ok
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST ?= $(BIN)/python -m pytest -n auto --dist worksteal
 
+# Compiled once, not by each of the processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all check docs bench lock clean
 
 demo: $(STAMP)

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # a busy machine takes its time
+settings.load_profile("patient")
 
 SERVER = "RECONCILE_TEST_POSTGRES"
 

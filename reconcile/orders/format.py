@@ -1,7 +1,7 @@
 """
 How an order file says what it says: its columns, its number format, its dialect, its encoding.
 
-Knows which of these declarations are possible at all. Does not look at a file.
+Knows which of these declarations are possible at all.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def window(self) -> str:
-        """The string by which a mirror tells windows apart."""
+        """The string by which a mirror distinguishes windows."""
         since, until = self.created_from, self.created_before
         return f"{since and timestamp(since)}|{until and timestamp(until)}"
 

@@ -250,7 +250,7 @@ def check_texts(values: Mapping[str, Any]) -> None:
                     f"{name}: is not UTF-8",
                     hint="rename the file or folder, or name it by a pattern"
                     if "orders" in name
-                    else "rename the file or folder, or write the text anew",
+                    else "rename the file or folder, or write the text again",
                 )
             if "\0" in text:
-                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
+                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text again, without it")

@@ -115,7 +115,7 @@ def test_a_pull_that_goes_on_says_that_it_is_up_to_date(workplace: Path) -> None
         whole = subprocess.run(command, env=environ(sandbox), capture_output=True, text=True, check=False)
 
     assert (broken.returncode, whole.returncode) == (4, 0), broken.stderr + whole.stderr
-    assert "; gone on with a pull that broke off, and brought up to date; " in whole.stderr
+    assert "; resumed an interrupted pull, and brought it up to date; " in whole.stderr
     assert "warning" not in whole.stderr
 
 

@@ -64,7 +64,7 @@ class KeyCleaning(Struct, frozen=True):
     key: Annotated[Key, means("the key")]
     changed: Annotated[dict[str, Count], means("rule to the rows whose key it changed")]
     emptied: Annotated[Count, means("rows of whose key nothing was left")]
-    collisions: Annotated[Count, means("keys that stand for several ways of writing")]
+    collisions: Annotated[Count, means("keys that several spellings share")]
 
 
 class KeyProfile(Struct, frozen=True):

@@ -59,7 +59,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="an incremental pull reads again what changed so many minutes before the last one began",
+            description="an incremental pull re-reads changes from this many minutes before the last one began",
             extra={"has_option": False},
         ),
     ] = 60

@@ -80,7 +80,9 @@ class CleanRules(Struct, frozen=True, kw_only=True):
     ] = False
     pad_zeros: Annotated[
         int | None,
-        _rule("pad_zeros", "in place of strip_zeros: keys of digits get zeros in front, up to so many digits", 10),
+        _rule(
+            "pad_zeros", "in place of strip_zeros: keys of digits are padded with leading zeros to this many digits", 10
+        ),
     ] = None
     keys: Annotated[
         tuple[str, ...], _rule("keys", "the keys that these rules apply to", None, choices=CLEANED_KEYS)

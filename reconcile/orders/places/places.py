@@ -220,7 +220,7 @@ def _is_link(path: Path) -> bool:
 def _twice(place: Place) -> OrderFileError:
     hint = "its rows would be counted twice: name it once"
     if place.path is None and place.name.startswith("http"):
-        hint += '; addresses that differ only after "?" cannot be told apart: fetch those to files'
+        hint += '; addresses that differ only after "?" cannot be distinguished: fetch those to files'
     return OrderFileError("the file is given twice", path=place.name, hint=hint)
 
 

@@ -21,7 +21,7 @@ ReconcileError
 │   └── IncompletePull       the pull cannot be proved complete
 │       └── Unproved         lists and counts disagree, however often they are asked for
 ├── OutputError              look at the disk, the output folder or the warehouse   exit 5
-│   ├── FolderBusy           another run of the same date is under way
+│   ├── FolderBusy           another run of the same date is in progress
 │   └── WarehouseError       the warehouse refused the load
 └── Stopped                  the run is finished and says no                     exit 1
     ├── LimitExceeded        a `--fail-on` limit is exceeded
@@ -82,7 +82,7 @@ class _FileError(InputError):
 
 
 class OrderFileError(_FileError):
-    """A file cannot be read as a table of order totals: missing, empty, wrong encoding, a column lacks."""
+    """A file cannot be read as a table of order totals: missing, empty, wrong encoding, a missing column."""
 
 
 class PaymentFileError(_FileError):

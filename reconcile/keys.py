@@ -23,6 +23,7 @@ def fold_key(text: str) -> str:
     Return a key without upper and lower case: `str.casefold`, in NFC.
 
     "STRASSE" and "straße" are one, "I" and "ı" are two (no language's own rules). Canonical decomposition comes first,
-    so that texts which differ in it alone stay one. Source: Unicode 15, section 3.13, D145 (canonical caseless match).
+    so that strings which differ in it alone stay one. Source: Unicode 15, section 3.13, D145 (canonical caseless
+    match).
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())

@@ -1,7 +1,7 @@
 """
 Money is whole minor units of a currency: text to integer and back, never a float.
 
-Knows how many decimals a currency has, and which texts are an amount in it.
+Knows how many decimals a currency has, and which strings are an amount in it.
 Does not convert between currencies and does not round: an amount with more decimals than its currency
 has is refused.
 """

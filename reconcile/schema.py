@@ -174,7 +174,7 @@ ACCEPTANCES = _table(
 """The acceptances that may hold on a business date: at most one per item."""
 
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
-"""ITEMS are sorted by these columns: texts by their UTF-8 bytes, nulls last."""
+"""ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""
 
 # What an item puts at stake: what differs, where both sides were compared and that is the finding; else the whole
 # amount of the side that is there. SQL over ITEMS, as DuckDB reads it; never negative, 0 where no amount is known.
@@ -203,7 +203,7 @@ def known_currency(column: str) -> str:
 
 
 NOT_BLANK = "[^" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "]"
-"""A pattern (RE2 and Java's) of a text that is more than white space; the last such character is U+3000."""
+"""A pattern (RE2 and Java's) of a string that is more than white space; the last such character is U+3000."""
 
 TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS}
 """Published tables by name."""

@@ -1,5 +1,5 @@
 """
-Airflow: the nightly run as one task, in its own virtual environment, with the exit codes told apart.
+Airflow: the nightly run as one task, in its own virtual environment, with a reaction to each exit code.
 
 The run is a command, so that its packages and Airflow's never meet. Copy this file into the DAGs folder.
 """
@@ -28,7 +28,7 @@ def reconcile_nightly():
         code = subprocess.run([".venv/bin/python", "jobs/nightly.py"], cwd="/srv/reconcile", check=False).returncode
         if code in FINAL:  # trying again changes nothing
             raise AirflowFailException(f"exit {code}: {FINAL[code]}")
-        if code:  # 4, Commerce Layer, and 130, interrupted: the next try goes on from the mirror
+        if code:  # 4, Commerce Layer, and 130, interrupted: the next try resumes from the mirror
             raise AirflowException(f"exit {code}")
 
     nightly()

@@ -25,10 +25,12 @@ def breaks() -> None:
 @run_options
 @click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only breaks of this status; repeatable.")
 @click.option("--currency", "currency_code", metavar="CODE", help="Only breaks in this currency.")
-@click.option("--older-than", "older_than_days", type=click.IntRange(min=0), metavar="DAYS", help="Only older ones.")
-@click.option("--text", metavar="TEXT", help="Only those with this text in a reference, a number or an id.")
+@click.option(
+    "--older-than", "older_than_days", type=click.IntRange(min=0), metavar="DAYS", help="Only breaks older than this."
+)
+@click.option("--text", metavar="TEXT", help="Only breaks with this text in a reference, a number or an id.")
 @click.option("--accepted/--not-accepted", default=None, help="Only breaks that are accepted, or that are not.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show so many at most.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show at most this many.")
 @format_option
 @command
 def list_(session: Session, run: Path | None, form: str, limit: int | None, out: str | None, **wanted: Any) -> None:
@@ -44,16 +46,16 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     folder = run or latest_run(settings.out)
     rows = list_breaks(folder, Filter(**wanted))
     shown = rows[:limit]
-    columns = ("Item", "Age", "State", "Status", "Reference", "Currency", "At stake", "Difference", "Decision")
+    columns = ("Item", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision")
     show(
         shown,
         form,
         header=columns,
-        left=("Item", "State", "Status", "Reference", "Currency", "Decision"),
+        left=("Item", "State", "Status", "Code", "Reference", "Currency", "Decision"),
         cells=_break_cells,
         nothing=f"no such break in {folder}",
         quiet=not session.talks,
-        spare=("Item", "State"),
+        spare=("Code", "Item", "State"),
     )
     if len(rows) > len(shown):
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
@@ -61,6 +63,7 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
 
 def _break_cells(row: Row) -> tuple[str, ...]:
     from reconcile.history.breaks import SHORT_ID
+    from reconcile.matching.policy import LABEL_OF
     from reconcile.reports.terminal import grouped_amount
 
     code = row["currency_code"]
@@ -69,6 +72,7 @@ def _break_cells(row: Row) -> tuple[str, ...]:
         row["item_id"][:SHORT_ID],
         str(row["age_days"]),
         row["state"],
+        LABEL_OF[row["status"]],
         row["status"],
         row["reference"] or row["payment_id"] or "",
         code or "",
@@ -78,13 +82,20 @@ def _break_cells(row: Row) -> tuple[str, ...]:
     )
 
 
-@breaks.command(short_help="Accept breaks: they are known, and why.")
+@breaks.command(short_help="Accept known breaks, and say why.")
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @run_options
 @decision_options
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last business date; else no end.")
-@click.option("--cap", metavar="AMOUNT", help="Stay accepted up to this amount at stake; else while it stays the same.")
-@click.option("--all", "every", is_flag=True, help="Accept all breaks where several have the reference.")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Last business date on which they are accepted; default: no end.",
+)
+@click.option(
+    "--cap", metavar="AMOUNT", help="Accept up to this amount at stake; default: only while it stays the same."
+)
+@click.option("--all", "every", is_flag=True, help="Accept all breaks where several share the reference.")
 @command
 def accept(
     session: Session,
@@ -100,20 +111,22 @@ def accept(
     """
     Accept breaks, by reference, order number, payment id or item id, also as `breaks list` shows it.
 
-    An accepted break stays a break, is shown as accepted, and counts against no --fail-on limit. It returns when its
-    status or its amount changes, when it exceeds the cap, and after the last date. What was decided is kept in
-    acceptances.csv beside the run folders, and holds from the next time a run of that date or a later one is made.
+    An accepted break stays a break, is shown as accepted, and does not count towards --fail-on limits. It returns
+    when its status or its amount changes, when it exceeds the cap, and after the last date. Decisions are kept in
+    acceptances.csv beside the run folders, and apply from the next time that date or a later one is run.
     """
     settings = session.settings(out=out)
 
     from reconcile.history import breaks as of_run
+    from reconcile.matching.policy import LABEL_OF
     from reconcile.reports.text_table import plain
 
     folder = run or of_run.latest_run(settings.out)
     last = until.date() if until else None
     decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
     for one in decisions:
-        console.say(f"accepted {plain(one.reference or one.item_id)} ({one.status})", quiet=session.quiet)
+        label = LABEL_OF.get(one.status or "", one.status)
+        console.say(f"accepted {plain(one.reference or one.item_id)} ({label})", quiet=session.quiet)
 
 
 @breaks.command(short_help="Withdraw the acceptance of breaks.")
@@ -124,7 +137,7 @@ def accept(
 def withdraw(
     session: Session, references: tuple[str, ...], run: Path | None, out: str | None, reason: str, by: str | None
 ) -> None:
-    """Take back the acceptance of breaks, named as for `accept`. The earlier decision stays on record."""
+    """Withdraw the acceptance of breaks, named as for `accept`. The earlier decision stays on record."""
     settings = session.settings(out=out)
 
     from reconcile.history import breaks as of_run
@@ -135,7 +148,7 @@ def withdraw(
         console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)
 
 
-@breaks.command(short_help="Write the breaks to a CSV file to decide in.")
+@breaks.command(short_help="Write the breaks to a CSV file for decisions.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @run_options
 @command
@@ -143,7 +156,7 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
     """
     Write the breaks of a run to FILE, a CSV file, with columns to fill in.
 
-    Who decides fills in accept_reason, and where wanted accept_until, accept_cap and accept_by; `reconcile breaks
+    Fill in accept_reason, and accept_until, accept_cap and accept_by as needed; `reconcile breaks
     import` reads the file back.
     """
     settings = session.settings(out=out)
@@ -161,9 +174,10 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
 @command
 def import_(session: Session, file: Path, run: Path | None, out: str | None) -> None:
     """
-    Record what was filled in in FILE, which `reconcile breaks export` wrote.
+    Record the decisions filled in in FILE, which `reconcile breaks export` wrote.
 
-    All of it or nothing: a line about a break that has changed since is an error. What stands already is left out.
+    All of them or none: a line about a break that has changed since is an error. Decisions already in force are
+    skipped.
     """
     settings = session.settings(out=out)
 

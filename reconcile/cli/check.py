@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @pull_options
 @orders_options
 @match_options
-@click.option("--offline", is_flag=True, help="Leave out what needs Commerce Layer.")
+@click.option("--offline", is_flag=True, help="Skip what needs Commerce Layer.")
 @text_format_option
 @command
 def check(session: Session, business_date: str | None, offline: bool, form: str, **options: Any) -> None:

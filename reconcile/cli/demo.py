@@ -13,7 +13,7 @@ from reconcile.cli import console
 from reconcile.cli.options import Session, command, locale_option
 from reconcile.cli.outcome import tell_run
 
-# The sample data ends on this day; ages and lags are told from it.
+# The sample data ends on this day; ages and lags count from it.
 BUSINESS_DATE = date(2026, 11, 20)
 
 
@@ -54,7 +54,7 @@ def demo(session: Session, out: str, locale: str | None) -> None:
         with console.PullDisplay(enabled=session.talks) as display:
             result = night.run(settings, secrets, business_date=BUSINESS_DATE, on_progress=display)
     code = tell_run(result, session, locale)
-    console.say("what is planted in the sample data: sample_data/README.md", quiet=session.quiet)
+    console.say("what was planted in the sample data: sample_data/README.md", quiet=session.quiet)
     console.say(f"open {result.folder / 'report.html'} in a browser", quiet=session.quiet)
     sys.exit(code)
 

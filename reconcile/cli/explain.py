@@ -44,45 +44,47 @@ def explain(session: Session, reference: str, run: Path | None, out: str | None,
 
 
 def _lines(one: Explanation) -> Iterator[str]:
+    from reconcile.matching.policy import LABEL_OF
     from reconcile.reports.terminal import grouped_amount
 
     item, code = one.item, one.item["payment_currency_code"] or one.item["order_currency_code"]
-    yield f"{item['reference'] or item['payment_id'] or item['item_id']}  {item['status']} ({item['kind']})"
+    name = item["reference"] or item["payment_id"] or item["item_id"]
+    yield f"{name}  {LABEL_OF[item['status']]} ({item['kind']}, {item['status']})"
     yield f"  {one.meaning}"
     if item["difference_cents"] is not None:
         difference = f"  payment minus order: {grouped_amount(item['difference_cents'], code)} {code}"
         yield difference + (f", allowed {grouped_amount(one.allowed_cents, code)}" if one.allowed_cents else "")
     if item["suggestion"]:
-        yield f"  perhaps: {item['suggestion']}"
+        yield f"  likely cause: {item['suggestion']}"
     if item["accepted_reason"]:
         until = f" until {item['accepted_until']}" if item["accepted_until"] else ""
         yield f"  accepted{until}: {item['accepted_reason']}"
     yield f"  item {item['item_id']}"
-    yield from _side("payment", one.payment, "there is none")
+    yield from _side("payment", one.payment, "none")
     name = "order total"
     if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
         total = (
             f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
         )
-        name = f"order total: {total}, several rows added up, of which this is the first"
-    yield from _side(name, one.order, "there is none")
-    yield "  keys, in the order in which they were tried"
+        name = f"order total: {total}, the sum of several rows, of which this is the first"
+    yield from _side(name, one.order, "none")
+    yield "  keys, in the order tried"
     for tried in one.keys:
         yield f"    {_tried(tried)}"
     if one.candidates:
-        yield "  near it on the other side, the nearest first; none of them is a match"
+        yield "  similar rows on the other side, most similar first; none of them is a match"
         for near in one.candidates:
             amount = (
                 f" {grouped_amount(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
             )
             named = f'{near.name} "{near.reference}"' if near.reference is not None else near.name
-            yield f"    {named}{amount} {near.currency_code or ''} ({near.status}): {', '.join(near.why)}"
+            yield f"    {named}{amount} {near.currency_code or ''} ({LABEL_OF[near.status]}): {', '.join(near.why)}"
     if one.nights:
-        yield "  nights as a break"
+        yield "  history as a break"
         for night in one.nights:
             amount = f" {grouped_amount(night.difference_cents, code)}" if night.difference_cents is not None else ""
             accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
-            yield f"    {night.business_date}  {night.status}{amount}{accepted}"
+            yield f"    {night.business_date}  {LABEL_OF[night.status]}{amount}{accepted}"
 
 
 def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
 def _tried(tried: KeyTried) -> str:
     name = f"{tried.key:<13}"
     if tried.payment is None and tried.order is None:
-        return f"{name} neither side has one"
+        return f"{name} on neither side"
     keys = [f'"{text}"' for text in dict.fromkeys((tried.payment, tried.order)) if text is not None]
     counts = f"{_counted(tried.payments, 'payment')}, {_counted(tried.orders, 'order row')}"
     if tried.paired:
@@ -107,9 +109,9 @@ def _tried(tried: KeyTried) -> str:
     if not tried.payments or not tried.orders:
         outcome = "nothing to pair with"
     elif len(keys) > 1:
-        outcome = "not the same"
+        outcome = "the keys differ"
     else:
-        outcome = "not alone, or paired before: nobody is paired"
+        outcome = "not unique, or paired before: left unmatched"
     return f"{name} {' and '.join(keys)}: {counts}: {outcome}"
 
 

@@ -28,11 +28,11 @@ def _format_option(*forms: str, meaning: str) -> Callable[[Any], Any]:
 
 
 format_option = _format_option(
-    "table", "csv", "json", meaning="A table for people, as wide as the terminal, or CSV or JSON with all columns."
+    "table", "csv", "json", meaning="Print a table that fits the terminal, or CSV or JSON with all columns."
 )
-text_format_option = _format_option("text", "json", meaning="Text for people, or JSON with every value.")
+text_format_option = _format_option("text", "json", meaning="Print text, or JSON with every value.")
 plan_format_option = _format_option(
-    "text", "json", meaning="The plan of --dry-run as text for people, or as JSON with every value."
+    "text", "json", meaning="Print the plan of --dry-run as text, or as JSON with every value."
 )
 
 
@@ -73,7 +73,7 @@ def show(
 def show_json(value: object) -> None:
     """Write a value as JSON: integers exact, whatever their size; times as the API writes them."""
     text = json.dumps(plain_values(value), ensure_ascii=False, indent=2)
-    # JSON has no quotes for these signs but its own: some terminals take them for commands.
+    # JSON has no quotes for these characters but its own: some terminals take them for commands.
     click.echo(_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
@@ -89,7 +89,7 @@ def show_lines(lines: Iterable[str]) -> None:
 def check_dry_run(form: str, *, dry_run: bool) -> None:
     """Refuse a `--format` other than that for people where there is no plan to show in it."""
     if form != "text" and not dry_run:
-        raise click.UsageError("--format json shows the plan of --dry-run: add it")
+        raise click.UsageError("--format json prints the plan of --dry-run: add --dry-run")
 
 
 def plain_values(value: Any) -> Any:

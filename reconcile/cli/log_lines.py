@@ -1,7 +1,7 @@
 """
 What a process says about itself: log lines on standard error, for people or as JSON, never with a secret in them.
 
-Knows logging and nothing else. Progress displays belong to the commands; figures travel up as return values.
+Progress displays belong to the commands; figures travel up as return values.
 """
 
 from __future__ import annotations

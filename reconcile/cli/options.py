@@ -88,7 +88,7 @@ def command(function: Command) -> Command:
             console.complain(error)
             sys.exit(error.exit_code)
         except BrokenPipeError:
-            # Whoever read our output has gone, as in `| head`; there is nobody left to tell.
+            # Whoever read our output has gone, as in `| head`; there is nobody left to inform.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
@@ -102,9 +102,9 @@ _COMMON = (
     click.option(
         "--config",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Settings file. Default: reconcile.toml in the working directory, if there.",
+        help="Settings file. Default: reconcile.toml in the working directory, if it exists.",
     ),
-    click.option("-v", "--verbose", "verbosity", count=True, help="Report what happens; -vv each request, too."),
+    click.option("-v", "--verbose", "verbosity", count=True, help="Report progress; -vv logs each request, too."),
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("--log-json", is_flag=True, help="Log as JSON lines on standard error."),
 )
@@ -211,7 +211,7 @@ orders_options = _group(
         section=_SECTIONS["orders"],
         multiple=True,
         metavar="ORDERS",
-        help="The same as an argument; repeatable.",
+        help="Same as the argument ORDERS; repeatable.",
     ),
     _options_of("orders", leave_out=("orders",)),
 )
@@ -222,16 +222,16 @@ output_options = _group(
     _options_of("run", "reports", leave_out=("load_to",)),
 )
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Report what a pull would cost, after one count; write nothing."
+    "--dry-run", is_flag=True, help="Estimate what a pull would cost, after one count; write nothing."
 )
 run_options = _group(
-    click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder [the latest of --out]."),
+    click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder [the latest in --out]."),
     setting_option("out"),
 )
 
 decision_options = _group(
-    click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever reads the reports."),
-    click.option("--by", metavar="NAME", help="Who decides."),
+    click.option("--reason", required=True, metavar="TEXT", help="The reason, as shown in the reports."),
+    click.option("--by", metavar="NAME", help="Who made the decision."),
 )
 
 

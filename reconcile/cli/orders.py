@@ -26,7 +26,7 @@ def orders() -> None:
 
 
 _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
-"""Delimiters by name that are hard to see among other signs."""
+"""Delimiters by name that are hard to see among other characters."""
 
 
 @orders.command(cls=SectionedCommand, short_help="Show how order totals are read.")
@@ -119,7 +119,7 @@ def _keys(look: OrdersLook) -> str:
         )
         for one in look.keys
     ]
-    return _block("Key,Rows,without,Different,Shared,such as", "Key,such as", cells)
+    return _block("Key,Rows,Blank,Distinct,Duplicates,Examples", "Key,Examples", cells)
 
 
 def _totals(look: OrdersLook) -> str:
@@ -168,7 +168,7 @@ def _reject(reject: dict[str, str]) -> str:
 )
 @click.option("--since", metavar="WHEN", help="Only orders placed at or after this date or time (UTC).")
 @click.option("--until", metavar="WHEN", help="Only orders placed before this date or time (UTC).")
-@click.option("--mirror", metavar="FOLDER", help="Where an export that breaks off is kept to go on from [.reconcile].")
+@click.option("--mirror", metavar="FOLDER", help="Where an interrupted export is kept, to resume from [.reconcile].")
 @connection_options
 @command
 def export(session: Session, destination: Path, **options: Any) -> None:

@@ -64,10 +64,10 @@ def _in_words(report: PullReport) -> str:
     if report.transport != "pages":
         spent += f", by {report.transport}"
     if report.resumed:
-        spent += "; gone on with a pull that broke off, and brought up to date"
+        spent += "; resumed an interrupted pull, and brought it up to date"
     if report.incremental:
         return (
-            f"{spent}; {report.updated:,} read for their changes, {report.rechecked:,} by id; "
-            f"the server counts {report.count_after:,} in all"
+            f"{spent}; {report.updated:,} read because they changed, {report.rechecked:,} by id; "
+            f"the server counts {report.count_after:,} in total"
         )
     return f"{spent}; complete: the server counted {report.count_before:,} before and {report.count_after:,} after"

@@ -16,7 +16,7 @@ from reconcile.cli.options import Session, command, locale_option, setting_optio
 @click.option("--format", "form", type=click.Choice(["html", "xlsx"]), default="html", show_default=True)
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[./report-DATE.FORMAT]")
 @locale_option
-@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser, or in what opens such a file.")
+@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser, or in the program for such files.")
 @command
 def report(
     session: Session,
@@ -42,8 +42,8 @@ def report(
 
     if locale is not None and form == "xlsx":
         raise SettingsError(
-            "--locale: a workbook has none: its cells are numbers and dates",
-            hint="leave it out; the spreadsheet that opens the workbook writes them as its own settings say",
+            "--locale: does not apply to a workbook, whose cells are numbers and dates",
+            hint="leave it out; the spreadsheet program formats them by its own settings",
         )
     folder = run or breaks.latest_run(settings.out)
     on = read_manifest(folder).business_date
@@ -63,4 +63,4 @@ def _open(place: Path) -> None:
     import webbrowser
 
     if not webbrowser.open(place.absolute().as_uri()):
-        console.say(f"there is no browser here; open {place} in one")
+        console.say(f"no browser found; open {place} in one")

@@ -30,7 +30,7 @@ _CURRENCIES_SHOWN = 2
 
 @runs.command("list")
 @setting_option("out")
-@click.option("--all", "superseded", is_flag=True, help="Also runs that a later one of their date has replaced.")
+@click.option("--all", "superseded", is_flag=True, help="Also runs that a later run of the same date has replaced.")
 @format_option
 @command
 def list_(session: Session, superseded: bool, form: str, **options: Any) -> None:
@@ -38,13 +38,14 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     settings = session.settings(**options)
 
     from reconcile.figures import compare
+    from reconcile.figures.summary import VERDICTS
     from reconcile.reports.terminal import grouped_amount
 
     def cells(line: RunLine) -> tuple[str, ...]:
         amounts = [f"{code} {grouped_amount(cents, code)}" for code, cents in line.at_stake.items()]
         if more := len(amounts) - _CURRENCIES_SHOWN:
             amounts[_CURRENCIES_SHOWN:] = [f"{more} more"] if more > 0 else []
-        words = line.verdict.replace("_", " ") + (", replaced" if line.superseded else "")
+        words = VERDICTS.get(line.verdict, line.verdict.capitalize()) + (", replaced" if line.superseded else "")
         counts = ("" if count is None else f"{count:,}" for count in (line.items, line.breaks))
         name = Path(line.folder).relative_to(settings.out)
         return (str(name), words, *counts, ", ".join(amounts))
@@ -64,7 +65,7 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     )
 
 
-@runs.command("verify", short_help="Check that the runs are what was published.")
+@runs.command("verify", short_help="Check that runs are still as they were published.")
 @click.argument("folders", nargs=-1, metavar="[RUN...]", type=click.Path(path_type=Path))
 @setting_option("out")
 @click.option("--replay", "is_replayed", is_flag=True, help="Match each run again from its own inputs, and compare.")
@@ -77,7 +78,7 @@ def verify_(session: Session, folders: tuple[Path, ...], form: str, *, is_replay
     RUN are run folders; without any, all runs in the folder of --out. A run that is named here, and the last one, is
     also added up again from its own files. With --replay each is matched again from the payments and order rows in it,
     by the settings in its manifest, and must give the same files, byte for byte.
-    Exits with 1 when one is not what was published.
+    Exits with 1 when one is not as it was published.
     """
     settings = session.settings(**options)
 
@@ -114,16 +115,18 @@ def _verdict(one: Verification) -> str:
 @command
 def diff(session: Session, before: Path, after: Path, form: str) -> None:
     """
-    Tell which items differ between the run folders BEFORE and AFTER.
+    List the items that differ between the run folders BEFORE and AFTER.
 
     An item is compared by status, amounts, currencies, flag, order status and the key it was matched on.
     """
     from reconcile.figures import compare
+    from reconcile.matching.policy import LABEL_OF
 
     changes = compare.diff_runs(before, after)
     if changes and form == "table" and session.talks:
         for old, new, count in compare.counted_changes(changes):
-            console.say(f"{count:>8,}  {old or '(not there)'} -> {new or '(gone)'}")
+            before_label, after_label = LABEL_OF.get(old or "", "(missing)"), LABEL_OF.get(new or "", "(gone)")
+            console.say(f"{count:>8,}  {before_label} -> {after_label}")
     show(
         changes,
         form,
@@ -136,9 +139,12 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
 
 
 def _change_cells(change: Change) -> tuple[str, ...]:
+    from reconcile.matching.policy import LABEL_OF
+
     def side(values: Row | None) -> str:
         parts = dict(values or {})
-        words = [str(parts.pop("status", ""))]
+        status = str(parts.pop("status", ""))
+        words = [LABEL_OF.get(status, status)]
         if change.change != "changed":  # of an item on one side only the status says enough
             return words[0]
         return ", ".join([*words, *(f"{name} {'none' if value is None else value}" for name, value in parts.items())])

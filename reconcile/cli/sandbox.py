@@ -1,4 +1,4 @@
-"""`reconcile sandbox`: serve the stand-in of the API until it is told to stop."""
+"""`reconcile sandbox`: serve the stand-in for the API until it is stopped."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     default=1.0,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Make the windows of the rate limit and the exports so many times shorter.",
+    help="Make rate-limit windows and exports this many times shorter.",
 )
-@click.option("--no-rate-limit", is_flag=True, help="No limit, and none of its headers.")
+@click.option("--no-rate-limit", is_flag=True, help="No rate limit, and none of its headers.")
 @click.option("--retry-after", is_flag=True, help="Send Retry-After with a 429; the API does not promise it.")
 @click.option(
     "--export-maximum",
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=click.IntRange(1),
     metavar="RECORDS",
-    help="Records an export may have.",
+    help="Most records an export may have.",
 )
 @click.option("--no-payment-exports", is_flag=True, help="Refuse exports of klarna_payments, as older deployments do.")
 @click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=click.IntRange(1),
     metavar="SECONDS",
-    help="How long a token is good, and says it is.",
+    help="Lifetime of a token, as it states itself.",
 )
 @click.option(
     "--client-id",
@@ -113,10 +113,10 @@ def sandbox(
     faults: tuple[str, ...],
 ) -> None:
     """
-    Serve a stand-in of the Commerce Layer API.
+    Serve a stand-in for the Commerce Layer API.
 
     Strict, with the documented rate limits, and with faults on demand. Prints the API's address, alone on its line,
-    once it answers; how to point reconcile at it goes to standard error. Ctrl-C ends it.
+    once it answers; how to point reconcile at it goes to standard error. Ctrl-C stops it.
     """
     from reconcile.errors import SettingsError
     from reconcile.sandbox.api.behaviour import Behaviour
@@ -168,13 +168,13 @@ def sandbox(
 
 
 def _instructions(server: SandboxServer, client_secret: str | None) -> str:
-    lines = ["Serving a stand-in of the API; nothing here is real. In another shell:"]
+    lines = ["Serving a stand-in for the API; nothing here is real. In another shell:"]
     if client_secret is None:
         lines.append("  (with the client id and secret that were given to it)")
     else:
         lines.append(f"  export RECONCILE_CLIENT_ID={server.client_id}")
         lines.append(f"  export RECONCILE_CLIENT_SECRET={client_secret}")
-    lines += [f"  reconcile check --api-url {server.api_url} --auth-url {server.auth_url}", "Ctrl-C ends it."]
+    lines += [f"  reconcile check --api-url {server.api_url} --auth-url {server.auth_url}", "Press Ctrl-C to stop."]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """
 What an answer must say to be believed: ids that can be ids, and counts that can be counts.
 
-Knows which texts may stand in an address or a list of ids, and how many records are too many for any organization.
+Knows which strings may stand in an address or a list of ids, and how many records are too many for any organization.
 Does not know what records they are.
 """
 
@@ -32,7 +32,7 @@ def check_ids(ids: Sequence[str], resource: str) -> None:
         if not is_id(id_):
             raise IncompletePull(
                 f"{resource}: row {place} of a page has {id_[:40]!a} for an id",
-                hint="nothing is published: without its id a record cannot be told from others; "
+                hint="nothing is published: without its id a record cannot be identified; "
                 "check the API's address, and ask Commerce Layer about it",
             )
 
@@ -42,12 +42,12 @@ def record_count(document: Document, resource: str) -> int:
     count = document.record_count
     if count is None:
         raise IncompletePull(
-            f"{resource}: the list says nothing about how many there are (meta.record_count)",
+            f"{resource}: the list does not say how many there are (meta.record_count)",
             hint="without the server's count nothing can be proved complete; check the API's address",
         )
     if not 0 <= count <= MOST_COUNTED:
         raise IncompletePull(
             f"{resource}: the list says that there are {count} (meta.record_count)",
-            hint="that cannot be, so nothing can be proved complete; start the same command again later",
+            hint="that cannot be right, so nothing can be proved complete; run the same command again later",
         )
     return count

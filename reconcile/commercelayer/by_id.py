@@ -35,7 +35,7 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
     `CommerceLayer.get` raises.
     Source: https://docs.commercelayer.io/core/filtering-data
     """
-    assert len(ids) <= IDS_AT_ONCE, "more belong into another call"
+    assert len(ids) <= IDS_AT_ONCE, "more belong in another call"
     parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
     pages = await results_of(_page(client, part) for part in parts)
     return payments_from_documents(pages, expected_mode=mode)
@@ -48,7 +48,7 @@ async def fetch_payments(client: CommerceLayer, ids: Sequence[str], *, mode: str
     Raises UnknownPayment naming those that there are not, else as `payments_by_id`.
     """
     wanted = list(dict.fromkeys(ids))
-    # Ids are listed with commas between them: a text with one is two ids, or none.
+    # Ids are listed with commas between them: a string with one is two ids, or none.
     possible = [id_ for id_ in wanted if id_ and "," not in id_]
     parts = [possible[start : start + IDS_AT_ONCE] for start in range(0, len(possible), IDS_AT_ONCE)]
     found = pa.Table.from_batches([await payments_by_id(client, part, mode=mode) for part in parts], schema=PAYMENTS)
@@ -68,7 +68,7 @@ async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:
         document = await client.get(PAYMENTS_PATH, by_id_params(ids))
         if not set(document.ids) <= set(ids) or len(set(document.ids)) < len(document.ids):
             raise Unproved(
-                "klarna_payments: payments were asked for by id, and others came",
+                "klarna_payments: payments were requested by id, and others were returned",
                 hint="the server does not filter by id; pull everything (`--full`) instead",
             )
         # An id that does not come back means a payment that is gone: only if the server's count says so too.
@@ -77,5 +77,5 @@ async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:
     raise Unproved(
         f"klarna_payments: asked for {len(ids)} payments by id, the server counts {document.record_count} of them "
         f"and lists {len(document.ids)}",
-        hint="the server's list and its own counts disagree; start the same command again later",
+        hint="the server's list and its own counts disagree; run the same command again later",
     )

@@ -50,7 +50,7 @@ class CommerceLayer:
 
     `api_url` is the base of the resources (`/api` is added when it has no path), `auth_url` the base of
     `/oauth/token`; https, or http to this machine only. `rate_share` is the part of the rate limit to use.
-    `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may go on
+    `expected_mode` (`live` or `test`) is compared with the token. `retry_seconds` is how long one request may keep on
     failing. `rate_limit=False` is for servers on this machine that have no limits. `allowance` is a file: all processes
     of this machine that name it keep to the rate limit together. `clock` gives monotonic seconds, `wall_clock` the time
     of day (aware).
@@ -115,7 +115,7 @@ class CommerceLayer:
         )
         self.statistics = self._sender.statistics
         self.clock_offset_seconds: float | None = None
-        """The server's clock minus ours, as last seen (the server tells whole seconds)."""
+        """The server's clock minus ours, as last seen (the server reports whole seconds)."""
 
     async def __aenter__(self) -> Self:
         await self._wire.open()
@@ -197,7 +197,7 @@ class CommerceLayer:
         """
         Write the file at `url`, a pre-signed address of object storage, to `destination` as it is.
 
-        It is sent nothing of ours, the token least of all; redirects are not followed. A download that breaks goes on
+        It is sent nothing of ours, the token least of all; redirects are not followed. An interrupted download resumes
         where it broke, if the storage has the same file still. The rate limit does not count it.
         Raises DeadLink when a fresh address is needed, BrokenExport when the address cannot be used, Unreachable, and
         OutputError when the disk does not take the file.
@@ -234,7 +234,7 @@ class CommerceLayer:
     async def _exchange(
         self, method: Method, path: str, *, query: str = "", body: bytes | None = None, urgency: int = 0
     ) -> Document:
-        assert not path.startswith("/"), "only this API's own resources are asked for"
+        assert not path.startswith("/"), "only this API's own resources are requested"
         traffic: Traffic = "read" if method == "GET" else "write"
         endpoint = path.partition("/")[0]
         url = f"{self._api_url}/{path}" + (f"?{query}" if query else "")

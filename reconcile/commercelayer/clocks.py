@@ -35,7 +35,7 @@ def agreed_now(host: str, *, served_at: datetime | None, here: datetime, newest:
     if served_at is not None and abs(served_at - here) > FURTHEST_APART:
         raise WrongClock(
             f"{host}: the server's clock says {_shown(served_at)}, this machine's clock says {_shown(here)}",
-            hint="set this machine's clock (NTP); if it is right, a proxy on the way may set the header Date wrongly",
+            hint="set this machine's clock (NTP); if it is right, a proxy in between may set the header Date wrongly",
         )
     now = served_at or here.replace(microsecond=0)
     if newest is not None and newest.at - now > FURTHEST_APART:

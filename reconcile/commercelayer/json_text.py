@@ -1,9 +1,9 @@
 """
 JSON as servers send it: made readable where it is not Unicode, and written in one way where its shape is free.
 
-Knows two faults that no text can hold, bytes that are not UTF-8 and halves of surrogate pairs (`"\\ud83d"` alone). Each
-becomes U+FFFD, the character that stands for what cannot be read: one odd value of one record would otherwise be an
-answer that cannot be used at all. Knows nothing of documents.
+Knows two faults that no string can hold, bytes that are not UTF-8 and halves of surrogate pairs (`"\\ud83d"` alone).
+Each becomes U+FFFD, the character that stands for what cannot be read: one odd value of one record would otherwise be
+an answer that cannot be used at all.
 """
 
 from __future__ import annotations

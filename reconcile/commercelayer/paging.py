@@ -1,8 +1,8 @@
 """
 Keyset walks: every payment of a window, page after page, in shards of `created_at` that are walked side by side.
 
-Knows how a walk goes on, when it is over, and how to cut a window into shards without asking: the first page of a
-walk tells how many payments its shard holds, and is the first page of the walk unless there are too many.
+Knows how a walk continues, when it is over, and how to cut a window into shards without asking: the first page of a
+walk shows how many payments its shard holds, and is the first page of the walk unless there are too many.
 Does not keep rows, does not know where they go, and does not judge whether all were seen.
 
 A walk sorts by `id` and asks for what follows the last row *as given*: ids are opaque, the server compares the
@@ -113,7 +113,7 @@ async def pages(
         if last == after or len(set(document.ids)) < len(document.ids) or path.comes_back_to(last):
             raise IncompletePull(
                 f"klarna_payments: the list does not move on behind payment {last}",
-                hint="the server repeats rows; start the same command again later, it goes on from here",
+                hint="the server repeats rows; run the same command again later, it resumes from here",
             )
         after = last
         yield document
@@ -176,7 +176,7 @@ def cut(window: Window, *, first: datetime | None, payments: int, parts: int) ->
     steps = [payments * index // len(windows) for index in range(len(windows) + 1)]
     shards = [Shard(part, end - start) for part, (start, end) in zip(windows, pairwise(steps), strict=True)]
     if window.since is None or window.since < first:
-        # Nothing lies before `first`, unless it is entered there meanwhile: one request tells.
+        # Nothing lies before `first`, unless it is entered there meanwhile: one request shows it.
         shards.insert(0, Shard(replace(window, until=first), 0))
     return shards
 
@@ -185,7 +185,7 @@ def cut_finer(window: Window, *, payments: int, most: int) -> list[Window]:
     """
     Return the parts into which to cut a shard that holds `payments`; itself, when that is not too much.
 
-    Too much is half as much again as `most`. Cutting costs the page that told it, and a page for each part that turns
+    Too much is half as much again as `most`. Cutting costs the page that showed it, and a page for each part that turns
     out empty: into four at a time finds the day that holds half of all payments with few requests, and cuts it as
     finely as it needs. Payments created in one and the same millisecond stay together.
     """

@@ -138,7 +138,7 @@ def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -
     Rows stand as the pages give them. `expected_mode` (`live` or `test`) is compared with each row's `meta.mode`;
     null, or a row that does not say, is not compared.
 
-    Raises WrongMode for a row of the other mode, IncompletePull for a page that lacks what was asked for.
+    Raises WrongMode for a row of the other mode, IncompletePull for a page without what was requested.
     """
     columns: dict[str, list[Any]] = {name: [] for name in PAYMENTS.names}
     appends = [column.append for column in columns.values()]
@@ -183,7 +183,7 @@ def _row(payment: _Payment, orders: dict[str, _OrderAttributes]) -> Sequence[obj
     own = payment.attributes
     order_id = _linked(payment.relationships.order)
     if order_id is msgspec.UNSET:
-        raise _no_order(payment, "does not say which order it belongs to, though asked")
+        raise _no_order(payment, "does not say which order it belongs to, although requested")
     order = _NO_ORDER
     if order_id is not None:
         try:
@@ -240,7 +240,7 @@ def _instants(texts: list[str | None], column: str, ids: list[str]) -> pa.Array[
         if len(texts) == 1:
             raise IncompletePull(
                 f"klarna_payments: payment {ids[0]}: {column} {(texts[0] or '')[:40]!a} is not a date-time",
-                hint="nothing is published; ask Commerce Layer about this payment, then start the same command again",
+                hint="nothing is published; ask Commerce Layer about this payment, then run the same command again",
             ) from error
     # Which one it is: each by itself.
     return pa.concat_arrays([_instants([text], column, [id_]) for text, id_ in zip(texts, ids, strict=True)])

@@ -1,8 +1,8 @@
 """
 What happened to a payment: answers of `event_stores`, or of the older `versions`, as events.
 
-Knows both shapes, and how each list goes on. How a page is asked for is passed in. `client_token` and `auth_token` are
-credentials: their changes are left out.
+Knows both shapes, and how each list continues. How a page is asked for is passed in. `client_token` and `auth_token`
+are credentials: their changes are left out.
 
 Sources: https://docs.commercelayer.io/core-api-reference/event_stores and .../versions
 """
@@ -35,7 +35,8 @@ class Event:
     One thing that happened.
 
     `at` is in UTC, `event` is `create`, `update` or `destroy`, `who` says which application, user or worker it was,
-    null when it is not told. `changes` has the value before and after by the attribute's name, as the API gave them.
+    null when it is not reported. `changes` has the value before and after by the attribute's name, as the API gave
+    them.
     """
 
     at: datetime
@@ -156,14 +157,14 @@ async def _versions(get: Get, payment_id: str) -> list[Event]:
 
 
 def _endless(path: str) -> IncompletePull:
-    return IncompletePull(f"{path}: the list does not move on", hint="start again later; nothing was kept")
+    return IncompletePull(f"{path}: the list does not move on", hint="run it again later; nothing was kept")
 
 
 def no_history(payment_id: str, refusals: Sequence[Refused | AuthError]) -> CommerceLayerError:
     """Return the error for a payment of which neither list may be read."""
     if all(isinstance(one, Refused) and one.code == "RECORD_NOT_FOUND" for one in refusals):
         return UnknownPayment(
-            f"klarna_payments: there is no payment {payment_id}, or nothing tells its history",
+            f"klarna_payments: there is no payment {payment_id}, or its history is not available",
             payment_ids=(payment_id,),
             hint="ids are case-sensitive; a token of the other mode, or with a scope, does not see it",
         )
@@ -171,7 +172,7 @@ def no_history(payment_id: str, refusals: Sequence[Refused | AuthError]) -> Comm
     return Refused(
         f"klarna_payments: the history of {payment_id} cannot be read: {words}",
         status=next((one.status for one in refusals if isinstance(one, Refused)), 401),
-        hint="event stores are for the credentials of an integration",
+        hint="event stores need the credentials of an integration",
     )
 
 
@@ -220,5 +221,5 @@ def _who(who: Mapping[str, Any]) -> str | None:
 
 def _unexpected(what: str) -> CommerceLayerError:
     return CommerceLayerError(
-        f"the history of a payment has not the documented shape: {what}", hint="the API may have changed"
+        f"the history of a payment does not have the documented shape: {what}", hint="the API may have changed"
     )

@@ -32,7 +32,7 @@ _COMPARED = (
     "mismatched_amounts",
     "order_status",
 )
-"""Columns of ITEMS whose change from run to run is told; the others follow from these, or are the run's own."""
+"""Columns of ITEMS whose change from run to run is reported; the others follow from these, or are the run's own."""
 
 
 TREND_RUNS = 30
@@ -133,7 +133,7 @@ def diff_runs(before: Path, after: Path) -> list[Change]:
         except duckdb.Error as error:
             raise OutputError(
                 f"{before}, {after}: the items of these runs cannot be compared",
-                hint="`reconcile runs verify` tells whether their files are whole",
+                hint="`reconcile runs verify` reports whether their files are intact",
             ) from error
     return sorted(map(_change, rows), key=lambda one: (one.change, one.reference or "", one.item_id))
 

@@ -2,7 +2,7 @@
 The published schemas by name, each with its version: JSON Schema, draft 2020-12.
 
 A version grows when a field goes, gets another name or another meaning; a new field does not grow it. Knows what all
-schemas have in common: how they are named, and the unit of a quantity, which the end of its name tells. A row's schema
+schemas have in common: how they are named, and the unit of a quantity, which the end of its name shows. A row's schema
 is made from the table's Arrow schema, so that there is no second list of columns.
 """
 
@@ -122,7 +122,7 @@ def _column(field: pa.Field[Any], values: Sequence[str] | None) -> JsonObject:
 
 
 def _with_units(schema: JsonObject) -> JsonObject:
-    """Return `schema` with the unit of every property whose name tells it."""
+    """Return `schema` with the unit of every property whose name shows it."""
     found = dict(schema)
     if "$defs" in schema:
         found["$defs"] = {name: _with_units(part) for name, part in schema["$defs"].items()}

@@ -2,7 +2,7 @@
 What breaks have in common: one difference, one rate, one day, one file. Found in the breaks, said in words.
 
 A pattern is a hint where to look first, not a finding of its own: breaks are counted under each that they share. Only
-what at least FEWEST breaks have in common, and a good part of those it could hold for, is worth telling.
+what at least FEWEST breaks have in common, and a good part of those it could hold for, is worth reporting.
 """
 
 from __future__ import annotations

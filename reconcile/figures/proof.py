@@ -1,5 +1,5 @@
 """
-The proof of a run: every row that went in came out, by name, and what is written agrees with what is told.
+The proof of a run: every row that went in came out, by name, and what is written agrees with what is reported.
 
 Adds up the files that are published, never what was in memory. Amounts are minor units per currency.
 """
@@ -67,7 +67,7 @@ def hash_totals(
         orders = tuple(replace(line, keys_out=None) for line in orders)
     for side, lines in zip(SIDES, (payments, orders), strict=True):
         if any(line.keys_out not in (line.keys_in, None) for line in lines):
-            raise ProofFailed(f"{side}: the hash total of their keys is another in the items", hint=OUR_BUG)
+            raise ProofFailed(f"{side}: the hash total of their keys differs in the items", hint=OUR_BUG)
     return HashTotals(payments, orders)
 
 
@@ -130,7 +130,7 @@ def _statuses(connection: duckdb.DuckDBPyConnection) -> tuple[StatusLine, ...] |
 
 def _agree(name: str, found: object, told: object) -> None:
     if found != told:
-        raise ProofFailed(f"{name}: its totals are not those of summary.json", hint=OUR_BUG)
+        raise ProofFailed(f"{name}: its totals differ from summary.json", hint=OUR_BUG)
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Total, ...]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the schema. It grows when a field goes, gets another name or another meaning; a new field does not grow it."""
 
-VERDICTS = {"clean": "Clean", "clean_with_exceptions": "Clean with exceptions", "over_limit": "Over limit"}
+VERDICTS = {"clean": "Clean", "clean_with_exceptions": "Exceptions to review", "over_limit": "Over limit"}
 """Verdicts of a run as people read them."""
 
 NO_CURRENCY = "none"
@@ -146,8 +146,10 @@ class Pull(Struct, frozen=True):
     finished_at: Annotated[Moment, means("when it ended")]
     organization: Annotated[str, means("slug of the organization")]
     mode: Annotated[Mode, means("the mode of every payment")]
-    resumed: Annotated[bool, means("it went on from an attempt that broke off, and read what changed since")]
-    clock_offset_seconds: Annotated[float | None, means("the server's clock minus this machine's; null when not told")]
+    resumed: Annotated[bool, means("it resumed an interrupted attempt, and read what changed since")]
+    clock_offset_seconds: Annotated[
+        float | None, means("the server's clock minus this machine's; null when not reported")
+    ]
     transport: Annotated[Literal["pages", "exports", "exports, then pages"], means("how the payments were read")] = (
         "pages"
     )
@@ -194,8 +196,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     version: Annotated[int, Meta(description="of this schema", extra_json_schema={"const": VERSION})]
     business_date: Annotated[date, means("the date the run stands for")]
     run_id: Annotated[str, means("the run: equal inputs, settings and history give equal ones")]
-    organization: Annotated[str | None, means("slug of the organization; null where a match is not told it")]
-    mode: Annotated[Mode | None, means("the mode that payments must have; null where a match is not told it")]
+    organization: Annotated[str | None, means("slug of the organization; null where a match does not know it")]
+    mode: Annotated[Mode | None, means("the mode that payments must have; null where a match does not know it")]
     amount_basis: Annotated[
         str, Meta(description="the column that is a payment's amount", extra_json_schema={"enum": list(AMOUNT_BASES)})
     ]
@@ -263,14 +265,14 @@ def read_summary(folder: Path) -> Summary:
         return msgspec.json.decode(path.read_bytes(), type=Summary)
     except msgspec.ValidationError as error:
         raise OutputError(
-            f"{path}: its figures are not those of this version of reconcile: {_said(error)}",
+            f"{path}: its figures are from another version of reconcile: {_said(error)}",
             hint="run this date again, or use the version that manifest.json names",
         ) from error
     except (OSError, msgspec.DecodeError, RecursionError) as error:
         problem = error.strerror if isinstance(error, OSError) else _said(error)
         raise OutputError(
             f"{path}: cannot be read as the summary of a run: {problem}",
-            hint="`reconcile runs verify` tells what was changed",
+            hint="`reconcile runs verify` reports what was changed",
         ) from error
 
 

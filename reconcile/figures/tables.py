@@ -1,5 +1,5 @@
 """
-The published tables as SQL sees them: Parquet as it is, a CSV with its numbers as such and its texts without a guard.
+The published tables as SQL sees them: Parquet as it is, a CSV with its numbers as such and its strings without a guard.
 """
 
 from __future__ import annotations

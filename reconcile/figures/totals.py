@@ -34,7 +34,7 @@ from reconcile.matching.report import ControlTotals, KeyProfile, Total
 
 def summarize(items: Path | pa.Table, control: ControlTotals, key_profile: KeyProfile) -> FrameSummary:
     """
-    Return the figures that follow from the items, and from what the matching tells.
+    Return the figures that follow from the items, and from what the matching reports.
 
     `items` is a Parquet file or an Arrow table of ITEMS. Raises ProofFailed as `bridge_of`.
     """

@@ -19,18 +19,18 @@ if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
 
 
 ALL_METHODS = (
-    "orders of all payment methods were exported, for the server does not filter by them: those that were not paid "
-    "with Klarna meet no payment, and are told as missing_payment"
+    "orders of all payment methods were exported, because the server does not filter by method: those not paid "
+    "with Klarna have no payment, and are reported as missing_payment"
 )
 
 
 def refuse_empty(side: str, rows: int, on_empty: str) -> None:
-    """Raise EmptySide when a side has no rows, unless that is put up with: then it is among the `cautions`."""
+    """Raise EmptySide when a side has no rows, unless that is allowed: then it is among the `cautions`."""
     if not rows and on_empty == "fail":
         raise EmptySide(
-            f"there are no {side}: nothing can be agreed",
+            f"there are no {side}: nothing can be reconciled",
             side=side,
-            hint=f'is this the right file and window? If it is meant, set [run] on_empty_{side} = "warn"',
+            hint=f'is this the right file and window? If this is intended, set [run] on_empty_{side} = "warn"',
         )
 
 
@@ -44,7 +44,7 @@ def pull_warnings(pull: Pull | PullReport) -> list[str]:
     warnings = list(pull.warnings)
     if count := pull.vanished:
         what = "1 payment has" if count == 1 else f"{count:,} payments have"
-        warnings.append(f"{what} vanished since the pull before: see vanished.parquet in the mirror")
+        warnings.append(f"{what} vanished since the previous pull: see vanished.parquet in the mirror")
     return warnings
 
 
@@ -56,8 +56,8 @@ def grouping_warnings(orders: OrdersReport) -> list[str]:
     for file in orders.files:
         if not file.continuation_rows and (names := names_of_lines(file.unread)):
             warnings.append(
-                f'{file.path}: column "{names[0]}" speaks of lines of an order: where each repeats the whole total, '
-                "group_orders adds it up several times; leave such rows out with --continuation-rows repeated"
+                f'{file.path}: column "{names[0]}" suggests order lines: where each line repeats the whole total, '
+                "group_orders counts it several times; exclude such rows with --continuation-rows repeated"
             )
     return warnings
 
@@ -70,8 +70,8 @@ def key_warnings(report: MatchReport) -> list[str]:
             noun = one.key.replace("_", " ")
             nouns, verb = (noun, "stands") if one.collisions == 1 else (f"{noun}s", "stand")
             warnings.append(
-                f"by [match.clean], {one.collisions:,} {nouns} of {one.side} {verb} for several that were written in "
-                "different ways: their rows are duplicates, which are never paired, or with group_orders one order"
+                f"by [match.clean], {one.collisions:,} {nouns} of {one.side} {verb} for several spellings: "
+                "their rows are duplicates, which are never paired, or with group_orders one order"
             )
     return [*warnings, report.hint] if report.hint else warnings
 
@@ -95,32 +95,32 @@ def cautions(
         warnings += pull_warnings(pull)
     if narrowed:
         warnings.append(
-            f"only payments created {narrowed} are in this run: order totals from outside that time meet no "
-            "payment, and breaks from outside it are told as cleared"
+            f"only payments created {narrowed} are in this run: order totals from outside that period have no "
+            "payment, and breaks from outside it are reported as cleared"
         )
     warnings += export_warnings(why_all)
     if orders.rejects:
         what = "1 order row was rejected" if orders.rejects == 1 else f"{orders.rejects} order rows were rejected"
-        warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is told as missing_order")
+        warnings.append(f"{what}, see rejects.csv: a payment that belongs to one is reported as missing_order")
     warnings += _copies(orders)
     for file in orders.files:
         if not file.ordered:
             warnings.append(
-                f"{file.path}: the query has no ORDER BY: the same rows may come in another order the next time, and "
-                "then have other lines"
+                f"{file.path}: the query has no ORDER BY: the same rows may come in a different order next time, and "
+                "then have other line numbers"
             )
         if file.other_sheets:
             others = ", ".join(f'"{name}"' for name in file.other_sheets)
             warnings.append(f'{file.path}: sheet "{file.sheet}" was read, {others} was not: name another with --sheet')
     if all(sides.values()) and not any(one.shared_keys for one in report.passes):
-        warnings.append("no key of one side is found on the other: is this the right file, the right column?")
+        warnings.append("no key of one side is found on the other: is this the right file and the right column?")
     return warnings + key_warnings(report)
 
 
 def neighbour_warnings(known: Neighbours) -> list[str]:
     """Return what to know of runs of other dates that a run does not go with."""
     warnings = [
-        f"the run of {one} was published while this one was made, which goes by what was there before: "
+        f"the run of {one} was published while this one was being made, which does not take it into account: "
         "run this date again"
         for one in known.meanwhile
     ]
@@ -134,7 +134,7 @@ def _copies(orders: OrdersReport) -> list[str]:
     first: dict[str, str] = {}
     pairs = [(file.path, first.setdefault(file.sha256, file.path)) for file in orders.files if file.rows]
     return [
-        f"{path} is {other} byte for byte: every row of it counts twice, is it a copy?"
+        f"{path} is {other} byte for byte: every row of it counts twice; is it a copy?"
         for path, other in pairs
         if path != other
     ]

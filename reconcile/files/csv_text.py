@@ -1,5 +1,5 @@
 """
-CSV as this program writes and reads its own files: RFC 4180 in UTF-8, so that every text comes back as it was.
+CSV as this program writes and reads its own files: RFC 4180 in UTF-8, so that every string comes back as it was.
 
 Knows quotes, line breaks and delimiters, for Python row by row and for DuckDB as options. A cell with a delimiter, a
 quote or a line break of any kind is quoted, cells may have any length, and an error names the physical line. Does not
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconcile.files.duckdb import path_literal, text_literal
 
-_MOST_ROW_BYTES = 1 << 28  # DuckDB's default of 2 MB is less than one record of a few long texts
+_MOST_ROW_BYTES = 1 << 28  # DuckDB's default of 2 MB is less than one record of a few long strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _cells(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, str, boo
         if part in ends and state is not _QUOTED:
             is_last = ends[part]
             end_of_first = end_of_first or (part if is_last else "")
-            if part == "\r" != end_of_first:  # a text that was written without its quotes, not a row
+            if part == "\r" != end_of_first:  # a string that was written without its quotes, not a row
                 raise NotCsv(line - 1, "has a carriage return outside quotes")
             yield begun, "".join(cell), is_last
             state, cell = _NEW, []
@@ -114,7 +114,7 @@ def _cells(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, str, boo
                 cell.append(part)  # it was doubled
             state = _CLOSED if state is _QUOTED else _QUOTED
         elif state is _CLOSED:
-            raise NotCsv(line, "has text behind a closing quote")
+            raise NotCsv(line, "has text after a closing quote")
         else:
             cell.append(part)
             state = _PLAIN if state is _NEW else state
@@ -133,7 +133,7 @@ WRITE_OPTIONS = """
 
 def scan_csv(path: Path, columns: Sequence[str]) -> str:
     """
-    Return the SQL by which DuckDB reads `columns`, all that this CSV file has in their order, as texts.
+    Return the SQL by which DuckDB reads `columns`, all that this CSV file has in their order, as strings.
 
     An empty cell is null, an empty text is `""`.
     """

@@ -1,7 +1,7 @@
 """
 A file is whole under its name or not there at all; and what a disk's refusal means to the reader.
 
-Knows temporary names, syncing and error numbers. Does not know what a file is for.
+Knows temporary names, syncing and error numbers.
 """
 
 from __future__ import annotations

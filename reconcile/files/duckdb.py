@@ -1,5 +1,5 @@
 """
-DuckDB as this program opens it, and texts and paths as it reads them where a parameter cannot stand.
+DuckDB as this program opens it, and strings and paths as it reads them where a parameter cannot stand.
 
 Every connection is in UTC, fetches nothing from anywhere, and keeps nothing of a file that it has read: under the same
 name there may be another one by then. Opening a database takes longer than most of what is asked of it, so connections

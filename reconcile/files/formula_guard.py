@@ -14,14 +14,15 @@ import unicodedata
 from reconcile.files.duckdb import text_literal
 
 # What starts a formula in Excel, LibreOffice and Google Sheets, with look-alikes that input methods and imports fold
-# to the ASCII sign.
+# to the ASCII character.
 _SIGNS = "-=+@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 _FORMULA = f"[-=+@{''.join(f'{chr(92)}x{{{ord(sign):x}}}' for sign in _SIGNS[4:])}]"
-# Blanks, controls and invisible signs, which imports skip; and the guard itself, so that it can be taken off again.
+# Blanks, controls and invisible characters, which imports skip; and the guard itself, so that it can be taken off
+# again.
 _SKIPPED = r"[' \pZ\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\p{Cf}\p{Co}]*"
 _STARTS_CELL = rf"({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
-# Where the list separator is `;` the quotes of a comma-separated file mean nothing, and a text that holds `;` or a
-# line break goes on in a new cell.
+# Where the list separator is `;` the quotes of a comma-separated file mean nothing, and a string that holds `;` or a
+# line break continues in a new cell.
 _STARTS_PART = rf"({_SKIPPED}{_FORMULA})"
 _SEPARATOR = r"([;\t\r\n])"
 
@@ -45,7 +46,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """Return `text` without the guard: the inverse of `guarded`. A text that never had one comes back as it is."""
+    """Return `text` without the guard: the inverse of `guarded`. A string that never had one comes back as it is."""
     first = _after_skipped(text, 1)
     place = 1 if text.startswith("'") and text[first : first + 1] in tuple(_SIGNS + "\t\r\n") else 0
     signs = []

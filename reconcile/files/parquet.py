@@ -22,7 +22,7 @@ from reconcile.files.disk import replacing
 from reconcile.files.duckdb import path_literal
 
 ROWS_PER_GROUP = 122_880
-TEXT_BYTES_PER_GROUP = 256 << 20  # fewer rows than these where texts are so long that a group would fill the memory
+TEXT_BYTES_PER_GROUP = 256 << 20  # fewer rows than these where strings are so long that a group would fill the memory
 COMPRESSION_LEVEL = 1  # zstd 1 is both faster and smaller than snappy on these tables
 
 
@@ -74,8 +74,8 @@ class ParquetFile:
             self._written.result()
 
     def _fitting(self, batch: pa.RecordBatch) -> int:
-        """Return how many rows of `batch` fit into the group that waits, by the length of their texts."""
-        if self._waiting_bytes + batch.nbytes <= TEXT_BYTES_PER_GROUP:  # no less than the texts alone
+        """Return how many rows of `batch` fit into the group that waits, by the length of their strings."""
+        if self._waiting_bytes + batch.nbytes <= TEXT_BYTES_PER_GROUP:  # no less than the strings alone
             return batch.num_rows
         waiting = sum(int(_text_bytes(one).sum()) for one in self._waiting)
         fitting = int(np.searchsorted(np.cumsum(_text_bytes(batch)) + waiting, TEXT_BYTES_PER_GROUP, side="right"))
@@ -83,7 +83,7 @@ class ParquetFile:
 
 
 def _text_bytes(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the length of all texts of each row."""
+    """Return the length of all strings of each row."""
     lengths = np.zeros(batch.num_rows, np.int64)
     for column in batch.columns:
         if pa.types.is_string(column.type):
@@ -145,5 +145,5 @@ def write_parquet(
 
 
 def scan(path: Path) -> str:
-    """Return the SQL by which DuckDB reads exactly this Parquet file, whatever signs its name holds."""
+    """Return the SQL by which DuckDB reads exactly this Parquet file, whatever characters its name holds."""
     return f"read_parquet({path_literal(path)}, hive_partitioning = false)"

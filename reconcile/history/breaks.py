@@ -29,7 +29,7 @@ from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, Row
 
 SHORT_ID = 8
-"""Signs with which an item id begins in lists: they name it too, where it is the only one that begins so."""
+"""Characters with which an item id begins in lists: they name it too, where it is the only one that begins so."""
 
 _OFFERED = 5  # breaks that an error lists
 # Under [match.clean] a reference is written in other ways on the sides than it is compared.
@@ -51,7 +51,7 @@ def latest_run(out: Path) -> Path:
     """Return the run folder of the latest date in `out`. Raises OutputError when there is none."""
     folders = published(out)
     if not folders:
-        raise OutputError(f"{out}: there is no run in it", hint="name the folder of the runs with --out")
+        raise OutputError(f"{out}: it contains no run", hint="name the folder of the runs with --out")
     return folders[-1]
 
 
@@ -143,7 +143,8 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
         problem = why_stale(cells, row)
         if row is None or problem:
             raise AcceptanceError(
-                f"{sheet}:{line}: {problem}", hint="write the file anew with `reconcile breaks export` and decide again"
+                f"{sheet}:{line}: {problem}",
+                hint="write the file again with `reconcile breaks export` and decide again",
             )
         try:
             decision = _decided_in(cells, row, on)
@@ -171,7 +172,7 @@ def _read(folder: Path) -> pa.Table:
             table: pa.Table = connection.sql(query).to_arrow_table()
         except duckdb.Error as error:
             raise OutputError(
-                f"{path}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` tells what was changed"
+                f"{path}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` reports what was changed"
             ) from error
     return table
 
@@ -219,7 +220,8 @@ def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
         rows = begun if len(begun) == 1 else []
     if not rows:
         raise AcceptanceError(
-            f'"{name}": is no break of {folder}', hint="`reconcile breaks list --text` finds it by a part of its name"
+            f'"{name}": is not a break in {folder}',
+            hint="`reconcile breaks list --text` finds it by a part of its name",
         )
     if len(rows) > 1 and not every:
         offered = "\n".join(
@@ -229,7 +231,7 @@ def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
         )
         more = f"\n  and {len(rows) - _OFFERED} more" if len(rows) > _OFFERED else ""
         raise AcceptanceError(
-            f'"{name}": {len(rows)} breaks have it\n{offered}{more}', hint="name one by its item id, or say --all"
+            f'"{name}": {len(rows)} breaks have it\n{offered}{more}', hint="name one by its item id, or add --all"
         )
     return rows
 
@@ -247,7 +249,7 @@ def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str |
         if cap_cents < cents:
             raise AcceptanceError(
                 f"cap {cap}: {format_amount(cents, code)} {code} are at stake already",
-                hint="a cap is the most that may be at stake; give a higher one, or none",
+                hint="a cap is the largest amount that may be at stake; give a higher one, or none",
             )
     decision = Decision(
         item_id=row["item_id"],
@@ -275,7 +277,7 @@ def _decided_in(cells: Mapping[str, str], row: Row, on: date) -> Decision:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise AcceptanceError("the reason is empty", hint="say why, for whoever reads the report")
+        raise AcceptanceError("the reason is empty", hint="give a reason, which the report shows")
 
 
 def _check_until(until: date | None, on: date) -> None:

@@ -56,7 +56,7 @@ def lines_filled_in(sheet: Path) -> list[tuple[int, dict[str, str]]]:
     Return number and cells, by column, of the lines of `sheet` that give a reason.
 
     Reason and name come back as they stand there; around other cells blanks mean nothing.
-    Raises AcceptanceError when the file cannot be read or lacks a column that cannot be done without.
+    Raises AcceptanceError when the file cannot be read or a required column is missing.
     """
     try:
         table = csv_table(sheet.read_bytes().decode("utf-8-sig"))
@@ -81,7 +81,7 @@ def _cell(column: str, text: str) -> str:
 def why_stale(cells: Mapping[str, str], row: Row | None) -> str:
     """Return why a line cannot be taken for the break `row` as it is now (null: there is none); nothing when it can."""
     if row is None:
-        return f'"{cells["item_id"]}" is no break of this run'
+        return f'"{cells["item_id"]}" is not a break in this run'
     at_stake = amount_text(row["at_stake_cents"], row["currency_code"])
     for name, now in (("status", row["status"]), ("at_stake", at_stake)):
         if cells.get(name) and _without_zeros(cells[name]) != _without_zeros(now):

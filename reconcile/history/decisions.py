@@ -3,7 +3,7 @@ Decisions about breaks that outlive a run: which are accepted, why, until when, 
 
 `acceptances.csv` beside the run folders is the record: lines are added, never changed, so that it shows who decided
 what and when; the last line of an item counts. It is plain CSV, and may be edited by hand or written by others: where
-its header lacks a column that a new line needs, a longer header is added, for the lines that follow. Knows its form,
+its header has no column that a new line needs, a longer header is added, for the lines that follow. Knows its form,
 and which acceptances stand on a business date. Whether a break is still the one that was accepted is for the matching
 to see: it knows what the break is now.
 """
@@ -51,7 +51,7 @@ Columns of the file. `decision` is `accept` or `withdraw`; `at_stake` and `cap` 
 MOST_CHARACTERS = 1_000
 """Of a reason, and of who gives it: what is longer is refused when it is given."""
 
-_QUOTES = "correct the line: a text with a comma, a quote or a line break is put in quotes, its own quotes doubled"
+_QUOTES = "correct the line: put text with a comma, a quote or a line break in quotes, and double the quotes inside it"
 _TEXTS = ("reason", "by", "reference")
 _COUNTED = re.compile(r"(-?[0-9]{1,19}) minor units")  # of a currency that is not known, or too many
 
@@ -96,8 +96,8 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     """
     Add `decisions` to the end of `path`, all or none, and see them safely on disk.
 
-    Raises AcceptanceError when what is there cannot be read or a text cannot be kept, OutputError when the file cannot
-    be written.
+    Raises AcceptanceError when what is there cannot be read or a string cannot be kept, OutputError when the file
+    cannot be written.
     """
     for decision in decisions:
         check_texts(decision)
@@ -133,20 +133,20 @@ def _append(path: Path, text: str) -> None:
 
 
 def check_texts(decision: Decision) -> None:
-    """Raise AcceptanceError when a text of `decision` would not come back from the record as it was given."""
+    """Raise AcceptanceError when a string of `decision` would not come back from the record as it was given."""
     for name in _TEXTS:
         text = getattr(decision, name) or ""
         if name != "reference" and len(text) > MOST_CHARACTERS:  # a reference is what the data say, however long
             raise AcceptanceError(
-                f"{name}: has {len(text):,} characters: {MOST_CHARACTERS:,} are the most that are kept",
-                hint="say it in fewer words, and name a document that says more",
+                f"{name}: has {len(text):,} characters: {MOST_CHARACTERS:,} is the most that is kept",
+                hint="shorten it, and refer to a document for details",
             )
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise AcceptanceError(
                 f"{name}: character {error.start + 1} is not text in UTF-8",
-                hint="write it anew: it was cut in the middle of a character, or comes from another encoding",
+                hint="write it again: it was cut in the middle of a character, or comes from another encoding",
             ) from None
 
 
@@ -211,12 +211,15 @@ def _lines(table: Table, path: Path) -> tuple[list[_Line], tuple[str, ...]]:
 
 
 class _Line:
-    """The cells of one line by their columns, as texts, days and amounts; raises AcceptanceError naming the column."""
+    """
+    The cells of one line by their columns, as strings, days and amounts; raises AcceptanceError naming the
+    column.
+    """
 
     def __init__(self, path: Path, number: int, cells: Mapping[str, str]) -> None:
         self._where = f"{path}:{number}"
         texts = {name: unguarded(cell) for name, cell in cells.items()}
-        # Texts come back as they were; around a date, a word or an amount blanks mean nothing.
+        # Strings come back as they were; around a date, a word or an amount blanks mean nothing.
         self._cells = {name: text if name in _TEXTS else text.strip() for name, text in texts.items()}
         counted = any(_COUNTED.fullmatch(self[name] or "") for name in ("at_stake", "cap"))
         code = texts.get("currency_code", "")
@@ -246,14 +249,14 @@ class _Line:
         if counted := _COUNTED.fullmatch(text):
             return int(counted[1])
         if code is None or code not in EXPONENTS:
-            raise self.problem("currency_code", f'"{code or ""}" is no currency of the amount {text}')
+            raise self.problem("currency_code", f'"{code or ""}" is not a currency for the amount {text}')
         try:
             return parse_amount(text, code)
         except AmountError as error:
             raise self.problem(column, str(error)) from None
 
     def problem(self, column: str, what: str) -> AcceptanceError:
-        hint = "correct the line; decisions are never passed over"
+        hint = "correct the line; decisions are never skipped"
         return AcceptanceError(f'{self._where}: column "{column}": {what}', hint=hint)
 
 

@@ -2,7 +2,7 @@
 What the runs before a business date say, as they were at one moment: the matching goes by that to its end.
 
 Another date may be published, or published again, while a run is made. What it began with stays what it goes by, and
-when it is about to be published it asks again: what has come meanwhile is told, and counts in no figure.
+when it is about to be published it asks again: what has come meanwhile is reported, and counts in no figure.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def earlier_runs(out: Path, business_date: date) -> EarlierRuns:
         found = _read(out, business_date, runs)
         if _before(published_runs(out), business_date) == _before(runs, business_date):
             return found
-    raise OutputError(
-        f"{out}: runs before {business_date} are being published all the time", hint="run one date after the other"
-    )
+    raise OutputError(f"{out}: runs before {business_date} keep being published", hint="run one date after the other")
 
 
 def check_latest(out: Path, business_date: date) -> None:

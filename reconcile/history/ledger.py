@@ -158,7 +158,7 @@ def _breaks_read(breaks: Path) -> Iterator[None]:
     except duckdb.Error as error:
         raise OutputError(
             f"{breaks}: cannot be read: {first_line(error)}",
-            hint="it tells since when breaks are open: put it back as it was published, or run its date again",
+            hint="it records since when breaks are open: restore it as it was published, or run its date again",
         ) from error
 
 

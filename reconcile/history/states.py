@@ -106,7 +106,7 @@ def _at_stake(items: Columns) -> tuple[Any, Any]:
 
 
 def _unchanged(now: Any, then: Any) -> Any:
-    """Return where `now` is what it was; where it was not told, it may be anything."""
+    """Return where `now` is what it was; where it is not known, it may be anything."""
     return pc.or_(pc.is_null(then), pc.fill_null(pc.equal(now, then), False))
 
 

@@ -1,7 +1,7 @@
 """
 Order rows that stand together: which rows count as one order, and the text that names a row across runs.
 
-Knows keys, currencies and sums of the order side. Does not know payments, except that a row is paired with one.
+Knows keys, currencies and sums of the order side.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def narrowed(frame: Frame, *columns: str) -> Frame:
     return frame.with_columns(*(nw.col(column).cast(nw.Int64()) for column in columns))
 
 
-# By place; rows that came from nowhere are told apart by what they say, and equal rows are interchangeable.
+# By place; rows without a source are distinguished by their values, and equal rows are interchangeable.
 _FIRST_BY = (
     "o_source_file",
     "o_source_line",
@@ -33,7 +33,7 @@ _FIRST_BY = (
 
 
 def part(policy: MatchPolicy) -> nw.Expr:
-    """Return what tells the order rows of one key apart: the row, or with group_orders the currency."""
+    """Return what distinguishes the order rows of one key: the row, or with group_orders the currency."""
     row = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
     if policy.group_orders is None:
         return row

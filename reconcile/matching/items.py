@@ -59,7 +59,7 @@ JUDGED = (
 )
 """Columns of the rows to sort."""
 
-# What is sorted lies in memory whole: texts that mostly are the reference are there where they are another only.
+# What is sorted lies in memory whole: strings that mostly are the reference are there where they are another only.
 _MOSTLY_REFERENCE = ("p_reference_raw", "order_reference")
 _NAMED = (*(name for name in JUDGED if name != "item_text"), "order_text")
 _SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_REFERENCE))
@@ -162,7 +162,7 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
     """
     Yield each batch of `sorted_items`, with suggestions, as ITEMS, and its grouped orders: `item_id`, `order_rows`.
 
-    Asserts that the batches are in order: the engine was told to sort, and a plan that forgets would be our bug.
+    Asserts that the batches are in order: the engine was asked to sort, and a plan that forgets would be our bug.
     """
     last = -1
     for batch in batches:
@@ -203,7 +203,7 @@ _ROWS_PER_GROUP = 61_440  # one is written while the next is made: together what
 _MANY_VALUES = frozenset(
     ("item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference")
 )
-# A dictionary pays for texts and dates of few values only.
+# A dictionary pays for strings and dates of few values only.
 _ENCODINGS = {
     field.name: "PLAIN"
     for field in ITEMS

@@ -114,7 +114,7 @@ def match_to_parquet(
     except duckdb.OutOfMemoryException as error:
         raise OutputError(
             f"the matching does not fit the memory limit ({first_line(error)})",
-            hint="give a larger memory limit, or a temporary directory with room",
+            hint="give a larger memory limit, or a temporary directory with free space",
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -125,7 +125,7 @@ def match_to_parquet(
 def check_engine(engine: str) -> None:
     """Raise SettingsError for an engine that matches no files, or cannot be started here."""
     if engine not in ENGINES:
-        raise SettingsError(f'engine "{engine}" is none of {", ".join(ENGINES)}')
+        raise SettingsError(f'engine "{engine}" is not one of {", ".join(ENGINES)}')
     if engine == "spark":
         check_spark()
 
@@ -148,7 +148,7 @@ def match_frames(
     if engine is None:
         engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
     if engine not in FRAME_ENGINES:
-        raise SettingsError(f'engine "{engine}" is none of {", ".join(FRAME_ENGINES)}')
+        raise SettingsError(f'engine "{engine}" is not one of {", ".join(FRAME_ENGINES)}')
     duck = _duckdb(ON_THIS_MACHINE)
     try:
         opened = _opened_tables(duck, tables, policy, engine)

@@ -1,7 +1,7 @@
 """
 What may be decided about a match: the statuses, their kinds, and the settings of one matching.
 
-Knows which statuses exist and which settings make sense together. Does not match anything.
+Knows which statuses exist and which settings make sense together.
 """
 
 from __future__ import annotations
@@ -77,6 +77,29 @@ KIND_OF: Mapping[Status, Kind] = MappingProxyType(
 """The kind of every status; whatever is not named otherwise is a break."""
 
 
+LABEL_OF: Mapping[str, str] = MappingProxyType(
+    {
+        Status.MATCHED: "Matched",
+        Status.WITHIN_TOLERANCE: "Within tolerance",
+        Status.AMOUNT_MISMATCH: "Amount differs",
+        Status.CURRENCY_MISMATCH: "Currency differs",
+        Status.STATUS_MISMATCH: "Order status conflict",
+        Status.FLAGGED_BY_API: "Flagged, amounts agree",
+        Status.AMOUNT_UNKNOWN: "Amount unknown",
+        Status.DUPLICATE_REFERENCE: "Duplicate reference",
+        Status.MISSING_REFERENCE: "No reference",
+        Status.MISSING_ORDER: "No order found",
+        Status.MISSING_PAYMENT: "No payment found",
+        Status.WRONG_MODE: "Wrong mode",
+        Status.AWAITING_ORDER: "Awaiting order",
+        Status.AWAITING_PAYMENT: "Awaiting payment",
+        Status.SUPERSEDED: "Superseded",
+        Status.NOT_PLACED: "Order not placed",
+    }
+)
+"""The name of each status where people read it; files and filters have the status itself."""
+
+
 MEANING_OF: Mapping[Status, str] = MappingProxyType(
     {
         Status.MATCHED: "the amounts are equal",
@@ -84,20 +107,20 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
         Status.AMOUNT_MISMATCH: "the amounts differ by more than the tolerance",
         Status.CURRENCY_MISMATCH: "the currencies differ, so no difference is computed",
         Status.STATUS_MISMATCH: "the books have a total, but the order is cancelled, voided, refunded, or never placed",
-        Status.FLAGGED_BY_API: "the amounts agree, but Commerce Layer says that the payment's intent had another",
+        Status.FLAGGED_BY_API: "the amounts agree, but Commerce Layer flags a different amount on the payment",
         Status.AMOUNT_UNKNOWN: "an amount or a currency is missing on one side",
-        Status.DUPLICATE_REFERENCE: "the key is there on both sides, but not once on each: nobody is paired",
-        Status.MISSING_REFERENCE: "the row has no reference, and no other key has paired it",
+        Status.DUPLICATE_REFERENCE: "the key is on both sides, but not once on each: left unmatched",
+        Status.MISSING_REFERENCE: "the row has no reference, and no other key paired it",
         Status.MISSING_ORDER: "a payment of a placed order that is not in the books",
         Status.MISSING_PAYMENT: "a total in the books without a payment",
         Status.WRONG_MODE: "a test payment among live ones, or the reverse",
-        Status.AWAITING_ORDER: "a payment so young that its order total may still come",
-        Status.AWAITING_PAYMENT: "an order total so young that its payment may still come",
+        Status.AWAITING_ORDER: "a payment so recent that its order total may still arrive",
+        Status.AWAITING_PAYMENT: "an order total so recent that its payment may still arrive",
         Status.SUPERSEDED: "another payment of the same order took its place",
         Status.NOT_PLACED: "an abandoned checkout: no order, or one that was never placed",
     }
 )
-"""What each status says, for people."""
+"""What each status means, for people."""
 
 
 class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,7 +207,7 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
         if not self.on or len(set(self.on)) != len(self.on) or not set(self.on) <= set(KEYS):
             raise SettingsError(f"match on {list(self.on)} is not a choice of {', '.join(KEYS)}, each at most once")
         if self.amount_basis not in AMOUNT_BASES:
-            raise SettingsError(f'amount_basis "{self.amount_basis}" is none of {", ".join(AMOUNT_BASES)}')
+            raise SettingsError(f'amount_basis "{self.amount_basis}" is not one of {", ".join(AMOUNT_BASES)}')
         if self.group_orders not in (None, "sum"):
             raise SettingsError(f'group_orders "{self.group_orders}" is not "sum"')
         if self.mode not in (None, "live", "test"):
@@ -213,8 +236,8 @@ def _percent_text(percent: object) -> str:
         f'tolerance_percent "{percent}" is not a decimal number from 0 to 100 with at most {PERCENT_DECIMALS} decimals'
     )
     if isinstance(percent, float | bool):  # a float is not the number that was written: 0.1 is 0.1000000000000000055…
-        problem = f"tolerance_percent {percent} is a float, which is not exactly the number that was written"
-        raise SettingsError(problem, hint=f'write it as text: tolerance_percent = "{percent}"')
+        problem = f"tolerance_percent {percent} is a float, which is not exactly the number as written"
+        raise SettingsError(problem, hint=f'write it as a string: tolerance_percent = "{percent}"')
     try:
         decimal = Decimal(str(percent))
     except InvalidOperation:

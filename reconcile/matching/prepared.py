@@ -1,7 +1,7 @@
 """
 Both sides made ready to be matched: keys as they are compared, facts for the proof, and what the rules changed.
 
-Knows in which order a side is cleaned and measured, and keeps it as it was written for hints. Does not pair anything.
+Knows in which order a side is cleaned and measured, and keeps it as it was written for hints.
 """
 
 from __future__ import annotations

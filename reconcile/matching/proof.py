@@ -100,12 +100,12 @@ def prove(
     totals = ControlTotals((*payments.totals, *orders.totals), tuple(sorted(outgoing, key=_place)))
     problems = _differences(totals)
     if sum(int(line["p_identity"] or 0) for line in found) != payments.identity:
-        problems.append("payments: not each of them is in the items once, with its amount")
+        problems.append("payments: not every payment is in the items once, with its amount")
     if not more and sum(int(line["o_identity"] or 0) for line in found) != orders.identity:
-        problems.append("orders: not each row is in the items once, with its amount")
+        problems.append("orders: not every row is in the items once, with its amount")
     (unpaired,) = _dicts(items.filter("payment_id IS NULL").aggregate("count(*) AS n, count(DISTINCT item_id) AS ids"))
     if unpaired["n"] != unpaired["ids"]:
-        problems.append("orders: two items have one item_id")
+        problems.append("orders: two items have the same item_id")
     if problems:
         raise ProofFailed(
             "the items do not account for both sides: " + "; ".join(problems),
@@ -160,7 +160,7 @@ def _refuse(found: list[Row], clean: duckdb.DuckDBPyRelation, side: str, path: s
                 f'payment_id "{twice[0][0]}" is on {twice[0][1]} rows',
                 path=path,
                 column="payment_id",
-                hint="each payment must be there once: remove the copies",
+                hint="each payment must occur once: remove the copies",
             )
 
 

@@ -1,5 +1,5 @@
 """
-What a matching tells: that both sides came out as they went in, and how usable their keys were.
+What a matching reports: that both sides came out as they went in, and how usable their keys were.
 
 Values only, counted by the rooms around; what is about keys stands in `summary.json` as it is here. Amounts are minor
 units of the currency beside them.
@@ -64,7 +64,7 @@ class KeyCleaning(Struct, frozen=True):
     key: Annotated[Key, means("the key")]
     changed: Annotated[dict[str, Count], means("rule to the rows whose key it changed")]
     emptied: Annotated[Count, means("rows of whose key nothing was left")]
-    collisions: Annotated[Count, means("keys that stand for several ways of writing")]
+    collisions: Annotated[Count, means("keys that several spellings share")]
 
 
 class KeyProfile(Struct, frozen=True):
@@ -132,5 +132,5 @@ class MatchReport:
 
     @property
     def key_profile(self) -> KeyProfile:
-        """What is told of the keys."""
+        """What is reported of the keys."""
         return KeyProfile(self.payments.keys, self.orders.keys, self.passes, self.cleaning, self.hint)

@@ -3,7 +3,7 @@ The two sides as the matching sees them: columns checked and named, keys as they
 
 A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number;
 `o_order_reference`, its reference once more under the name of that key, is added when keys are clean.
-Knows what may stand in for a column that is missing, and which values count as known. Does not compare the sides.
+Knows what may stand in for a column that is missing, and which values count as known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Everything that can stop a night, looked at before it: settings, credentials, mode, clock, quota, files, disk.
 
-Looks and tells; changes nothing, but for a file that it makes and removes where run folders go.
+Looks and reports; changes nothing, but for a file that it makes and removes where run folders go.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ async def _counted(client: CommerceLayer) -> tuple[int, Finding]:
         return (await count_payments(client, Window(None, None))).payments, _failure("clock", error)
     offset = client.clock_offset_seconds
     if offset is None:
-        return count, Finding("clock", "warn", "the server does not tell the time", "set this machine's clock (NTP)")
+        return count, Finding("clock", "warn", "the server does not report the time", "set this machine's clock (NTP)")
     if abs(offset) > LARGEST_CLOCK_OFFSET_SECONDS:
         apart = f"{abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} the server's"
         return count, Finding("clock", "warn", f"this machine's clock is {apart}", "set it (NTP)")
@@ -97,7 +97,7 @@ async def _counted(client: CommerceLayer) -> tuple[int, Finding]:
 
 def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
     claims, quota = client.claims, client.quota
-    kind, scope = claims.application_kind or "an application", claims.scope or "not told"
+    kind, scope = claims.application_kind or "an application", claims.scope or "not reported"
     yield Finding("credentials", "ok", f"{kind} of {client.organization}, scope {scope}")
     yield Finding("mode", "ok", agreed_mode(client, client.mode))
     yield Finding("access", "ok", f"{count:,} klarna payments can be listed")

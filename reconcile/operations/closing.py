@@ -127,7 +127,7 @@ def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> 
         narrowed=source.narrowed or None,
         why_all=source.why_all,
     )
-    warnings += [f"{problem}; nothing of it was needed" for problem in earlier.problems]
+    warnings += [f"{problem}; none of it was needed" for problem in earlier.problems]
     if night.settings.match.group_orders is not None:
         warnings += grouping_warnings(night.orders)
     return warnings
@@ -150,7 +150,7 @@ def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
 
 
 def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
-    """Write what people read, and publish; return the folder, and `summary` with what was told last."""
+    """Write what people read, and publish; return the folder, and `summary` with what was reported last."""
     counts = summary.counts
     rows = {
         **rows,
@@ -168,14 +168,14 @@ def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: di
         reports_written(night, complete, record)
         outputs = night.staging.outputs(rows)
         with publishing_lock(night.out):
-            # What has come since would be told nowhere: neither there nor here.
+            # What has come since would be reported nowhere: neither there nor here.
             if (told := neighbours(night.out, night.business_date, earlier)) == known:
                 place = night.staging.publish(record, outputs)
                 break
     try:
         ledger.follow(night.out / ledger.NAME, published_runs(night.out))
     except OutputError as error:
-        error.hint = f"{error.hint}; the run is published in {place}, and the ledger follows at the next run"
+        error.hint = f"{error.hint}; the run is published in {place}, and the ledger catches up at the next run"
         raise
     return place, complete
 
@@ -217,7 +217,7 @@ def _loaded(place: Path, url: str) -> LoadReceipt:
     try:
         return load_run(place, url)
     except ReconcileError as error:
-        published = f"the run is published; when this is mended: reconcile load {place} --to {url}"
+        published = f"the run is published; once this is fixed: reconcile load {place} --to {url}"
         error.hint = f"{error.hint}; {published}" if error.hint else published
         raise
 

@@ -100,7 +100,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
     except duckdb.Error as error:
         raise OutputError(
             f"{folder}: its files cannot be read: {first_line(error)}",
-            hint="`reconcile runs verify` tells what was changed",
+            hint="`reconcile runs verify` reports what was changed",
         ) from error
     finally:
         engine.close()
@@ -110,7 +110,7 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise UnknownItem(f"{name!r}: no item has it: it is not text in UTF-8", hint="copy it from items.csv") from None
+        raise UnknownItem(f"{name!r}: no item has it: it is not UTF-8 text", hint="copy it from items.csv") from None
     wanted = pa.table({"name": list(dict.fromkeys((name, clean_key(name) or name)))})
     connection.register("wanted", wanted)
     has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)

@@ -2,7 +2,7 @@
 The night, left to right: orders → pull → what follows (`closing`).
 
 Settings stop here, and at the wiring that turns them into keywords; every stage takes plain values and files. Order
-totals are read first, though the pull comes first in the story: a bad file is told before an hour of pulling.
+totals are read first, though the pull comes first in the story: a bad file is reported before an hour of pulling.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run(
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging)  # an error in them is told before an hour of pulling
+        _check_records(staging)  # an error in them is reported before an hour of pulling
         timings = Timings()
         exported = None
         if COMMERCE_LAYER in settings.orders.files:

@@ -1,6 +1,6 @@
 """
-What a pull would do and cost, told before it: after one token and one count, and another one where an unfinished pull
-goes on; and an export of orders, after two more.
+What a pull would do and cost, reported before it: after one token and one count, and another one where an unfinished
+pull goes on; and an export of orders, after two more.
 
 Knows how requests, minutes and bytes follow from a number of payments and orders. Sends nothing else, and writes
 nothing: the mirror is looked at, not opened.
@@ -59,7 +59,7 @@ class Plan:
 
     `payments` is the server's count of the window, or of what changed in it for an `incremental` pull; `rechecked` are
     asked for by id; `left` are those that an `unfinished` pull has not read yet, `changed` those it then reads because
-    they changed since it began. It `goes_on` from rows of a pull that broke off and was proved. `disk_bytes` is what
+    they changed since it began. It `goes_on` from rows of an interrupted pull that was proved. `disk_bytes` is what
     the mirror and the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`;
     null where none are.
     """
@@ -88,13 +88,13 @@ class Plan:
         if self.orders is not None and self.by_order_exports is not None:
             yield "orders", f"{self.orders:,} to export, {_in_words(self.by_order_exports)}"
         if self.incremental:
-            kind = "brings rows of a pull that broke off up to date" if self.goes_on else "incremental"
-            yield "pull", f"{kind}: {self.payments:,} to read for their changes, {self.rechecked:,} by id"
+            kind = "brings the rows of an interrupted pull up to date" if self.goes_on else "incremental"
+            yield "pull", f"{kind}: {self.payments:,} to read because they changed, {self.rechecked:,} by id"
         else:
-            yield "pull", f"everything: {self.payments:,} in all" + (f"; {self.why}" if self.why else "")
+            yield "pull", f"everything: {self.payments:,} in total" + (f"; {self.why}" if self.why else "")
         if self.unfinished:
-            then = f"then {self.changed:,} are read for what changed since"
-            yield "unfinished", f"a pull that broke off goes on: {self.left:,} are left, {then}"
+            then = f"then {self.changed:,} are read again for changes since"
+            yield "unfinished", f"an interrupted pull resumes: {self.left:,} are left, {then}"
         yield "by pages", _in_words(self.by_pages)
         if self.by_exports is not None:
             yield "by exports", _in_words(self.by_exports)
@@ -154,7 +154,7 @@ async def _changed(client: CommerceLayer, settings: Settings, marks: Bookmarks) 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the mirror holds of a window: rows to go on from or `why` there are none, and an unfinished pull."""
+    """What the mirror holds of a window: rows to resume from or `why` there are none, and an unfinished pull."""
 
     base: Base | None
     marks: Bookmarks | None
@@ -172,7 +172,7 @@ def _found(settings: Settings, window: str, organization: str, mode: str) -> _Fo
     content = bookmarks_in(folder, name, organization=organization, mode=mode)
     marks = decode_bookmarks(content, folder) if content is not None else None
     if marks is not None and base is not None and marks.base != base.finished.sha256:
-        marks = None  # it goes on from other rows
+        marks = None  # it resumes from other rows
     return _Found(base, marks, why)
 
 
@@ -186,7 +186,7 @@ def _transport(settings: Settings, found: _Found, payments: int) -> tuple[str, s
     if found.base is not None:
         return "pages", "changes are few"
     if found.marks is not None and settings.pull.via == "auto":
-        return found.marks.transport, "the unfinished pull goes on as it began"
+        return found.marks.transport, "the unfinished pull resumes the way it began"
     choice = choose_transport(settings.pull.via, payments)
     return choice.transport, choice.why
 

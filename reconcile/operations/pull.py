@@ -37,7 +37,7 @@ from reconcile.settings.stages import connect
 log = logging.getLogger("reconcile.run")
 
 ORDER_EXPORTS = "order-exports"
-"""Folder in the mirror where an export of orders is under way."""
+"""Folder in the mirror where an export of orders is in progress."""
 Result = TypeVar("Result")
 
 
@@ -52,7 +52,7 @@ def pull(
     """
     Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS.
 
-    An incremental pull asks for the payments `recheck` by id. Raises CommerceLayerError; the same call goes on from the
+    An incremental pull asks for the payments `recheck` by id. Raises CommerceLayerError; the same call resumes from the
     mirror.
     """
 
@@ -96,7 +96,7 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
     """
     Export the orders that were placed in the settings' window into `destination`, a folder.
 
-    Raises as `reconcile.orders.exports.export.export_orders`; the same call goes on from the mirror.
+    Raises as `reconcile.orders.exports.export.export_orders`; the same call resumes from the mirror.
     """
 
     async def exported() -> ExportedOrders:
@@ -171,6 +171,8 @@ def awaited(doing: Coroutine[Any, Any, Result]) -> Result:
 
 def _check_place(destination: Path) -> None:
     if destination.suffix not in (".parquet", ".csv"):
-        raise SettingsError(f"--to {destination}: is neither .parquet nor .csv", hint="the ending decides the format")
+        raise SettingsError(
+            f"--to {destination}: is neither .parquet nor .csv", hint="the file extension decides the format"
+        )
     with disk_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     """
     settings = settings_of(manifest, folder)
     if manifest.created_at is None:
-        raise OutputError(f"{folder / NAME}: does not tell when the run was made")
+        raise OutputError(f"{folder / NAME}: does not say when the run was made")
     on, out = manifest.business_date, out_of(folder)
     run, items = RunFolder(folder), RunFolder(place).items
     book = place / f"{digest_of_text(str(out))}.duckdb"
@@ -85,11 +85,11 @@ def _compared(published: Path, again: Path, manifest: Manifest, report: MatchRep
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
     compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in LEDGER_COLUMNS]
     if items := differing_items(published, again, compared):
-        made = f" (it was made with other versions of {others})" if others else ""
-        return Replay(report, problem=f"matched again, {items:,} of its items are others{made}")
+        made = f" (it was made with different versions of {others})" if others else ""
+        return Replay(report, problem=f"matched again, {items:,} of its items differ{made}")
     if not is_as_it_was:
         return Replay(report, note="runs before it, decisions or the version have changed since: run its date again")
-    return Replay(report, note=f"matched again the same rows, in other bytes: {others or 'rewritten'}")
+    return Replay(report, note=f"matched again: the same rows, in different bytes: {others or 'rewritten'}")
 
 
 def differing_items(published: Path, again: Path, columns: Sequence[str] = ITEMS.names) -> int:

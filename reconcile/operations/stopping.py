@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class _Waiting:
-    """A coroutine that is waited for, and whether it was told to end."""
+    """A coroutine that is waited for, and whether it was asked to end."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None

@@ -58,7 +58,7 @@ def verify(out: Path, folders: Sequence[Path] = (), *, is_replayed: bool = False
     runs_in: RunsIn = cache(published_runs)
     with tempfile.TemporaryDirectory(prefix="reconcile-") as place:
         return [
-            # A run whose files were changed is told already: what they give is of no interest.
+            # A run whose files were changed is reported already: what they give is of no interest.
             one if one.problems or not (is_replayed or one.folder in deep)
             else _made_again(one, Path(place), runs_in if is_replayed else None)
             for one in found
@@ -116,7 +116,7 @@ def _tables(run: _Run, place: Path) -> Iterator[str]:
         yield "breaks.parquet: its rows are not the breaks in items.parquet"
     for name, source in ((RunFile.ITEMS_CSV, RunFile.ITEMS), (RunFile.BREAKS_CSV, RunFile.BREAKS)):
         if _is_other(run, name, place / name):
-            yield f"{name}: is not what is written of {source}"
+            yield f"{name}: is not what is written from {source}"
 
 
 def _figures(run: _Run, place: Path) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _head(run: _Run, place: Path) -> Iterator[str]:
     of_run = {"business_date": run.manifest.business_date, "run_id": run.manifest.run_id}
     table = pq.read_table(RunFolder(run.folder).items, columns=list(of_run))
     if any(set(table[name].unique().to_pylist()) - {value} for name, value in of_run.items()):
-        yield "items.parquet: has rows of another run than manifest.json"
+        yield "items.parquet: has rows of a different run from manifest.json"
 
 
 def _page(run: _Run, place: Path) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _page(run: _Run, place: Path) -> Iterator[str]:
         return
     (RunFolder(place).page).write_bytes(render_html(run.folder, memory_limit=run.settings.run.memory_limit))
     if _is_other(run, RunFile.PAGE, RunFolder(place).page):
-        yield "report.html: is not what is rendered of the run's files"
+        yield "report.html: is not what is rendered from the run's files"
 
 
 _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _tables, _figures, _page)
@@ -180,7 +180,7 @@ def _workbook(run: _Run, place: Path) -> Iterator[str]:
         return
     write_xlsx(run.folder, RunFolder(place).workbook, memory_limit=run.settings.run.memory_limit)
     if _is_other(run, RunFile.WORKBOOK, RunFolder(place).workbook):
-        yield "report.xlsx: is not what is written of the run's files"
+        yield "report.xlsx: is not what is written from the run's files"
 
 
 def _breaks_before(run: _Run) -> pa.Table | None:

@@ -1,7 +1,7 @@
 """
 Dates of a whole column at once: ISO 8601, or as the user declares; nothing else is taken for a date.
 
-Knows that a column has few different dates: each text is read once. A time of day is cut away, as is its zone: the
+Knows that a column has few different dates: each string is read once. A time of day is cut away, as is its zone: the
 date is the one written.
 """
 

@@ -1,7 +1,7 @@
 """
 How an order file says what it says: its columns, its number format, its dialect, its encoding.
 
-Knows which of these declarations are possible at all. Does not look at a file.
+Knows which of these declarations are possible at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "p
 
 def _column(role: str, meaning: str, example: str) -> Meta:
     return Meta(
-        description=f"column of the {meaning}",
+        description=f"column with the {meaning}",
         examples=[example],
         extra={"table": "columns", "key": role, "metavar": "NAME"},
     )
@@ -139,7 +139,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     download_limit: Annotated[
         str,
         Meta(
-            description="size up to which a file is fetched from an address, or read from standard input",
+            description="maximum size of a file fetched from an address, or read from standard input",
             extra={"metavar": "SIZE"},
         ),
     ] = DOWNLOAD_LIMIT

@@ -2,7 +2,7 @@
 What a leaf hands over: an order file that is open, its columns found, its cells to come in batches of text.
 
 Every leaf is one function `(OrderSource, SourceStream, OrderFormat) -> OpenedOrders`; a batch is a function without
-arguments, so that several can be worked on at once while their order is kept. Knows no format and no meaning.
+arguments, so that several can be worked on at once while their order is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RawRows:
     `lines` (int64) is the source_line of each row; `cells` the text of each mapped role, as long as `lines`, null
     where there is none. `rejects` are those of rows that the leaf itself cannot read; such rows are not in `lines`.
     `literal` (bool) marks amounts that are number literals of a typed format: their decimal separator is a point,
-    whatever is declared for texts; None where all are text.
+    whatever is declared for strings; None where all are text.
     """
 
     lines: Column

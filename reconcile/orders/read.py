@@ -60,7 +60,7 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 """Suffix → name of the format, and the function that opens it."""
 
 _WORKERS = max(2, min(4, os.cpu_count() or 1))
-_TOLD = 3  # rejects, and remedies, that an error tells in full
+_TOLD = 3  # rejects, and remedies, that an error shows in full
 
 
 def read_orders(
@@ -141,7 +141,7 @@ def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:
 
 
 class _Reader:
-    """Reads files one after the other; keeps what the report and an error must tell."""
+    """Reads files one after the other; keeps what the report and an error must say."""
 
     def __init__(self, form: OrderFormat, keep: Callable[[pa.Table], None], rejects_file: RejectsFile | None) -> None:
         self._form = form
@@ -230,7 +230,7 @@ def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: 
 
 
 def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor) -> Iterator[OrderRows]:
-    """Yield what `tasks` return, in their order, with a few of them under way at once."""
+    """Yield what `tasks` return, in their order, with a few of them in progress at once."""
     waiting: deque[Future[OrderRows]] = deque()
     try:
         for task in tasks:
@@ -240,7 +240,7 @@ def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor
         while waiting:
             yield waiting.popleft().result()
     except OrderFileError:
-        for earlier in waiting:  # an error further up in the file is told first, however fast its block was
+        for earlier in waiting:  # an error further up in the file is reported first, however fast its block was
             earlier.result()
         raise
     finally:
@@ -257,7 +257,7 @@ def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path |
     remedies = reader.remedies
     options_mend_all = len(remedies) <= _TOLD and all("add --" in remedy for remedy in remedies)
     remedy = "; ".join(remedies) + ";" if options_mend_all or len(remedies) == 1 else "correct the cells,"
-    where = f" (all are in {path}, with what to do)" if path is not None else ""
+    where = f" (all are in {path}, each with its remedy)" if path is not None else ""
     raise TooManyRejects(
         message,
         rejects=count,

@@ -1,5 +1,5 @@
 """
-What reading order totals has to tell: each file or query as it was read, and how many rows came of it.
+What reading order totals reports: each file or query as it was read, and how many rows came of it.
 
 Values only, for the manifest and for people; reads nothing.
 """
@@ -19,8 +19,8 @@ class OrderFile:
     None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
     `continuation_rows` were left out as declared.
 
-    A query's result is told in the same way: `path` is the database, `bytes` and `sha256` are those of the cells read,
-    `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
+    A query's result is reported in the same way: `path` is the database, `bytes` and `sha256` are those of the cells
+    read, `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
     """
 
     path: str

@@ -1,7 +1,7 @@
 """
 The files that reading leaves: `orders.parquet` and `rejects.csv`, whole under their names or not there at all.
 
-Knows how the columns of ORDERS are best stored. Does not know where the rows come from.
+Knows how the columns of ORDERS are best stored.
 """
 
 from __future__ import annotations

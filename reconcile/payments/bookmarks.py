@@ -40,7 +40,7 @@ class Walk(msgspec.Struct):
     `planned` is what was supposed to be in the shard when it was cut, `before` the server's count at the walk's first
     page, `after` its count after the walk (asked only where it can matter). `last_id` is the last row seen, `seen` how
     many there were.
-    A walk with `changed_since` sees only what changed then or later; rows may then enter while it goes on. `lacking`
+    A walk with `changed_since` sees only what changed then or later; rows may then enter while it runs. `lacking`
     counts the rows its pages were short of by their own counts.
     Of a walk that goes by exports these are the ids, the second where orders are exported apart. A walk `by_pages`
     does not, though the pull does.
@@ -100,13 +100,13 @@ class Spent(msgspec.Struct):
 
 class Bookmarks(msgspec.Struct):
     """
-    Everything a pull needs to go on: its cut-off, its walks, and what it has spent.
+    Everything a pull needs to resume: its cut-off, its walks, and what it has spent.
 
     `began_at` is the server's clock before the first page. `base` is the digest of the payments that an incremental
     pull continues.
     `transport` is how walks go now, and why; `why_pages` says why one went by pages that was to go by an export.
     References of this pull's exports begin with `exports_name`; `most_records` is what the server allows in one, where
-    it told.
+    it reported.
     """
 
     cut_off: Moment
@@ -145,7 +145,7 @@ class Bookmarks(msgspec.Struct):
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers of the walks that count: rows of any other are those of a walk that was begun anew."""
+        """The numbers of the walks that count: rows of any other are those of a walk that was started again."""
         return [walk.number for walk in self.walks]
 
     @property
@@ -180,7 +180,7 @@ class Bookmarks(msgspec.Struct):
         """
         Set the walks in `suspects` back to their start.
 
-        Raises Unproved when one was walked too often; all are then set back and may be tried anew.
+        Raises Unproved when one was walked too often; all are then set back and may be tried again.
         """
         number = max(walk.number for walk in self.walks)
         tired = None
@@ -228,7 +228,7 @@ def bookmarks_in(store: UnfinishedPull) -> Bookmarks:
 
 
 def _can_be(marks: Bookmarks) -> bool:
-    """Whether a pull can go on from `marks`: ids become part of addresses, and each walk needs its own number."""
+    """Whether a pull can resume from `marks`: ids become part of addresses, and each walk needs its own number."""
     ids = [id_ for walk in marks.walks for id_ in (walk.last_id, walk.export_id, walk.orders_export_id)]
     return (
         len({walk.number for walk in marks.walks}) == len(marks.walks) > 0
@@ -240,7 +240,7 @@ def _can_be(marks: Bookmarks) -> bool:
 
 def needs_count_after(walk: Walk) -> bool:
     """
-    Return whether only a count after the walk can tell if it is complete.
+    Return whether only a count after the walk can show if it is complete.
 
     Having seen exactly what was counted before is proof enough: what was lost would be missing from it, and a count
     that is lower by now has rows deleted meanwhile.
@@ -253,7 +253,7 @@ def accounts_for(walk: Walk) -> bool:
     Return whether what `walk` saw lies between the server's count after it (where asked) and the one before it.
 
     Rows may be deleted meanwhile; none can be created before the cut-off. What changes meanwhile enters a walk of
-    changes: it may see more, and then only its pages can tell that one of them lost a row.
+    changes: it may see more, and then only its pages can show that one of them lost a row.
     """
     if walk.changed_since is not None and (walk.lacking or walk.seen > walk.counted_before):
         return not walk.lacking
@@ -267,7 +267,7 @@ def _unproved(walk: Walk, why: str) -> Unproved:
         f"klarna_payments: {span}: {why}: {walk.seen} payments seen in walk {walk.attempts}, "
         f"the server counted {walk.counted_before} before it{after}",
         hint="the server's list and its own counts disagree; nothing is published. "
-        "Start the same command again later: it keeps the rest and reads this part anew",
+        "Run the same command again later: it keeps the rest and reads this part again",
     )
 
 

@@ -1,7 +1,7 @@
 """
 Finished pulls in a mirror: what `payments.parquet` there stands for, and which payments have vanished since.
 
-Knows the files and how a crash between them is told. Asks nothing of the API, and does not know how rows came.
+Knows the files and how a crash between them is noticed. Asks nothing of the API.
 
     mirror/
       payments.parquet   rows of the last pull that was finished
@@ -79,7 +79,7 @@ class _Record(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Rows that a pull goes on from, in the file `rows`, and what they are."""
+    """Rows that a pull resumes from, in the file `rows`, and what they are."""
 
     finished: Finished
     rows: Path
@@ -87,7 +87,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The finished pull of a window, or null and `why` there is none to go on from."""
+    """The finished pull of a window, or null and `why` there is none to resume from."""
 
     finished: Finished | None
     why: str = ""
@@ -257,7 +257,7 @@ def vanished_before(folder: Path) -> pa.Table:
             known = file.read().replace_schema_metadata(None)
             known.validate(full=True)
     except (OSError, pa.ArrowException) as error:
-        forgets = "remove that file; which payments had vanished before is then forgotten"
+        forgets = "remove that file; the record of payments that vanished before is then lost"
         raise MirrorError(f"{place}: cannot be read: {first_line(error)}", hint=forgets) from error
     return known
 
@@ -265,5 +265,5 @@ def vanished_before(folder: Path) -> pa.Table:
 def _damaged(path: Path, error: Exception) -> MirrorError:
     return MirrorError(
         f"{path}: cannot be read: {first_line(error)}",
-        hint="remove the mirror folder; the payments are then pulled again from the start",
+        hint="remove the mirror folder; the payments are then pulled again from scratch",
     )

@@ -27,7 +27,7 @@ from reconcile.schema import PAYMENTS, UTC_MS
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
 _NEVER_EMPTY = [field.name for field in PAYMENTS if not field.nullable]
-# Without one of these every verdict would be a guess; any other column that lacks is empty.
+# Without one of these every verdict would be a guess; any other missing column is empty.
 _REQUIRED = [*_NEVER_EMPTY, "reference", "order_id", "order_status", "currency_code"]
 
 
@@ -36,12 +36,14 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
     Copy the payments of `source` (Parquet or CSV, columns of PAYMENTS) to `destination` and return their number.
 
     The copy is Parquet, sorted by `payment_id`; a file that is so already is copied byte for byte. Columns that the
-    matching can do without may lack and are then empty; columns that PAYMENTS does not have are left behind. Sorting
-    beyond `memory_limit` goes to disk, beside `destination`.
+    matching can do without may be missing and are then empty; columns that PAYMENTS does not have are left behind.
+    Sorting beyond `memory_limit` goes to disk, beside `destination`.
     Raises PaymentFileError when the file is missing, is no such table, or has a payment twice.
     """
     if str(source) != (shown := str(source).encode(errors="replace").decode()):
-        raise PaymentFileError("its name is not text in UTF-8", path=shown, hint="rename it: the run's record names it")
+        raise PaymentFileError(
+            "its name is not text in UTF-8", path=shown, hint="rename it: the run's manifest names it"
+        )
     if not source.is_file():
         raise PaymentFileError("there is no such file", path=source, hint=_WRITE_IT)
     try:
@@ -131,8 +133,8 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
     ).fetchall()
     if twice:
         raise PaymentFileError(
-            f"payment {twice[0][0]} is in it more than once",
+            f"payment {twice[0][0]} occurs more than once",
             path=source,
             column="payment_id",
-            hint="a payment counts once: join the exports without overlap, or pull again",
+            hint="each payment must occur once: combine the exports without overlap, or pull again",
         )

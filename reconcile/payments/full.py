@@ -1,7 +1,7 @@
 """
 The full pull: a whole window, walked by pages or exports, and the proof that nothing of it is missing.
 
-Knows the order of things: count, cut, walk, prove, merge. What a page holds, how a walk goes on and how rows are kept
+Knows the order of things: count, cut, walk, prove, merge. What a page holds, how a walk continues and how rows are kept
 is known elsewhere.
 
 **Proof.** Each shard must have seen no more than the server counted in it before the walk, and no fewer than it
@@ -45,7 +45,7 @@ class FullPull:
     """
 
     vanished: Collection[str] | None = None
-    """Not known by itself: the rows tell."""
+    """Not known by itself: the rows show it."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class FullPull:
                 await walkers.commit()
         raise Unproved(
             f"klarna_payments: {self._marks.seen} payments seen, and the server's counts keep changing",
-            hint="nothing is published; start the same command again when fewer old payments are being changed",
+            hint="nothing is published; run the same command again when fewer old payments are being changed",
         )
 
     async def _suspects(self) -> Sequence[Walk]:
@@ -188,9 +188,9 @@ class FullPull:
     def _own_warnings(self) -> tuple[str, ...]:
         warnings = list(self._warnings)
         if self._marks.why_anew:
-            warnings.append(f"everything was pulled anew: {self._marks.why_anew}")
+            warnings.append(f"everything was pulled from scratch: {self._marks.why_anew}")
         if self._request.via == "exports" and self._marks.why_pages:
-            warnings.append(f"payments were read by pages, though exports were asked for: {self._marks.why_pages}")
+            warnings.append(f"payments were read by pages, although exports were requested: {self._marks.why_pages}")
         return tuple(warnings)
 
     @property

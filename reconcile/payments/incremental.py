@@ -8,11 +8,11 @@ known elsewhere; when an incremental pull is wanted is for the caller to say.
 overlap; and by id, each payment that is flagged or that the caller names, because `mismatched_amounts` is worked out
 when it is read and can change while no time does.
 
-**Proof.** A walk must have seen no fewer than the server counted in it before, and no page may lack a row that its own
-count has. Last, the rows after the upsert are compared with the server's count of the whole window. Fewer rows: the
-changes are walked again, and then the pull is given up as incomplete. More rows: payments have vanished that nobody
-can name without reading everything; that is told, not guessed. Over the rows of a pull that was resumed it is given up,
-too: nothing has been proved of these as they are now.
+**Proof.** A walk must have seen no fewer than the server counted in it before, and no page may be without a row that
+its own count has. Last, the rows after the upsert are compared with the server's count of the whole window. Fewer rows:
+the changes are walked again, and then the pull is given up as incomplete. More rows: payments have vanished that nobody
+can name without reading everything; that is reported, not guessed. Over the rows of a pull that was resumed it is given
+up, too: nothing has been proved of these as they are now.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class IncrementalPull:
 
     @property
     def vanished(self) -> Collection[str] | None:
-        """Payments that were asked for by id and are gone; null: only the rows tell, for others were asked before."""
+        """
+        Payments that were asked for by id and are gone; null: only the rows show it, for others were asked
+        before.
+        """
         return None if self.catches_up else self._rechecks.vanished
 
     @property
@@ -147,7 +150,7 @@ class IncrementalPull:
                 if self._count_after < self._rows and self.catches_up and not self.resumed:
                     raise Unproved(
                         f"klarna_payments: the server counts {self._count_after}, and there are {self._rows} rows: "
-                        "some have been deleted, and nothing tells which"
+                        "some have been deleted, and it is not known which"
                     )
                 if self._count_after <= self._rows:
                     teller.tell()
@@ -212,13 +215,13 @@ class IncrementalPull:
         return Unproved(
             f"klarna_payments: the server counts {self._count_after} payments created before "
             f"{self.cut_off:%Y-%m-%d %H:%M:%S}, there are {self._rows} after reading what changed",
-            hint="payments have come in that show no newer time; pull everything once, with `--full`",
+            hint="payments have arrived without a newer updated_at; pull everything once, with `--full`",
         )
 
     def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
-        # Of a pull that was resumed the next one tells: it is not over yet.
+        # Of a pull that was resumed the next one reports: it is not over yet.
         unseen = self._rows - self._count_after if not self.resumed else 0
         report = reported(
             self._client,
@@ -262,7 +265,7 @@ def earlier_by(watermark: datetime, overlap: timedelta) -> datetime:
 def _unseen(payments: int) -> str:
     one = payments == 1
     return (
-        f"the server counts {payments} {'payment' if one else 'payments'} less than there are in the result: "
+        f"the server counts {payments} {'payment' if one else 'payments'} fewer than are in the result: "
         f"{'it has' if one else 'they have'} vanished, and an incremental pull cannot tell which; "
         "pull everything once, with --full"
     )

@@ -77,7 +77,7 @@ class Walkers:
         Walk everything that is not done, and commit it.
 
         When something stops it (an error, or a cancellation), the pages that came before are committed first, so that
-        the next attempt goes on behind them.
+        the next attempt resumes behind them.
         """
         todo = sorted((walk for walk in self._pull.marks.walks if not walk.done), key=lambda walk: -walk.left)
         async with saving(self._save):
@@ -110,7 +110,7 @@ class Walkers:
         return []
 
     def _cut_finer(self, walk: Walk, document: Document) -> list[Walk]:
-        """Cut `walk` when `document`, its first page, tells that it is too large; that page is then not kept."""
+        """Cut `walk` when `document`, its first page, shows that it is too large; that page is then not kept."""
         payments, most = document.record_count, self._most_payments
         if walk.before is not None or walk.attempts > 1 or payments is None or most is None:
             return []

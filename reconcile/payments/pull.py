@@ -49,13 +49,13 @@ async def pull_to_parquet(
     Write all payments of the window of `request` to a Parquet file.
 
     `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment; it appears only
-    when the pull is proved complete. With a mirror an interrupted pull goes on where it stopped, and then
+    when the pull is proved complete. With a mirror an interrupted pull resumes where it stopped, and then
     reads what changed or was created since: the file is always as of now. Where that cannot be proved everything is
-    pulled anew, and `PullReport.warnings` says so. `mode` (`live` or `test`) must agree with the token and with
+    pulled from scratch, and `PullReport.warnings` says so. `mode` (`live` or `test`) must agree with the token and with
     every row.
 
-    Exports that the server refuses are made up for by pages, and the report
-    tells. The rows are the same either way. An unfinished pull goes on with its own transport for `auto`, and reads
+    Exports that the server refuses are replaced by pages, and the report
+    says so. The rows are the same either way. An unfinished pull resumes with its own transport for `auto`, and reads
     what changed since by pages.
 
     An incremental pull reads only what changed since the last finished pull of the same window, from its overlap
@@ -70,7 +70,7 @@ async def pull_to_parquet(
         await client.authenticate()
         agreed = agreed_mode(client, mode)
         with _mirror_at(request.mirror, destination, organization=client.organization, mode=agreed) as store:
-            await asyncio.to_thread(vanished_before, store.folder)  # told now, and not after an hour of pulling
+            await asyncio.to_thread(vanished_before, store.folder)  # reported now, and not after an hour of pulling
             last = await asyncio.to_thread(finished_pull, store.folder, request.window)
             context = PullContext(client, request, agreed, on_progress, at_start, Spent())
             pull = await pulled(context, store, beside, base=last if request.incremental else None, recheck=recheck)
@@ -102,7 +102,7 @@ def _take_over(
     """Take the result over into the mirror, and return how many payments it no longer found."""
     entry = entry_for(pull, report, window)
     gone = take_over(store, payments, entry, pulls=pull.stores, last=last, vanished=pull.vanished)
-    drop_resumed(store, window)  # last of all: until then the same command can go on from them
+    drop_resumed(store, window)  # last of all: until then the same command can resume from them
     return gone
 
 

@@ -1,7 +1,7 @@
 """
-What a pull tells: while it goes on, and when it is done.
+What a pull reports: while it runs, and when it is done.
 
-Knows the figures and where they come from. Decides nothing, prints nothing.
+Knows the figures and where they come from.
 """
 
 from __future__ import annotations

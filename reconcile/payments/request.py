@@ -59,7 +59,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="an incremental pull reads again what changed so many minutes before the last one began",
+            description="an incremental pull re-reads changes from this many minutes before the last one began",
             extra={"has_option": False},
         ),
     ] = 60
@@ -84,7 +84,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def window(self) -> str:
-        """The string by which a mirror tells windows apart."""
+        """The string by which a mirror distinguishes windows."""
         since, until = self.created_from, self.created_before
         return f"{since and timestamp(since)}|{until and timestamp(until)}"
 

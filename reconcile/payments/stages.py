@@ -1,15 +1,15 @@
 """
 A pull of a window, stage after stage, until its rows are proved to be as of now.
 
-Knows what follows upon what: a pull that broke off is gone on with, and its rows are then brought up to date; where
-that cannot be proved, everything is pulled anew. How a stage pulls and proves itself is known to `full` and
-`incremental`. Each stage is a pull of its own with a state of its own in the mirror, so that the same command goes on
+Knows what follows upon what: an interrupted pull is resumed, and its rows are then brought up to date; where
+that cannot be proved, everything is pulled from scratch. How a stage pulls and proves itself is known to `full` and
+`incremental`. Each stage is a pull of its own with a state of its own in the mirror, so that the same command resumes
 from wherever it was stopped:
 
     unfinished pull            →  its rows, as of its own cut-off  →  what changed since  →  as of now
     (mirror/unfinished)           (mirror/resumed)                    (mirror/unfinished)
 
-A stage that is itself stopped and gone on with has an earlier cut-off again: its rows take the place of those it began
+A stage that is itself stopped and resumed has an earlier cut-off again: its rows take the place of those it began
 with, and another one follows.
 """
 
@@ -39,7 +39,7 @@ async def pulled(
     Write all payments that `context` asks for to `beside`, and return the pull that has proved them as of now.
 
     `base` is what an incremental pull builds on, null for everything; `recheck` names payments that it asks for by id.
-    Raises CommerceLayerError and OutputError; the same call goes on.
+    Raises CommerceLayerError and OutputError; the same call resumes.
     """
     return await _Stages(context, store, base, recheck).run(beside)
 
@@ -88,7 +88,7 @@ class _Stages:
         """Return the stage with which the command begins, planned."""
         if (base := await asyncio.to_thread(resumed_rows, self._store.folder, self._window)) is not None:
             self._store.unfinished(self._window).forget()  # of a crash, after its rows were kept
-            assert base.finished.carried is not None, "they are those of a pull that was resumed"
+            assert base.finished.carried is not None, "they come from a pull that was resumed"
             self._context = replace(self._context, earlier=base.finished.carried.spent)
             return await self._on(base)
         wanted = self._wanted
@@ -121,7 +121,7 @@ class _Stages:
         for store in changes.stores:
             await asyncio.to_thread(store.forget)
         if changes.resumed or changes.catches_up:
-            why = f"the pull that broke off could not be brought up to date: {error.message}"
+            why = f"the interrupted pull could not be brought up to date: {error.message}"
             return await self._everything(why_anew=why)
         listed = f"payments cannot be listed by their changes: {error.message}"
         return await self._everything(warnings=(_though_incremental(listed),))
@@ -151,4 +151,4 @@ def _is_way_out(changes: IncrementalPull, error: Unproved | Refused) -> bool:
 
 
 def _though_incremental(why: str) -> str:
-    return f"everything was pulled, though an incremental pull was asked for: {why}"
+    return f"everything was pulled, although an incremental pull was requested: {why}"

@@ -1,7 +1,5 @@
 """
 What the walks of a pull share, by pages or by exports: whom they ask, how what comes is committed, and how they end.
-
-Knows neither pages nor files, and not when a commit is due.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """
 Tables as files that people and spreadsheets open: CSV, and the breaks in the order they are worked off.
 
-Knows the CSV dialect, which texts a spreadsheet would run as a formula, and the order of breaks. Does not know
+Knows the CSV dialect, which strings a spreadsheet would run as a formula, and the order of breaks. Does not know
 what a column means: columns and types are those of `reconcile.schema`.
 
 The dialect: UTF-8 without a byte order mark, lines end with one line feed, a header with the column names, quotes
 (RFC 4180) only where needed, and around `#`, which some readers take for a comment. Null is an empty field, an empty
-text is `""` (DuckDB tells them apart with `allow_quoted_nulls = false`, pyarrow with
+text is `""` (DuckDB distinguishes them with `allow_quoted_nulls = false`, pyarrow with
 `quoted_strings_can_be_null=False`). Booleans are `true` and `false`, dates `2026-11-22`, instants
 `2026-11-22T03:04:05.678Z`, numbers plain digits with an optional minus sign.
 
@@ -74,7 +74,7 @@ def write_csv(
     `source` is a Parquet file, an Arrow table or a reader of Arrow batches; rows keep their order. Text cells that a
     spreadsheet would run are guarded (see `reconcile.files.formula_guard`), all other types are written as they are.
     The file is complete when it appears under its name.
-    Raises OutputError when `source` lacks a column or `destination` cannot be written.
+    Raises OutputError when a column of `source` is missing or `destination` cannot be written.
     """
     columns = columns_of(source, schema, guard=True)
     with (
@@ -94,7 +94,10 @@ def write_csv(
 
 
 def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
-    """Return the columns of `schema` as SQL; raises OutputError when `source` lacks one, or cannot be read."""
+    """
+    Return the columns of `schema` as SQL; raises OutputError when one of `source` is missing, or it cannot be
+    read.
+    """
     found = _read_schema(source) if isinstance(source, Path) else source.schema
     for field in schema:
         if field.name not in found.names or found.field(field.name).type != field.type:

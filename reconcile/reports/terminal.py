@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.statuses import StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Control, Counts, FlagAgreement, Summary
+from reconcile.matching.policy import LABEL_OF
 from reconcile.matching.report import KeyCleaning, KeyProfile
 from reconcile.reports.display import PLAIN, Display
-from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, wrap
+from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
@@ -31,15 +32,15 @@ def summary_table(summary: Summary, *, width: int, colour: bool, display: Displa
     """
     blocks = [
         _headline(summary, width, colour, display),
-        render(_statuses(summary.statuses, display), width, colour),
+        render(without(_statuses(summary.statuses, display), (), ("Code",), width=width), width, colour),
         render(_control(summary.control, summary.counts, display), width, colour),
         render(_flag_agreement(summary.flag_agreement, display), width, colour),
     ]
     if not_comparable := summary.flag_agreement.not_comparable:
-        blocks[-1] += f"\nnot comparable: {display.count(not_comparable)}"
+        blocks[-1] += f"\nNot comparable: {display.count(not_comparable)}"
     if summary.patterns:
         lines = [line for pattern in summary.patterns for line in wrap(f"- {plain(pattern.text)}", width)]
-        blocks.append("\n".join([paint("Breaks have in common", BOLD, colour), *lines]))
+        blocks.append("\n".join([paint("What breaks have in common", BOLD, colour), *lines]))
     profile = summary.key_profile
     for table in (_keys(profile, display), _cleaning(profile.cleaning, display), _aging(summary.aging, display)):
         if table.rows:
@@ -86,10 +87,16 @@ def _statuses(statuses: Sequence[StatusLine], display: Display) -> TextTable:
             )
             for one in status.amounts
         ]
-        rows += _per_currency((plain(status.status), plain(status.kind)), status.count, lines, display, amounts=3)
+        rows += _per_currency(
+            (plain(LABEL_OF.get(status.status, status.status)), plain(status.status), plain(status.kind)),
+            status.count,
+            lines,
+            display,
+            amounts=3,
+        )
         colours += [_KIND_COLOURS.get(status.kind, "")] * (len(rows) - len(colours))
-    header = ("Status", "Kind", "Currency", "Items", "Payments", "Orders", "Difference")
-    return TextTable(header, frozenset({"Status", "Kind", "Currency"}), rows, colours, point=display.decimal)
+    header = ("Status", "Code", "Kind", "Currency", "Items", "Payments", "Orders", "Difference")
+    return TextTable(header, frozenset({"Status", "Code", "Kind", "Currency"}), rows, colours, point=display.decimal)
 
 
 def _control(control: Control, counts: Counts, display: Display) -> TextTable:
@@ -120,7 +127,7 @@ def _keys(profile: KeyProfile, display: Display) -> TextTable:
         counts = [count for use in uses for count in (use.rows - use.without, use.without)]
         twice = one.payment_keys_twice + one.order_keys_twice
         rows.append((one.key, *map(display.count, (*counts, one.shared_keys, twice, one.pairs))))
-    header = ("Key", "Payments", "without", "Orders", "without", "On both", "Twice", "Pairs")
+    header = ("Key", "Payments", "Blank", "Orders", "Blank", "On both sides", "Duplicates", "Pairs")
     return TextTable(header, frozenset({"Key"}), rows, [""] * len(rows))
 
 
@@ -131,7 +138,7 @@ def _cleaning(keys: Sequence[KeyCleaning], display: Display) -> TextTable:
     for one in keys:
         if one.key not in touched:
             continue
-        effects = {**one.changed, "nothing left": one.emptied, "made one": one.collisions}
+        effects = {**one.changed, "left empty": one.emptied, "merged": one.collisions}
         for effect, number in effects.items():
             if number or effect in one.changed:
                 counts.setdefault((effect, one.key), {})[one.side] = display.count(number)

@@ -1,7 +1,7 @@
 """
 Tables of text: words flush left, figures flush right with their points below each other, on so many columns.
 
-Knows how wide text is on a terminal, and that texts from outside must not steer it. Knows no figure's meaning.
+Knows how wide text is on a terminal, and that strings from outside must not steer it.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def fold(line: str, width: int) -> str:
     """
     Return `line` as lines of at most `width` columns, where its words allow it; no word is broken.
 
-    What goes on stands below the text of the line: what follows its last gap of two blanks or more, if that leaves half
+    What continues is below the text of the line: what follows its last gap of two blanks or more, if that leaves half
     the width.
     """
     if _columns_wide(line) <= width:

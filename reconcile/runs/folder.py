@@ -77,7 +77,7 @@ class Staging:
         except OSError:
             if kept is not None:
                 kept.rename(self.place)
-            (self.folder / NAME).unlink()  # whoever reads next must not publish what was told as an error
+            (self.folder / NAME).unlink()  # whoever reads next must not publish what was reported as an error
             raise
         sync(self.out)
         return self.place

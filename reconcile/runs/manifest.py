@@ -30,7 +30,7 @@ RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z][0-9A-Za-z_-]{0,79}\Z
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
-_AS_PUBLISHED = "put the file back as it was published, or move its folder away and run the date again"
+_AS_PUBLISHED = "restore the file as it was published, or move its folder away and run the date again"
 
 
 class FileDigest(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ def digest_of(path: Path, *, name: str | None = None, rows: int | None = None) -
 
 
 def digest_of_text(*texts: str) -> str:
-    """Return one SHA-256 in hex over several texts, none of which can run into the next."""
+    """Return one SHA-256 in hex over several strings, none of which can run into the next."""
     digest = hashlib.sha256()
     for text in texts:
         raw = text.encode()

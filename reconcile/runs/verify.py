@@ -23,7 +23,7 @@ class Verification:
     """
     What was found of one run: `problems` say that it is not what was published, `notes` what else to know.
 
-    `replayed` tells that it was also matched again. `run_id` is empty where the manifest cannot be read.
+    `replayed` says that it was also matched again. `run_id` is empty where the manifest cannot be read.
     """
 
     folder: str
@@ -38,14 +38,16 @@ def verify_runs(out: Path) -> list[Verification]:
     """
     Verify every run in `out`, oldest date first, and after them those that were replaced.
 
-    A date whose folder has no manifest is told as one that is no run. Raises OutputError when `out` is no folder.
+    A date whose folder has no manifest is reported as not a run. Raises OutputError when `out` is no folder.
     """
     check_out(out)
     runs = _manifests(out)
     found = [_verified(folder, runs) for folder in runs]
     found += [_verified(folder, runs) for folder in superseded(out)]
     bare = sorted(path for path in out.iterdir() if is_date(path.name) and path.is_dir() and path not in runs)
-    return found + [Verification(str(path), "", 0, (f"has no {NAME}: it is not a run, or no longer",)) for path in bare]
+    return found + [
+        Verification(str(path), "", 0, (f"has no {NAME}: it is not a run, or no longer one",)) for path in bare
+    ]
 
 
 def verify_run(folder: Path) -> Verification:
@@ -132,9 +134,9 @@ def _chain(folder: Path, own: Manifest, runs: Mapping[Path, Manifest | None]) ->
     if _came_later(runs[earlier[-1]], own):
         notes.append(f"the run of {between} was published after this one was made: run this date again")
     elif own.previous is None:
-        problems.append(f"names no run before it, and that of {between} is there: the chain was cut")
+        problems.append(f"names no previous run, although that of {between} exists: the chain is broken")
     else:
-        problems.append(f"was made after the run of {own.previous.business_date}, and that of {between} is there")
+        problems.append(f"was made after the run of {own.previous.business_date}, although that of {between} exists")
     return problems, notes
 
 
@@ -155,8 +157,8 @@ def _link(out: Path, link: Link) -> tuple[str, str]:
     if any(_is_linked(replaced, link) for replaced in kept):
         return "", f"the run of {link.business_date} was replaced after this one was made: run this date again"
     if not folder.is_dir():
-        return f"the run before it, {link.business_date} ({link.run_id}), is gone", ""
-    return f"the run before it, {link.business_date}, is not the one it was made after ({link.run_id})", ""
+        return f"the previous run, {link.business_date} ({link.run_id}), is gone", ""
+    return f"the previous run, {link.business_date}, is not the one it was made after ({link.run_id})", ""
 
 
 def _is_linked(folder: Path, link: Link) -> bool:
@@ -168,7 +170,7 @@ def _rewritten(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Sentences about the records beside the runs that no longer begin as they were when this run was made."""
     for record in manifest.records:
         if not _begins_as(out_of(folder) / record.path, record):
-            yield f"{record.path} was changed since this run was made: it may only grow"
+            yield f"{record.path} was changed since this run was made: lines may only be added to it"
 
 
 def _begins_as(path: Path, record: FileDigest) -> bool:

@@ -66,12 +66,12 @@ class Connection(Struct, frozen=True, kw_only=True):
     scope: Annotated[str | None, Meta(description="scope of the token", examples=["market:all"], extra=_IN_FILE)] = None
     rate_share: Annotated[
         float,
-        Meta(gt=0, le=1, description="share of the rate limit to spend, up to 1", extra={"metavar": "SHARE"}),
+        Meta(gt=0, le=1, description="share of the rate limit to use, up to 1", extra={"metavar": "SHARE"}),
     ] = 1.0
     allowance: Annotated[
         str | None,
         Meta(
-            description="file that processes of this machine name to share the rate limit",
+            description="file through which processes on this machine share the rate limit",
             examples=["/var/lib/reconcile/allowance"],
             extra={"metavar": "FILE"},
         ),
@@ -79,7 +79,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     rate_limit: Annotated[
         bool, Meta(description="false for a server without limits, on this machine only", extra=_IN_FILE)
     ] = True
-    timeout_seconds: Annotated[float, Meta(gt=0, description="maximum wait for one answer", extra=_IN_FILE)] = 30.0
+    timeout_seconds: Annotated[float, Meta(gt=0, description="maximum wait for one response", extra=_IN_FILE)] = 30.0
     retry_seconds: Annotated[
         float, Meta(gt=0, description="maximum time to keep retrying without any progress", extra=_IN_FILE)
     ] = 300.0
@@ -130,7 +130,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
 
     out: Annotated[str, Meta(description="folder of the run folders", extra={"metavar": "FOLDER"})] = "runs"
     on_empty_payments: Annotated[
-        OnEmpty, Meta(description='what it means that there are no payments: "fail" or "warn"', extra=_IN_FILE)
+        OnEmpty, Meta(description='what to do when there are no payments: "fail" or "warn"', extra=_IN_FILE)
     ] = "fail"
     on_empty_orders: Annotated[OnEmpty, Meta(description="the same for order rows", extra=_IN_FILE)] = "fail"
     fail_on: Annotated[
@@ -153,7 +153,8 @@ class RunSettings(Struct, frozen=True, kw_only=True):
         str, Meta(description="memory the matching may use before it spills to disk", extra={"metavar": "SIZE"})
     ] = "2GB"
     engine: Annotated[
-        Literal["duckdb", "spark"], Meta(description="what matches: duckdb on this machine, or spark on a cluster")
+        Literal["duckdb", "spark"],
+        Meta(description="engine that matches: duckdb on this machine, or spark on a cluster"),
     ] = "duckdb"
     spark_master: Annotated[
         str,
@@ -178,13 +179,13 @@ class ReportSettings(Struct, frozen=True, kw_only=True):
     html: Annotated[bool, Meta(description="write report.html, the page")] = True
     xlsx: Annotated[
         bool,
-        Meta(description="write report.xlsx, the workbook; of a million items it takes longer than the matching"),
+        Meta(description="write report.xlsx, the workbook; for a million items it takes longer than the matching"),
     ] = True
     locale: Annotated[
         str | None,
         Meta(
-            description='numbers and dates for people as in this locale, such as "de-DE"; "none" for ISO. Files of '
-            "data and workbooks stay as they are: a spreadsheet localizes by itself",
+            description='locale of numbers and dates in reports, such as "de-DE"; "none" for ISO. Files of '
+            "data and workbooks stay as they are: a spreadsheet program localizes them itself",
             examples=["de-DE"],
             extra={"metavar": "TAG"},
         ),
@@ -250,7 +251,7 @@ def check_texts(values: Mapping[str, Any]) -> None:
                     f"{name}: is not UTF-8",
                     hint="rename the file or folder, or name it by a pattern"
                     if "orders" in name
-                    else "rename the file or folder, or write the text anew",
+                    else "rename the file or folder, or write the text again",
                 )
             if "\0" in text:
-                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text anew, without it")
+                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text again, without it")

@@ -47,7 +47,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
             near = difflib.get_close_matches(variable, known, n=1, cutoff=0.7)
-            sentences.append(f"{variable} is no setting" + (f" (did you mean {near[0]}?)" if near else ""))
+            sentences.append(f"{variable} is not a setting" + (f" (did you mean {near[0]}?)" if near else ""))
     return sentences
 
 
@@ -104,7 +104,7 @@ def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool =
             continue
         if not is_plain and setting.said("may_hold_password") and passwords(values[setting.name]):
             variable = PREFIX + setting.name.upper()
-            problems.append(f"{where}: holds a password: use {variable}, PGPASSWORD or ~/.pgpass for it")
+            problems.append(f"{where}: contains a password: use {variable}, PGPASSWORD or ~/.pgpass for it")
     if problems:
         raise SettingsError(
             f"{source}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"

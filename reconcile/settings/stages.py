@@ -110,7 +110,7 @@ def settings_of(manifest: Manifest, folder: Path) -> Settings:
         return settings_in(manifest.settings, str(folder / NAME))
     except (SettingsError, TypeError) as error:
         raise OutputError(
-            f"{folder / NAME}: its settings are not of this version: {error}", hint="run the date again"
+            f"{folder / NAME}: its settings are from another version: {error}", hint="run the date again"
         ) from error
 
 

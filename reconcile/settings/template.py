@@ -20,7 +20,7 @@ def commented_toml() -> str:
     lines = [
         "# Settings of reconcile. Every setting is commented out and shows its default, or an example.",
         "# The environment (RECONCILE_…) goes over this file, options of the command line over both.",
-        f"# Credentials are no settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
+        f"# Credentials are not settings: {PREFIX}CLIENT_ID and {PREFIX}CLIENT_SECRET, or {PREFIX}CLIENT_SECRET_FILE.",
     ]
     table = ""
     for setting in sorted_by_table():

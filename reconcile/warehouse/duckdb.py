@@ -181,4 +181,4 @@ def _hint(reason: str) -> str:
         "ermission denied": "change the permissions of the file and its folder, or name another file",
     }
     found = (remedy for sign, remedy in remedies.items() if sign in reason)
-    return next(found, "nothing was loaded; mend the cause, and load again")
+    return next(found, "nothing was loaded; fix the cause, and load again")

@@ -5,7 +5,7 @@ A folder of Parquet files, partitioned by business date, as warehouse: one file 
 
 Knows folders and renames. Who opens a file of a partition has the former one or the new one, whole. The files of a
 date are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed
-between two renames leaves tables of two runs, which `run_id` tells; the next load, of whatever date, takes it back
+between two renames leaves tables of two runs, which `run_id` shows; the next load, of whatever date, takes it back
 first.
 
 `business_date` is in the path and not in the files: pyarrow, DuckDB, Spark and pandas give it back as a column, and
@@ -146,7 +146,7 @@ def _only_ours(place: Path) -> None:
     others = sorted(path.name for path in place.parent.iterdir() if path.name[0] not in "._" and path != place)
     if others:
         raise WarehouseError(
-            f"{place.parent}: holds files that no load has written: {', '.join(others[:3])}",
+            f"{place.parent}: contains files that no load has written: {', '.join(others[:3])}",
             hint="they would be counted twice: move them away, and load again",
         )
 
@@ -169,7 +169,7 @@ def _write(connection: duckdb.DuckDBPyConnection, run: VerifiedRun, table: Wareh
     if sent != arrived:
         raise WarehouseError(
             f"{destination}: what was written is not what was read: {arrived[0]} rows of {sent[0]}, or other totals",
-            hint="nothing was loaded; look at the disk, and load again",
+            hint="nothing was loaded; check the disk, and load again",
         )
     return rows
 
@@ -218,8 +218,8 @@ def _put_all_back(swaps: list[_Swap], fresh: list[str], cause: BaseException) ->
             _put_back(swap, is_fresh=swap.finished.name in fresh)
     except OSError as error:
         raise WarehouseError(
-            f"{swap.place}: the load failed ({cause}) and could not be taken back ({error.strerror})",
-            hint="tables of this date may be of two runs, see their run_id: load again, it takes this back first",
+            f"{swap.place}: the load failed ({cause}) and could not be rolled back ({error.strerror})",
+            hint="tables of this date may mix two runs, see their run_id: load again, which rolls this back first",
         ) from cause
 
 
@@ -246,5 +246,5 @@ def _errors_told(root: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise WarehouseError(
             f"{getattr(error, 'filename', None) or root}: cannot be written: {reason}",
-            hint="nothing was loaded; mend the cause (space, permissions, path), and load again",
+            hint="nothing was loaded; fix the cause (space, permissions, path), and load again",
         ) from error

@@ -1,7 +1,7 @@
 """
 The tables of a warehouse: what each load brings, named and typed once for all sinks.
 
-Knows columns and how a copy is compared with its source. Does not know where the tables are.
+Knows columns and how a copy is compared with its source.
 
 Each table has `business_date`, by which loads replace rows, and `run_id`, which says what run a row came with.
 `runs` has one row per business date, written last: a date whose rows name another run is being loaded.

@@ -139,7 +139,7 @@ def _verified_rows(file: BufferedReader, manifest: Manifest, table: WarehouseTab
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=_REMEDY) from error
     if not schema.equals(table.source):
-        raise OutputError(f"{path}: has not the columns of this version of reconcile", hint=_REMEDY)
+        raise OutputError(f"{path}: does not have the columns of this version of reconcile", hint=_REMEDY)
     if output.rows is not None and output.rows != rows:
         raise OutputError(f"{path}: has {rows} rows, but {output.rows} in the manifest", hint=_REMEDY)
     return int(rows)
@@ -154,5 +154,5 @@ def _count_breaks(items: Path, manifest: Manifest) -> int:
             [manifest.business_date, manifest.run_id],
         ).fetchall()[0]
     if strangers:
-        raise OutputError(f"{items}: has rows of another run than its manifest", hint=_REMEDY)
+        raise OutputError(f"{items}: has rows of a different run from its manifest", hint=_REMEDY)
     return int(breaks)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.files.formula_guard import guarded
+from reconcile.matching.policy import LABEL_OF
 from reconcile.reports.page.html import visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import ITEMS
@@ -70,7 +71,8 @@ def test_every_total_that_is_seen_is_that_of_the_summary(published: Path, open_p
                 amount = grouped_amount(line["amount_in_cents"], line["currency_code"])
                 assert f"{line['currency_code']} {line['rows_in']} {amount}" in seen
     for status in summary["statuses"]:
-        assert f"{status['status']}: {status['count']}" in seen
+        assert f"{LABEL_OF[status['status']]}: {status['count']}" in seen
+        assert f"({status['status']})" in seen
     for bridge in summary["bridge"]:
         assert grouped_amount(bridge["order_amount_cents"], bridge["currency_code"]) in seen
 

@@ -259,7 +259,7 @@ def test_a_file_that_is_something_else_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "reconcile.toml"
     path.write_text("[commercelayer]\n")
 
-    with pytest.raises(SettingsError, match="is no shared allowance of reconcile, and was left as it is"):
+    with pytest.raises(SettingsError, match="is not a shared rate-limit file of reconcile, and was left as it is"):
         asyncio.run(process(VirtualTime(), path).acquire("read", "klarna_payments"))
 
     assert path.read_text() == "[commercelayer]\n"

@@ -71,7 +71,7 @@ async def test_a_redirect_is_not_followed(storage_of, client: CommerceLayer, tmp
         asked.append(request.path)
         raise web.HTTPTemporaryRedirect("/elsewhere")
 
-    with pytest.raises(BrokenExport, match="leads elsewhere"):
+    with pytest.raises(BrokenExport, match="redirects elsewhere"):
         await client.download(await storage_of(answer) + "/file", tmp_path / "file")
 
     assert asked == ["/file"]

@@ -131,7 +131,7 @@ def test_an_order_stands_in_the_row_or_comes_from_elsewhere_or_is_none(file_of) 
     [
         ({}, "does not say which order it belongs to"),
         ({"order": {"number": "1"}}, "does not say which order it belongs to"),
-        ({"order_id": "o9"}, "belongs to order o9, which is not there"),
+        ({"order_id": "o9"}, "belongs to order o9, which is missing"),
         ({"order": None, "created_at": None}, "documented shape"),
         ({"order": None, "created_at": "soon"}, "date-time"),
         ({"order": 5}, "documented shape"),
@@ -151,7 +151,7 @@ def test_rows_outside_of_the_window_asked_for_are_refused(file_of) -> None:
 
     assert len(payments(path, window=Window(created, None))) == 1
     for window in (Window(None, created), Window(datetime(2025, 1, 1, 0, 0, 1, tzinfo=UTC), None)):
-        with pytest.raises(BrokenExport, match="not asked for"):
+        with pytest.raises(BrokenExport, match="not requested"):
             payments(path, window=window)
 
 

@@ -110,7 +110,7 @@ def test_only_the_cursor_is_taken_from_the_next_link() -> None:
 
 @pytest.mark.parametrize("body", [page(event(), following="https://x.example/?page=2"), b"{}", b"[1"])
 def test_what_has_another_shape_is_refused(body: bytes) -> None:
-    with pytest.raises(CommerceLayerError, match="has not the documented shape"):
+    with pytest.raises(CommerceLayerError, match="does not have the documented shape"):
         next_cursor(body)
 
 

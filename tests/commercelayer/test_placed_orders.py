@@ -67,8 +67,8 @@ def test_a_file_of_what_was_asked_for_is_counted(file_of: Any) -> None:
     ("rows", "why"),
     [
         ([order("a"), order("b"), order("a")], "an order twice"),
-        ([order("a", placed_at="2025-12-31T23:59:59.999Z")], "not asked for"),
-        ([order("a", placed_at="2026-02-01T00:00:00.000Z")], "not asked for"),
+        ([order("a", placed_at="2025-12-31T23:59:59.999Z")], "not requested"),
+        ([order("a", placed_at="2026-02-01T00:00:00.000Z")], "not requested"),
         ([order("a", placed_at=None)], "documented shape"),
         ([order("a", total_amount_with_taxes_cents=1.5)], "documented shape"),
         *(([without(name)], "documented shape") for name in order("a")),

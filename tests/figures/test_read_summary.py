@@ -118,7 +118,7 @@ def test_a_field_that_is_missing_or_of_another_type_is_named(
     with pytest.raises(OutputError) as caught:
         read_summary(folder)
 
-    where = f"{folder / 'summary.json'}: its figures are not those of this version of reconcile"
+    where = f"{folder / 'summary.json'}: its figures are from another version of reconcile"
     assert caught.value.message == f"{where}: {problem}"
     assert caught.value.hint == "run this date again, or use the version that manifest.json names"
 
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_read_is_told_with_the_remedy(
 
     assert caught.value.message.startswith(f"{tmp_path / 'summary.json'}: cannot be read as the summary of a run: ")
     assert problem in caught.value.message
-    assert caught.value.hint == "`reconcile runs verify` tells what was changed"
+    assert caught.value.hint == "`reconcile runs verify` reports what was changed"
 
 
 def test_a_value_that_is_refused_cannot_steer_the_terminal_or_fill_it(changed: Callable[..., Path]) -> None:

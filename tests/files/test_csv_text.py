@@ -74,7 +74,7 @@ def test_rows_know_their_line(text: str, expected: list[tuple[int, tuple[str, ..
     ("text", "line", "problem"),
     [
         ('a,b\nc,"d\ne,f\n', 2, "opens a quote that is never closed"),
-        ('a,b\n"c"d,e\n', 2, "has text behind a closing quote"),
+        ('a,b\n"c"d,e\n', 2, "has text after a closing quote"),
         ("a,b\nc,d\rx,y\n", 2, "has a carriage return outside quotes"),
     ],
 )

@@ -118,7 +118,7 @@ def test_half_a_character_is_refused_and_nothing_is_recorded(name: str, tmp_path
         append_decisions(tmp_path / NAME, [KNOWN, replace(KNOWN, **{name: "it is \ud83d"})])
 
     assert told.value.message == f"{name}: character 7 is not text in UTF-8"
-    assert "write it anew" in (told.value.hint or "")
+    assert "write it again" in (told.value.hint or "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,7 +127,7 @@ def test_a_reason_is_never_cut(tmp_path: Path) -> None:
     append_decisions(tmp_path / NAME, [longest])
     with pytest.raises(AcceptanceError) as told:
         append_decisions(tmp_path / NAME, [replace(KNOWN, reason="x" * 131_073)])
-    assert told.value.message == "reason: has 131,073 characters: 1,000 are the most that are kept"
+    assert told.value.message == "reason: has 131,073 characters: 1,000 is the most that is kept"
 
     # Written by hand it may be longer: it is read as it stands.
     with (tmp_path / NAME).open("a") as file:
@@ -140,7 +140,7 @@ def test_a_reason_is_never_cut(tmp_path: Path) -> None:
     [
         ("x,2026-11-20,,,,,,,a\rx,2026-11-20,,,,,,,made up,,,\n", "4: has a carriage return outside quotes"),
         ('x,2026-11-20,,,,,,,"never closed,,,\n', "4: opens a quote that is never closed"),
-        ('x,2026-11-20,,,,,,,"a"b,,,\n', "4: has text behind a closing quote"),
+        ('x,2026-11-20,,,,,,,"a"b,,,\n', "4: has text after a closing quote"),
     ],
 )
 def test_a_line_that_may_be_read_in_two_ways_is_not_read(line: str, problem: str, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_does_not_exist_is_a_setting_to_mend(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match='engine "abacus" is none of duckdb'):
+    with pytest.raises(SettingsError, match='engine "abacus" is not one of duckdb'):
         MatchFiles(tmp_path)(payments_table([]), orders_table([]), policy=POLICY, engine="abacus")
     with pytest.raises(SettingsError, match="the engine refuses its settings"):
         MatchFiles(tmp_path)(payments_table([]), orders_table([]), policy=POLICY, memory_limit="much")

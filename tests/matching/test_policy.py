@@ -19,7 +19,7 @@ from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status, Tolera
         ),
         ({"on": ("email",)}, "match on ['email'] is not a choice of"),
         ({"on": ("reference", "reference")}, "each at most once"),
-        ({"amount_basis": "subtotal"}, 'amount_basis "subtotal" is none of total_amount_with_taxes_cents'),
+        ({"amount_basis": "subtotal"}, 'amount_basis "subtotal" is not one of total_amount_with_taxes_cents'),
         ({"group_orders": "max"}, 'group_orders "max" is not "sum"'),
         ({"mode": "staging"}, 'mode "staging" is neither live nor test'),
         ({"lag_days": -1}, "lag_days -1 is not a number of days"),

@@ -164,5 +164,5 @@ def test_without_java_it_is_told_where_it_was_looked_for(
 
 
 def test_an_engine_that_is_none_is_refused() -> None:
-    with pytest.raises(SettingsError, match='engine "flink" is none of duckdb, spark'):
+    with pytest.raises(SettingsError, match='engine "flink" is not one of duckdb, spark'):
         check_engine("flink")

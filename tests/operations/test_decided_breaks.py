@@ -205,7 +205,7 @@ def test_equal_decisions_give_equal_bytes(run: Path) -> None:
 
 
 def test_names_that_fit_none_or_several_record_nothing(run: Path) -> None:
-    with pytest.raises(AcceptanceError, match='"unheard-of": is no break'):
+    with pytest.raises(AcceptanceError, match='"unheard-of": is not a break'):
         accept(run, [mismatch(run)["item_id"], "unheard-of"], reason="x")
     rows = list_breaks(run, Filter())
     twice = next(row["reference"] for row in rows if sum(row["reference"] == one["reference"] for one in rows) > 1)
@@ -271,10 +271,10 @@ def test_a_line_about_a_break_that_has_changed_is_an_error_and_records_nothing(r
     [
         ({"accept_until": "31.12.2026"}, 'accept_until "31.12.2026" is not a date', "write it like 2026-12-31"),
         ({"accept_until": "2026-11-19"}, "until 2026-11-19 is before the run of 2026-11-20", "a later date"),
-        ({"accept_cap": "0.00"}, "cap 0.00: ", "a cap is the most that may be at stake"),
+        ({"accept_cap": "0.00"}, "cap 0.00: ", "a cap is the largest amount that may be at stake"),
         ({"accept_cap": "much"}, "cap: ", "write it as an amount of EUR"),
-        ({"item_id": "elsewhere"}, '"elsewhere" is no break of this run', "write the file anew"),
-        ({"status": "missing_order"}, "the status of the break is amount_mismatch now", "write the file anew"),
+        ({"item_id": "elsewhere"}, '"elsewhere" is not a break in this run', "write the file again"),
+        ({"status": "missing_order"}, "the status of the break is amount_mismatch now", "write the file again"),
     ],
 )
 def test_a_line_that_cannot_be_taken_is_told_and_nothing_of_the_file_is_recorded(
@@ -299,7 +299,7 @@ def test_a_line_that_cannot_be_taken_is_told_and_nothing_of_the_file_is_recorded
     [
         ("x,2026-11-20,perhaps,,,,,,known,,,", 'column "decision": "perhaps" is neither accept nor withdraw'),
         ("x,20.11.2026,accept,,,,,,known,,,", 'column "accepted_on": "20.11.2026" is not a date'),
-        ("x,2026-11-20,accept,,1.00,,,,known,,,", 'column "currency_code": "" is no currency'),
+        ("x,2026-11-20,accept,,1.00,,,,known,,,", 'column "currency_code": "" is not a currency'),
         ("x,2026-11-20,accept,,1.005,EUR,,,known,,,", 'column "at_stake":'),
         ("x,2026-11-20,accept,,,,,,,,,", 'column "reason": is empty'),
         (",2026-11-20,accept,,,,,,known,,,", 'column "item_id": is empty'),
@@ -368,7 +368,7 @@ def test_a_reason_and_a_name_come_back_in_every_later_command(run: Path, reason:
 @pytest.mark.parametrize(
     ("reason", "exit_code", "problem"),
     [
-        ("x" * 131_073, 3, "error: reason: has 131,073 characters: 1,000 are the most that are kept\n"),
+        ("x" * 131_073, 3, "error: reason: has 131,073 characters: 1,000 is the most that is kept\n"),
         ("half \udcff", 2, "error: reason: is not UTF-8\n"),
     ],
 )

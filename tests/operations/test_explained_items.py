@@ -12,7 +12,7 @@ from nights import OUT, night, nights_in, said
 from places import SAMPLE
 
 from reconcile.errors import PaymentFileError, UnknownItem
-from reconcile.matching.policy import MEANING_OF, Status
+from reconcile.matching.policy import LABEL_OF, MEANING_OF, Status
 from reconcile.operations.explain import explain
 
 WRONG = "NW-2611-100812"  # an order total of 100 times the payment
@@ -112,13 +112,13 @@ def test_a_run_with_a_broken_file_is_an_error(run: Path) -> None:
 def test_an_explanation_is_told_for_people_and_for_programs(run: Path) -> None:
     text = said("explain", WRONG).stdout
     assert text.splitlines()[:4] == [
-        f"{WRONG}  amount_mismatch (break)",
+        f"{WRONG}  Amount differs (break, amount_mismatch)",
         "  the amounts differ by more than the tolerance",
         "  payment minus order: -435,204.00 SEK",
-        "  perhaps: the order total is 100 times the payment: cents taken for units?",
+        "  likely cause: the order total is 100 times the payment: cents taken for units?",
     ]
     assert f'    reference     "{WRONG}": 1 payment, 1 order row: this pair' in text
-    assert "    2026-11-19  amount_mismatch -435,204.00" in text
+    assert "    2026-11-19  Amount differs -435,204.00" in text
 
     (one,) = json.loads(said("explain", WRONG, "--format", "json").stdout)
     assert one["item"]["reference"] == WRONG
@@ -127,14 +127,14 @@ def test_an_explanation_is_told_for_people_and_for_programs(run: Path) -> None:
 
 def test_what_has_no_partner_is_told_with_what_is_near_it(run: Path) -> None:
     text = said("explain", "NW-2611-100912").stdout
-    place = text.index("  near it on the other side, the nearest first; none of them is a match\n")
+    place = text.index("  similar rows on the other side, most similar first; none of them is a match\n")
     assert text[place:].splitlines()[1] == (
-        '    orders.csv:325 "NW-2611-100921" 329.95 EUR (missing_payment): '
+        '    orders.csv:325 "NW-2611-100921" 329.95 EUR (No payment found): '
         "the reference differs by 1 character, the same amount, 7 days apart"
     )
     (one,) = json.loads(said("explain", "NW-2611-100912", "--format", "json").stdout)
     assert one["candidates"][0]["name"] == "orders.csv:325"
-    assert "near it" not in said("explain", WRONG).stdout
+    assert "similar rows" not in said("explain", WRONG).stdout
 
 
 def test_an_error_has_the_exit_code_of_its_family(run: Path) -> None:
@@ -146,6 +146,7 @@ def test_an_error_has_the_exit_code_of_its_family(run: Path) -> None:
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_has_a_meaning(status: Status) -> None:
     assert MEANING_OF[status]
+    assert LABEL_OF[status]
 
 
 def test_terminal_controls_in_data_are_not_carried_out(workplace: Path) -> None:
@@ -162,5 +163,5 @@ def test_order_rows_that_were_added_up_are_said_to_be(workplace: Path) -> None:
 
     told = said("explain", WRONG).stdout
 
-    assert "order total: 4,396.00 SEK, several rows added up, of which this is the first\n" in told
+    assert "order total: 4,396.00 SEK, the sum of several rows, of which this is the first\n" in told
     assert "amount_raw                    4000.00\n" in told

@@ -65,7 +65,7 @@ def test_an_open_break_that_is_deleted_is_missed_and_told(server: SandboxServer)
     result = night(server, 21, incremental=True)
 
     assert result.summary.warnings == (
-        "1 payment has vanished since the pull before: see vanished.parquet in the mirror",
+        "1 payment has vanished since the previous pull: see vanished.parquet in the mirror",
     )
     assert (pull_of(result)["vanished"], pull_of(result)["payments"]) == (1, 399)
     assert pq.read_table(".reconcile/vanished.parquet").column("payment_id").to_pylist() == [broken]
@@ -80,7 +80,7 @@ def test_what_an_incremental_night_cannot_name_is_a_warning_of_the_run(server: S
     result = night(server, 21, incremental=True)
 
     (warning,) = result.summary.warnings
-    assert warning.startswith("the server counts 1 payment less than there are in the result")
+    assert warning.startswith("the server counts 1 payment fewer than are in the result")
 
 
 def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: SandboxServer) -> None:
@@ -101,6 +101,6 @@ def test_the_option_goes_over_the_file_and_the_file_over_the_default(server: San
     def said(*options: str) -> str:
         return CliRunner().invoke(main, ["pull", "--api-url", server.api_url, *options], env=access).stderr
 
-    assert "an incremental pull was asked for" in said()
+    assert "an incremental pull was requested" in said()
     assert "complete: the server counted 400 before" in said("--full")
-    assert "by id; the server counts 400 in all" in said()
+    assert "by id; the server counts 400 in total" in said()

@@ -135,7 +135,7 @@ def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
         (lambda: asyncio.run(reconcile.pull_payments(organisation="x")), "there is no organisation here"),
         (
             lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_percent=0.5),
-            "tolerance_percent 0.5 is a float, which is not exactly the number that was written",
+            "tolerance_percent 0.5 is a float, which is not exactly the number as written",
         ),
         (
             lambda: reconcile.match_payments(pd.DataFrame(), pd.DataFrame(), tolerance_cents=2.5),

@@ -112,7 +112,7 @@ def test_a_plan_is_told_to_programs_and_only_a_plan(name: str, values: dict[str,
 
     assert (plan["payments"], plan["mode"], plan["transport"], plan["orders"]) == (400, "live", "pages", None)
     assert set(plan["by_pages"]) == {"requests", "minutes"}
-    assert f"{plan['payments']} in all" in said(*words, "--dry-run", **access).stdout
+    assert f"{plan['payments']} in total" in said(*words, "--dry-run", **access).stdout
     assert (without.exit_code, without.stdout) == (2, "")
     assert list(Path().iterdir()) == []
 
@@ -159,7 +159,7 @@ def test_a_listing_is_no_wider_than_the_terminal_where_its_words_allow_it(words:
 def test_text_that_goes_to_no_terminal_is_not_folded(night: Path) -> None:
     lines = said("explain", "TEST-0").stdout.splitlines()
 
-    assert any(len(line) > 90 and "order_number" in line and "nobody is paired" in line for line in lines)
+    assert any(len(line) > 90 and "order_number" in line and "left unmatched" in line for line in lines)
 
 
 def test_a_column_that_no_row_has_is_left_out_of_the_table_and_not_of_the_rest(night: Path) -> None:

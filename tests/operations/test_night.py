@@ -194,7 +194,7 @@ def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
     assert (summary["counts"]["rejects"], summary["counts"]["orders"]) == (1, 1)
     assert summary["warnings"] == [
-        "1 order row was rejected, see rejects.csv: a payment that belongs to one is told as missing_order"
+        "1 order row was rejected, see rejects.csv: a payment that belongs to one is reported as missing_order"
     ]
     assert Path("runs/2026-11-20/rejects.csv").read_text().splitlines()[1].startswith("orders.csv,3,total,1e3,")
     assert not Path("runs/2026-11-20.rejects.csv").exists()
@@ -226,7 +226,7 @@ def test_a_load_that_fails_says_that_the_run_is_published(reconcile: Any) -> Non
 
     assert result.exit_code == 5
     assert (
-        "the run is published; when this is mended: reconcile load runs/2026-11-20 --to duckdb:nowhere" in result.stderr
+        "the run is published; once this is fixed: reconcile load runs/2026-11-20 --to duckdb:nowhere" in result.stderr
     )
     assert altered_files(Path("runs/2026-11-20")) == []
 
@@ -235,7 +235,7 @@ def test_a_variable_that_is_no_setting_is_told(reconcile: Any, monkeypatch: pyte
     monkeypatch.setenv("RECONCILE_LAGDAYS", "3")
     result = reconcile("check --offline {sample}/orders.csv")
 
-    assert result.stderr == "warning: RECONCILE_LAGDAYS is no setting (did you mean RECONCILE_LAG_DAYS?)\n"
+    assert result.stderr == "warning: RECONCILE_LAGDAYS is not a setting (did you mean RECONCILE_LAG_DAYS?)\n"
     assert result.exit_code == 0
     assert not Path("runs").exists()
 
@@ -256,7 +256,7 @@ def test_totals_that_may_be_repeated_are_a_warning_where_rows_are_added_up(recon
     result = reconcile("run {bare} orders.csv")
 
     assert result.exit_code == 0, result.stderr
-    assert 'warning: orders.csv: column "line amount" speaks of lines of an order' in result.stderr
+    assert 'warning: orders.csv: column "line amount" suggests order lines' in result.stderr
 
 
 def test_sides_that_have_no_key_in_common_are_told(reconcile: Any) -> None:

@@ -53,7 +53,7 @@ def test_an_earlier_date_that_is_published_meanwhile_is_told_and_not_counted(mon
 
     folder = night(20)
 
-    said_so = "the run of 2026-11-19 was published while this one was made, which goes by what was there before"
+    said_so = "the run of 2026-11-19 was published while this one was being made, which does not take it into account"
     assert [one for one in warnings(folder) if one.startswith(said_so)]
     manifest = read_manifest(folder)
     assert manifest.previous is not None
@@ -73,7 +73,7 @@ def test_the_run_before_that_is_replaced_meanwhile_is_told(monkeypatch: pytest.M
 
     folder = night(20)
 
-    assert any("the run of 2026-11-19 was published while this one was made" in one for one in warnings(folder))
+    assert any("the run of 2026-11-19 was published while this one was being made" in one for one in warnings(folder))
     assert [one.problems for one in verify(OUT)] == [(), (), ()]
 
 

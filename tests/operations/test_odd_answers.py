@@ -88,7 +88,9 @@ def test_text_that_is_not_unicode_changes_no_status(tmp_path: Path, ordinary: di
 
 
 def test_a_token_that_no_header_can_hold_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CommerceLayerError, match="the access token has characters that no header can hold") as caught:
+    with pytest.raises(
+        CommerceLayerError, match="the access token has characters that are not allowed in a header"
+    ) as caught:
         night(World.load(SAMPLE / "commerce_layer"), tmp_path, "token-odd")
 
     assert caught.value.exit_code == 4

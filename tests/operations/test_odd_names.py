@@ -54,7 +54,7 @@ def test_what_is_not_utf_8_is_refused_by_the_name_of_its_option(words: tuple[str
     result = said(*words)
 
     assert result.exit_code == 2
-    assert result.stderr == f"error: {named}: is not UTF-8\nhint: rename the file or folder, or write the text anew\n"
+    assert result.stderr == f"error: {named}: is not UTF-8\nhint: rename the file or folder, or write the text again\n"
 
 
 def test_an_order_file_of_any_name_is_read_by_a_pattern() -> None:

@@ -126,7 +126,7 @@ def test_a_pull_that_goes_on_says_that_it_is_up_to_date(workplace: Path) -> None
         whole = said(words, sandbox)
 
     assert (broken.exit_code, whole.exit_code) == (4, 0), broken.stderr + whole.stderr
-    assert "; gone on with a pull that broke off, and brought up to date; " in whole.stderr
+    assert "; resumed an interrupted pull, and brought it up to date; " in whole.stderr
     assert "warning" not in whole.stderr
 
 

@@ -117,7 +117,7 @@ def test_who_alters_an_earlier_run_and_its_manifest_breaks_the_chain(two_nights:
 
     assert first.problems == ()
     (problem,) = second.problems
-    assert problem.startswith("the run before it, 2026-11-20, is not the one it was made after (20261120-")
+    assert problem.startswith("the previous run, 2026-11-20, is not the one it was made after (20261120-")
 
 
 @pytest.mark.parametrize("command", [("runs", "verify"), ("explain", "A"), ("report",), ("breaks", "list")])
@@ -137,7 +137,7 @@ def test_a_run_that_is_gone_breaks_the_chain(two_nights: tuple[Path, Path]) -> N
     shutil.rmtree(two_nights[0])
 
     (problem,) = verify_run(two_nights[1]).problems
-    assert problem.startswith("the run before it, 2026-11-20 (20261120-")
+    assert problem.startswith("the previous run, 2026-11-20 (20261120-")
     assert problem.endswith("), is gone")
 
 
@@ -175,7 +175,7 @@ def test_a_difference_is_told_for_people_and_for_programs(two_nights: tuple[Path
     folders = [str(folder) for folder in two_nights]
 
     table = said("runs", "diff", *folders)
-    assert "matched -> missing_order" in table.stderr
+    assert "Matched -> No order found" in table.stderr
     assert "order_amount_cents 170000" in table.stdout
     listed = json.loads(said("runs", "diff", *folders, "--format", "json").stdout)
     assert {one["change"] for one in listed} == {"appeared", "changed"}

@@ -95,7 +95,7 @@ def test_a_query_without_an_order_is_warned_of(values: dict[str, str], workplace
 
     result = reconcile(values, "run", "--orders-sql", "SELECT * FROM orders", "--orders-db", "sqlite:books.db")
 
-    warning = "sqlite:books.db: the query has no ORDER BY: the same rows may come in another order the next time"
+    warning = "sqlite:books.db: the query has no ORDER BY: the same rows may come in a different order next time"
     assert warning in result.stderr
     assert result.exit_code == 0
 

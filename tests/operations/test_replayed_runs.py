@@ -85,11 +85,11 @@ def test_a_forged_table_is_found_though_its_digest_is_forged_too(
     rewrite(nights[1], name, table.set_column(*changed(table, column, value)))
 
     (found,) = replayed([nights[1]])
-    assert f"matched again, {rows} of its items are others" in found.problems
+    assert f"matched again, {rows} of its items differ" in found.problems
     result = said("runs", "verify", "--replay", str(nights[1]))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"CHANGED {nights[1]}  ")
-    assert f"matched again, {rows} of its items are others\n" in result.stdout
+    assert f"matched again, {rows} of its items differ\n" in result.stdout
 
 
 def test_what_earlier_nights_or_decisions_say_since_is_a_note(nights: list[Path]) -> None:
@@ -111,7 +111,7 @@ def test_other_bytes_of_the_same_rows_are_a_note(nights: list[Path]) -> None:
 
     (found,) = replayed(nights[:1])
     assert found.problems == ()
-    assert found.notes == ("matched again the same rows, in other bytes: rewritten",)
+    assert found.notes == ("matched again: the same rows, in different bytes: rewritten",)
 
 
 def test_the_command_tells_people_and_programs(nights: list[Path]) -> None:
@@ -139,8 +139,8 @@ def test_a_run_that_cannot_be_matched_again_keeps_no_other_from_it(nights: list[
 
     first, second, third = replayed(nights)
     assert (first.problems, first.replayed) == ((), True)
-    assert second.problems[0].startswith("cannot be made again: runs/2026-11-19/manifest.json: its settings are not")
-    assert third.problems[0].startswith("the run before it, 2026-11-19, is not the one it was made after")
+    assert second.problems[0].startswith("cannot be made again: runs/2026-11-19/manifest.json: its settings are from")
+    assert third.problems[0].startswith("the previous run, 2026-11-19, is not the one it was made after")
 
 
 def test_a_run_may_be_named_from_inside_and_after_it_was_replaced(

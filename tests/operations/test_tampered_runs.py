@@ -241,10 +241,10 @@ def test_a_folder_that_was_renamed_or_copied_to_another_date_is_seen() -> None:
     [
         ("summary.json", '"breaks": ', '"breaks": 1', "summary.json: its counts are not those of the run's files"),
         ("summary.json", "clean_with_exceptions", "clean", "summary.json: its verdict"),
-        ("report.html", "breaks", "brakes", "report.html: is not what is rendered of the run's files"),
-        ("breaks.csv", "missing_order", "missing_ordre", "breaks.csv: its totals are not those of summary.json"),
-        ("breaks.csv", "NW-2611-100812", "NW-2611-100813", "breaks.csv: is not what is written of breaks.parquet"),
-        ("items.csv", "NW-2611-100812", "NW-2611-100813", "items.csv: is not what is written of items.parquet"),
+        ("report.html", "breaks", "brakes", "report.html: is not what is rendered from the run's files"),
+        ("breaks.csv", "missing_order", "missing_ordre", "breaks.csv: its totals differ from summary.json"),
+        ("breaks.csv", "NW-2611-100812", "NW-2611-100813", "breaks.csv: is not what is written from breaks.parquet"),
+        ("items.csv", "NW-2611-100812", "NW-2611-100813", "items.csv: is not what is written from items.parquet"),
     ],
 )
 def test_a_file_of_the_last_run_that_was_changed_and_hashed_again_is_seen(
@@ -272,20 +272,20 @@ def test_a_workbook_that_was_changed_and_hashed_again_is_seen_when_runs_are_matc
     hashed_again(LAST, "report.xlsx")
 
     (found,) = verify(OUT, [LAST], is_replayed=True)
-    assert found.problems == ("report.xlsx: is not what is written of the run's files",)
+    assert found.problems == ("report.xlsx: is not what is written from the run's files",)
 
 
 def test_a_chain_that_was_cut_is_seen() -> None:
     edit(LAST, lambda document: document.update(previous=None))
 
-    assert "names no run before it, and that of 2026-11-19 is there: the chain was cut" in problems()
+    assert "names no previous run, although that of 2026-11-19 exists: the chain is broken" in problems()
 
 
 def test_a_run_between_a_run_and_the_one_before_it_is_seen() -> None:
     night(21, xlsx=False)
     edit(OUT / "2026-11-21", lambda document: document.update(previous=read_link(FIRST)))
 
-    assert "was made after the run of 2026-11-19, and that of 2026-11-20 is there" in problems(OUT / "2026-11-21")
+    assert "was made after the run of 2026-11-19, although that of 2026-11-20 exists" in problems(OUT / "2026-11-21")
 
 
 def read_link(folder: Path) -> dict[str, str]:
@@ -337,7 +337,7 @@ def test_decisions_that_were_changed_are_seen_and_those_that_were_added_are_not(
     else:
         lines[1] = lines[1].replace("known", "knows") if change == "edited" else ""
         record.write_text("".join(lines))
-    assert problems() == "acceptances.csv was changed since this run was made: it may only grow"
+    assert problems() == "acceptances.csv was changed since this run was made: lines may only be added to it"
 
 
 def test_the_run_before_that_cannot_be_read_stops_the_night_before_any_work() -> None:
@@ -359,7 +359,7 @@ def test_an_old_run_that_is_damaged_is_told_and_stops_no_night() -> None:
 
     (warning,) = json.loads((folder / "summary.json").read_text())["warnings"]
     assert warning.startswith("runs/2026-11-19/manifest.json: is not the manifest of a run")
-    assert warning.endswith("nothing of it was needed")
+    assert warning.endswith("none of it was needed")
     again = night(21, xlsx=False)
     assert read_manifest(again).run_id == before.run_id
     listed = said("runs", "list")
@@ -389,6 +389,6 @@ def test_verifying_one_run_looks_at_its_files_too() -> None:
     hashed_again(FIRST, "summary.json")
 
     assert verify_run(FIRST).problems == ()
-    assert problems(LAST).startswith("the run before it, 2026-11-19, is not the one")
+    assert problems(LAST).startswith("the previous run, 2026-11-19, is not the one")
     (found,) = verify(OUT, [FIRST])
     assert found.problems

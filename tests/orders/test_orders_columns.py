@@ -64,18 +64,18 @@ def test_an_optional_column_can_be_left_unread() -> None:
             ("reference", "amount", "total", "currency"),
             {},
             'orders.csv:1: several columns could be the amount: "amount", "total"',
-            'name the one that is meant, e.g. --amount-column "amount"',
+            'name the right one, e.g. --amount-column "amount"',
         ),
         (
             ("reference", "order reference", "amount", "currency"),
             {},
             'orders.csv:1: several columns could be the reference: "reference", "order reference"',
-            'name the one that is meant, e.g. --reference-column "reference"',
+            'name the right one, e.g. --reference-column "reference"',
         ),
         (
             ("reference", "reference", "amount", "currency"),
             {},
-            'orders.csv:1: column "reference" is there 2 times, and would be the reference',
+            'orders.csv:1: column "reference" occurs 2 times, and would be the reference',
             "rename all but one, or name another column with --reference-column",
         ),
         (
@@ -94,7 +94,7 @@ def test_an_optional_column_can_be_left_unread() -> None:
             ("reference", "amount"),
             {},
             'orders.csv:1: there is no currency column among "reference", "amount"',
-            "name it with --currency-column, or say --currency EUR when every amount is in one currency",
+            "name it with --currency-column, or add --currency EUR when every amount is in one currency",
         ),
     ],
 )

@@ -74,15 +74,15 @@ def test_an_amount_is_exact_or_rejected(ask: Any, total: str, cents: int | None)
             "total AS DECIMAL(18, 2)",
         ),
         ("1.5::FLOAT AS total", "is a float (FLOAT): its digits are no longer exact", "total AS DECIMAL(18, 2)"),
-        ("1::UHUGEINT AS total", "is UHUGEINT, which is no amount", "total AS DECIMAL(18, 2)"),
-        ("1::BIGNUM AS total", "is BIGNUM, which is no amount", "total AS DECIMAL(18, 2)"),
-        ("true AS total", "is BOOLEAN, which is no amount", "total AS DECIMAL(18, 2)"),
+        ("1::UHUGEINT AS total", "is UHUGEINT, which is not valid as amount", "total AS DECIMAL(18, 2)"),
+        ("1::BIGNUM AS total", "is BIGNUM, which is not valid as amount", "total AS DECIMAL(18, 2)"),
+        ("true AS total", "is BOOLEAN, which is not valid as amount", "total AS DECIMAL(18, 2)"),
         (
             "1 AS total, 1.5 AS order_number",
-            "is DECIMAL(2,1), which is no order number",
+            "is DECIMAL(2,1), which is not valid as order number",
             "order_number AS VARCHAR",
         ),
-        ("1 AS total, TIME '12:00' AS ordered_on", "is TIME, which is no ordered on", "ordered_on AS DATE"),
+        ("1 AS total, TIME '12:00' AS ordered_on", "is TIME, which is not valid as ordered on", "ordered_on AS DATE"),
     ],
 )
 def test_types_that_have_lost_digits_are_refused_with_the_cast_to_write(

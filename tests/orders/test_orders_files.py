@@ -116,7 +116,7 @@ def test_what_is_no_file_of_a_known_kind_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "folder").hint == f'name the files in it, e.g. "{tmp_path}/folder/*.csv"'
     assert refused(tmp_path / "pipe.csv").message == f"{tmp_path}/pipe.csv: this is not a regular file"
     assert refused(tmp_path / "a.xyz").message == f'{tmp_path}/a.xyz: files ending in ".xyz" cannot be read'
-    assert refused(tmp_path / "b").message == f"{tmp_path}/b: the name has no known ending"
+    assert refused(tmp_path / "b").message == f"{tmp_path}/b: the name has no known extension"
     assert all(suffix in str(refused(tmp_path / "b").hint) for suffix in (*SOURCES, ".gz"))
     assert refused().message == "orders: no order file is named"
 
@@ -144,7 +144,7 @@ def test_a_file_without_permission_is_refused(read: Any, tmp_path: Path) -> None
 def test_a_damaged_gzip_is_one_error(read: Any, damage: Any) -> None:
     packed = gzip.compress(HEADER.encode() + b"R1,1,EUR\n" * 100)
 
-    with pytest.raises(OrderFileError, match="the compressed file is damaged or cut off"):
+    with pytest.raises(OrderFileError, match="the compressed file is damaged or truncated"):
         read(damage(packed), name="orders.csv.gz")
 
 
@@ -154,7 +154,7 @@ def test_a_damaged_gzip_is_one_error(read: Any, damage: Any) -> None:
         (HEADER.encode() + b"\xe9,1,EUR\n", 2, "byte 27 (0xe9) is not UTF-8 text", '(there this byte is "é")'),
         (HEADER.encode() + b"\r\nR,1,E\r\n\xff", 4, "byte 36 (0xff) is not UTF-8 text", "--encoding cp1252"),
         (HEADER.encode() + b"\xe2\x82", 2, "byte 27 (0xe2) is not UTF-8 text", "--encoding cp1252"),
-        (HEADER.encode("utf-16") + b"x", 2, "byte 55 (0x78) is not UTF-16 text", "damaged or cut off"),
+        (HEADER.encode("utf-16") + b"x", 2, "byte 55 (0x78) is not UTF-16 text", "damaged or truncated"),
         (HEADER.encode("utf-16-le"), 1, "there is a NUL character in the text", "--encoding utf-16-le"),
         (HEADER.encode("utf-16-be"), 1, "there is a NUL character in the text", "--encoding utf-16-be"),
         (HEADER.encode() + b"R1,1\0,EUR\n", 2, "there is a NUL character in the text", "export it again"),

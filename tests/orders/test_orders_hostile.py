@@ -76,7 +76,7 @@ def test_a_line_end_over_the_border_of_two_blocks_is_one(read: Any, shift: int) 
     refused("utf16be_no_mark", (H + ROW).encode("utf-16-be"), NUL, hint="utf-16-be"),
     refused("utf16_declared_no_mark", (H + ROW).encode("utf-16-le"), "no byte-order mark", encoding="utf-16"),
     refused("utf32_declared_no_mark", (H + ROW).encode("utf-32-le"), "no byte-order mark", encoding="utf-32"),
-    refused("utf16_odd_byte", (MARK + H + ROW).encode("utf-16-le") + b"\n", "not UTF-16", hint="cut off", line=3),
+    refused("utf16_odd_byte", (MARK + H + ROW).encode("utf-16-le") + b"\n", "not UTF-16", hint="truncated", line=3),
     refused("utf16_half_character", (MARK + H).encode("utf-16-le") + b"\0\xd8,\0", "not UTF-16", hint="damaged"),
     refused("utf16_declared_utf8", (MARK + H).encode("utf-16-le"), "byte 1 (0xff)", encoding="utf-8"),
     refused("utf16_as_latin1", (H + ROW).encode("utf-16-le"), NUL, encoding="latin-1"),
@@ -123,7 +123,7 @@ def test_what_is_no_encoding_of_files_is_no_setting(read: Any, encoding: str) ->
     read_as("blank_name", H.strip() + ",\nA,1,EUR,\n", A),
     refused("all_blank_names", " , , \n", "no reference column"),
     read_as("pandas_index", "," + H + "0,A,1,EUR\n", A),
-    refused("reference_twice", "reference," + H + "A,A,1,EUR\n", '"reference" is there 2 times', line=1),
+    refused("reference_twice", "reference," + H + "A,A,1,EUR\n", '"reference" occurs 2 times', line=1),
     read_as("unused_twice", "x,x," + H + ",,A,1,EUR\n", A),
     refused("two_claims", "reference,total,amount,currency\n", "several columns could be the amount"),
     read_as("case_and_blanks", '" Reference ",TOTAL-AMOUNT,Currency\nA,0.01,EUR\n', A),
@@ -132,7 +132,7 @@ def test_what_is_no_encoding_of_files_is_no_setting(read: Any, encoding: str) ->
     read_as("quote_in_name", 'reference,amount_cents,"cur""rency"\n' + ROW, A, currency_column='cur"rency'),
     refused("unclosed_name", '"reference,amount,currency\n' + ROW, "does not end", hint="quote", line=1),
     refused("text_after_quoted_name", '"reference"x,amount,currency\n', "text after a closing quote", line=1),
-    refused("blank_before_quoted_name", '"reference", "amount", "currency"\n', "blank before an opening quote", line=1),
+    refused("blank_before_quoted_name", '"reference", "amount", "currency"\n', "space before an opening quote", line=1),
     read_as("delimiter_in_name", '"reference","amount_cents","currency","a;b;c;d"\nA,1,EUR,\n', A),
     refused("one_column", "reference\nA\n", "no amount column", hint="--delimiter"),
     read_as("named_by_case", "reference,Amount,amount,currency\nA,2.00,0.01,EUR\n", A, amount_column="amount"),
@@ -152,7 +152,7 @@ def parted(mark: str) -> str:
 @cases(
     *(read_as(f"delimiter_{ord(mark):02x}", parted(mark), A) for mark in ",;\t|:^~\x1f"),
     read_as("blank_named", parted(" "), A, delimiter="space"),
-    refused("blank_unnamed", parted(" "), "separated by blanks", hint="--delimiter space", line=1),
+    refused("blank_unnamed", parted(" "), "separated by spaces", hint="--delimiter space", line=1),
     read_as("comma_blank", (H + ROW).replace(",", ", "), A),
     read_as("doubled_pipe", parted("||"), A),
     refused("hive", parted("\x01"), "no reference column", hint="--delimiter"),
@@ -164,7 +164,7 @@ def parted(mark: str) -> str:
     read_as("sep_quoted", '"sep=;"\n' + parted(";"), ("A", 1, "EUR", 3)),
     read_as("sep_padded", "sep=;;\n" + parted(";"), ("A", 1, "EUR", 3)),
     *(
-        refused(f"sep_{name}", f"sep={mark}\n" + parted(mark), "names no possible delimiter", line=1)
+        refused(f"sep_{name}", f"sep={mark}\n" + parted(mark), "does not name a possible delimiter", line=1)
         for name, mark in {"quote": '"', "apostrophe": "'", "backslash": "\\", "letter": "q", "digit": "7"}.items()
     ),
     refused("sep_wrong", "sep=,\n" + parted(";"), "no reference column", line=2),
@@ -186,14 +186,14 @@ def parted(mark: str) -> str:
     refused(
         "fixed_width",
         "reference   amount   currency\nA                1   EUR     \n",
-        "separated by blanks",
+        "separated by spaces",
         hint="fixed width",
         line=1,
     ),
     refused(
         "fixed_width_unknown",
         "Beleg No   Summe X   W\n10001         1.00  EUR\n10002       100.00  EUR\n",
-        "separated by blanks",
+        "separated by spaces",
         hint="fixed width",
     ),
     refused("sentence", "These are not the totals you are looking for\n", "no reference column"),
@@ -215,7 +215,7 @@ def test_delimiters(read: Any, case: Case) -> None:
     read_as("quote_at_end", H + 'ab",1,EUR\n', ('ab"', 1, "EUR", 2)),
     read_as("text_after_quote", H + '"A"x,1,EUR\n', rejects=[(2, AFTER_QUOTE)]),
     read_as("blank_after_quote", H + '"B" ,2,EUR\n', rejects=[(2, AFTER_QUOTE)]),
-    read_as("blank_before_quote", H + ' "A",1,EUR\n', rejects=[(2, "has a blank before an opening quote")]),
+    read_as("blank_before_quote", H + ' "A",1,EUR\n', rejects=[(2, "has a space before an opening quote")]),
     read_as("backslash_escape", H + '"a\\"b",1,EUR\nB,2,EUR\n', AB[1], rejects=[(2, AFTER_QUOTE)]),
     read_as("backslash_last", H + '"a\\",1,EUR\n', ("a\\", 1, "EUR", 2)),
     read_as("single_quotes", "'reference','amount_cents','currency'\n'A,B','1','EUR'\n", ("A,B", 1, "EUR", 2)),

@@ -15,7 +15,7 @@ PLAIN = (CENTS + ROW).encode()
 PACKED = gzip.compress(PLAIN)
 OBJECT = {"reference": "A", "amount_cents": 1, "currency_code": "EUR"}
 AT_1 = ("A", 1, "EUR", 1)
-DAMAGED = "the compressed file is damaged or cut off"
+DAMAGED = "the compressed file is damaged or truncated"
 NO_TABLE = "not a table of text"
 INVALID = "this is not valid JSON"
 
@@ -52,7 +52,7 @@ def spreadsheet() -> bytes:
     refused("pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "this is a PDF document"),
     refused("rtf", "{\\rtf1\\ansi x}", "this is a text document (RTF)"),
     refused("png", b"\x89PNG\r\n\x1a\n\0\0", "this is an image"),
-    refused("html", "<!DOCTYPE html><html><body>Sign in</body></html>", "this is a web page", hint="log in"),
+    refused("html", "<!DOCTYPE html><html><body>Sign in</body></html>", "this is a web page", hint="login"),
     refused("html_table", "\n<table><tr><td>reference</td></tr></table>", "this is a web page"),
     refused(
         "xml",
@@ -60,9 +60,9 @@ def spreadsheet() -> bytes:
         "this is an XML file",
         hint=".xlsx or CSV",
     ),
-    refused("storage_error", "<Error><Code>AccessDenied</Code></Error>", "an answer that says what went wrong"),
-    refused("api_error", '{"errors":[{"title":"Record not found"}]}', "an answer that says what went wrong"),
-    refused("api_error_json", '{"errors":[{"title":"x"}]}', "an answer that says what went wrong", file="orders.json"),
+    refused("storage_error", "<Error><Code>AccessDenied</Code></Error>", "an error message, not an export"),
+    refused("api_error", '{"errors":[{"title":"Record not found"}]}', "an error message, not an export"),
+    refused("api_error_json", '{"errors":[{"title":"x"}]}', "an error message, not an export", file="orders.json"),
     refused("json", json.dumps([OBJECT]), f"this is JSON, {NO_TABLE}", hint=".json"),
     refused("ndjson", json.dumps(OBJECT), f"this is JSON, {NO_TABLE}", hint=".ndjson"),
     refused("csv_named_json", PLAIN, INVALID, file="orders.json"),
@@ -73,7 +73,7 @@ def spreadsheet() -> bytes:
     refused("gzip_named_zst", PACKED, DAMAGED, file="orders.csv.zst"),
     refused("gzip_in_gzip", gzip.compress(PACKED), "this is a gzip file", file="orders.csv.gz"),
     refused("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n", "a pointer of Git LFS"),
-    refused("apple_double", b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "what macOS keeps beside a file"),
+    refused("apple_double", b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "metadata that macOS keeps beside a file"),
     refused("mail", "Content-Type: text/csv\nFrom: x\n\nR;1\n", "this is an e-mail"),
     read_as("header_like_a_signature", CENTS.replace("reference", "ORC,reference") + "x," + ROW, A),
 )
@@ -115,9 +115,9 @@ def test_other_kinds_are_named(read: Any, case: Case) -> None:
     *(refused(f"zstd_cut_{at}", zstd(PLAIN)[:at], DAMAGED, file="orders.csv.zst") for at in (3, 8, 20)),
     refused("zstd_garbage", zstd(PLAIN) + b"garbage", DAMAGED, file="orders.csv.zst"),
     read_as("zip", zipped({"orders.csv": PLAIN}), A, file="orders.zip"),
-    refused("zip_empty", zipped({}), "there is no file in the archive", file="orders.zip"),
+    refused("zip_empty", zipped({}), "the archive contains no file", file="orders.zip"),
     refused("zip_two", zipped({"a.csv": PLAIN, "b.csv": PLAIN}), "there are 2 files in the archive", file="orders.zip"),
-    refused("zip_in_zip", zipped({"a.zip": zipped({"a.csv": PLAIN})}), "packed again", file="orders.zip"),
+    refused("zip_in_zip", zipped({"a.zip": zipped({"a.csv": PLAIN})}), "itself compressed", file="orders.zip"),
     refused("zip_traversal", zipped({"../a.csv": PLAIN}), "leads elsewhere", file="orders.zip"),
     refused("zip_absolute", zipped({"/tmp/a.csv": PLAIN}), "leads elsewhere", file="orders.zip"),
     refused("xlsx_in_gz", gzip.compress(spreadsheet()), "inside another compression", file="orders.xlsx.gz"),
@@ -183,19 +183,19 @@ def test_packed_files(read: Any, case: Case) -> None:
     read_as(
         "key_twice",
         '[{"reference":"A","amount":"1.00","amount":"2.00","currency":"EUR"}]',
-        rejects=[(1, "is there more than once")],
+        rejects=[(1, "occurs more than once")],
         file="o.json",
     ),
     read_as(
         "key_twice_escaped",
         '[{"reference":"A","amount":"1.00","am\\u006funt":"2.00","currency":"EUR"}]',
-        rejects=[(1, "is there more than once")],
+        rejects=[(1, "occurs more than once")],
         file="o.json",
     ),
     read_as(
         "key_twice_not_ascii",
         '[{"R\\u00e9f":"A","R\\u00e9f":"B","amount_cents":1,"currency":"EUR"}]',
-        rejects=[(1, "is there more than once")],
+        rejects=[(1, "occurs more than once")],
         file="o.json",
         reference_column="Réf",
     ),
@@ -243,9 +243,7 @@ def test_packed_files(read: Any, case: Case) -> None:
             )
         )
     ),
-    refused(
-        "wrapper", json.dumps({"data": [OBJECT]}), 'inside of one object, under "data"', hint="array", file="o.json"
-    ),
+    refused("wrapper", json.dumps({"data": [OBJECT]}), 'inside one object, under "data"', hint="array", file="o.json"),
     refused("pretty_object", json.dumps(OBJECT, indent=1), INVALID, hint="one object per line", file="o.json"),
     read_as(
         "mixed_elements",
@@ -259,7 +257,7 @@ def test_packed_files(read: Any, case: Case) -> None:
         "other_key_later",
         ndjson(json.dumps(OBJECT), '{"reference":"B","amount_cents":2,"currency":"SEK"}'),
         AT_1,
-        rejects=[(2, "has the currency under another key")],
+        rejects=[(2, "has the currency under a different key")],
         file="o.ndjson",
         currency="EUR",
     ),
@@ -270,7 +268,7 @@ def test_packed_files(read: Any, case: Case) -> None:
             '{"reference":"Z","amount_cents":1,"currency":"JPY"}',
         ),
         count=4200,
-        rejects=[(4201, "has the currency under another key")],
+        rejects=[(4201, "has the currency under a different key")],
         file="o.ndjson",
         currency="EUR",
     ),

@@ -74,7 +74,7 @@ def test_keys_may_come_in_any_order_or_be_missing(read: Any) -> None:
         (row(reference='{"a": [1]}'), ("reference", '{"a": [1]}', "is neither text nor a number")),
         (
             '{"reference": "a", "amount": 1, "amount": 2, "currency": "EUR"}',
-            ("amount", "2", "is there more than once in the object"),
+            ("amount", "2", "occurs more than once in the object"),
         ),
         ("[1, 2]", ("", "[1, 2]", "is not a JSON object")),
         ("17", ("", "17", "is not a JSON object")),

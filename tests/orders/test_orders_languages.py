@@ -71,14 +71,14 @@ def test_a_plain_amount_is_taken_when_nothing_beside_it_makes_it_doubtful(langua
 
 @pytest.mark.parametrize("name", NET)
 def test_a_name_that_usually_means_net_is_never_taken_by_itself(name: str) -> None:
-    assert refused("reference", name, "currency").startswith("no column is surely the amount: it may be ")
+    assert refused("reference", name, "currency").startswith("no column is clearly the amount: it may be ")
     assert mapped("reference", name, "total", "currency")["amount"] == "total"
     assert mapped("reference", name, "currency", amount_column=name)["amount"] == name
 
 
 @pytest.mark.parametrize("name", OPEN_AMOUNTS)
 def test_what_is_still_open_is_never_taken_for_the_total(name: str) -> None:
-    assert refused("reference", name, "currency").startswith("no column is surely the amount: it may be ")
+    assert refused("reference", name, "currency").startswith("no column is clearly the amount: it may be ")
 
 
 @pytest.mark.parametrize("name", SIGNS)
@@ -92,7 +92,7 @@ def test_a_column_of_debit_and_credit_must_be_declared(name: str) -> None:
 
 @pytest.mark.parametrize("beside", ["VAT", "Tax amount", "MwSt.", "Moms", "BTW", "TVA", "IVA"])
 def test_a_plain_amount_beside_the_tax_may_be_net_unless_the_net_is_there_too(beside: str) -> None:
-    assert refused("reference", "amount", beside, "currency") == ('no column is surely the amount: it may be "amount"')
+    assert refused("reference", "amount", beside, "currency") == ('no column is clearly the amount: it may be "amount"')
     assert mapped("reference", "amount", beside, "net amount", "currency")["amount"] == "amount"
     assert mapped("reference", "gross amount", beside, "currency")["amount"] == "gross amount"
 
@@ -111,7 +111,7 @@ def test_a_plain_amount_beside_the_tax_may_be_net_unless_the_net_is_there_too(be
 def test_one_amount_in_two_currencies_is_asked(twin: str) -> None:
     message = refused("reference", "amount", twin, "currency")
 
-    assert message.startswith("no column is surely the amount: it may be ")
+    assert message.startswith("no column is clearly the amount: it may be ")
     assert twin in message
 
 

@@ -133,9 +133,9 @@ def test_what_follows_or_precedes_the_packed_bytes_is_an_error(
     read: Any, name: str, pack: Callable[[bytes], bytes]
 ) -> None:
     for content in (pack(TABLE) + b"x", pack(TABLE) + b"\n\n\n\nmore", b"x" + pack(TABLE)):
-        assert problem(read, content, name).startswith("the compressed file is damaged or cut off (")
+        assert problem(read, content, name).startswith("the compressed file is damaged or truncated (")
     if name.endswith(".gz"):
-        assert "(it is not gzip, or something follows the packed bytes)" in problem(read, TABLE, name)
+        assert "(it is not gzip, or something follows the compressed bytes)" in problem(read, TABLE, name)
 
 
 @pytest.mark.parametrize("at", range(0, 60, 3))
@@ -157,7 +157,7 @@ def test_an_archive_must_agree_with_itself(read: Any) -> None:
         read(plain.replace(b"orders.csv", b"others.csv", 1), name="orders.zip")
     for offset, value in ((24, len(TABLE) + 1), (24, len(TABLE) - 1), (16, 0), (20, 5), (20, 1 << 20), (42, 7)):
         message = problem(read, in_directory(plain, offset, struct.pack("<L", value)), "orders.zip")
-        assert message.startswith("the compressed file is damaged or cut off ("), (offset, value)
+        assert message.startswith("the compressed file is damaged or truncated ("), (offset, value)
 
 
 def test_an_archive_holds_nothing_behind_its_file(read: Any) -> None:
@@ -174,8 +174,8 @@ def test_an_archive_must_leave_no_doubt_which_file_is_meant(read: Any) -> None:
     two = zipped(("a.csv", TABLE), ("b.csv", TABLE))
     many = zipped(*((f"{at}.csv", TABLE) for at in range(9)))
 
-    assert problem(read, zipped(), "orders.zip") == "there is no file in the archive"
-    assert problem(read, zipped(("a/", b"")), "orders.zip") == "there is no file in the archive"
+    assert problem(read, zipped(), "orders.zip") == "the archive contains no file"
+    assert problem(read, zipped(("a/", b"")), "orders.zip") == "the archive contains no file"
     assert problem(read, two, "orders.zip") == 'there are 2 files in the archive: "a.csv", "b.csv"'
     assert problem(read, many, "orders.zip") == 'there are 9 files in the archive: "0.csv", "1.csv", "2.csv", …'
     with pytest.raises(OrderFileError, match=r'orders\.zip \(a\.pdf\): files ending in "\.pdf" cannot be read'):
@@ -194,12 +194,12 @@ def test_a_name_that_leads_elsewhere_is_refused_and_leads_nowhere(read: Any, tmp
 
 @pytest.mark.parametrize("inside", ["orders.csv.gz", "orders.zip", "orders.csv.zst", "orders.tar", "orders.7z"])
 def test_an_archive_inside_an_archive_is_refused(read: Any, inside: str) -> None:
-    assert problem(read, zipped((inside, TABLE)), "orders.zip") == f'"{inside}" in the archive is packed again'
+    assert problem(read, zipped((inside, TABLE)), "orders.zip") == f'"{inside}" in the archive is itself compressed'
 
 
 @pytest.mark.parametrize("name", ["orders.csv.gz.zst", "orders.csv.gz.gz", "orders.csv.zst.gz"])
 def test_a_file_packed_twice_is_refused(read: Any, name: str) -> None:
-    assert problem(read, zstd(gzip.compress(TABLE)), name) == "the file is packed more than once"
+    assert problem(read, zstd(gzip.compress(TABLE)), name) == "the file is compressed more than once"
 
 
 def test_what_cannot_be_unpacked_is_told_apart(read: Any) -> None:
@@ -208,13 +208,13 @@ def test_what_cannot_be_unpacked_is_told_apart(read: Any) -> None:
     link.external_attr = 0o120777 << 16
 
     assert "is encrypted" in problem(read, in_directory(plain, 8, b"\x01\x00"), "orders.zip")
-    assert "is packed by method 12" in problem(
+    assert "is compressed with method 12" in problem(
         read, zipped(("orders.csv", TABLE), method=zipfile.ZIP_BZIP2), "orders.zip"
     )
-    assert "is packed by method 14" in problem(
+    assert "is compressed with method 14" in problem(
         read, zipped(("orders.csv", TABLE), method=zipfile.ZIP_LZMA), "orders.zip"
     )
-    assert "is packed by method 99" in problem(read, in_directory(plain, 10, b"\x63\x00"), "orders.zip")
+    assert "is compressed with method 99" in problem(read, in_directory(plain, 10, b"\x63\x00"), "orders.zip")
     assert "is a link, not a file" in problem(read, zipped((link, b"/etc/passwd")), "orders.zip")  # type: ignore[arg-type]  # writestr takes both
     assert "is a spreadsheet" in problem(read, zipped(("[Content_Types].xml", b""), ("xl/a.xml", b"")), "orders.zip")
     assert "this is not a readable zip archive" in problem(read, TABLE, "orders.zip")

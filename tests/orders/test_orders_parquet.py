@@ -84,7 +84,7 @@ def test_floats_are_never_trusted(read_table: Any, name: str, remedy: str, kind:
 
 
 def test_other_types_are_refused_by_name(read_table: Any) -> None:
-    with pytest.raises(OrderFileError, match='column "reference" is bool, which is no reference'):
+    with pytest.raises(OrderFileError, match='column "reference" is bool, which is not valid as reference'):
         read_table({"reference": pa.array([True])})
 
 

@@ -25,7 +25,7 @@ from reconcile.settings.settings import Settings
 
 TABLE = b"reference,amount,currency\nR1,1.00,EUR\nR2,2.00,EUR\n"
 ROWS = [("R1", 100), ("R2", 200)]
-UNSAFE = "the server sends us to an address that is not safe, or through more than 5"
+UNSAFE = "the server redirects to an address that is not safe, or more than 5 times"
 SECRETS = ("s3cret", "sig=", "AKIAEXAMPLE", "klaus")
 
 
@@ -197,7 +197,7 @@ def test_what_passes_is_tried_again_from_the_start(read: Any, store: Store, fail
 def test_a_file_that_breaks_off_is_never_a_shorter_table(read: Any, store: Store, spool: Path, failure: Answer) -> None:
     store.files["/a.csv"] = failure
 
-    assert "the connection broke off, 4 times" in refused(read, store.url("/a.csv")).message
+    assert "the connection was interrupted, 4 times" in refused(read, store.url("/a.csv")).message
     assert list(spool.iterdir()) == []
 
 
@@ -205,7 +205,7 @@ def test_a_file_without_an_end_that_can_be_proved_is_refused(read: Any, store: S
     store.files["/a.csv"] = without_length
     store.files["/b.csv"] = in_chunks(TABLE, ends=True)
 
-    assert "the server does not tell how long the file is" in refused(read, store.url("/a.csv")).message
+    assert "the server does not report how long the file is" in refused(read, store.url("/a.csv")).message
     assert read.paths(store.url("/b.csv")).columns("reference", "amount_cents") == ROWS
 
 
@@ -325,7 +325,7 @@ def test_a_server_may_pack_or_unpack_on_the_way(
 def test_a_packing_that_is_not_read_is_refused(read: Any, store: Store) -> None:
     store.files["/a.csv"] = lambda handler: handler.send(200, TABLE, Content_Encoding="br")
 
-    assert "packs the file in a way that was not asked for" in refused(read, store.url("/a.csv")).message
+    assert "compresses the file in a way that was not requested" in refused(read, store.url("/a.csv")).message
 
 
 def test_a_web_page_in_place_of_a_file_is_told(read: Any, store: Store) -> None:

@@ -92,16 +92,24 @@ def test_a_key_keeps_its_digits(ask: Any, reference: str, text: str | None) -> N
         ("1.5::float8 AS total", "is a float (float8): its digits are no longer exact", "total AS numeric(18,2)"),
         ("1.5::real AS total", "is a float (float4): its digits are no longer exact", "total AS numeric(18,2)"),
         ('1.5::float8 AS "Grand Total"', "is a float (float8)", '"Grand Total" AS numeric(18,2)'),
-        ("12.30::money AS total", "is money, whose digits are not handed over as they are", "total AS numeric(18,2)"),
-        ("1 AS total, 5::oid AS order_number", "is oid, whose digits are not handed over", "order_number AS text"),
+        ("12.30::money AS total", "is money, whose digits are not passed on exactly", "total AS numeric(18,2)"),
+        ("1 AS total, 5::oid AS order_number", "is oid, whose digits are not passed on", "order_number AS text"),
         (
             "1 AS total, 1.5::numeric(5,2) AS order_number",
-            "is numeric with 2 decimals, which is no order",
+            "is numeric with 2 decimals, which is not valid as order",
             "order_number AS text",
         ),
-        ("true AS total", "is bool, which is no amount", "total AS numeric(18,2)"),
-        ("1 AS total, '{}'::jsonb AS order_number", "is jsonb, which is no order number", "order_number AS text"),
-        ("1 AS total, interval '1 day' AS ordered_on", "is interval, which is no ordered on", "ordered_on AS date"),
+        ("true AS total", "is bool, which is not valid as amount", "total AS numeric(18,2)"),
+        (
+            "1 AS total, '{}'::jsonb AS order_number",
+            "is jsonb, which is not valid as order number",
+            "order_number AS text",
+        ),
+        (
+            "1 AS total, interval '1 day' AS ordered_on",
+            "is interval, which is not valid as ordered on",
+            "ordered_on AS date",
+        ),
     ],
 )
 def test_types_that_lose_digits_are_refused_with_the_cast_to_write(

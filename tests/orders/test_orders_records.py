@@ -112,7 +112,7 @@ def test_text_around_quotes_is_a_problem_of_its_row_only() -> None:
 
     assert [(record.line, record.problem) for record in found] == [
         (1, "has text after a closing quote"),
-        (2, "has a blank before an opening quote"),
+        (2, "has a space before an opening quote"),
         (3, None),
     ]
 

@@ -47,7 +47,7 @@ HEADER = "Ref;Betrag;Currency;Order Date\n"
         ("R1;1;EUR;;", "", "R1;1;EUR;;", "has 5 cells, the header has 4"),
         ("R1", "", "R1", "has 1 cell, the header has 4"),
         ('"R1"x;1;EUR;', "", '"R1"x;1;EUR;', "has text after a closing quote"),
-        (' "R1";1;EUR;', "", ' "R1";1;EUR;', "has a blank before an opening quote"),
+        (' "R1";1;EUR;', "", ' "R1";1;EUR;', "has a space before an opening quote"),
         ("R1; ;EUR;", "Betrag", " ", "is empty"),
     ],
 )
@@ -149,8 +149,8 @@ def test_the_column_of_signs_makes_credits_negative(read: Any, mark: str, cents:
     [
         ("12.50", "", "does not say debit or credit"),
         ("12.50", "X", "does not say debit or credit"),
-        ("-12.50", "H", "has a sign of its own beside it"),
-        ("-12.50", "S", "has a sign of its own beside it"),
+        ("-12.50", "H", "has a sign of its own as well"),
+        ("-12.50", "S", "has a sign of its own as well"),
     ],
 )
 def test_a_sign_that_says_nothing_or_too_much_is_a_reject(read: Any, amount: str, mark: str, reason: str) -> None:
@@ -199,7 +199,7 @@ def test_too_many_rejects_are_all_written_before_the_run_stops(tmp_path: Path, m
         '  a.csv:4: amount "x" is not an amount in EUR'
     )
     assert caught.value.hint == (
-        "correct the cells, or set the rows aside with --max-rejects 4 (all are in r.csv, with what to do)"
+        "correct the cells, or set the rows aside with --max-rejects 4 (all are in r.csv, each with its remedy)"
     )
     assert (caught.value.rejects, caught.value.rejects_path) == (4, Path("r.csv"))
     with Path("r.csv").open(newline="") as text:
@@ -301,7 +301,7 @@ def test_a_frames_rejects_are_written_where_asked(tmp_path: Path) -> None:
     assert "is not an amount in EUR" in rejects.read_text()
     assert caught.value.rejects_path == rejects
     assert without.value.hint == (
-        "export plain digits with at most one decimal sign; or set the rows aside with --max-rejects 1"
+        "export plain digits with at most one decimal separator; or set the rows aside with --max-rejects 1"
     )
 
 

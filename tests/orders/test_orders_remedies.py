@@ -63,32 +63,32 @@ def declared_by(remedy: str) -> dict[str, Any]:
         ),
         (
             "R1;1;EUR;31.12.2026",
-            'add --date-format "%d.%m.%Y"; to leave dates unread, say --ordered-on-column ""',
+            'add --date-format "%d.%m.%Y"; to leave dates unread, add --ordered-on-column ""',
             100,
             date(2026, 12, 31),
         ),
         (
             "R1;1;EUR;9/6/2016  6:29:00",
             'add --date-format "%d/%m/%Y %H:%M:%S", or "%m/%d/%Y %H:%M:%S" where the month comes first; '
-            'to leave dates unread, say --ordered-on-column ""',
+            'to leave dates unread, add --ordered-on-column ""',
             100,
             date(2016, 6, 9),
         ),
         (
             "R1;1;EUR;Sep 26, 2026 10:12:13 AM",
-            'add --date-format "%b %d, %Y %H:%M:%S %p"; to leave dates unread, say --ordered-on-column ""',
+            'add --date-format "%b %d, %Y %H:%M:%S %p"; to leave dates unread, add --ordered-on-column ""',
             100,
             date(2026, 9, 26),
         ),
         (
             "R1;1;EUR;20261231",
-            'add --date-format "%Y%m%d"; to leave dates unread, say --ordered-on-column ""',
+            'add --date-format "%Y%m%d"; to leave dates unread, add --ordered-on-column ""',
             100,
             date(2026, 12, 31),
         ),
         (
             "R1;1;;",
-            "fill it in, or add --currency CODE if all rows without one are in it; a sum row is no order: remove it",
+            "fill it in, or add --currency CODE if all rows without one are in it; remove total rows",
             None,
             None,
         ),
@@ -107,25 +107,25 @@ def test_the_option_of_a_remedy_makes_the_row_readable(
 @pytest.mark.parametrize(
     ("row", "declared", "remedy"),
     [
-        ("R1;;EUR;", {}, "fill it in; a sum row or a row of an order's items is no order: export without them"),
-        ("R1;x;EUR;", {}, "export plain digits with at most one decimal sign"),
+        ("R1;;EUR;", {}, "fill it in; a total row or an order line is not an order: export without them"),
+        ("R1;x;EUR;", {}, "export plain digits with at most one decimal separator"),
         ("R1;1;Euro;", {}, "export the code of ISO 4217, such as EUR, not a name or a symbol"),
-        ("R1;1.005;EUR;", {}, "export the decimals that the currency has: nothing is rounded here"),
+        ("R1;1.005;EUR;", {}, "export the decimals of the currency: nothing is rounded here"),
         (
             "R1;1.00;JPY;",
             {},
-            "export the amount as it is shown, without decimals: stored with two, it may stand for a hundredfold",
+            "export the amount as it is shown, without decimals: stored with two, it may be off by a factor of 100",
         ),
         ("R1;1.00;MGA;", {}, "give the amount in whole minor units, in a column whose name ends in _cents"),
-        ("R1;1;EUR;2026-02-30", {}, 'correct the date; to leave dates unread, say --ordered-on-column ""'),
+        ("R1;1;EUR;2026-02-30", {}, 'correct the date; to leave dates unread, add --ordered-on-column ""'),
         (
             "R1;1;EUR;2026-02-30",
             {"date_format": "%d.%m.%Y"},
-            'correct the date, or --date-format; to leave dates unread, say --ordered-on-column ""',
+            'correct the date, or --date-format; to leave dates unread, add --ordered-on-column ""',
         ),
         ("R1;1.5;EUR;", {"amount_unit": "minor"}, "if amounts have decimals here, add --amount-unit major"),
         ("R1;1;EUR", {}, "quote cells that hold the delimiter, and export the row again"),
-        ('"R1"x;1;EUR;', {}, "double the quotes inside the cell, or say --quote '' where quotes mean nothing"),
+        ('"R1"x;1;EUR;', {}, "double the quotes inside the cell, or add --quote '' where quotes mean nothing"),
     ],
 )
 def test_what_no_option_mends_says_what_to_correct(read: Any, row: str, declared: dict[str, Any], remedy: str) -> None:

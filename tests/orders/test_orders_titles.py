@@ -85,4 +85,4 @@ def test_a_sum_below_the_table_is_never_dropped(read: Any) -> None:
 
     assert outcome.columns("reference", "amount_cents") == [("R1", 100), ("R2", 200), (None, 300)]
     assert outcome.reasons == [("5", "currency", "", "is empty")]
-    assert "a sum row is no order: remove it" in outcome.rejects[0]["remedy"]
+    assert "remove total rows" in outcome.rejects[0]["remedy"]

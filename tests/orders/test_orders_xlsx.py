@@ -156,7 +156,7 @@ def test_colours_languages_and_widths_take_no_zeros_from_a_reference(
         (number("46348", DATE), "2026-11-22", "is a date in the spreadsheet"),
         (number("46348", DATE_14), "2026-11-22", "is a date in the spreadsheet"),
         (number("0.5", ELAPSED), "0.5", "is a date in the spreadsheet"),
-        (cell("b", "1"), "TRUE", "is a truth value in the spreadsheet"),
+        (cell("b", "1"), "TRUE", "is TRUE or FALSE in the spreadsheet"),
         (cell("e", "#N/A"), "#N/A", "is an error in the spreadsheet"),
         (cell("s", "99"), "99", "is stored in a way that no spreadsheet program writes"),
         ("><f>A1</f></c>", "", "is a formula without a calculated result"),

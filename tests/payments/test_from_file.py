@@ -88,7 +88,7 @@ def test_one_amount_at_least_must_be_there(tmp_path: Path) -> None:
 
 
 def test_a_payment_counts_once(tmp_path: Path) -> None:
-    with pytest.raises(PaymentFileError, match="payment A is in it more than once"):
+    with pytest.raises(PaymentFileError, match="payment A occurs more than once"):
         copied(tmp_path, table("A", "B", "A"))
 
 

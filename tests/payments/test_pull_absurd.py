@@ -64,7 +64,7 @@ async def test_a_count_that_cannot_be_is_an_error(
 
 @pytest.mark.parametrize("number", range(1, 6))
 async def test_a_list_without_a_count_is_an_error(serve, pull, tmp_path: Path, number: int) -> None:
-    with pytest.raises(IncompletePull, match="the list says nothing about how many there are"):
+    with pytest.raises(IncompletePull, match="the list does not say how many there are"):
         await pull(serve(None, f"absurd-count:#{number}:none"), mirror=tmp_path / "mirror")
 
     assert not exists(tmp_path / "payments.parquet")

@@ -112,7 +112,7 @@ async def test_bookmarks_that_are_no_json_are_damage(
     with open_mirror(tmp_path / "mirror", organization="sandbox", mode="live") as opened:
         opened.unfinished("changes|None|None" if incremental else "None|None").commit([], content)
 
-    with pytest.raises(MirrorError, match="this file of the mirror is missing something or cannot be read") as caught:
+    with pytest.raises(MirrorError, match="this file of the mirror is incomplete or cannot be read") as caught:
         await pull(serve(world), mirror=tmp_path / "mirror", incremental=incremental)
 
     assert "remove the mirror folder" in (caught.value.hint or "")

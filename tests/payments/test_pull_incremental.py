@@ -356,7 +356,7 @@ async def test_without_a_finished_pull_everything_is_pulled_and_that_is_said(ser
 
     assert (report.incremental, report.payments) == (False, 60)
     assert report.warnings == (
-        "everything was pulled, though an incremental pull was asked for: no pull has been finished in this mirror",
+        "everything was pulled, although an incremental pull was requested: no pull has been finished in this mirror",
     )
 
 

@@ -126,12 +126,12 @@ async def test_an_unfinished_pull_is_told_with_what_is_left(serve, planned, pull
     found = await planned(serve(world))
 
     assert (found.unfinished, found.payments, found.left) == (True, 160, 160 - 75)
-    assert ("unfinished", "a pull that broke off goes on: 85 are left, then 0 are read for what changed since") in list(
+    assert ("unfinished", "an interrupted pull resumes: 85 are left, then 0 are read again for changes since") in list(
         found.lines()
     )
     assert (found.transport, found.why_transport) == ("pages", "as asked for")
     auto = await planned(serve(world), via="auto")
-    assert (auto.transport, auto.why_transport) == ("pages", "the unfinished pull goes on as it began")
+    assert (auto.transport, auto.why_transport) == ("pages", "the unfinished pull resumes the way it began")
     assert files(tmp_path) == before
 
 
@@ -177,7 +177,7 @@ async def test_a_pull_that_is_to_be_brought_up_to_date_is_planned_as_that(serve,
     assert found.rechecked >= 18
     assert paths(server) == ["/oauth/token", *["/api/klarna_payments"] * 2]
     pulled = next(message for subject, message in found.lines() if subject == "pull")
-    assert pulled.startswith("brings rows of a pull that broke off up to date: ")
+    assert pulled.startswith("brings the rows of an interrupted pull up to date: ")
     report = await pull(serve(world, **today(world)), mirror=tmp_path / "mirror")
     assert report.payments == 162
 
@@ -186,7 +186,7 @@ async def test_without_a_finished_pull_the_plan_says_why_everything_is_pulled(se
     found = await planned(serve(), incremental=True)
 
     assert not found.incremental
-    assert ("pull", "everything: 60 in all; no pull has been finished in this mirror") in list(found.lines())
+    assert ("pull", "everything: 60 in total; no pull has been finished in this mirror") in list(found.lines())
 
 
 async def test_a_mirror_of_another_mode_is_refused_as_by_the_pull(serve, planned, pull, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_the_commands_show_the_plan_and_write_nothing(serve, command, tmp_path: 
     assert result.exit_code == 0
     assert result.stdout == (
         "access       sandbox, live\n"
-        "pull         everything: 20,000 in all\n"
+        "pull         everything: 20,000 in total\n"
         "by pages     about 824 requests, at least 4.0 minutes at the rate limit\n"
         "by exports   about 19 requests, no wait for the rate limit\n"
         "transport    pages: as asked for\n"

@@ -18,6 +18,7 @@ from reconcile.cli.main import main
 from reconcile.errors import OutputError
 from reconcile.figures.compare import trend_of
 from reconcile.history.earlier import published_runs
+from reconcile.matching.policy import LABEL_OF
 from reconcile.operations.night import match
 from reconcile.reports.page import breaks, charts
 from reconcile.reports.page.html import render_html, visible, write_html
@@ -167,9 +168,10 @@ def test_each_status_has_its_counts_and_amounts_per_currency(run: Path) -> None:
     actual = [row[-7:] for row in tables[caption][1:]]
 
     assert actual == expected
-    assert [row[0].split()[1] for row in tables[caption][1:] if len(row) == 8] == [
-        f"{status['status']}:" for status in summary["statuses"]
-    ]
+    heads = [row[0] for row in tables[caption][1:] if len(row) == 8]
+    for head, status in zip(heads, summary["statuses"], strict=True):
+        assert f" {LABEL_OF[status['status']]}: {status['count']:,}" in head
+        assert f"({status['status']})" in head
 
 
 def test_the_bridge_goes_from_the_payments_total_to_the_order_total(run: Path) -> None:
@@ -183,7 +185,7 @@ def test_the_bridge_goes_from_the_payments_total_to_the_order_total(run: Path) -
         assert first[2] == grouped_amount(line["payment_amount_cents"], code)
         assert last[2] == last[3] == unexplained[3] == grouped_amount(line["order_amount_cents"], code)
         assert {row[0]: row[2].lstrip("+") for row in steps} == {
-            step["status"]: grouped_amount(-step["difference_cents"], code)
+            LABEL_OF[step["status"]]: grouped_amount(-step["difference_cents"], code)
             for step in line["statuses"]
             if step["difference_cents"]
         }
@@ -191,7 +193,7 @@ def test_the_bridge_goes_from_the_payments_total_to_the_order_total(run: Path) -
 
 def test_the_roll_forward_and_the_aging_are_those_of_the_summary(run: Path) -> None:
     tables, summary = Page(render_html(run)).tables, summary_of(run)
-    _, *moves = tables["Breaks and what they put at stake"]
+    _, *moves = tables["Breaks and amounts at stake"]
     _, *aging = tables["Breaks by days since they were first seen"]
 
     names = ("opening", "new", "reopened", "changed", "cleared", "closing")
@@ -206,7 +208,7 @@ def test_the_roll_forward_and_the_aging_are_those_of_the_summary(run: Path) -> N
 
 def test_hash_totals_are_those_of_the_summary(run: Path) -> None:
     tables, summary = Page(render_html(run)).tables, summary_of(run)
-    _, *rows = tables["Hash totals of what names the rows"]
+    _, *rows = tables["Hash totals of row identifiers"]
 
     assert rows == [
         [name, line["currency_code"] or "none", line["keys_in"], line["keys_out"], "the same"]
@@ -223,7 +225,7 @@ def test_the_trend_shows_the_runs_before_and_this_one(run: Path, nights: Path) -
         ("2026-11-21", str(second["counts"]["breaks"])),
         ("2026-11-20", str(first["counts"]["breaks"])),
     ]
-    assert rows[1][1] == "Clean with exceptions"
+    assert rows[1][1] == "Exceptions to review"
 
 
 def test_a_trend_has_the_latest_runs_before_a_date_and_leaves_out_what_cannot_be_read(
@@ -245,7 +247,7 @@ def test_the_first_run_has_no_trend(nights: Path) -> None:
     page = Page(render_html(nights / "2026-11-20"))
 
     assert "The last runs, latest first" not in page.tables
-    assert "There is no run before this one." in page.text
+    assert "There is no previous run." in page.text
 
 
 def test_what_the_api_flags_is_set_against_what_we_find(run: Path) -> None:
@@ -277,7 +279,7 @@ def test_above_the_limit_the_largest_of_each_currency_are_shown(run: Path, monke
     page = render_html(run)
 
     assert rows_of(page)["difference"] == ["90.00", "3.00"]
-    assert "Here are 2 of 4 breaks" in Page(page).text
+    assert "This page shows 2 of 4 breaks" in Page(page).text
     assert "breaks.csv" in Page(page).text
 
 
@@ -341,7 +343,7 @@ def test_figures_of_another_version_are_told_with_the_remedy(run: Path) -> None:
     del summary["bridge"]
     (run / "summary.json").write_text(json.dumps(summary))
 
-    with pytest.raises(OutputError, match="are not those of this version of reconcile: 'bridge'") as raised:
+    with pytest.raises(OutputError, match="its figures are from another version of reconcile: 'bridge'") as raised:
         render_html(run)
     assert raised.value.hint
 
@@ -394,4 +396,4 @@ def test_the_command_opens_the_page(run: Path, tmp_path: Path, monkeypatch: pyte
     result = CliRunner().invoke(main, ["report", str(run), "--to", str(tmp_path / "a b.html"), "--open"])
 
     assert opened == [(tmp_path / "a b.html").as_uri()]
-    assert "there is no browser here" in result.stderr
+    assert "no browser found" in result.stderr

@@ -201,7 +201,7 @@ def test_the_command_renders_in_a_locale_and_refuses_one_for_a_workbook(plain: P
     assert report("--locale", "sv_SE.UTF-8").exit_code == 0
     assert (tmp_path / "report").read_bytes() == render_html(plain, locale="sv-SE")
     refused = report("--locale", "sv-SE", "--format", "xlsx")
-    assert (refused.exit_code, "its cells are numbers and dates" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "whose cells are numbers and dates" in refused.stderr) == (2, True)
     assert report("--locale", "xx-YY").exit_code == 2
 
 
@@ -219,7 +219,7 @@ def test_a_run_says_its_figures_in_the_locale_on_the_terminal_too(tmp_path: Path
 def test_decimals_stand_below_each_other_on_the_terminal(plain: Path, locale: str) -> None:
     seen = display_of(locale)
     lines = summary_table(read_summary(plain), width=200, colour=False, display=seen).splitlines()
-    first = next(place for place, line in enumerate(lines) if line.startswith("matched "))
+    first = next(place for place, line in enumerate(lines) if line.startswith("Matched "))
     places = {line.rindex(seen.decimal) for line in lines[first + 1 : first + 4]}
 
     assert len(places) == 1

@@ -24,6 +24,7 @@ from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import Counts
 from reconcile.figures.totals import summarize
 from reconcile.history import ledger
+from reconcile.matching.policy import LABEL_OF
 from reconcile.matching.report import ControlTotals, KeyProfile
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.rejects import Reject, RejectsFile
@@ -38,7 +39,7 @@ AMOUNTS = {
     "Difference": ("difference_cents", "payment_currency_code"),
 }
 TEXTS = {
-    "Status": "status", "Kind": "kind", "State": "state", "Reference": "reference", "Suggestion": "suggestion",
+    "Status code": "status", "Kind": "kind", "State": "state", "Reference": "reference", "Likely cause": "suggestion",
     "Payment id": "payment_id", "Payment reference": "payment_reference", "Order id": "order_id",
     "Order number": "order_number", "Order reference": "order_reference", "Order file": "order_source_file",
     "Line": "order_source_line", "Age (days)": "age_days", "API says mismatched": "mismatched_amounts",
@@ -115,6 +116,7 @@ def test_every_cell_of_a_row_is_that_of_its_table(demo: Path, sheet: str, table:
     assert len(rows) == len(items) > 30
     for item, row in zip(items, rows, strict=True):
         found = {title: cell.value for title, cell in row.items()}
+        assert found["Status"] == LABEL_OF[item["status"]]
         assert {title: item[name] for title, name in TEXTS.items()} == {title: found.get(title) for title in TEXTS}
         for title, (cents, code) in AMOUNTS.items():
             assert found.get(title) == amount(item[cents], item[code])
@@ -138,7 +140,7 @@ def test_the_summary_has_the_figures_of_summary_json(demo: Path) -> None:
     document = json.loads((demo / "summary.json").read_bytes())
     sheet = read_book(demo / "report.xlsx").sheets["Summary"]
     expected = {
-        (status["status"], line["currency_code"] or "none"): [
+        (LABEL_OF[status["status"]], status["status"], line["currency_code"] or "none"): [
             line["count"],
             *(amount(line[name], line["currency_code"])
               for name in ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")),
@@ -150,11 +152,11 @@ def test_the_summary_has_the_figures_of_summary_json(demo: Path) -> None:
     found = {}
     for row in range(start, start + len(expected)):
         values = [sheet.get(f"{letter}{row}") for letter in "DEFGH"]
-        key = (str(sheet[f"A{row}"].value), str(sheet[f"C{row}"].value))
+        key = tuple(str(sheet[f"{letter}{row}"].value) for letter in "ALC")
         found[key] = [cell.value if cell else None for cell in values]
 
     assert found == expected
-    assert sheet["B2"].value == "Clean with exceptions"
+    assert sheet["B2"].value == "Exceptions to review"
     assert (sheet["B3"].value, sheet["B3"].number_format) == (serial(date(2026, 11, 20)), "yyyy-mm-dd")
 
 
@@ -163,7 +165,7 @@ def test_live_totals_are_the_rule_and_what_is_not_one_says_so(demo: Path) -> Non
     rows = {number(place) for place, cell in sheet.items() if letters(place) == "K" and cell.value != "Meaning"}
     live = {row for row in rows if sheet[f"D{row}"].formula}
 
-    assert {sheet[f"A{row}"].value for row in rows - live} == {"currency_mismatch"}
+    assert {sheet[f"A{row}"].value for row in rows - live} == {"Currency differs"}
     for row in rows:
         assert ("not a formula" in str(sheet[f"K{row}"].value)) == (row not in live)
 
@@ -279,7 +281,7 @@ def test_an_amount_is_a_number_in_its_currency_or_else_text(written: Written) ->
 
     assert [(row["Payment"].value, row["Payment"].number_format) for row in rows] == [row[2:] for row in expected]
     assert [row["Currency"].value for row in rows] == [code or "none" for code, *_ in expected]
-    note = "3 items have an amount of more than fifteen digits: it is text, which nothing adds up"
+    note = "3 items have an amount of more than fifteen digits: it is stored as text, which no formula adds up"
     assert note in book.texts("Summary")
 
 
@@ -348,7 +350,7 @@ def test_tables_have_a_header_in_sight_and_filters_over_all_rows(demo: Path) -> 
         rows = max(len(book.rows(name)), 1) + 1
 
         assert b'<pane ySplit="1" topLeftCell="A2"' in book.xml[name]
-        assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "AH"}{rows}"/>'.encode() in book.xml[name]
+        assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "AI"}{rows}"/>'.encode() in book.xml[name]
 
 
 def test_rejects_are_shown_without_the_guard_of_a_csv(written: Written) -> None:
@@ -377,13 +379,17 @@ def test_a_folder_without_figures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"summary\.json: cannot be read") as caught:
         write_xlsx(tmp_path, tmp_path / "report.xlsx")
 
-    assert caught.value.hint == "`reconcile runs verify` tells what was changed"
+    assert caught.value.hint == "`reconcile runs verify` reports what was changed"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("summary.json", "{}", "are not those of this version of reconcile: Object missing required field `version`"),
+        (
+            "summary.json",
+            "{}",
+            "its figures are from another version of reconcile: Object missing required field `version`",
+        ),
         ("items.parquet", "no table", "items.parquet: cannot be read as Parquet"),
         ("breaks.parquet", None, "breaks.parquet: cannot be read as Parquet"),
         ("rejects.csv", None, "rejects.csv: cannot be read: No such file or directory"),

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from workbooks import Book, number, read_book
 
+from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
 from reconcile.operations.night import match
 from reconcile.settings.settings import Settings
@@ -120,7 +121,7 @@ def test_every_sum_of_the_summary_is_that_of_summary_json(
 ) -> None:
     summary = json.loads((folders[run] / "summary.json").read_bytes())
     names = ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")
-    lines = [(status["status"], line) for status in summary["statuses"] for line in status["amounts"]]
+    lines = [(LABEL_OF[status["status"]], line) for status in summary["statuses"] for line in status["amounts"]]
     expected = [
         [status, line["currency_code"] or "none", line["count"],
          *(amount(line[name] or 0, line["currency_code"]) for name in names)]

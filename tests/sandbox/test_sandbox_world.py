@@ -148,7 +148,7 @@ def test_a_loaded_world_keeps_the_order_of_the_file(tmp_path: Path) -> None:
         ([{"reference": "R"}], [], 'row 1 has no "id"'),
         ([{"id": "A"}, {"id": "A"}], [], "two rows have the same id"),
         ([{"id": "A", "created_at": "yesterday"}], [], 'row 1: created_at "yesterday" is not a time'),
-        ([{"id": "A", "order_id": "O"}], [], "payment A belongs to order O, which is not there"),
+        ([{"id": "A", "order_id": "O"}], [], "payment A belongs to order O, which is missing"),
     ],
 )
 def test_a_folder_that_is_no_world_is_refused(tmp_path: Path, payments: object, orders: object, message: str) -> None:

@@ -326,7 +326,8 @@ def test_the_password_of_a_database_is_refused_in_a_file_and_shown_nowhere() -> 
     settings = load_settings(environ={"RECONCILE_ORDERS_DB": url})
 
     assert caught.value.message == (
-        "reconcile.toml: [orders] database: holds a password: use RECONCILE_ORDERS_DB, PGPASSWORD or ~/.pgpass for it"
+        "reconcile.toml: [orders] database: contains a password: "
+        "use RECONCILE_ORDERS_DB, PGPASSWORD or ~/.pgpass for it"
     )
     assert settings.orders.database == url
     assert settings.public()["orders"]["database"] == "postgresql://db.example.com:5432/books"

@@ -118,7 +118,7 @@ def test_a_manifest_that_says_something_else_is_not_believed(publish_run: Any) -
 
 
 def test_items_of_another_run_are_not_loaded(publish_run: Any) -> None:
-    with pytest.raises(OutputError, match=r"items\.parquet: has rows of another run than its manifest"):
+    with pytest.raises(OutputError, match=r"items\.parquet: has rows of a different run from its manifest"):
         load_run(publish_run(run_id="run-2", of_run="run-1"), "duckdb:x.duckdb")
 
 
@@ -131,7 +131,7 @@ def test_a_table_of_another_version_is_not_loaded(publish_run: Any) -> None:
         lambda m: [o.update(sha256=digest_of(path).sha256) for o in m["outputs"] if o["path"] == "orders.parquet"],
     )
 
-    with pytest.raises(OutputError, match=r"orders\.parquet: has not the columns of this version"):
+    with pytest.raises(OutputError, match=r"orders\.parquet: does not have the columns of this version"):
         load_run(folder, "duckdb:x.duckdb")
 
 

@@ -133,7 +133,7 @@ def test_files_of_others_in_a_partition_stop_the_load(publish_run: Any, root: Pa
     with pytest.raises(WarehouseError) as caught:
         load_run(folder, f"parquet:{root}")
 
-    assert caught.value.message == f"{root}/orders/{PARTITION}: holds files that no load has written: part-7.parquet"
+    assert caught.value.message == f"{root}/orders/{PARTITION}: contains files that no load has written: part-7.parquet"
     assert caught.value.hint == "they would be counted twice: move them away, and load again"
 
 
@@ -279,11 +279,11 @@ def test_a_load_that_can_neither_go_on_nor_back_says_so_and_is_mended_by_the_nex
     faults = _Faults(monkeypatch, "replace")
     faults.at, faults.lasting = 7, True  # after the files and the note the third is put in its place
 
-    with pytest.raises(WarehouseError, match="could not be taken back") as caught:
+    with pytest.raises(WarehouseError, match="could not be rolled back") as caught:
         load_run(folder, f"parquet:{root}")
 
     assert caught.value.hint == (
-        "tables of this date may be of two runs, see their run_id: load again, it takes this back first"
+        "tables of this date may mix two runs, see their run_id: load again, which rolls this back first"
     )
     faults.at = -1
     assert _state(root) != former

@@ -5,7 +5,7 @@ Knows the documents of the `exports` endpoint. Builds and reads plain values; se
 An export's `attachment_url` is pre-signed, and so a credential: no repr shows it.
 
 Sources: https://docs.commercelayer.io/core/exporting-resources, .../core-api-reference/exports/object,
-commercelayer/commercelayer-sdk-utils `src/jobs.ts` (limits, and how they are told)
+commercelayer/commercelayer-sdk-utils `src/jobs.ts` (limits, and how they are reported)
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Verdict:
     What the refusal of an export means.
 
     `too_many`: more records than `allowed`. `empty`: no record. `perhaps_busy`: too many exports at once, or
-    something else that only a look at those under way can tell. `unreadable`: it was refused, and the reason got lost.
-    `not_exportable`: not here, whatever is asked.
-    `allowed` is 0 where it was not told.
+    something else that only a look at those in progress can show. `unreadable`: it was refused, and the reason got
+    lost. `not_exportable`: not here, whatever is asked.
+    `allowed` is 0 where it was not reported.
     """
 
     kind: Literal["too_many", "empty", "perhaps_busy", "unreadable", "not_exportable"]
@@ -191,7 +191,7 @@ def newest_params() -> Params:
 
 
 def under_way_params() -> Params:
-    """Return the parameters that count the exports under way, whoever created them."""
+    """Return the parameters that count the exports in progress, whoever created them."""
     return {**_newest(1), "filter[q][status_in]": ",".join(_UNDER_WAY)}
 
 
@@ -233,7 +233,7 @@ def verdict_on(error: CommerceLayerError) -> Verdict:
     """Return what the refusal of a creation means."""
     if isinstance(error, AuthError) or not isinstance(error, Refused) or error.status != 422:
         return Verdict("not_exportable")
-    # Too many exports at once may be told in the same words: nobody has ten records at most in mind.
+    # Too many exports at once may be reported in the same words: nobody has ten records at most in mind.
     if error.reason == "less_than_or_equal_to" and error.allowed is not None and error.allowed > MOST_AT_ONCE:
         return Verdict("too_many", min(error.allowed, _MOST_ALLOWED))
     if error.code is None:

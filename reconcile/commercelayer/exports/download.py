@@ -1,5 +1,5 @@
 """
-Files behind pre-signed addresses: which may be fetched, and how a broken download goes on.
+Files behind pre-signed addresses: which may be fetched, and how an interrupted download resumes.
 
 Knows what object storage answers, and where a piece belongs. Opens no connection. The address is a credential for as
 long as it is valid: it stands in no message, and nothing that belongs to the API, the access token above all, is sent
@@ -31,7 +31,7 @@ class DeadLink(Exception):
 @dataclass(slots=True)
 class Download:
     """
-    How much of a file is here, and of which version of it (`etag`; null: not told).
+    How much of a file is here, and of which version of it (`etag`; null: not reported).
 
     `fetched` counts all bytes that came, those of a version that was given up too.
     """
@@ -66,7 +66,7 @@ class Download:
             # Not the API's rate limit: it waits like any other trouble.
             raise Failure("server_error", f"status {status}")
         elif 300 <= status < 400:
-            raise BrokenExport("the address of the file leads elsewhere, which is not followed", final=True)
+            raise BrokenExport("the address of the file redirects elsewhere, which is not followed", final=True)
         else:
             raise DeadLink
 
@@ -87,7 +87,7 @@ def usable_link(url: str) -> str:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        raise BrokenExport("the address of the file is no URL", final=True) from None
+        raise BrokenExport("the address of the file is not a URL", final=True) from None
     usable = parts.scheme == "https" or (parts.scheme == "http" and host is not None and is_this_machine(host))
     if not host or not usable or parts.username is not None:
         raise BrokenExport("the address of the file is not https", final=True)

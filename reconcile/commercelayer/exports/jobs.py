@@ -1,5 +1,5 @@
 """
-Exports under way: created once and not twice, asked after together, started again when interrupted, fetched.
+Exports in progress: created once and not twice, asked after together, started again when interrupted, fetched.
 
 Knows that an answer can be lost, that others export too, and that polling costs requests. Does not know what is
 exported, nor what becomes of the file.
@@ -39,7 +39,7 @@ PATIENCE_SECONDS = 900.0
 
 _MOST_TRIES = 3
 _MOST_FRESH_LINKS = 5
-# Waits for room among other exports: seconds between two tries, and in all while none of ours is under way.
+# Waits for room among other exports: seconds between two tries, and in all while none of ours is in progress.
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 30.0
 
@@ -82,7 +82,7 @@ class ExportJobs:
         """
         Create the export `document`, whose reference nothing else has, and return it; or the one that was taken up.
 
-        Waits while too many others are under way. When an answer is lost, it is first looked for by its reference.
+        Waits while too many others are in progress. When an answer is lost, it is first looked for by its reference.
         Raises NotCreated, and CommerceLayerError as `get`.
         """
         if (left := self._left.pop(reference, None)) is not None:
@@ -139,7 +139,7 @@ class ExportJobs:
         """
         Look for exports of an interrupted attempt, whose references begin with `start`: the newest of each.
 
-        What the API does not show is created anew.
+        What the API does not show is created again.
         """
         with contextlib.suppress(BrokenExport, Refused, AuthError):
             found = await self.find_all(start)
@@ -167,16 +167,16 @@ class ExportJobs:
             if export.status == "failed":
                 raise BrokenExport("the export failed")
             if export.status == "gone":
-                raise BrokenExport("the export is not there any more")
+                raise BrokenExport("the export no longer exists")
             if export.status == "interrupted":
                 starts += 1
                 if starts > _MOST_TRIES:
-                    raise BrokenExport("the export is interrupted again and again")
+                    raise BrokenExport("the export was interrupted repeatedly")
                 await self._send_trigger(export.id, "_start")
                 self._seen[reference] = Export(export.id, "unknown")
             if self._still.get(reference, 0.0) >= PATIENCE_SECONDS:
                 await self._send_trigger(export.id, "_interrupt")
-                raise BrokenExport("the export stands still")
+                raise BrokenExport("the export makes no progress")
             await self._round()
         return export
 
@@ -195,14 +195,14 @@ class ExportJobs:
                 except Unreachable as error:
                     raise StorageDown(error.message, final=True) from error
             export = await self._shown(export.id)
-        raise BrokenExport("the storage does not give the file")
+        raise BrokenExport("the storage does not return the file")
 
     def discard(self, export_id: str) -> None:
         """Never take this export up again, though it be found."""
         self._useless.add(export_id)
 
     async def _round(self) -> None:
-        """Wait a while and ask after all that are waited for; whoever comes while that goes on waits for its end."""
+        """Wait a while and ask after all that are waited for; whoever comes while that lasts waits for its end."""
         if self._asking:
             await self._round_over.wait()
             return
@@ -252,7 +252,7 @@ class ExportJobs:
         return _only(document)
 
     async def _is_busy(self, verdict: Verdict) -> bool:
-        """Return whether an export was refused because too many are under way, ours and those of others."""
+        """Return whether an export was refused because too many are in progress, ours and those of others."""
         if self._seen:
             return True  # this kind of export is accepted, as ours show
         try:
@@ -262,7 +262,7 @@ class ExportJobs:
         return count is not None and count >= min(MOST_AT_ONCE, verdict.allowed or MOST_AT_ONCE)
 
     async def _send_trigger(self, export_id: str, name: Literal["_start", "_interrupt"]) -> None:
-        # The next look at it tells what has become of it.
+        # The next look at it shows what has become of it.
         with contextlib.suppress(Refused, Unreachable):
             await self._client.patch(f"{EXPORTS_PATH}/{export_id}", trigger(export_id, name))
 

@@ -1,7 +1,7 @@
 """
 The orders that were placed in a window: how to filter, count and cut them, and whether a file of an export holds them.
 
-Knows that an order is placed once it has `placed_at`, whatever became of it since, and that its payment method tells
+Knows that an order is placed once it has `placed_at`, whatever became of it since, and that its payment method shows
 whether it was paid with Klarna. A cut is made at an id, as the vendor's own tools make it: the server compares the
 sequence behind the ids, here they are opaque. Keeps nothing, and does not know what becomes of a file.
 
@@ -171,7 +171,7 @@ def orders_in_file(path: Path, placed: PlacedOrders) -> OrdersInFile:
     keys = [_key(_checked(content, placed)) for content in objects(path)]
     found = np.array(keys, np.uint64)
     if len(np.unique(found)) < len(found):
-        raise BrokenExport("the file holds an order twice")
+        raise BrokenExport("the file contains an order twice")
     return OrdersInFile(len(found), found)
 
 
@@ -192,12 +192,12 @@ def _checked(content: bytes, placed: PlacedOrders) -> str:
         at = datetime.fromisoformat(order.placed_at or "")
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise BrokenExport("an order in the file does not have the documented shape", final=True) from error
-    # As texts of whole milliseconds, the way the window was asked for.
+    # As strings of whole milliseconds, the way the window was asked for.
     shown = timestamp(at)
     if (placed.since is not None and shown < timestamp(placed.since)) or (
         placed.until is not None and shown >= timestamp(placed.until)
     ):
-        raise BrokenExport("the file holds orders that were not asked for", final=True)
+        raise BrokenExport("the file contains orders that were not requested", final=True)
     return order.id
 
 

@@ -37,7 +37,7 @@ _MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 # No row is as large; a file that never closes one is not read into memory.
 _MOST_ROW_BYTES = 16 * 1024 * 1024
 
-# Everything up to and with the next bracket that stands outside a text. Possessive: no way back, linear time.
+# Everything up to and with the next bracket that stands outside a string. Possessive: no way back, linear time.
 _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+[{}\[\]]', re.DOTALL)
 _OPENING = b"{["
 
@@ -105,7 +105,7 @@ def payment_batches(
         except IncompletePull as error:
             raise BrokenExport(error.message, final=True) from error
         if not _created_within(batch, window):
-            raise BrokenExport("the file holds payments that were not asked for", final=True)
+            raise BrokenExport("the file contains payments that were not requested", final=True)
         yield batch
 
 
@@ -154,9 +154,9 @@ def objects(path: Path) -> Iterator[bytes]:
             ended = depth == 0
             start = at if depth <= 1 else start
         if len(held) - start > _MOST_ROW_BYTES:
-            raise BrokenExport("the file holds a row of more than 16 MB", final=True)
+            raise BrokenExport("the file contains a row of more than 16 MB", final=True)
     if not ended or held[at:].strip():
-        raise BrokenExport("the file is cut off")
+        raise BrokenExport("the file is truncated")
 
 
 def _fits(text: bytes, *, depth: int, ended: bool) -> bool:
@@ -177,9 +177,9 @@ def _inflated(path: Path) -> Iterator[bytes]:
                     raise BrokenExport("the file unpacks to more than 1 GB", final=True)
                 yield piece
     except EOFError as error:
-        raise BrokenExport("the file is cut off") from error
+        raise BrokenExport("the file is truncated") from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise BrokenExport("the file is not a whole gzip file") from error
+        raise BrokenExport("the file is not a complete gzip file") from error
 
 
 def _page(rows: Sequence[bytes], mode: str | None, orders: Orders) -> bytes:
@@ -220,11 +220,11 @@ def _order_of(row: _Row, orders: Orders) -> tuple[str | None, bytes]:
     try:
         return order_id, orders[order_id]
     except KeyError:
-        raise BrokenExport(f"payment {row.id} belongs to order {order_id}, which is not there", final=True) from None
+        raise BrokenExport(f"payment {row.id} belongs to order {order_id}, which is missing", final=True) from None
 
 
 def _created_within(batch: pa.RecordBatch, window: Window) -> bool:
-    # As texts of whole milliseconds, the way the window was asked for.
+    # As strings of whole milliseconds, the way the window was asked for.
     created = batch.column("created_at")
     earliest, latest = (timestamp(end(created).as_py()) for end in (pc.min, pc.max))
     return (window.since is None or earliest >= timestamp(window.since)) and (

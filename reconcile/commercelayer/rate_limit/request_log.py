@@ -7,9 +7,9 @@ Knows what is written down, the file, its lock, and what in it can be believed. 
 **Who shares.** The limit is per IP address: whatever its organization, every process behind the address names the same
 file. Live and test keep apart, as their limits do; tokens are counted together. The file belongs on a local disk.
 
-**What stands in it.** Each request, from the moment it may be sent. While it is under way it counts as if it were
+**What stands in it.** Each request, from the moment it may be sent. While it is in progress it counts as if it were
 answered when its sender gives it up; the answer puts the true time in place of that. A process that is killed thus
-needs no cleaning up after: what it had under way runs out one window after its time-out. Times are those of the
+needs no cleaning up after: what it had in progress runs out one window after its time-out. Times are those of the
 machine's monotonic clock, which is one for all processes (and containers) until the next boot; the file names the
 boot, and what was written before another one is forgotten.
 
@@ -150,8 +150,8 @@ class SharedLog:
     def _state(self, content: bytes, spent_until: float) -> _State:
         if content and not content.startswith(_MAGIC):
             raise SettingsError(
-                f"{self.path}: is no shared allowance of reconcile, and was left as it is",
-                hint="name a file of its own, which need not exist",
+                f"{self.path}: is not a shared rate-limit file of reconcile, and was left as it is",
+                hint="name a separate file, which need not exist",
             )
         if not content:
             return _State(self._boot)

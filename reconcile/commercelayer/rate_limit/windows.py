@@ -129,7 +129,7 @@ class Bound:
         """
         Return the seconds until one more request may fit beside `entries`: 0 when it does now.
 
-        What is under way may be answered at any moment, and is free one window after that: it is worth asking again
+        A request in progress may be answered at any moment, and is free one window after that: it is worth asking again
         then, and not sooner. `credit_seconds` is how much sooner than its answer a request may turn out to have been
         counted.
         """

@@ -1,7 +1,7 @@
 """
 One request until it is answered: its attempts, the waits between them, and what all of it cost.
 
-Knows which failures mend themselves, and what a permit of the rate limit has to be told. Opens no connection itself
+Knows which failures mend themselves, and what a permit of the rate limit has to know. Opens no connection itself
 (`wire`); knows neither tokens nor resources. Nothing here logs a header, a body or a query.
 """
 
@@ -50,7 +50,7 @@ class Sender:
     """
     Sends by `wire` under the permits of `limiter`, and again as `retry` has it.
 
-    `secret` is taken out of what a server says when it refuses; `plain` takes all that is secret out of a text.
+    `secret` is taken out of what a server says when it refuses; `plain` takes all that is secret out of a string.
     """
 
     def __init__(

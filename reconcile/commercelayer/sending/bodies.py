@@ -36,7 +36,7 @@ class Body:
 
     def __init__(self, encoding: str, *, most_bytes: int) -> None:
         if encoding not in ("", "identity", "gzip", "x-gzip"):
-            raise NotPacked("an answer that is packed in a way that was not asked for")
+            raise NotPacked("an answer compressed in a way that was not requested")
         self._most = most_bytes
         self._parts: list[bytes] = []
         self._size = 0
@@ -51,16 +51,16 @@ class Body:
             if self._inflater.eof:  # a second member follows, as RFC 1952 allows
                 self._inflater = zlib.decompressobj(_GZIP)
             try:
-                # One byte more than there is room for tells that it is too much.
+                # One byte more than there is room for shows that it is too much.
                 self._keep(self._inflater.decompress(piece, self._most - self._size + 1))
             except zlib.error as error:
-                raise NotPacked("an answer that is not gzip, though it says so") from error
+                raise NotPacked("an answer that claims to be gzip and is not") from error
             piece = self._inflater.unconsumed_tail or self._inflater.unused_data
 
     def whole(self) -> bytes:
         """Return the body, unpacked. Raises NotPacked when its end is missing."""
         if self._inflater is not None and self._parts and not self._inflater.eof:
-            raise NotPacked("an answer that is cut off")
+            raise NotPacked("a truncated answer")
         return self.read()
 
     def read(self) -> bytes:

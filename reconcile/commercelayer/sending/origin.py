@@ -22,10 +22,10 @@ def usable_url(url: str, setting: str) -> str:
     if parts.scheme not in ("https", "http") or not host:
         raise SettingsError(
             f'{setting}: "{url}" is not a URL',
-            hint=f"give it like https://your-organization.commercelayer.io ({setting})",
+            hint=f"write it like https://your-organization.commercelayer.io ({setting})",
         )
     if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError(f"{setting}: only scheme, host, port and path may stand in it")
+        raise SettingsError(f"{setting}: only scheme, host, port and path are allowed")
     if parts.scheme == "http" and not is_this_machine(host):
         raise SettingsError(
             f"{setting}: http://{host} would send the credentials unencrypted",
@@ -44,8 +44,8 @@ def check_unlimited(api_url: str) -> None:
     """Raise SettingsError unless `api_url` is on this machine: any other server has a rate limit."""
     if not is_this_machine(urlsplit(api_url).hostname or ""):
         raise SettingsError(
-            f"rate_limit: {api_url} has limits; only a server on this machine may be asked without",
-            hint="leave rate_limit out, and set rate_share to leave room for others",
+            f"rate_limit: {api_url} has limits; only a server on this machine may be used without them",
+            hint="leave rate_limit out, and set rate_share to leave capacity for others",
         )
 
 

@@ -20,7 +20,7 @@ Cause = Literal[
 CAUSES_IN_WORDS: dict[str, str] = {
     "connect": "no connection",
     "timeout": "no answer in time",
-    "reset": "the connection broke",
+    "reset": "the connection was interrupted",
     "broken_body": "an answer that is not JSON:API",
     "too_large": "an answer that is too large",
     "server_error": "a server error",
@@ -49,7 +49,7 @@ class Failure(Exception):
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """
-    How long one request may go on failing.
+    How long one request may keep failing.
 
     `budget_seconds` runs from its first attempt; `first_seconds` is the longest first wait, doubled each time up to
     `longest_seconds`. The wait itself is drawn evenly between half of that and all of it, so that walkers that
@@ -125,14 +125,14 @@ def gave_up(
     """
     Return the error for a request that failed to the end of its budget; `failure` is what was seen last.
 
-    `heard_before` tells a server in trouble from an address that never answered.
+    `heard_before` distinguishes a server in trouble from an address that never answered.
     """
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts in {seconds:.0f} s"
     hint = _RESUMES
     if not heard_before:
-        hint = f"check the address {host} and the network; then start the same command again"
+        hint = f"check the address {host} and the network; then run the same command again"
     elif failure.cause == "rate_limited":
-        hint = f"something else behind this IP address may spend the rate limit; {_RESUMES}"
+        hint = f"something else behind this IP address may be using up the rate limit; {_RESUMES}"
     return Unreachable(
         f"{host}: {what}: {times}; last seen: {CAUSES_IN_WORDS[failure.cause]} ({failure.what})",
         attempts=attempts,

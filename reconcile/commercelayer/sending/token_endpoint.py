@@ -33,7 +33,7 @@ class Refusal(Protocol):
 
 
 class TokenEndpoint:
-    """The endpoint at `url`. `plain` takes all that is secret out of a text; null `expected_mode`: any will do."""
+    """The endpoint at `url`. `plain` takes all that is secret out of a string; null `expected_mode`: any will do."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class TokenEndpoint:
             try:
                 return token_from_answer(answer.body, asked_at=permit.sent)
             except UnusableToken as error:
-                what = f"{self._url}: the access token has characters that no header can hold"
-                raise AuthError(what, hint="check auth_url: something else may answer there") from error
+                what = f"{self._url}: the access token has characters that are not allowed in a header"
+                raise AuthError(what, hint="check auth_url: something else may be answering there") from error
         problem = decode_error(answer.status, answer.body)
         if answer.status in (400, 401, 403):
             raise AuthError(self._plain(f"{self._url}: {problem.message}"), hint=_CREDENTIALS_HINT)

@@ -96,7 +96,7 @@ class Wire:
 
     async def fetch(self, url: str, destination: Path, download: Download) -> None:
         """
-        Fetch what `download` lacks of the file at `url`, a pre-signed address, to `destination`, as it is.
+        Fetch what `download` still needs of the file at `url`, a pre-signed address, to `destination`, as it is.
 
         A session of its own sends nothing of ours. Raises Failure, and DeadLink, BrokenExport and OutputError as
         `Download` does.

@@ -17,7 +17,7 @@ from reconcile.files.duckdb import CONFIG, path_literal
 from reconcile.matching.engines.protocol import Fields, Frame, Source, changed_here
 
 FEW_TEXTS = 250
-"""Rows of different texts up to which a source's columns are sorted as numbers of one byte."""
+"""Rows of different strings up to which a source's columns are sorted as numbers of one byte."""
 
 
 class DuckDBEngine:
@@ -90,7 +90,8 @@ class DuckDBEngine:
         return nw.from_native(self.relation(frame).project(f'*, md5("{text}") AS "{name}"'))
 
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
-        # What is sorted lies in memory whole, or on the disk: as enumerations, columns of few texts take a tenth of it.
+        # What is sorted lies in memory whole, or on the disk: as enumerations, columns of few strings take a tenth of
+        # it.
         types = {name: type_ for source in sources for name, type_ in self._enumerations(*source).items()}
         names = frame.collect_schema().names()
         packed = self.relation(frame).project(_casts(names, types))
@@ -98,7 +99,10 @@ class DuckDBEngine:
         return nw.from_native(in_order.project(_casts(names, dict.fromkeys(types, "VARCHAR"))))
 
     def _enumerations(self, frame: Frame, columns: Sequence[str]) -> dict[str, str]:
-        """Return an enumeration, in the order of its texts, for each of `columns`; none where there are many texts."""
+        """
+        Return an enumeration, in the order of its strings, for each of `columns`; none where there are many
+        strings.
+        """
         texts = self.relation(frame.select(*columns)).distinct().limit(FEW_TEXTS + 1).to_arrow_table()
         if texts.num_rows > FEW_TEXTS:
             return {}

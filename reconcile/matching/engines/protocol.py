@@ -2,7 +2,7 @@
 What an engine does in its own way: the few things that the matching asks of the place where it runs.
 
 The matching itself (`passes`, `ladder`) is one narwhals expression. An engine opens the two tables as lazy frames,
-computes an intermediate frame once and keeps it, digests a text, and hands out the finished rows in order.
+computes an intermediate frame once and keeps it, digests a string, and hands out the finished rows in order.
 A further engine is one more class with these methods, and a line in the front door (`spark` is one).
 """
 
@@ -46,12 +46,12 @@ class Engine(Protocol):
         ...
 
     def with_replaced(self, frame: Frame, column: str, pattern: str, with_: str) -> Frame:
-        """Return `frame` with every place of the texts of `column` that `pattern` (RE2) fits replaced by `with_`."""
+        """Return `frame` with every place of the strings of `column` that `pattern` (RE2) fits replaced by `with_`."""
         ...
 
     def changed_texts(self, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
         """
-        Return the distinct texts of `column` that `change` changes: `old_text`, `new_text` and `is_changed`, true.
+        Return the distinct strings of `column` that `change` changes: `old_text`, `new_text` and `is_changed`, true.
 
         None when there are none.
         """
@@ -59,10 +59,10 @@ class Engine(Protocol):
 
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         """
-        Return `frame` in the order of the columns `by`, texts by their UTF-8 bytes, nulls last.
+        Return `frame` in the order of the columns `by`, strings by their UTF-8 bytes, nulls last.
 
-        `sources` are frames that hold every text of some of its columns: an engine may look there for columns of few
-        different texts.
+        `sources` are frames that hold every string of some of its columns: an engine may look there for columns of few
+        different strings.
         """
         ...
 
@@ -95,6 +95,6 @@ def changes_of(texts: pa.ChunkedArray[Any] | pa.Array[Any], change: Callable[[st
 
 
 def changed_here(engine: Engine, texts: Frame, column: str, change: Callable[[str], str | None]) -> Frame | None:
-    """Return what `Engine.changed_texts` says, for an engine whose texts may come here."""
+    """Return what `Engine.changed_texts` says, for an engine whose strings may come here."""
     table = changes_of(engine.to_arrow(texts.select(column)).column(column), change)
     return engine.from_arrow(table) if table.num_rows else None

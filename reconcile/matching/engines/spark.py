@@ -2,8 +2,8 @@
 The engine for sides that one machine should not match alone: Spark, on a master that somebody else runs.
 
 What is to be kept is written as Parquet to a folder that the cluster sees, and read again; no side ever comes to this
-process, except the finished items, in their order and a batch at a time. What Spark's regular expressions and texts do
-in their own way is done by Python on its workers, which need pyarrow and nothing of ours.
+process, except the finished items, in their order and a batch at a time. What Spark's regular expressions and strings
+do in their own way is done by Python on its workers, which need pyarrow and nothing of ours.
 """
 
 from __future__ import annotations

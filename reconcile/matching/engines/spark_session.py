@@ -31,7 +31,7 @@ _PART_BYTES = 16 << 20  # of compressed Parquet, four times as much in memory
 
 _DUCKDB_REMAINS = "the default engine, duckdb, needs nothing"
 
-# What results depend on: names and texts are compared as they are, times are UTC, an overflow is an error.
+# What results depend on: names and strings are compared as they are, times are UTC, an overflow is an error.
 _SEMANTICS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "true",

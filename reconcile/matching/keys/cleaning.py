@@ -2,7 +2,7 @@
 Keys as they are compared: NFC and outer white space, then the declared rules, in frames of any engine.
 
 Rules are expressions that every engine runs alike, so that no column of keys comes into Python; what engines do not do
-alike (NFC, the case of other letters than ASCII's) is done by Python, on the distinct texts that may need it. Counts
+alike (NFC, the case of other letters than ASCII's) is done by Python, on the distinct strings that may need it. Counts
 what each rule changed. Does not know which columns a side has, and does not compare sides.
 """
 
@@ -20,7 +20,7 @@ from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.rules import CleanRules, Side
 from reconcile.matching.report import KeyCleaning
 
-# Over-detects (a text with a control character inside is clean), but never misses: what it does not find is
+# Over-detects (a string with a control character inside is clean), but never misses: what it does not find is
 # printable ASCII without outer blanks, which both NFC and strip leave as it is.
 _MAYBE_UNCLEAN = r"^$|^[^!-~]|[^!-~]$|[^ -~]"
 _NOT_ASCII = r"[^ -~]"
@@ -28,7 +28,7 @@ _MAYBE_BLANK = r"^[^!-~]|[^!-~]$"
 
 
 def with_clean_texts(engine: Engine, frame: Frame, columns: Sequence[str]) -> Frame:
-    """Return `frame` with the texts of `columns` NFC-normalised and stripped; blank ones are null."""
+    """Return `frame` with the strings of `columns` NFC-normalised and stripped; blank ones are null."""
     suspect = nw.any_horizontal(*(nw.col(key).str.contains(_MAYBE_UNCLEAN) for key in columns), ignore_nulls=True)
     suspects = engine.settle(frame.filter(suspect).select(*columns))
     for column in columns:
@@ -37,7 +37,7 @@ def with_clean_texts(engine: Engine, frame: Frame, columns: Sequence[str]) -> Fr
 
 
 def with_rules(engine: Engine, frame: Frame, columns: Sequence[str], rules: CleanRules) -> Frame:
-    """Return `frame` with the clean texts of `columns` under `rules`; those of which nothing is left are null."""
+    """Return `frame` with the clean strings of `columns` under `rules`; those of which nothing is left are null."""
     for column in columns:
         for _, apply in _steps(rules):
             frame = apply(engine, frame, column)
@@ -46,7 +46,7 @@ def with_rules(engine: Engine, frame: Frame, columns: Sequence[str], rules: Clea
 
 
 def count_changes(engine: Engine, frame: Frame, column: str, rules: CleanRules, *, side: Side, key: str) -> KeyCleaning:
-    """Return what `rules` do to the clean texts of one column of `frame`."""
+    """Return what `rules` do to the clean strings of one column of `frame`."""
     frame = frame.select(nw.col(column).alias("raw"), nw.col(column).alias("now"))
     counted = []
     for place, (_, apply) in enumerate(_steps(rules)):

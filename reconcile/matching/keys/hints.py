@@ -1,7 +1,7 @@
 """
 A hint where hardly a key of one side is on the other: the clean-up rule, or the column, with which they would meet.
 
-Tries a few candidates on a sample of keys against the whole other side, and tells what it counted; a hint changes no
+Tries a few candidates on a sample of keys against the whole other side, and reports what it counted; a hint changes no
 match. Does not know amounts, and proposes nothing that it has not counted.
 """
 
@@ -126,7 +126,7 @@ def _by_rules(trial: _Trial, key: str, total: int) -> Iterable[_Found]:
     counts = [_with(trial, key, [one]) for one in candidates]
     best = max(range(len(counts)), key=counts.__getitem__)
     yield _Found(counts[best], _rules_in_words([candidates[best]], counts[best]))
-    # Without its signs a key has no prefix any more: that rule stands alone.
+    # Without its characters a key has no prefix any more: that rule stands alone.
     needed = [one for one in candidates if not one.replace]
     together = _with(trial, key, needed)
     if together * 10 <= counts[best] * 11:

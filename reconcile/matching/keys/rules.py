@@ -1,7 +1,7 @@
 """
 Clean-up rules: what a merchant declares to make no difference between two keys, beyond NFC and outer white space.
 
-Knows which rules there are, their one order, and which of them cannot hold. Does not touch a key: that is `cleaning`.
+Knows which rules there are, their one order, and which of them cannot hold.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
     r"""
     Every place of a key that `pattern` fits becomes `with_`; "" takes it away.
 
-    `pattern` is a regular expression in RE2 syntax, `with_` a text in which \1 to \9 are groups of the pattern and
+    `pattern` is a regular expression in RE2 syntax, `with_` a string in which \1 to \9 are groups of the pattern and
     \0 is all of it. Source: https://github.com/google/re2/wiki/Syntax
     """
 
@@ -80,7 +80,9 @@ class CleanRules(Struct, frozen=True, kw_only=True):
     ] = False
     pad_zeros: Annotated[
         int | None,
-        _rule("pad_zeros", "in place of strip_zeros: keys of digits get zeros in front, up to so many digits", 10),
+        _rule(
+            "pad_zeros", "in place of strip_zeros: keys of digits are padded with leading zeros to this many digits", 10
+        ),
     ] = None
     keys: Annotated[
         tuple[str, ...], _rule("keys", "the keys that these rules apply to", None, choices=CLEANED_KEYS)
@@ -100,7 +102,9 @@ class CleanRules(Struct, frozen=True, kw_only=True):
             _check_replacement(place, one)
         for name in ("strip_prefix", "strip_suffix"):
             if any(not text.strip() for text in getattr(self, name)):
-                raise SettingsError(f"[match.clean] {name} has an empty text: white space at the ends goes by itself")
+                raise SettingsError(
+                    f"[match.clean] {name} has an empty string: white space at the ends is always removed"
+                )
         for name, known in (("keys", CLEANED_KEYS), ("sides", SIDES)):
             chosen = getattr(self, name)
             if not chosen or not set(chosen) <= set(known):

@@ -84,9 +84,9 @@ _PAYMENTS = (
     FROM {{payments}} p JOIN {{items}} i ON i.payment_id = p.payment_id
 """
 )
-# Of a short reference one sign may be another, of a longer one two: else everything is alike. DuckDB counts bytes, and
-# takes memory with the square of the length: only plain and not too long references are compared. References that are
-# counted up are all near each other: of those with another amount, only the ones without a partner are told.
+# Of a short reference one character may be another, of a longer one two: else everything is alike. DuckDB counts bytes,
+# and takes memory with the square of the length: only plain and not too long references are compared. References that
+# are counted up are all near each other: of those with another amount, only the ones without a partner are reported.
 _NEAR = f"""
     WITH given AS (
         SELECT $reference::VARCHAR AS g_reference, $cents::BIGINT AS g_cents, $code::VARCHAR AS g_code,

@@ -1,8 +1,4 @@
-"""
-Rows held back for a moment: a few in memory, many in a temporary file, to be read again as often as needed.
-
-Knows nothing of what the rows mean.
-"""
+"""Rows held back for a moment: a few in memory, many in a temporary file, to be read again as often as needed."""
 
 from __future__ import annotations
 

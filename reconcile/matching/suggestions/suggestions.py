@@ -88,7 +88,7 @@ def totals_in_file(payments: Path, connection: duckdb.DuckDBPyConnection) -> Tot
 
 
 def totals_in_table(payments: pa.Table) -> TotalsOf:
-    """Return what looks totals up in a table of PAYMENTS; columns that lack are null."""
+    """Return what looks totals up in a table of PAYMENTS; missing columns are null."""
 
     def totals_of(ids: list[str]) -> pa.Table:
         found = payments.filter(pc.is_in(payments.column("payment_id"), value_set=pa.array(ids, pa.string())))
@@ -170,7 +170,7 @@ _DUPLICATES = """
 
 
 def _of_unpaired(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
-    connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was told
+    connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was set to
     with _registered(connection, held=held.scannable):
         connection.execute(_SIDES)
     ((payments, orders),) = connection.execute(
@@ -200,8 +200,8 @@ _SIDES = f"""
     FROM held WHERE p_id IS NULL;
 """
 
-# Two texts that differ by one character (another, one more, one less, or two swapped) share a text that is one of them
-# or one of them less a character. Of the larger side only what the smaller one has too is kept.
+# Two strings that differ by one character (another, one more, one less, or two swapped) share a string that is one of
+# them or one of them less a character. Of the larger side only what the smaller one has too is kept.
 _NEAR = """
     CREATE OR REPLACE TEMP TABLE few_cut AS
     SELECT DISTINCT item_id, text FROM (

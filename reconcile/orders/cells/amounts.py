@@ -88,7 +88,7 @@ def with_signs(amounts: Column, marks: Column | None) -> tuple[Column, dict[int,
     credits = pc.take(pa.array(meant, pa.bool_()), written.indices)
     reasons = dict.fromkeys(pc.indices_nonzero(pc.is_null(credits)).to_pylist(), "does not say debit or credit")
     doubtful = pc.indices_nonzero(pc.fill_null(pc.less(amounts, 0), False)).to_pylist()
-    reasons |= dict.fromkeys(doubtful, "has a sign of its own beside it")
+    reasons |= dict.fromkeys(doubtful, "has a sign of its own as well")
     signed: Column = pc.if_else(pc.fill_null(credits, False), pc.negate(amounts), amounts)
     return signed, reasons
 
@@ -117,7 +117,7 @@ def _plain_integers(texts: Column) -> Column:
 
 
 def _plainly_signed(texts: Column, codes: Column, accounting: tuple[str, ...]) -> Column:
-    """Give texts in a declared form of accounting the leading sign that they stand for."""
+    """Give strings in a declared form of accounting the leading sign that they stand for."""
     if not accounting:
         return texts
     plain = texts
@@ -171,7 +171,7 @@ def _with_the_rest(
     """
     Put `second` where `open_rows` is true in `plain`, and what one-by-one reading makes of those still null.
 
-    `some` are the texts of `open_rows`, `second` what is known of them.
+    `some` are the strings of `open_rows`, `second` what is known of them.
     """
     rows = pc.indices_nonzero(open_rows)
     found: dict[int, int] = {}

@@ -1,8 +1,8 @@
 """
 Further rows of one order: line items, which repeat its reference and leave its total empty, or repeat that too.
 
-Knows how to tell them by the row before, and only where the user has declared them: a row that is left out is counted.
-Does not know where a batch of rows comes from; the row before its first is its reader's to keep.
+Knows how to recognize them by the row before, and only where the user has declared them: a row that is left out is
+counted. Does not know where a batch of rows comes from; the row before its first is its reader's to keep.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def edges(raw: RawRows) -> tuple[Edge | None, Edge | None]:
 
 
 def starts_with_continuation(first: Edge, before: Edge | None, kind: str | None) -> bool:
-    """Whether the row `first` goes on with the order of the row `before`; `kind` is "empty" or "repeated"."""
+    """Whether the row `first` continues the order of the row `before`; `kind` is "empty" or "repeated"."""
     if before is None or kind is None:
         return False
     both = {role: pa.array([before.cells[role], text], pa.string()) for role, text in first.cells.items()}
@@ -44,7 +44,7 @@ def starts_with_continuation(first: Edge, before: Edge | None, kind: str | None)
 
 
 def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
-    """Return `raw` without rows that go on with the row before them, and how many those are."""
+    """Return `raw` without rows that continue the row before them, and how many those are."""
     if len(raw.lines) < 2:
         return raw, 0
     kept = pc.invert(_goes_on(raw.cells, kind))
@@ -57,7 +57,7 @@ def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
 
 
 def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
-    """Return for each row whether it goes on with the one before it; the first does not."""
+    """Return for each row whether it continues the one before it; the first does not."""
     same: Column = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
     for role, texts in cells.items():
         if kind == "repeated":

@@ -2,7 +2,7 @@
 What to do about a cell or a row that cannot be read: the option to add, or what to correct in the export.
 
 Knows every reason of a reject, and which declaration would fit the cell. Declares nothing itself: a cell that could be
-read with another declaration is told so, and stays a reject.
+read with another declaration says so, and stays a reject.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import product
 from reconcile.money import EXPONENTS
 from reconcile.orders.format import OrderFormat
 
-CONTINUES = "if further rows of an order are empty here, add --continuation-rows empty: they are left out and counted"
+CONTINUES = "if further rows of an order are empty here, add --continuation-rows empty: they are excluded and counted"
 
 # Reason (as it begins) → remedy, where the cell makes no difference.
 _BY_REASON = (
@@ -24,19 +24,19 @@ _BY_REASON = (
         "does not say debit or credit",
         "write S, D, DR or debit for what is owed, and H, C, CR or credit for what is paid back",
     ),
-    ("has a sign of its own", 'export amounts without a sign, or say --sign-column "" where their own sign is right'),
+    ("has a sign of its own", 'export amounts without a sign, or add --sign-column "" where their own sign is right'),
     (
         "has text after a closing quote",
-        "double the quotes inside the cell, or say --quote '' where quotes mean nothing",
+        "double the quotes inside the cell, or add --quote '' where quotes mean nothing",
     ),
     (
         "is several rows in one",
-        "double the quotes inside cells, or say --quote '' where quotes mean nothing",
+        "double the quotes inside cells, or add --quote '' where quotes mean nothing",
     ),
-    ("has a blank before an opening quote", "take the blank away, or say --quote '' where quotes mean nothing"),
-    ("is not a JSON object", "give every row as an object of column names and values"),
-    ("is neither text nor a number", "give text or a number here, not a list, an object or true and false"),
-    ("is there more than once", "give every column once in an object"),
+    ("has a space before an opening quote", "remove the space, or add --quote '' where quotes mean nothing"),
+    ("is not a JSON object", "write every row as an object of column names and values"),
+    ("is neither text nor a number", "write text or a number here, not a list, an object or true and false"),
+    ("occurs more than once", "write every column once in an object"),
 )
 _DATES = (  # shape, how to declare it, and where the month may come first, how else
     (r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", "%d.%m.%Y", None),
@@ -53,7 +53,7 @@ _TIMES = (
     (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2}", " %H:%M:%S"),
     (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M", " %H:%M:%S %p"),
 )
-_UNREAD = 'to leave dates unread, say --ordered-on-column ""'
+_UNREAD = 'to leave dates unread, add --ordered-on-column ""'
 _BESIDE_CURRENCY = re.compile(r"[0-9-] ?([A-Z]{3}|[€£$¥]|kr\.?|zł)$|^([A-Z]{3}|[€£$¥]|kr\.?) ?[+-]?[0-9]")
 _OF_FORMS = {
     "parentheses": re.compile(r"\([^()]+\)"),
@@ -86,7 +86,7 @@ def remedy_of(role: str | None, reason: str, value: str | None, form: OrderForma
 
 def _of_currency(text: str) -> str:
     if not text:
-        return "fill it in, or add --currency CODE if all rows without one are in it; a sum row is no order: remove it"
+        return "fill it in, or add --currency CODE if all rows without one are in it; remove total rows"
     return "export the code of ISO 4217, such as EUR, not a name or a symbol"
 
 
@@ -102,11 +102,11 @@ def _of_date(text: str) -> str:
 
 def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) -> str:
     if not text:
-        return "fill it in; a sum row or a row of an order's items is no order: export without them"
+        return "fill it in; a total row or an order line is not an order: export without them"
     if separators := _separators(text, form):
         return separators
     if "two ways" in reason:
-        return "if that is how amounts are written here, add --decimal , or --thousands with its sign"
+        return "if that is how amounts are written here, add --decimal , or --thousands with its character"
     if "more decimals" in reason:
         return _of_decimals(text, currency)
     for name, shape in _OF_FORMS.items():
@@ -114,11 +114,14 @@ def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) 
             return f"if amounts are written like this, add --accounting {name}"
     if "currency" not in form.accounting and _BESIDE_CURRENCY.search(text):
         return "export amounts without a currency; if it is that of the row, add --accounting currency"
-    return "export plain digits with at most one decimal sign"
+    return "export plain digits with at most one decimal separator"
 
 
 def _separators(text: str, form: OrderFormat) -> str | None:
-    """Return what to declare for the decimal sign and the thousands separator of `text`, None where it is not sure."""
+    """
+    Return what to declare for the decimal separator and the thousands separator of `text`, None where it is not
+    sure.
+    """
     one = _ONE_SIGN.fullmatch(text)
     if one and one[1] != form.decimal:
         return f"if the {'comma' if one[1] == ',' else 'point'} separates decimals, add --decimal {one[1]}"
@@ -133,7 +136,7 @@ def _separators(text: str, form: OrderFormat) -> str | None:
 def _of_decimals(text: str, currency: str | None) -> str:
     fraction = re.split(r"[.,]", text)[-1]
     if EXPONENTS.get(currency or "") == 0:
-        return "export the amount as it is shown, without decimals: stored with two, it may stand for a hundredfold"
+        return "export the amount as it is shown, without decimals: stored with two, it may be off by a factor of 100"
     if fraction == "000":
         return "if it means thousands, add --decimal , --thousands . ; else export two decimals"
-    return "export the decimals that the currency has: nothing is rounded here"
+    return "export the decimals of the currency: nothing is rounded here"

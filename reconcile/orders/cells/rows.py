@@ -36,7 +36,7 @@ class OrderRows:
     Good rows as a table of ORDERS, and rejects in the order of their lines.
 
     `continued` rows were left out, as the user declared. `first` and `last` are the cells of the batch at its edges,
-    where the batch before must be known to tell whether the first row goes on with its last.
+    where the batch before must be known to know whether the first row continues its last.
     """
 
     table: pa.Table
@@ -51,7 +51,7 @@ class OrderRows:
         return len({reject.line for reject in self.rejects})
 
     def after(self, before: Edge | None, form: OrderFormat) -> OrderRows:
-        """Return these rows without the first one, if it goes on with the order of the row `before`."""
+        """Return these rows without the first one, if it continues the order of the row `before`."""
         if self.first is None or not starts_with_continuation(self.first, before, form.continuation_rows):
             return self
         line = self.first.line
@@ -107,7 +107,7 @@ def _order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file
 
 
 def clean_keys(texts: Column) -> Column:
-    """Return `clean_key` of every text: ASCII is read by the column, the rest one by one."""
+    """Return `clean_key` of every string: ASCII is read by the column, the rest one by one."""
     if texts.null_count == len(texts):
         return texts
     trimmed = pc.ascii_trim(texts, characters=_ASCII_BLANKS)

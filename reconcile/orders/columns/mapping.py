@@ -47,7 +47,7 @@ class ColumnMap:
     Where each of our columns stands in a file.
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
-    `system` is the program that wrote the table, where its columns tell; `unit` is that of the amount as declared.
+    `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
     """
 
     names: tuple[str, ...]
@@ -91,7 +91,7 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     """
     Return where the columns stand among `names`, the file's own column names.
 
-    Raises OrderFileError when the reference or the amount is missing or cannot be told for sure, when neither a
+    Raises OrderFileError when the reference or the amount is missing or cannot be determined for sure, when neither a
     currency column nor `form.currency` is there, when several columns have an equal claim, or when a column has the
     sign of the amounts and is not declared; `line` is that of the header.
     """
@@ -131,7 +131,7 @@ def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
 
 
 class _Table:
-    """The column names of one table, what the user says of them, and where to tell of a problem."""
+    """The column names of one table, what the user says of them, and where a problem is reported."""
 
     def __init__(self, names: tuple[str, ...], form: OrderFormat, path: str, line: int | None) -> None:
         self.names = names
@@ -191,7 +191,7 @@ class _Table:
         if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
             raise self._error(
                 f'column "{name}" may be in minor units, such as cents',
-                hint="say --amount-unit minor if it is, or --amount-unit major if it has decimals",
+                hint="add --amount-unit minor if it is, or --amount-unit major if it has decimals",
                 column=name,
             )
 
@@ -202,13 +202,13 @@ class _Table:
         what = role.replace("_", " ")
         if len(set(names)) == 1:
             return self._error(
-                f'column "{names[0]}" is there {len(names)} times, and would be the {what}',
+                f'column "{names[0]}" occurs {len(names)} times, and would be the {what}',
                 hint=f"rename all but one, or name another column with {option}",
                 column=names[0],
             )
         return self._error(
             f"several columns could be the {what}: {_listed(names)}",
-            hint=f'name the one that is meant, e.g. {option} "{names[0]}"',
+            hint=f'name the right one, e.g. {option} "{names[0]}"',
         )
 
     def missing(self, role: str) -> OrderFileError:
@@ -219,7 +219,7 @@ class _Table:
         if not named and role == "currency":
             return self._error(
                 f"there is no currency column among {_listed(self.names)}",
-                hint="name it with --currency-column, or say --currency EUR when every amount is in one currency",
+                hint="name it with --currency-column, or add --currency EUR when every amount is in one currency",
             )
         what = f'column "{named}"' if named else f"{role} column"
         hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
@@ -234,7 +234,7 @@ class _Table:
         return self._error(
             f'this is a table of payments, not of order totals: it has a column "{self.names[place]}"',
             hint="name an export of orders, such as `reconcile orders export` makes; "
-            "if totals of your own are in it, name their column with --amount-column",
+            "if it holds your own totals, name their column with --amount-column",
         )
 
     def unsigned(self, signs: Sequence[int]) -> OrderFileError:
@@ -242,7 +242,7 @@ class _Table:
         name = self.names[signs[0]]
         return self._error(
             f'column "{name}" says which amounts are credits, and is not declared',
-            hint=f'say --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
+            hint=f'add --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
             column=name,
         )
 
@@ -250,8 +250,8 @@ class _Table:
         names = [self.names[at] for at in places]
         may_be = "it may be" if len(names) == 1 else "it may be one of"
         return self._error(
-            f"no column is surely the {role}: {may_be} {_listed(names)}",
-            hint=f'{why}; name the one that is meant, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
+            f"no column is clearly the {role}: {may_be} {_listed(names)}",
+            hint=f'{why}; name the right one, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
         )
 
     def _note(self, role: str) -> str | None:
@@ -264,8 +264,8 @@ class _Table:
             if set(unsure) <= set(self.places(NET)):
                 return "that is usually without tax"
             if set(unsure) <= set(self.places(OPEN_AMOUNTS)):
-                return "that is what is still open, not the total"
-        return "names like that mean different things"
+                return "that is the open amount, not the total"
+        return "such names have different meanings"
 
     def _error(self, message: str, *, hint: str, column: str | None = None) -> OrderFileError:
         return OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)

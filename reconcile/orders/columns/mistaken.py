@@ -1,5 +1,5 @@
 """
-What a file is that was taken for a table of text and is none: told by its first bytes, with what to do about it.
+What a file is that was taken for a table of text and is not: by its first bytes, with what to do about it.
 
 Knows signatures, and columns that are aligned by blanks. Refuses nothing that could be read: it is asked where reading
 has failed, for a better word than "byte 2 is not UTF-8".
@@ -16,7 +16,7 @@ from reconcile.orders.columns.mapping import has_required
 from reconcile.orders.format import OrderFormat
 
 _SHOWN_LINES = 20
-_ENDING = "give it the ending of what it is: {}"
+_ENDING = "give it the right file extension: {}"
 _EXPORT = "export the order totals as CSV"
 
 # Signature at the start → what it is, what to do. Each is in the registry of its format.
@@ -44,24 +44,24 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", _EXPORT),
     (b"{\\rtf", "a text document (RTF)", _EXPORT),
     (b"\x89PNG", "an image", _EXPORT),
-    (b"\0\x05\x16\x07", "what macOS keeps beside a file", "name the file without ._ before its name"),
+    (b"\0\x05\x16\x07", "metadata that macOS keeps beside a file", "name the file without ._ before its name"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself", "fetch the file with `git lfs pull`"),
 )
 _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (
         re.compile(rb"\s*<(!doctype\s+html|html|head|body|table)\b", re.IGNORECASE),
         "a web page",
-        "it may ask to log in, or be a table made for reading: export the order totals as CSV",
+        "it may be a login page, or a table made for reading: export the order totals as CSV",
     ),
     (
         re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?<(Error|\w+:Envelope)\b"),
-        "an answer that says what went wrong, not an export",
+        "an error message, not an export",
         "open it in an editor, and export again",
     ),
     (re.compile(rb"\s*<\?xml\b"), "an XML file", "save it as .xlsx or CSV"),
     (
         re.compile(rb'\s*\{\s*"errors"\s*:'),
-        "an answer that says what went wrong, not an export",
+        "an error message, not an export",
         "open it in an editor, and export again",
     ),
     (re.compile(rb'\s*(\[\s*[\[{"]|\{\s*")'), "JSON", _ENDING.format(".json, or .ndjson for one object per line")),
@@ -97,7 +97,7 @@ def telling_kind(head: bytes, *, wanted: str, path: str, form: OrderFormat) -> I
         if known is not None and known[0] != wanted:
             raise OrderFileError(f"this is {known[0]}, not {wanted}", path=path, hint=known[1]) from error
         if form.delimiter is None and (remedy := _aligned(head, form)):
-            raise OrderFileError("the columns are separated by blanks", path=path, line=error.line, hint=remedy) from (
+            raise OrderFileError("the columns are separated by spaces", path=path, line=error.line, hint=remedy) from (
                 error
             )
         raise

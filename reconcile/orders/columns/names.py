@@ -1,8 +1,8 @@
 """
 What ERPs, shops and people call the columns of an order table, in the languages of Klarna's markets.
 
-Knows words; `docs/orders.md` tells where they were read. A word that may mean two things
-(net or gross, order or invoice, the document's currency or the company's) is listed as unsure: it is told as a
+Knows words; `docs/orders.md` says where they were read. A word that may mean two things
+(net or gross, order or invoice, the document's currency or the company's) is listed as unsure: it is reported as a
 candidate, and never taken by itself. Does not look at a file, and does not decide between columns: `mapping` does.
 What a word means in the exports of one program stands in `systems`.
 """
@@ -231,7 +231,7 @@ UNSURE: dict[str, tuple[str, ...]] = {
     "ordered_on": (),
     "sign": SIGNS,
 }
-"""Role → names that may mean it: told as candidates, never taken by themselves."""
+"""Role → names that may mean it: reported as candidates, never taken by themselves."""
 
 
 def names_of_lines(names: Iterable[str]) -> list[str]:

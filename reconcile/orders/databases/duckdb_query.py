@@ -43,7 +43,7 @@ class DuckDBQuery:
         self._reader: Any = None
         if not Path(query.target).is_file():
             raise OrderFileError(
-                "there is no such file", path=query.name, hint="check the path; it is relative to where you are"
+                "there is no such file", path=query.name, hint="check the path; it is relative to the working directory"
             )
         with ExitStack() as opened:
             spilled = opened.enter_context(tempfile.TemporaryDirectory(prefix="reconcile-"))

@@ -53,7 +53,7 @@ class PostgresQuery:
                 self._opened.append(self._cursor)
                 # One snapshot, and nothing can be written in it: the first statement of a transaction decides.
                 self._cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                # ADBC takes every text for UTF-8, whatever the server sends.
+                # ADBC takes every string for UTF-8, whatever the server sends.
                 self._cursor.execute("SET LOCAL client_encoding = 'UTF8'")
         except BaseException:
             self.close()
@@ -93,7 +93,7 @@ class PostgresQuery:
         name = (field.metadata or {}).get(TYPE_NAME, b"").decode()
         if pa.types.is_integer(field.type) and name not in _INTEGERS:
             raise OrderFileError(
-                f'column "{field.name}" is {name}, whose digits are not handed over as they are',
+                f'column "{field.name}" is {name}, whose digits are not passed on exactly',
                 path=self._query.name,
                 column=field.name,
                 hint=_REMEDY("amount" if name == "money" else "reference", field.name),
@@ -148,4 +148,4 @@ def _reason(text: str) -> str:
 
 
 def _hint(text: str) -> str:
-    return next((remedy for sign, _, remedy in _SENTENCES if sign in text), "mend the cause, and start again")
+    return next((remedy for sign, _, remedy in _SENTENCES if sign in text), "fix the cause, and start again")

@@ -85,7 +85,7 @@ class QueryStream:
         return self._digest.hexdigest(), self._digest.bytes_read
 
     def close(self) -> None:
-        """Cancel what is still under way, and close the connection."""
+        """Cancel what is still running, and close the connection."""
         if not self._is_idle:
             self._connection.cancel()
         self._thread.submit(self._connection.close)
@@ -141,8 +141,8 @@ class _CellDigest:
 
 
 def _text_bytes(column: Column) -> bytes:
-    """Return the UTF-8 of all texts of `column`, one behind the other; it has no nulls."""
-    _, offsets, content = cast(tuple[Any, Any, Any], column.buffers())  # validity, offsets, texts
+    """Return the UTF-8 of all strings of `column`, one behind the other; it has no nulls."""
+    _, offsets, content = cast(tuple[Any, Any, Any], column.buffers())  # validity, offsets, strings
     if not len(column) or offsets is None or content is None:
         return b""
     places = np.frombuffer(offsets, np.int32)

@@ -36,7 +36,7 @@ class SQLiteQuery:
         path = Path(query.target)
         if not path.is_file():
             raise OrderFileError(
-                "there is no such file", path=query.name, hint="check the path; it is relative to where you are"
+                "there is no such file", path=query.name, hint="check the path; it is relative to the working directory"
             )
         with self._errors_told():
             self._connection = sqlite3.connect(
@@ -107,10 +107,10 @@ def _raw_rows(records: Sequence[tuple[Any, ...]], first: int, columns: ColumnMap
 
 
 def _unreadable(role: str, values: Sequence[Any]) -> Iterator[tuple[int, Any, str]]:
-    """Yield row, value and reason of the cells whose type can be no text of a `role`."""
+    """Yield row, value and reason of the cells whose type can be no string of a `role`."""
     kinds = set(map(type, values))
     if bytes in kinds:
-        yield from ((row, "", "is a BLOB, not a text") for row, value in enumerate(values) if type(value) is bytes)
+        yield from ((row, "", "is a BLOB, not text") for row, value in enumerate(values) if type(value) is bytes)
     if float in kinds and role != "amount":
         reason = "is a REAL, whose digits are no longer exact"
         yield from ((row, value, reason) for row, value in enumerate(values) if type(value) is float)
@@ -132,7 +132,7 @@ def _told(reason: str) -> tuple[str, str]:
         "not a database": "name a file of SQLite, or duckdb:FILE for one of DuckDB",
         "locked": "wait for the program that writes to the file, and start again",
         "unable to open": "check the permissions of the file and its folder",
-        "Could not decode": "the file must hold texts as UTF-8 or UTF-16: cast the column in the query",
+        "Could not decode": "the file must store text as UTF-8 or UTF-16: cast the column in the query",
     }
     hint = next((remedy for sign, remedy in remedies.items() if sign in reason), "correct the query")
     return f"SQLite refuses: {reason}", hint

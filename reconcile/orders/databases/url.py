@@ -22,7 +22,7 @@ FILES = ("duckdb", "sqlite")
 _HINT = "write postgresql://HOST/DATABASE, duckdb:FILE or sqlite:FILE; from others, export a file"
 _SECRET_PARAMETERS = ("password", "sslpassword")
 _HOSTS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]@:,]*)(:[0-9]*)?(,(\[[0-9A-Fa-f:.%]+\]|[^\[\]@:,]*)(:[0-9]*)?)*")
-# A comment at the end of a query. With a quote or a `*/` in it, it could be the end of a text or of a longer comment.
+# A comment at the end of a query. With a quote or a `*/` in it, it could be the end of a string or of a longer comment.
 _LAST_COMMENT = re.compile(r"--(?:(?!\*/)[^'\"$\n])*\Z")
 
 
@@ -70,7 +70,7 @@ def orders_query(sql: str | None, database: str | None) -> OrdersQuery | None:
         given, missing = ("--orders-db", "--orders-sql") if database else ("--orders-sql", "--orders-db")
         raise SettingsError(
             f"{given} is given without {missing}",
-            hint='a query and a database belong together: --orders-sql "SELECT … ORDER BY …" --orders-db URL',
+            hint='a query needs a database, and the reverse: --orders-sql "SELECT … ORDER BY …" --orders-db URL',
         )
     engine, name, target = _place(database)
     return OrdersQuery(engine, name, _query_text(sql), target)

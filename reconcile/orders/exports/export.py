@@ -35,7 +35,7 @@ class ExportedOrders:
 
     They were placed from `since` on (null: from the first) and before `until`. `why_all` says why orders of all payment
     methods are among them, null where they are those of Klarna. `resumed`: an earlier attempt had begun it, and what
-    has changed since was exported anew.
+    has changed since was exported again.
     """
 
     files: tuple[Path, ...]
@@ -95,8 +95,8 @@ async def export_orders(
     Whatever became of an order after it was placed, it is there. Where the server refuses to filter by payment method
     all placed orders are exported, and the report says so. `destination` gets `orders-0001.json.gz` and so on, as the
     server wrote them, and `orders.json` with what proves them: window, filters, exports, counts, SHA-256. What is under
-    way is kept in the folder `workplace`, from which the same call goes on, as of then. `on_file` is told orders so far
-    and in all.
+    way is kept in the folder `workplace`, from which the same call resumes, as of then. `on_file` gets the orders so
+    far and in all.
 
     Raises EmptySide when there are none, unless `allow_empty`; IncompletePull when the files cannot be proved whole,
     Refused when orders cannot be exported, WrongMode, other CommerceLayerErrors, FolderBusy, OutputError.
@@ -138,7 +138,7 @@ async def export_orders(
 async def _begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
     """Return an export that has been counted and nothing else; as one slice, cut when the server says how large."""
     counted, placed, why_all = await count_placed(client, since, until)
-    assert placed.until is not None, "it has been cut off"
+    assert placed.until is not None, "it has been truncated"
     return Unfinished(
         asked=asked,
         name=f"{ORIGIN}-{secrets.token_hex(6)}",
@@ -155,9 +155,9 @@ async def _gone_on(
     client: CommerceLayer, state: Unfinished, since: datetime | None, until: datetime | None
 ) -> Unfinished:
     """
-    Return `state`, an export that broke off, as of now: a slice in which an order was changed or placed since is anew.
+    Return `state`, an interrupted export, as of now: a slice in which an order was changed or placed since is new.
 
-    One that cannot be brought up to date is begun anew. Errors as `export_orders`.
+    One that cannot be brought up to date is started from scratch. Errors as `export_orders`.
     """
     wanted, now = PlacedOrders(since, until, klarna_only=state.why_all is None), datetime.now(UTC)
     changed_since = state.begun_at - FURTHEST_APART  # the server's clock may be so far behind this machine's
@@ -175,7 +175,7 @@ async def _gone_on(
     for one, orders in zip(list(state.slices), changed, strict=True):
         if orders:
             state.renew(one)
-    assert placed.until is not None, "it has been cut off"
+    assert placed.until is not None, "it has been truncated"
     state.begun_at, state.until = now, timestamp(placed.until)
     return state
 
@@ -218,9 +218,9 @@ def _nothing_placed(state: Unfinished) -> EmptySide:
     method = "with Klarna " if state.why_all is None else ""
     since = f"from {state.asked.since} on and " if state.asked.since else ""
     return EmptySide(
-        f"commerce-layer: no order was placed {method}{since}before {state.until}: nothing can be agreed",
+        f"commerce-layer: no order was placed {method}{since}before {state.until}: nothing can be reconciled",
         side="orders",
-        hint='is this the right window, organization and mode? If it is meant, set [run] on_empty_orders = "warn"',
+        hint='is this the right window, organization and mode? If this is intended, set [run] on_empty_orders = "warn"',
     )
 
 

@@ -1,5 +1,5 @@
 """
-The exports of orders that are under way: what is asked for in each slice, what its file has to hold, how it is cut.
+The exports of orders in progress: what is asked for in each slice, what its file has to hold, how it is cut.
 
 Knows what makes them whole: every file holds what the server counts in its slice, no order is in two of them, and their
 sum lies between the server's counts before and after. How exports are created, waited for and tried again is known to
@@ -33,7 +33,7 @@ OnFile = Callable[[int, int], None]
 
 # By the documented maximum, by the server's own, and where orders came meanwhile.
 _MOST_CUTS = 4
-_GOES_ON = "start the same command again: it goes on from what is there"
+_GOES_ON = "run the same command again: it resumes from what was kept"
 _BY_HAND = "export the orders in the dashboard, and name the file in place of commerce-layer"
 
 
@@ -42,7 +42,7 @@ class _FilterRefused(Exception):
 
 
 class OrderExporters:
-    """One export under way, a `SlicedExport`. Its `state` is written down with every step."""
+    """One export in progress, a `SlicedExport`. Its `state` is written down with every step."""
 
     def __init__(
         self,
@@ -133,24 +133,24 @@ class OrderExporters:
 
     async def cut(self, one: Slice) -> Sequence[Slice]:
         if one.cuts == _MOST_CUTS:
-            raise BrokenExport("slices stay too large for the server, however they are cut", final=True)
+            raise BrokenExport("slices remain too large for the server, however small they are cut", final=True)
         parts = await cut_at(self._client, self.placed, one.ids, orders=one.planned, most=self.state.most_records)
         if len(parts) == 1:
             one.planned = await count_orders(self._client, self.placed, one.ids)
-            raise BrokenExport("an export is to hold more orders than the list does")
+            raise BrokenExport("an export would contain more orders than the list")
         fresh = self.state.cut(one, [(part.after, part.last, planned) for part, planned in parts])
         self._place.keep(self.state)
         return fresh
 
     async def receive(self, one: Slice, export: Export) -> None:
         if export.mode not in (None, self.state.asked.mode):
-            raise WrongMode(f"export {export.id}: is of mode {export.mode}, not of {self.state.asked.mode}")
+            raise WrongMode(f"export {export.id}: is of mode {export.mode}, not {self.state.asked.mode}")
         path = self._place.path(one)
         path.unlink(missing_ok=True)
         try:
             await self._jobs.fetch(export, path)
         except StorageDown as error:
-            hint = f"a firewall must let the storage through; {_GOES_ON}"
+            hint = f"a firewall must allow the storage; {_GOES_ON}"
             raise Unreachable(error.what, attempts=1, hint=hint) from error
         found = await self._examined(one)
         counted = await self._counted(one, export, found.orders)
@@ -176,7 +176,7 @@ class OrderExporters:
         """Return what the server counts in the slice. Raises BrokenExport when that is not what the file holds."""
         if export.records_count == orders:
             return orders
-        # Orders may have gone since the export was created: the list tells.
+        # Orders may have gone since the export was created: the list shows it.
         counted = await count_orders(self._client, self.placed, one.ids)
         if counted != orders:
             raise BrokenExport(f"the file holds {orders:,} orders, the server counts {counted:,}")
@@ -197,5 +197,5 @@ class OrderExporters:
         raise IncompletePull(
             f"export of orders: the files hold {orders:,}, the server counted {self.state.counted:,} before and "
             f"{count_after:,} after" + ("" if not fewest <= orders <= most else ", and an order is in two files"),
-            hint="orders change while they are exported; start the same command again, it begins anew",
+            hint="orders changed while they were exported; run the same command again, it starts from scratch",
         )

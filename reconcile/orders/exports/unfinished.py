@@ -5,7 +5,7 @@ Knows a folder, its lock and `unfinished.json`, which is written whole after eve
 is noted there is true. Asks the API nothing; filters and ids are strings to it.
 
     workplace/
-      lock                held while an export is under way
+      lock                held while an export is in progress
       unfinished.json     what is asked for, its slices, and which of them are here
       slice-3.json.gz     the file of a slice, whole once it is noted there
 """
@@ -32,7 +32,10 @@ EVIDENCE = "orders.json"
 """Written last: a folder that has it holds a whole export."""
 
 LONGEST_HOURS = 2
-"""An older unfinished export is begun anew: little of it is likely to be as it was, and the server drops its files."""
+"""
+An older unfinished export is started from scratch: little of it is likely to be as it was, and the server drops its
+files.
+"""
 
 _STATE = "unfinished.json"
 _NOTHING = gzip.compress(b"[]", mtime=0)
@@ -69,7 +72,7 @@ class Slice(msgspec.Struct):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What an export was asked for; one of something else does not go on from it. Times as the API writes them."""
+    """What an export was asked for; one of something else does not resume from it. Times as the API writes them."""
 
     organization: str
     mode: str
@@ -120,7 +123,7 @@ class Unfinished(msgspec.Struct):
 
 
 class Workplace:
-    """A folder in which one export at a time is under way."""
+    """A folder in which one export at a time is in progress."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -128,7 +131,7 @@ class Workplace:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one export. Raises FolderBusy when there is another, OutputError."""
-        busy = FolderBusy(f"{self.folder}: another export of orders is under way there", hint="wait for it to end")
+        busy = FolderBusy(f"{self.folder}: another export of orders is in progress there", hint="wait for it to end")
         with contextlib.ExitStack() as stack:
             with disk_errors(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)

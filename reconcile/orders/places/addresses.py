@@ -101,7 +101,7 @@ def is_loopback(host: str) -> bool:
 def _masked(word: str) -> str:
     """Return `word` without all that can be a secret, though it cannot be taken apart as an address."""
     scheme, _, rest = word.partition("://")
-    # A password may hold any sign where nobody has escaped it: all before the last "@" goes.
+    # A password may hold any character where nobody has escaped it: all before the last "@" goes.
     return printable(f"{scheme.lower()}://{re.split('[?#]', rest.rpartition('@')[2], maxsplit=1)[0]}")
 
 

@@ -37,7 +37,7 @@ def only_member(path: Path, *, name: str) -> zipfile.ZipInfo:
     members = _members(path, name)
     found = [member for member in members if not _is_aside(member)]
     if not found:
-        raise _refusal(name, "there is no file in the archive", "pack one table of order totals")
+        raise _refusal(name, "the archive contains no file", "pack one table of order totals")
     if len(found) > 1:
         listed = ", ".join(f'"{_shown(member)}"' for member in found[:3]) + (", …" if len(found) > 3 else "")
         raise _refusal(name, f"there are {len(found)} files in the archive: {listed}", "unpack it, and name the files")
@@ -170,10 +170,10 @@ def _check(member: zipfile.ZipInfo, name: str) -> None:
     if member.flag_bits & _ENCRYPTED:
         raise _refusal(name, f'"{shown}" in the archive is encrypted', unpack)
     if PurePosixPath(shown).suffix.lower() in _NESTED:
-        raise _refusal(name, f'"{shown}" in the archive is packed again', unpack)
+        raise _refusal(name, f'"{shown}" in the archive is itself compressed', unpack)
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        problem = f'"{shown}" in the archive is packed by method {member.compress_type}, which is not read'
-        raise _refusal(name, problem, "pack it as usual (deflated), or unpack it and name the file itself")
+        problem = f'"{shown}" in the archive is compressed with method {member.compress_type}, which is not read'
+        raise _refusal(name, problem, "compress it as usual (deflate), or unpack it and name the file itself")
 
 
 def _is_aside(member: zipfile.ZipInfo) -> bool:

@@ -31,7 +31,7 @@ from reconcile.orders.places.sources import check_size, copy_pieces
 _OPTIONS = ("endpoint_override", "region", "scheme", "anonymous")
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRY_SECONDS = 10, 60, 30
 _CODE = re.compile(r"AWS Error ([A-Z_]+)|Status\(([A-Z_]+)|HTTP status (\d{3})")
-_UNREACHED, _WAY = "the store cannot be reached", "check its endpoint and the way to it, and start again"
+_UNREACHED, _WAY = "the store cannot be reached", "check its endpoint and the connection to it, and start again"
 _REFUSALS = {  # what the stores say: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, gRPC's codes
     "ACCESS_DENIED": "access is denied",
     "PERMISSION_DENIED": "access is denied",
@@ -113,12 +113,12 @@ def _bring(store: fs.FileSystem, path: str, name: str, destination: Path, limit_
     with source, disk_errors(destination), destination.open("wb") as file:
         copied = copy_pieces(_Stream(source.read, name), file, name=name, limit_bytes=limit_bytes)
     if copied != size:
-        raise OrderFileError("the object did not come whole", path=name, hint="start again")
+        raise OrderFileError("the object did not arrive complete", path=name, hint="start again")
 
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """An object's bytes; what the store refuses is told apart from what the disk does."""
+    """An object's bytes; what the store refuses is distinguished from what the disk does."""
 
     pieces: Callable[[int], bytes]
     name: str

@@ -17,10 +17,10 @@ from reconcile.orders.places.kinds import kind_of_name
 
 _PARQUET = (".parquet", ".pq")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
-_EXPORT = "export the table as it is now to a folder of its own"
-_LOGS = {  # what says that not every file counts: files of older versions, or of a job under way
-    "_delta_log": ("this is a Delta table, some files of which no longer count", _EXPORT),
-    ".hoodie": ("this is a Hudi table, some files of which no longer count", _EXPORT),
+_EXPORT = "export the current table to a folder of its own"
+_LOGS = {  # what says that not every file counts: files of older versions, or of a job in progress
+    "_delta_log": ("this is a Delta table, some files of which are no longer current", _EXPORT),
+    ".hoodie": ("this is a Hudi table, some files of which are no longer current", _EXPORT),
     "_temporary": ("this folder is still being written, or its writer has failed", "wait for it, or export it again"),
 }
 
@@ -58,7 +58,7 @@ def parts_of(names: Iterable[str], *, folder: str, formats: Sequence[str]) -> li
         raise OrderFileError(
             f"there are other order files beside the Parquet files in this folder, such as {others[0]}",
             path=folder,
-            hint=f'name those that are meant, e.g. "{_pattern(folder, parquet[0])}"',
+            hint=f'name the right ones, e.g. "{_pattern(folder, parquet[0])}"',
         )
     return [Part(name, _partitions(name, folder)) for name in parquet]
 
@@ -78,11 +78,11 @@ class AgreedColumns:
         if columns == expected:
             return
         missing, further = sorted(expected - columns), sorted(columns - expected)
-        problem = f'lacks column "{missing[0]}"' if missing else f'has a column "{further[0]}" of its own'
+        problem = f'has no column "{missing[0]}"' if missing else f'has a column "{further[0]}" of its own'
         raise OrderFileError(
             f"the files of one folder must have the same columns, and this one {problem} (compared with {first})",
             path=path,
-            hint="export them alike, or name the files, each of which is then read by its own columns",
+            hint="export them with the same columns, or name the files, each of which is then read by its own columns",
         )
 
 

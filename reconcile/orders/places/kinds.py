@@ -53,7 +53,7 @@ def kind_of_file(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
     """
     Return the kind of the file at `path`, which its user calls `name`: by its endings, inside an archive by theirs.
 
-    Without an ending, as an export is downloaded, its bytes tell; plain text might be anything then, and is refused.
+    Without an ending, as an export is downloaded, its bytes decide; plain text might be anything then, and is refused.
     Raises OrderFileError when it cannot be read here.
     """
     kind = kind_of_name(name, formats)
@@ -78,7 +78,8 @@ def _format_ending(name: str) -> str:
 
 def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
     """
-    Return the kind of a fetched file: its packing by its bytes, its format by `name` where that tells, else by bytes.
+    Return the kind of a fetched file: its packing by its bytes, its format by `name` where that shows it, else by
+    bytes.
 
     Raises OrderFileError when it cannot be read here.
     """
@@ -109,7 +110,7 @@ def _of_member(path: Path, name: str, formats: Sequence[str]) -> Kind:
     try:
         if holds(path, _SPREADSHEET, name=name):
             raise OrderFileError(
-                "this is a spreadsheet, not an archive of a table", path=name, hint="give its name the ending .xlsx"
+                "this is a spreadsheet, not an archive of a table", path=name, hint="give its name the extension .xlsx"
             )
         member = only_member(path, name=name)
     except OSError as error:
@@ -139,10 +140,12 @@ def _unknown(name: str, file_name: str, formats: Sequence[str]) -> OrderFileErro
     endings = [ending.lower() for ending in PurePosixPath(file_name).suffixes]
     packed = endings.pop() if endings and endings[-1] in PACKINGS else ""
     if packed and endings and endings[-1] in PACKINGS:
-        return OrderFileError("the file is packed more than once", path=name, hint="unpack it, and name what is inside")
+        return OrderFileError(
+            "the file is compressed more than once", path=name, hint="unpack it, and name the file inside"
+        )
     export = f"export it as one of {', '.join(formats)}; text formats also with {', '.join(PACKINGS)}"
     return OrderFileError(
-        f'files ending in "{endings[-1]}{packed}" cannot be read' if endings else "the name has no known ending",
+        f'files ending in "{endings[-1]}{packed}" cannot be read' if endings else "the name has no known extension",
         path=name,
         hint="save it as .xlsx or CSV" if endings and endings[-1] in _OTHER_SPREADSHEETS else export,
     )

@@ -60,7 +60,7 @@ PACKINGS = (*STREAMS, ARCHIVE)
 
 
 class Watched:
-    """A stream of unpacked bytes that ends with PackedTooWell where no table would go on."""
+    """A stream of unpacked bytes that ends with PackedTooWell where no table would continue."""
 
     def __init__(self, plain: Readable, packed_bytes: Callable[[], int]) -> None:
         self._plain = plain
@@ -89,7 +89,7 @@ class _Gunzipped:
             raise DamagedPacking(TOO_SHORT) from error
         except (zlib.error, gzip.BadGzipFile) as error:
             is_other = "Not a gzipped file" in str(error)
-            said = "it is not gzip, or something follows the packed bytes" if is_other else str(error)
+            said = "it is not gzip, or something follows the compressed bytes" if is_other else str(error)
             raise DamagedPacking(said) from error
 
 
@@ -111,7 +111,7 @@ def _in_words(said: str) -> str:
     if "Truncated" in said:
         return TOO_SHORT
     if "too much memory" in said:
-        return "it needs too much memory: pack it without --long"
+        return "it needs too much memory: compress it without --long"
     return said
 
 

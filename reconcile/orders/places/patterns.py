@@ -18,7 +18,7 @@ _ANY_DEPTH = "**"
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether `text` has a sign that stands for others."""
+    """Return whether `text` has a character that stands for others."""
     return not _MARKS.isdisjoint(text)
 
 

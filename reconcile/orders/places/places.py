@@ -71,7 +71,7 @@ def refuse_overwriting(places: Sequence[Place], outputs: Sequence[Path]) -> None
     for at, output in enumerate(outputs):
         if output in outputs[:at] or (output.exists() and _inode(output) in inputs):
             raise SettingsError(
-                f"{output}: what is written there would overwrite a file that is needed", hint="name another file"
+                f"{output}: writing there would overwrite a file that is needed", hint="name another file"
             )
 
 
@@ -202,7 +202,7 @@ def _regular(path: Path, mode: int | None) -> Place:
     name = _called(path)
     if mode is None:
         problem = "this is a link that leads to no file" if _is_link(path) else "there is no such file"
-        raise OrderFileError(problem, path=name, hint="check the path; it is relative to where you are")
+        raise OrderFileError(problem, path=name, hint="check the path; it is relative to the working directory")
     if stat.S_ISDIR(mode):
         raise OrderFileError("this is a folder, not a file", path=name, hint=f'name the files in it, e.g. "{name}/*"')
     if not stat.S_ISREG(mode):
@@ -220,7 +220,7 @@ def _is_link(path: Path) -> bool:
 def _twice(place: Place) -> OrderFileError:
     hint = "its rows would be counted twice: name it once"
     if place.path is None and place.name.startswith("http"):
-        hint += '; addresses that differ only after "?" cannot be told apart: fetch those to files'
+        hint += '; addresses that differ only after "?" cannot be distinguished: fetch those to files'
     return OrderFileError("the file is given twice", path=place.name, hint=hint)
 
 

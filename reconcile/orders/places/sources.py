@@ -109,7 +109,7 @@ class SourceStream:
 
     def _damaged(self, error: DamagedPacking) -> OrderFileError:
         return OrderFileError(
-            f"the compressed file is damaged or cut off ({error})", path=self._name, hint="export it again"
+            f"the compressed file is damaged or truncated ({error})", path=self._name, hint="export it again"
         )
 
 

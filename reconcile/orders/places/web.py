@@ -1,7 +1,7 @@
 """
 Order files from a web server: one GET, its redirects, its retries, and the proof that the whole file came.
 
-Knows HTTP. A file whose end the server does not tell is refused: half a table looks like a whole one. What an
+Knows HTTP. A file whose end the server does not report is refused: half a table looks like a whole one. What an
 address holds before "@" goes to its own server only, and nothing after "?" is ever in a message.
 """
 
@@ -28,7 +28,7 @@ PAUSES_SECONDS = (1.0, 3.0, 9.0)
 MOST_REDIRECTS = 5
 
 _SAFE = "%/:=&?~#+!$,;'@()*[]"  # stands in addresses as it is: RFC 3986
-_ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # what the first bytes tell again
+_ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # which the first bytes show again
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _REFUSALS = {
     401: (
@@ -69,7 +69,7 @@ def fetch(address: Address, destination: Path, *, limit_bytes: int) -> None:
     raise OrderFileError(
         f"the file cannot be fetched: {failure}, {attempt + 1} times",
         path=address.name,
-        hint="check the server and the way to it, and start again",
+        hint="check the server and the connection to it, and start again",
     ) from failure
 
 
@@ -89,7 +89,7 @@ def _fetch_once(address: Address, destination: Path, limit_bytes: int) -> None:
     except (http.client.HTTPException, OSError, ValueError) as error:
         raise _unreached(error) from error
     if size is not None and copied != size:
-        raise _Broken("the connection broke off")
+        raise _Broken("the connection was interrupted")
 
 
 def _copied(answer: http.client.HTTPResponse, file: BinaryIO, name: str, limit_bytes: int) -> int:
@@ -97,7 +97,7 @@ def _copied(answer: http.client.HTTPResponse, file: BinaryIO, name: str, limit_b
 
 
 class _Answer:
-    """The body of an answer; what breaks it is told apart from what the disk refuses."""
+    """The body of an answer; what breaks it is distinguished from what the disk refuses."""
 
     def __init__(self, answer: http.client.HTTPResponse) -> None:
         self._answer = answer
@@ -116,7 +116,7 @@ def _announced(answer: http.client.HTTPResponse) -> int | None:
     encoding = answer.headers.get("Content-Encoding", "identity").lower()
     if encoding not in _ENCODINGS:
         raise _Refused(
-            "the server packs the file in a way that was not asked for, and is not read",
+            "the server compresses the file in a way that was not requested, and that is not read",
             "fetch it by other means, and name the file",
         )
     if answer.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -124,7 +124,7 @@ def _announced(answer: http.client.HTTPResponse) -> int | None:
     length = answer.headers.get("Content-Length", "")
     if not (length.isascii() and length.isdigit()):
         raise _Refused(
-            "the server does not tell how long the file is, so nobody can tell whether all of it came",
+            "the server does not report how long the file is, so it cannot be known whether all of it arrived",
             "fetch it by other means, and name the file",
         )
     return int(length)
@@ -181,7 +181,7 @@ def _answered(status: int) -> Exception:
     if status in _PASSING:
         return _Broken(f"the server answers with status {status}")
     if 300 <= status < 400:
-        problem = f"the server sends us to an address that is not safe, or through more than {MOST_REDIRECTS}"
+        problem = f"the server redirects to an address that is not safe, or more than {MOST_REDIRECTS} times"
         return _Refused(problem, "name the address of the file itself")
     problem, hint = _REFUSALS.get(status, ("the server refuses", "check the address"))
     return _Refused(f"{problem} (status {status})", hint)
@@ -198,4 +198,4 @@ def _unreached(reason: Any) -> Exception:
         return _Refused("this is not a usable address", "write it as https://host/path")
     if isinstance(reason, OSError) and reason.strerror:
         return _Broken(f"no connection ({reason.strerror})")
-    return _Broken("the connection broke off")
+    return _Broken("the connection was interrupted")

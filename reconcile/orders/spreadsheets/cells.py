@@ -23,11 +23,11 @@ _PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double 
 _FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
 
 LOST_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
-NOT_WHOLE = "is a number with decimals: a spreadsheet keeps no zero at the end of it"
-NO_DAY = "is no day that a spreadsheet counts"
+NOT_WHOLE = "is a number with decimals: a spreadsheet drops trailing zeros"
+NO_DAY = "is not a date that a spreadsheet knows"
 IS_DATE = "is a date in the spreadsheet"
 IS_ERROR = "is an error in the spreadsheet"
-IS_TRUTH = "is a truth value in the spreadsheet"
+IS_TRUTH = "is TRUE or FALSE in the spreadsheet"
 NO_RESULT = "is a formula without a calculated result"
 NOT_STORED = "is stored in a way that no spreadsheet program writes"
 
@@ -36,7 +36,7 @@ REMEDIES = {
     NOT_WHOLE: "format the column as text, and enter it again",
     NO_DAY: "correct the date",
     IS_DATE: "the spreadsheet took it for a date: format the column as text, and enter it again",
-    IS_ERROR: "mend what it is calculated from, or enter the value itself",
+    IS_ERROR: "fix what it is calculated from, or enter the value itself",
     IS_TRUTH: "format the column as text, and enter it again",
     NO_RESULT: "open the file in a spreadsheet program and save it: that calculates it",
     NOT_STORED: "open the file in a spreadsheet program and save it again",

@@ -1,7 +1,7 @@
 """
 Number formats of a spreadsheet: which of them make a number a date, and what a whole number looks like in one.
 
-Knows the built-in formats and the small language of the others, as far as these two questions go. Does not know cells.
+Knows the built-in formats and the small language of the others, as far as these two questions go.
 """
 
 from __future__ import annotations

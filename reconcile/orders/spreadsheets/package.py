@@ -45,7 +45,7 @@ class Workbook:
     """
     An open spreadsheet file.
 
-    `formats` are the number formats that a cell's style is an index of. `counts_from_1904` tells which day number 0
+    `formats` are the number formats that a cell's style is an index of. `counts_from_1904` says which day number 0
     is. `is_uncalculated` says that whoever wrote the file left its formulas to be calculated when it is opened.
     """
 
@@ -108,7 +108,7 @@ def _another_kind(head: bytes, name: str) -> OrderFileError:
     return OrderFileError(
         f"this is not a spreadsheet: its content is {what}",
         path=name,
-        hint="give the file the ending of what it is, such as .csv, or save it as .xlsx",
+        hint="give the file the right extension, such as .csv, or save it as .xlsx",
     )
 
 
@@ -125,7 +125,7 @@ def _compound(file: BinaryIO, name: str) -> OrderFileError:
 def _workbook(package: zipfile.ZipFile, path: str) -> Workbook:
     names = [member.filename for member in package.infolist()]
     if len({name.casefold() for name in names}) < len(names):
-        raise damaged(path, "a part is there twice")
+        raise damaged(path, "a part occurs twice")
     part = next((target for kind, target in _related(package, "", path).values() if kind == "officeDocument"), None)
     if part is None:
         raise _not_a_workbook(package, path)
@@ -166,7 +166,7 @@ def _not_a_workbook(package: zipfile.ZipFile, path: str) -> OrderFileError:
     return OrderFileError(
         "there is no worksheet in the file",
         path=path,
-        hint="an archive of tables has the ending .zip; a spreadsheet may be saved again, as .xlsx",
+        hint="an archive of tables has the extension .zip; a spreadsheet may be saved again, as .xlsx",
     )
 
 
@@ -201,7 +201,7 @@ def _found(package: zipfile.ZipFile, part: str) -> str | None:
 def _opened(package: zipfile.ZipFile, part: str, path: str) -> Iterator[Readable]:
     name = _found(package, part)
     if name is None:
-        raise damaged(path, f'there is no part "{part}"')
+        raise damaged(path, f'part "{part}" is missing')
     try:
         stream = package.open(name)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:

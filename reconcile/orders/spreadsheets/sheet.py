@@ -77,7 +77,7 @@ class _SheetReader:
     def look_at(self, block: bytes) -> None:
         """Note what in a `block` that expat reads makes the ones after it no plain text of rows."""
         self._is_unprefixed = self._is_unprefixed or b"<sheetData>" in block
-        self._has_markup = self._has_markup or b"<!" in block  # a comment or a section of raw text may go on
+        self._has_markup = self._has_markup or b"<!" in block  # a comment or a section of raw text may continue
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self._encoding = (encoding or "utf-8").lower()

@@ -1,5 +1,5 @@
 """
-The shared strings of a spreadsheet: texts that cells name by a number, each stored once.
+The shared strings of a spreadsheet: strings that cells name by a number, each stored once.
 
 Knows what of a string is shown (the runs of rich text, not how they are pronounced) and how a character that XML cannot
 hold is written. Holds all of them, as bytes, and no more of them than fit.
@@ -15,12 +15,13 @@ from reconcile.orders.spreadsheets.xml import damaged, names_of, new_parser, par
 
 _MOST_BYTES = 512 << 20  # of memory, for all strings together
 _KINDS = names_of("si", "t", "rPh")
-# ECMA-376 part 1, 22.9.2.19 (ST_Xstring): `_x000D_` is the character U+000D; a text that looks so has `_x005F_` first.
+# ECMA-376 part 1, 22.9.2.19 (ST_Xstring): `_x000D_` is the character U+000D; a string that looks so has `_x005F_`
+# first.
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class SharedStrings:
-    """Texts by number, from 0: UTF-8, one after the other."""
+    """Strings by number, from 0: UTF-8, one after the other."""
 
     def __init__(self) -> None:
         self._texts = bytearray()
@@ -68,7 +69,7 @@ def shown_text(text: str) -> str:
 
 def _character(match: re.Match[str]) -> str:
     code = int(match[1], 16)
-    # Neither NUL nor half a character can be part of a text: they stay as they are written.
+    # Neither NUL nor half a character can be part of a string: they stay as they are written.
     return match[0] if code == 0 or 0xD800 <= code <= 0xDFFF else chr(code)
 
 

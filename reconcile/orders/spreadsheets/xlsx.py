@@ -110,7 +110,7 @@ def _refuse_rows_above(header: _Header, above: Sequence[_Header], *, path: str) 
 
 
 def _likeness(header: _Header, form: OrderFormat) -> tuple[int, int]:
-    """Return how much a row without all columns looks like one that names them: the error tells of the best."""
+    """Return how much a row without all columns looks like one that names them: the error names the best."""
     return known_columns(header.names, form), len(list(filter(None, header.names)))
 
 
@@ -177,7 +177,7 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> Ra
 
 
 def _column(column: Sequence[Cell | None], role: str, cells: CellTexts) -> tuple[list[str | None], dict[int, str]]:
-    """Return the texts of a column of `role`, and why those of some rows cannot be read."""
+    """Return the strings of a column of `role`, and why those of some rows cannot be read."""
     texts: list[str | None] = []
     problems: dict[int, str] = {}
     for i, cell in enumerate(column):

@@ -101,11 +101,11 @@ class TextBlocks:
                 line=self._lines_before + count_lines(good) + 1,
                 hint=self._hint(error.object, error.start),
             ) from error
-        except UnicodeError as error:  # of an encoding that is told by its mark, where there is none
+        except UnicodeError as error:  # of an encoding that its mark shows, where there is none
             raise OrderFileError(
                 f"there is no byte-order mark, by which {self.encoding} is read",
                 path=self._path,
-                hint=f"name the order of the bytes too: --encoding {self.encoding}-le, or {self.encoding}-be",
+                hint=f"name the byte order too: --encoding {self.encoding}-le, or {self.encoding}-be",
             ) from error
 
     def _nul(self, block: bytes) -> OrderFileError:
@@ -127,7 +127,7 @@ class TextBlocks:
         if self._declared:
             return f"the file is not in {self.encoding}: name the right one with --encoding"
         if not self.encoding.startswith("utf-8"):
-            return "the file is damaged or cut off: export it again"
+            return "the file is damaged or truncated: export it again"
         if guess := _utf_16_without_mark(raw):
             return f"it looks like UTF-16 without a byte-order mark: try --encoding {guess}"
         around = raw[start : start + 1].decode("cp1252", "replace")

@@ -4,7 +4,7 @@ The header and the dialect of delimited text: which characters separate and quot
 Knows that the first line that is not blank names the columns; where it cannot, as the title of a list or the first line
 of a DATEV file, it is the one line near the top that can. The delimiter is the one under which most of those names are
 known columns of an order table (`columns`): unlike a statistic over the rows, that does not mistake the decimal commas
-of a tab-separated file, or a text full of commas, for the structure of the table.
+of a tab-separated file, or a string full of commas, for the structure of the table.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
 def _named_delimiter(mark: str, *, path: str, line: int) -> str:
     if mark.isalnum() or mark in "\"'\\":
         raise OrderFileError(
-            f"the line sep={mark} names no possible delimiter", path=path, line=line, hint="name it with --delimiter"
+            f"the line sep={mark} does not name a possible delimiter",
+            path=path,
+            line=line,
+            hint="name it with --delimiter",
         )
     return mark
 

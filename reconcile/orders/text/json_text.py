@@ -4,7 +4,7 @@ JSON to batches of order cells: one array of objects, or one object per line (ND
 A column that is declared as `payment_source.reference` is looked for inside the object `payment_source`; by themselves
 only the outermost objects' own keys are columns.
 
-Knows how objects are told apart without holding the whole text, and that a number's text is what stands in the file:
+Knows how objects are separated without holding the whole text, and that a number's text is what stands in the file:
 `007` in quotes, `12.30` and a 30-digit reference come out digit for digit. A row's line is its physical line in
 NDJSON, its place in the array (from 1) otherwise. Does not know what a cell means.
 """
@@ -44,7 +44,7 @@ _HINT = "give one array of objects, or one object per line"
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Texts of JSON values with the line (or place) of each."""
+    """Strings of JSON values with the line (or place) of each."""
 
     lines: Sequence[int]
     texts: Sequence[bytes]
@@ -92,7 +92,7 @@ def _check_wrapped(head: _Values, names: Collection[str], path: str) -> None:
     inside = [name for name, raw in row.items() if bytes(raw).lstrip(b"[ \t\r\n").startswith(b"{")]
     if len(head.texts) == 1 and len(inside) == 1 and len(names) == 1:
         raise OrderFileError(
-            f'the rows are inside of one object, under "{inside[0]}"', path=path, hint="give the array alone: [{…}, …]"
+            f'the rows are inside one object, under "{inside[0]}"', path=path, hint="give the array only: [{…}, …]"
         )
 
 
@@ -140,7 +140,7 @@ def _problems(
     repeated = _repeated(text) if suspect else frozenset()
     for name, raw, (_, problem) in zip(roles.values(), raws, values, strict=True):
         if problem is None and name in repeated:
-            problem = "is there more than once in the object"
+            problem = "occurs more than once in the object"
         if problem is not None:
             found.append(Reject(line, name, shortened(raw.decode(), 200), problem))
     return found
@@ -163,7 +163,7 @@ def _elsewhere(
         for key, raw in row.items():
             is_other = key not in known if role not in roles else key not in roles.values()
             if is_other and bytes(raw) != b"null" and folded(key) in vocabulary(role):
-                problem = f"has the {role.replace('_', ' ')} under another key than the objects before it"
+                problem = f"has the {role.replace('_', ' ')} under a different key from the objects before it"
                 rejects.append(Reject(line, key, shortened(bytes(raw).decode(), 200), problem, _ONE_KEY))
     return rejects
 
@@ -249,7 +249,7 @@ def _elements(texts: Iterable[bytes], path: str) -> Iterator[_Values]:
             )
     if not closed:
         raise OrderFileError(
-            "the JSON array is never closed", path=path, line=place, hint="the file is cut off: export it again"
+            "the JSON array is never closed", path=path, line=place, hint="the file is truncated: export it again"
         )
 
 

@@ -68,7 +68,7 @@ class Block:
 
 def blocks_of(texts: Iterable[bytes], dialect: Dialect, *, path: str, first_line: int = 1) -> Iterator[Block]:
     """
-    Yield the records of `texts` (the pieces of one text, the first beginning with a record) in order.
+    Yield the records of `texts` (the pieces of one string, the first beginning with a record) in order.
 
     Raises OrderFileError at a record longer than MAX_RECORD_BYTES, and at a quote that nothing closes.
     """
@@ -128,7 +128,7 @@ def scan_record(text: bytes, start: int, line: int, dialect: Dialect, *, final: 
             cell = plain.match(text, at)[0]  # type: ignore[index]  # as above
             at += len(cell)
             if quote and cell.lstrip(b" \t").startswith(quote):
-                problem = "has a blank before an opening quote"
+                problem = "has a space before an opening quote"
         cells.append(cell)
         if text[at : at + 1] == dialect.delimiter.encode():
             at += 1
@@ -251,5 +251,5 @@ def _unclosed(dialect: Dialect, path: str, line: int) -> OrderFileError:
         f"a quoted cell begins in this row and is never closed ({dialect.quote})",
         path=path,
         line=line,
-        hint="close the quote, or, where quotes mean nothing in this file, say --quote ''",
+        hint="close the quote, or, where quotes mean nothing in this file, add --quote ''",
     )

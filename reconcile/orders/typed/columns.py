@@ -1,8 +1,8 @@
 """
 Typed columns to cells of text, without losing a digit: what a Parquet file and a database have in common.
 
-Knows which Arrow types keep what was written: texts, integers and decimals do, a float does not and is refused as a
-column. Knows the one text of a floating-point number where a source has no other kind (`double_text`). Does not know
+Knows which Arrow types keep what was written: strings, integers and decimals do, a float does not and is refused as a
+column. Knows the one string of a floating-point number where a source has no other kind (`double_text`). Does not know
 what a cell means, nor where the column comes from.
 """
 
@@ -87,7 +87,7 @@ def typed_rows(
     cells = {}
     for role, column in typed.items():
         try:
-            column.validate(full=True)  # neither a file nor a database promises that a text is UTF-8
+            column.validate(full=True)  # neither a file nor a database promises that a string is UTF-8
             cells[role] = readers[role](column)
         except pa.ArrowException as error:
             raise damaged(role, error) from error
@@ -114,10 +114,8 @@ def typed_batches(
 
     def damaged(role: str, error: Exception) -> OrderFileError:
         name = columns.name(role)
-        problem = f'column "{name}" holds what its type does not allow ({first_line(error)})'
-        return OrderFileError(
-            problem, path=path, column=name, hint="mend the data, or leave such rows out in the query"
-        )
+        problem = f'column "{name}" holds values that its type does not allow ({first_line(error)})'
+        return OrderFileError(problem, path=path, column=name, hint="fix the data, or exclude such rows in the query")
 
     first = 1
     for batch in batches:
@@ -129,7 +127,7 @@ def typed_batches(
 
 
 def is_text(found: pa.DataType) -> bool:
-    """Return whether columns of type `found` hold texts, or bytes that are meant as such."""
+    """Return whether columns of type `found` hold strings, or bytes that are meant as such."""
     if pa.types.is_dictionary(found):
         found = found.value_type
     return any(
@@ -150,8 +148,8 @@ def double_text(value: float) -> str:
 
     At 15 significant digits, without an exponent: 12.3 is "12.3", and so is 12.300000000000001. A decimal of up to 15
     digits survives being a double (C, DBL_DIG), and a spreadsheet shows no more. Whole numbers below 2**53 are written
-    in full. From 10**12 on, 15 digits cannot tell noise from cents: a fraction that is not exactly its own text gets
-    all its binary digits, and a whole number from 2**53 on an exponent, so that no amount is made of either.
+    in full. From 10**12 on, 15 digits cannot distinguish noise from cents: a fraction that is not exactly its own text
+    gets all its binary digits, and a whole number from 2**53 on an exponent, so that no amount is made of either.
     """
     if not math.isfinite(value):
         return str(value)
@@ -187,7 +185,7 @@ def _problem(role: str, field: pa.Field[Any]) -> str:
     name = (field.metadata or {}).get(TYPE_NAME, str(field.type).encode()).decode()
     if pa.types.is_floating(field.type):
         return f'column "{field.name}" is a float ({name}): its digits are no longer exact'
-    return f'column "{field.name}" is {name}, which is no {role.replace("_", " ")}'
+    return f'column "{field.name}" is {name}, which is not valid as {role.replace("_", " ")}'
 
 
 def _as_text(column: Column) -> Column:
@@ -201,7 +199,7 @@ def _date_text(column: Column) -> Column:
 
 
 def _decimal_text(column: Column) -> Column:
-    """Return plain decimal texts without the zeros that only the type's scale puts there: 12.3000 is 12.3."""
+    """Return plain decimal strings without the zeros that only the type's scale puts there: 12.3000 is 12.3."""
     scale = column.type.scale
     if scale < 0:
         column = column.cast(pa.decimal256(76, 0))
@@ -215,7 +213,10 @@ def _decimal_text(column: Column) -> Column:
 
 
 def _numeric_text(column: Column) -> Column:
-    """Return plain decimal texts as `_decimal_text` does, of a column that comes as text in another type's clothes."""
+    """
+    Return plain decimal strings as `_decimal_text` does, of a column that comes as text in another type's
+    clothes.
+    """
     trimmed: Column = pc.replace_substring_regex(_storage(column), r"^(-?[0-9]+)(?:\.0+|(\.[0-9]*[1-9])0+)$", r"\1\2")
     return trimmed
 

@@ -1,5 +1,5 @@
 """
-Commits of a pull under way: rows and bookmarks in one file each, both there or neither.
+Commits of a pull in progress: rows and bookmarks in one file each, both there or neither.
 
 Knows how to keep rows safe and give them back in order. Does not know the API, and does not read bookmarks: they are
 bytes whose meaning is the pull's.
@@ -54,7 +54,7 @@ class _RowsFile:
 
 
 class UnfinishedPull:
-    """The commits of a pull under way: `bookmarks` as of the last one, null before the first."""
+    """The commits of a pull in progress: `bookmarks` as of the last one, null before the first."""
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
         self._folder = folder
@@ -97,7 +97,7 @@ class UnfinishedPull:
         return self._folder
 
     def passing_file(self, name: str) -> Path:
-        """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull goes on."""
+        """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull resumes."""
         return self._folder / name
 
     def forget(self) -> None:
@@ -174,8 +174,8 @@ def with_walk(rows: pa.RecordBatch, number: int) -> pa.RecordBatch:
 def damaged(path: Path) -> MirrorError:
     """Return the error that a file of the mirror is missing something or cannot be read."""
     return MirrorError(
-        f"{path}: this file of the mirror is missing something or cannot be read",
-        hint="remove the mirror folder; the payments are then pulled again from the start",
+        f"{path}: this file of the mirror is incomplete or cannot be read",
+        hint="remove the mirror folder; the payments are then pulled again from scratch",
     )
 
 
@@ -208,7 +208,7 @@ def writing(folder: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise OutputError(
             f"{folder}: the mirror cannot be written: {reason}",
-            hint="make room or name another mirror folder; what was pulled before is kept",
+            hint="free some space or name another mirror folder; what was already pulled is kept",
         ) from error
 
 

@@ -1,14 +1,14 @@
 """
 The mirror: the local copy of payments, and whose it is.
 
-Knows its folder, its lock, and how the rows of a finished pull are taken over. What is in a commit of a pull under way
-is known to `commits`.
+Knows its folder, its lock, and how the rows of a finished pull are taken over. What is in a commit of a pull in
+progress is known to `commits`.
 
     mirror/
       mirror.json              whose rows these are
-      lock                     held while a pull is under way
+      lock                     held while a pull is in progress
       payments.parquet         rows of the last pull that was finished; beside it, what `finished` notes of it
-      unfinished/<window>/     one pull under way per window
+      unfinished/<window>/     one pull in progress per window
         rows-00000001-00000001.arrow
       resumed/<window>/        rows of a pull that was resumed, which are to be brought up to date
 """
@@ -65,7 +65,7 @@ def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[
 
 def bookmarks_in(folder: Path, window: str, *, organization: str, mode: str) -> bytes | None:
     """
-    Return the bookmarks of the pull of `window` under way in the mirror `folder`, null when there is none.
+    Return the bookmarks of the pull of `window` in progress in the mirror `folder`, null when there is none.
 
     Looks only: nothing is made, locked or cleared. Raises MirrorError as `open_mirror` does, but for a mirror in use.
     """
@@ -109,7 +109,7 @@ class Mirror:
         return self.folder / "payments.parquet"
 
     def unfinished(self, window: str) -> UnfinishedPull:
-        """Return the pull of `window` (a text that names it) that is under way, empty when there is none."""
+        """Return the pull of `window` (a string that names it) that is in progress, empty when there is none."""
         return UnfinishedPull(_unfinished(self.folder, window), durable=self._durable)
 
     def resumed(self, window: str) -> Path:
@@ -125,7 +125,7 @@ class Mirror:
                 with replacing(self.payments) as partial:
                     shutil.copyfile(merged, partial)
                 sync(self.folder)
-        # Last: a crash before leaves a pull to go on with, which brings itself up to date, and no page is lost.
+        # Last: a crash before leaves a pull to resume, which brings itself up to date, and no page is lost.
         pull.forget()
 
 
@@ -172,7 +172,7 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
         if has != wants:
             raise _another(folder, f"it is of {what} {_shown(has)}, this pull of {what} {wants}")
     if found.fields != wanted.fields:
-        raise _another(folder, "it holds other fields than this pull")
+        raise _another(folder, "it has different fields from this pull")
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
 """
 Sorted rows: sort, drop what a later row replaces, merge files in flat memory, write Parquet with the same bytes.
 
-Knows tables with a `payment_id`. Does not know where rows come from, and judges nothing about them.
+Knows tables with a `payment_id`.
 Ids are sorted by their UTF-8 bytes, only to give a file an order of its own; the API's order is another one.
 """
 

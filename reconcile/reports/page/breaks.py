@@ -18,7 +18,7 @@ import msgspec
 
 from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected, path_literal
-from reconcile.matching.policy import MEANING_OF, Status
+from reconcile.matching.policy import LABEL_OF, MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Row
 
@@ -26,7 +26,7 @@ MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""
 
 MOST_TEXT = 8 << 20
-"""Signs of text in the breaks that a page shows, at most: a browser has to hold them."""
+"""Characters of text in the breaks that a page shows, at most: a browser has to hold them."""
 
 # What the script shows, searches and exports, in the order of its CSV.
 _TEXTS = (
@@ -50,14 +50,14 @@ class ShownBreaks:
     """
     Breaks as a page shows them, oldest and largest first.
 
-    `json` goes into a script element as it is: it has no `<`. `shown` of `total` breaks are in it; `statuses` and
-    `currencies` are those that occur.
+    `json` goes into a script element as it is: it has no `<`. `shown` of `total` breaks are in it; `statuses`,
+    each with its label, and `currencies` are those that occur.
     """
 
     json: str
     shown: int
     total: int
-    statuses: tuple[str, ...]
+    statuses: tuple[tuple[str, str], ...]
     currencies: tuple[str, ...]
 
 
@@ -65,8 +65,8 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
     """
     Return the breaks of `breaks`, a `breaks.parquet`: all of them, or the largest of each currency.
 
-    They keep the order of the file. The page's script sorts, saves and counts by plain texts; where `display` has a
-    locale, the texts to be seen come beside them. Looking for them beyond `memory_limit` goes to disk.
+    They keep the order of the file. The page's script sorts, saves and counts by plain strings; where `display` has a
+    locale, the strings to be seen come beside them. Looking for them beyond `memory_limit` goes to disk.
     Raises OutputError when the file cannot be read.
     """
     rows, total = _largest(breaks, memory_limit)
@@ -75,16 +75,17 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
         columns[name] = _packed([PLAIN.amount(row[cents], row[code]) for row in rows])
     used = {row["status"] for row in rows}
     meanings = {status.value: meaning for status, meaning in MEANING_OF.items() if status in used}
-    document: dict[str, object] = {"rows": len(rows), "columns": columns, "meanings": meanings}
+    labels = {status: LABEL_OF[status] for status in meanings}
+    document: dict[str, object] = {"rows": len(rows), "columns": columns, "labels": labels, "meanings": meanings}
     if display.locale is not None:
         digits = [display.count(digit) for digit in range(10)]
         document |= {"seen": _seen(rows, display), "counts": {"group": display.group, "digits": digits}}
     text = msgspec.json.encode(document).decode()
     return ShownBreaks(
-        json=text.replace("<", "\\u003c"),  # no text can end the element, or open a comment in it
+        json=text.replace("<", "\\u003c"),  # no string can end the element, or open a comment in it
         shown=len(rows),
         total=total,
-        statuses=tuple(status.value for status in Status if status in used),
+        statuses=tuple((status.value, LABEL_OF[status]) for status in Status if status in used),
         currencies=tuple(sorted({row["currency_code"] for row in rows if row["currency_code"]})),
     )
 
@@ -116,7 +117,7 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
         except duckdb.Error as error:
             raise OutputError(
                 f"{breaks}: cannot be read: {first_line(error)}",
-                hint="`reconcile runs verify` tells what was changed",
+                hint="`reconcile runs verify` reports what was changed",
             ) from error
 
 
@@ -147,7 +148,7 @@ def _text(value: object) -> str:
 
 
 def _packed(cells: Sequence[str]) -> object:
-    """Return a column as it is, or as its different texts and their places, where that is shorter."""
+    """Return a column as it is, or as its different strings and their places, where that is shorter."""
     places = {text: place for place, text in enumerate(dict.fromkeys(cells))}
     if 2 * len(places) > len(cells):
         return cells

@@ -1,7 +1,7 @@
 """
 Charts as inline SVG: plain numbers in, marked-up text out, each with its words for whoever does not see it.
 
-Knows lengths and places, and no figure's meaning. Colours are classes that the page's style sheet gives; nothing in a
+Knows lengths and places. Colours are classes that the page's style sheet gives; nothing in a
 chart is text, so that it can be drawn at any width. Equal numbers give equal text.
 """
 

@@ -16,13 +16,13 @@ from reconcile.figures.aging import NO_DATE, AgingBucket
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.roll_forward import RollForward
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, Control, ControlLine, FlagAgreement, Summary
-from reconcile.matching.policy import KIND_OF, MEANING_OF, Kind, Status
+from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.page import charts
 
 _VERDICT_MEANINGS = {
-    "clean": "There is no break.",
-    "clean_with_exceptions": "There are breaks to look at; no limit is exceeded.",
+    "clean": "There are no breaks.",
+    "clean_with_exceptions": "There are breaks to review; no limit is exceeded.",
     "over_limit": "A limit that stops the close is exceeded.",
 }
 _TREND_HIGH = 120
@@ -42,9 +42,9 @@ class Table:
 
 def figures(summary: Summary, manifest: Mapping[str, object], *, display: Display = PLAIN) -> dict[str, object]:
     """
-    Return everything that the page's template shows, by name; texts are as they were read, not yet escaped.
+    Return everything that the page's template shows, by name; strings are as they were read, not yet escaped.
 
-    Figures and dates are texts as `display` has them, but for those in `summary` and `manifest`.
+    Figures and dates are strings as `display` has them, but for those in `summary` and `manifest`.
     Raises ValueError for a summary of before there was a bridge, without which no control total can be shown.
     """
     if summary.counts.items and not summary.bridge:
@@ -58,6 +58,7 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
         "control": _control(summary.control, summary.bridge, display),
+        "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
@@ -142,7 +143,8 @@ def _bridge(bridge: Bridge, display: Display) -> Table:
     ]
     for (status, cents), before, after in zip(steps, running, running[1:], strict=False):
         signed = f"+{amount(cents)}" if cents > 0 else amount(cents)
-        rows.append((status.value, bar(before, after, KIND_OF[status], status), signed, amount(after)))
+        label = LABEL_OF[status]
+        rows.append((label, bar(before, after, KIND_OF[status], label), signed, amount(after)))
     rows.append(("unexplained", "", amount(bridge.unexplained_cents), amount(running[-1])))
     orders = bridge.order_amount_cents
     rows.append(("order rows", bar(low, orders, "total", "order rows"), amount(orders), amount(orders)))
@@ -166,7 +168,7 @@ def _roll_forward(lines: Sequence[RollForward], display: Display) -> Table:
         amounts = (display.amount(move.amount_cents, code) for move in line.moves)
         rows += [(code or NO_CURRENCY, "breaks", *counts), (code or NO_CURRENCY, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
-    return Table("Breaks and what they put at stake", header, 2, rows)
+    return Table("Breaks and amounts at stake", header, 2, rows)
 
 
 def _hash_totals(totals: HashTotals) -> Table:
@@ -177,7 +179,7 @@ def _hash_totals(totals: HashTotals) -> Table:
             went_in, came_out = line.keys_in, line.keys_out
             proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
             rows.append((name, line.currency_code or NO_CURRENCY, went_in, came_out or "", proof))
-    return Table("Hash totals of what names the rows", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
+    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
 
 
 def _aging(buckets: Sequence[AgingBucket], display: Display, caption: str, since: str) -> Table:

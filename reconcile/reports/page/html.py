@@ -29,7 +29,7 @@ from reconcile.reports.page.figures import figures
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.run_folder import RunFolder
 
-# Signs that are not seen, or turn the writing around. Not U+200D, which joins emoji.
+# Characters that are not seen, or turn the writing around. Not U+200D, which joins emoji.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff]"
 )
@@ -78,13 +78,13 @@ def render_html(
         return template.render(**values, **_own_parts(), **_words(display), display=display, breaks=shown).encode()
     except (TypeError, ValueError, jinja2.UndefinedError) as error:
         raise OutputError(
-            f"{folder}: its figures are not those of this version of reconcile: {error}",
+            f"{folder}: its figures are from another version of reconcile: {error}",
             hint="run this date again, or use the version that manifest.json names",
         ) from error
 
 
 def visible(text: str) -> str:
-    """Return `text` with each sign that cannot be seen, or that turns the writing around, shown by its number."""
+    """Return `text` with each character that cannot be seen, or that turns the writing around, shown by its number."""
     return _UNSEEN.sub(lambda sign: f"‹U+{ord(sign[0]):04X}›", text)
 
 

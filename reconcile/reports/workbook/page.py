@@ -1,7 +1,7 @@
 """
-One page of a workbook, written row by row: texts, counts, days and money, each in its format.
+One page of a workbook, written row by row: strings, counts, days and money, each in its format.
 
-Knows formats and cells. Does not know what a page says. A text is never a formula, a link or markup here.
+Knows formats and cells. A string is never a formula, a link or markup here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """A text in a format of its own."""
+    """A string in a format of its own."""
 
     text: str
     style: str
@@ -147,8 +147,12 @@ class Page:
 
 
 def shown(text: str) -> str:
-    """Return `text` as a cell can hold it: signs that XML cannot hold as �, cut where it is very long, no markup."""
+    """
+    Return `text` as a cell can hold it: characters that XML cannot hold as �, cut where it is very long, no
+    markup.
+    """
     text = _CONTROLS.sub("�", text)
     text = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
-    # XlsxWriter writes such a text as the markup of its own rich texts: an invisible sign before it prevents that.
+    # XlsxWriter writes such a string as the markup of its own rich strings: an invisible character before it prevents
+    # that.
     return f"\u200b{text}" if text.startswith("<r>") else text

@@ -13,7 +13,7 @@ from reconcile.figures.aging import AgingBucket
 from reconcile.figures.roll_forward import MOVES
 from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, Summary
-from reconcile.matching.policy import MEANING_OF, Kind
+from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
 from reconcile.reports.workbook.page import Cell, Count, Money, Page, Styled
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT
 from reconcile.reports.workbook.sums import Sums
@@ -32,7 +32,7 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
     for sentence in (*summary.limits_exceeded, *summary.warnings, *notes):
         page.put("Note", Styled(sentence, "note"))
     titles = ("Items", "Payments", "Orders", "Difference", "At stake")
-    page.heading("Statuses", "Status", "Kind", "Currency", *titles, "Accepted", "Accepted at stake", "Meaning")
+    page.heading("Statuses", "Status", "Kind", "Currency", *titles, "Accepted", "Accepted at stake", "Meaning", "Code")
     first = page.row
     for status in summary.statuses:
         for line in status.amounts:
@@ -45,13 +45,13 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
         page.put(None, None, _named(code), *_total_cells(mine, code, sums, first, last, page.row), total=True)
     _flags(page, summary.flag_agreement)
     if summary.patterns:
-        page.heading("Breaks have in common")
+        page.heading("What breaks have in common")
         for pattern in summary.patterns:
             page.put(pattern.text)
 
 
 def write_aging(page: Page, summary: Summary, sums: Sums) -> None:
-    """Write how long breaks have been open, and what changed since the run before."""
+    """Write how long breaks have been open, and what changed since the previous run."""
     page.title("Aging of breaks")
     titles = ("Days", "Currency", "Breaks", "At stake")
     page.heading("Days since a break was first seen", *titles)
@@ -60,7 +60,7 @@ def write_aging(page: Page, summary: Summary, sums: Sums) -> None:
     page.heading("Days since the order or payment, or since the date of the order row", *titles)
     for bucket in summary.aging_from_data:
         _write_bucket(page, bucket)
-    page.heading("Since the run before", "Currency", "", *(move.capitalize() for move in MOVES))
+    page.heading("Since the previous run", "Currency", "", *(move.capitalize() for move in MOVES))
     for line in summary.roll_forward:
         code = line.currency_code
         *counts, closing = (move.count for move in line.moves)
@@ -86,7 +86,7 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
     """Write what came in and went out on both sides, and how the payments' total becomes that of the orders."""
     page.title("Control totals")
     titles = ("Rows in", "Amount in", "Rows out", "Amount out", "Rows left over")
-    page.heading("Every row that came in went out again", "Side", "Currency", *titles)
+    page.heading("Rows and amounts in and out", "Side", "Currency", *titles)
     for side, control in (("payments", summary.control.payments), ("orders", summary.control.orders)):
         for line in control:
             code, row = line.currency_code, page.row
@@ -96,11 +96,11 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
                 line.rows_out, Money(line.amount_out_cents, code), left,
             )  # fmt: skip
     page.put("rejected", None, summary.counts.rejects)
-    page.heading("Hash totals of what names the rows", "Side", "Currency", "In", "Out")
+    page.heading("Hash totals of row identifiers", "Side", "Currency", "In", "Out")
     for side, totals in (("payments", summary.hash_totals.payments), ("orders", summary.hash_totals.orders)):
         for total in totals:
             page.put(side, _named(total.currency_code), total.keys_in, total.keys_out)
-    page.heading("From the payments' total to that of the orders", "Currency", "Status", "Payments", "Orders",
+    page.heading("From the payments' total to the orders' total", "Currency", "Status", "Payments", "Orders",
                  "Difference")  # fmt: skip
     for bridge in summary.bridge:
         _write_bridge(page, bridge, sums)
@@ -116,9 +116,9 @@ def write_about(page: Page, summary: Summary) -> None:
     if pull := summary.pull:
         page.put("Pull", f"{pull.payments:,} payments of {pull.organization} ({pull.mode})")
         page.put("Proof", f"Commerce Layer counted {pull.count_before} before and {pull.count_after} after")
-    page.heading("Statuses", "Status", "Meaning")
+    page.heading("Statuses", "Status", "Meaning", "Code")
     for status, meaning in MEANING_OF.items():
-        page.put(status.value, meaning)
+        page.put(LABEL_OF[status], meaning, status.value)
     page.heading("Columns of Breaks and All items", "Column", "Meaning", "In items.parquet")
     for column in ITEM_COLUMNS:
         is_read = column.sql in ITEMS.names
@@ -128,14 +128,15 @@ def write_about(page: Page, summary: Summary) -> None:
 
 
 _READING = (
-    "Figures are those of summary.json; every row of Breaks and All items is one of breaks.parquet and items.parquet.",
+    "Figures are those of summary.json; rows of Breaks and All items are those of breaks.parquet and items.parquet.",
     f"Totals on Summary, Aging and Control totals are formulas over the sheets; where one is marked “{_NOT_LIVE}” a "
     "spreadsheet could not add it up exactly.",
-    "Amounts are decimal numbers in their own currency; nothing is converted. More than fifteen digits are text.",
-    "Instants are in UTC. Texts are shown as they are: none is a formula or a link. � is a sign that no cell holds.",
+    "Amounts are decimal numbers in their own currency; nothing is converted. Beyond fifteen digits they are text.",
+    "Times are in UTC. Text is shown as it is: none is a formula or a link. � is a character that no cell can hold.",
 )
 _DESCRIPTIONS = {field.name: (field.metadata or {})[b"description"].decode() for field in ITEMS}
 _DERIVED = {
+    "Status": "the status in words, as under Statuses above",
     "Currency": "of the payment, else of the order; none where neither has one",
     "At stake": "what differs, where both sides were compared and that is the finding; else the whole amount",
 }
@@ -159,7 +160,7 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
         return sums.status_line(name, code, column=column, row=row)
 
     return [
-        name.value,
+        LABEL_OF[name],
         Styled(status.kind.value, _KINDS.get(status.kind, "text")),
         _named(code),
         Count(line.count, formula(None)),
@@ -170,6 +171,7 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
         line.accepted_count,
         Money(line.accepted_at_stake_cents, code),
         meaning if formula(None) else f"{meaning} ({_NOT_LIVE})",
+        name.value,
     ]
 
 
@@ -198,7 +200,7 @@ def _write_bridge(page: Page, bridge: Bridge, sums: Sums) -> None:
         row = page.row
         payments, orders = (sums.bridge_line(code, column=column, row=row) for column in ("Payment", "Order"))
         page.put(
-            _named(code), step.status.value,
+            _named(code), LABEL_OF[step.status],
             Money(step.payment_amount_cents, code, payments), Money(step.order_amount_cents, code, orders),
             Money(step.difference_cents, code, sums.gap("C", "D", code, row=row) if payments else None),
             None if payments else _NOT_LIVE,

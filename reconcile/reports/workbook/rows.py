@@ -1,10 +1,10 @@
 """
-Rows of a worksheet, put together by DuckDB as the XML that XLSX holds: one text per row, streamed into the file.
+Rows of a worksheet, put together by DuckDB as the XML that XLSX holds: one string per row, streamed into the file.
 
 Knows the columns of the sheets and how a cell of each kind is written. Does not know files, styles or formulas: a cell
-names its style by number, and every text is inline, so that nothing of it is ever a formula, a link or markup.
+names its style by number, and every string is inline, so that nothing of it is ever a formula, a link or markup.
 
-Source: ECMA-376 part 1, 18.3.1.4 (cells), 18.3.1.53 (inline texts), 22.9.2.19 (signs that XML cannot hold).
+Source: ECMA-376 part 1, 18.3.1.4 (cells), 18.3.1.53 (inline strings), 22.9.2.19 (characters that XML cannot hold).
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 from reconcile.figures.summary import NO_CURRENCY
 from reconcile.files.duckdb import text_literal
+from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
 
 MOST_EXACT = 10**15 - 1
 """The largest number of which a spreadsheet keeps every digit: it has fifteen."""
 
-_MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a sign takes up to two
+_MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a character takes up to two
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class SheetColumn:
 
 
 _PAYMENT, _ORDER = "payment_currency_code", "order_currency_code"
+_LABELS = " ".join(f"WHEN {text_literal(status)} THEN {text_literal(label)}" for status, label in LABEL_OF.items())
 ITEM_COLUMNS = (
-    SheetColumn("Status", "text", "status", 20),
+    SheetColumn("Status", "text", f"CASE status {_LABELS} ELSE status END", 20),
     SheetColumn("Kind", "text", "kind", 8),
     SheetColumn("State", "text", "state", 10),
     SheetColumn("Age (days)", "whole", "age_days", 11),
@@ -51,7 +53,7 @@ ITEM_COLUMNS = (
     SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),
     SheetColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
     SheetColumn("At stake", "money", AT_STAKE_CENTS, 14, AT_STAKE_CURRENCY),
-    SheetColumn("Suggestion", "text", "suggestion", 40),
+    SheetColumn("Likely cause", "text", "suggestion", 40),
     SheetColumn("Accepted because", "text", "accepted_reason", 24),
     SheetColumn("Accepted until", "day", "accepted_until", 14),
     SheetColumn("First seen", "day", "first_seen_on", 11),
@@ -74,6 +76,7 @@ ITEM_COLUMNS = (
     SheetColumn("Placed at (UTC)", "instant", "placed_at", 19),
     SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
     SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
+    SheetColumn("Status code", "text", "status", 20),
     SheetColumn("Item id", "text", "item_id", 34),
 )
 """Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
@@ -122,12 +125,12 @@ def rows_sql(
 
 
 def text_xml(text_sql: str) -> str:
-    """Return SQL for the element `<t>` of a text (SQL too); signs that XML cannot hold are shown as �."""
+    """Return SQL for the element `<t>` of a string (SQL too); characters that XML cannot hold are shown as �."""
     special = text_literal(r"[&<>\x00-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^ | $")
     no_xml = text_literal(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]")
     short = f"CASE WHEN length({text_sql}) > {_MOST_CHARACTERS} THEN left({text_sql}, {_MOST_CHARACTERS - 1}) || '…'"
     whole = f"{short} ELSE {text_sql} END"
-    # A reader takes _x0041_ for the sign of that number: one that was in the text says so.
+    # A reader takes _x0041_ for the character of that number: one that was in the text says so.
     for sign, entity in (
         ("'_x'", "'_x005F_x'"),
         ("'&'", "'&amp;'"),

@@ -45,7 +45,7 @@ MOST_ROWS = 1_048_576
 _OTHER_VERSION = "it was written by another version: run `reconcile match` again"
 _ROWS_PER_BATCH = 10_000
 _COMPRESSION_LEVEL = 1  # the text of sheets is so repetitive that more effort saves little and takes thrice as long
-_ROW_BYTES = 2_000  # of a row without its texts, at most; above 2 GB the zip format needs its larger form
+_ROW_BYTES = 2_000  # of a row without its strings, at most; above 2 GB the zip format needs its larger form
 _SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", ITEMS_SHEET, "Rejects", "About")
 
 
@@ -131,7 +131,9 @@ def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:
     notes = [f"{name}: {table.note}" for name, table in tables.items() if table.note]
     if long:
-        notes.append(f"{long:,} items have an amount of more than fifteen digits: it is text, which nothing adds up")
+        notes.append(
+            f"{long:,} items have an amount of more than fifteen digits: it is stored as text, which no formula adds up"
+        )
     return notes
 
 
@@ -221,7 +223,7 @@ def _bytes_at_most(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
     texts = [column.sql for column in table.columns if column.cells == "text"]
     lengths = " + ".join(f"coalesce(strlen({text}), 0)" for text in texts)
     long = int(connection.sql(f"SELECT coalesce(sum({lengths}), 0) FROM {table.relation}").fetchall()[0][0])
-    return table.written * _ROW_BYTES + 6 * long  # a sign becomes six at most: _x005F_
+    return table.written * _ROW_BYTES + 6 * long  # a character becomes six at most: _x005F_
 
 
 _PROTOTYPE = re.compile(rb'<row r="2".*?</row>', re.DOTALL)
@@ -254,7 +256,7 @@ def _stream(
 
 
 def _bytes_of(relation: duckdb.DuckDBPyRelation) -> Iterator[memoryview]:
-    """Yield the texts of the only column, one after the other, without making an object of each."""
+    """Yield the strings of the only column, one after the other, without making an object of each."""
     for batch in relation.to_arrow_reader(_ROWS_PER_BATCH):
         texts = batch.column(0)
         _, offsets, signs = texts.buffers()

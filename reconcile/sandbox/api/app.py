@@ -36,7 +36,7 @@ def make_app(
     Return the application that serves `world`: the API under `/api`, tokens at `/oauth/token`.
 
     Every request is appended to `requests` where a list is given. The files of exports are served by another
-    application, on an origin of its own: `app[STORAGE]` answers there, must be told its address, and appends to
+    application, on an origin of its own: `app[STORAGE]` answers there, must be given its address, and appends to
     `storage_requests`.
     """
     faults, clock, wall_clock = behaviour.faults, behaviour.clock, behaviour.wall_clock

@@ -2,7 +2,7 @@
 Request bodies: a JSON:API document about one resource to its attributes, or the refusal it deserves.
 
 Codes of the jsonapi-resources engine. Knows which members a document may have; what an attribute's value means is
-left to the resource, but for the texts and the metadata that every resource has.
+left to the resource, but for the strings and the metadata that every resource has.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_relationships(data: Row, writable: Collection[str]) -> Row:
 
 
 def check_texts(attributes: Row, names: Collection[str]) -> None:
-    """Refuse `names` that are no texts, and metadata that is no object. Null is both."""
+    """Refuse `names` that are no strings, and metadata that is no object. Null is both."""
     for name in names:
         if not isinstance(attributes.get(name), str | None):
             raise refusals.invalid_value(name, "invalid", "is not a string")

@@ -32,7 +32,7 @@ ANSWERS = {
 """Faults of any API request, by its number: whoever asks again gets an answer."""
 
 ODDITIES = {
-    "date": "tells another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
+    "date": "reports another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
     "garbled": "puts into payment_methods what is not Unicode (VALUE): `utf8` bytes, or half of a `surrogate` pair",
     "huge": "answers with VALUE megabytes of white space in front of the JSON",
     "huge-packed": "the same, packed with gzip to a thousandth of that",
@@ -125,7 +125,7 @@ class Faults:
     @classmethod
     def parse(cls, specs: str | Iterable[str], *, seed: int = 1) -> Faults:
         """
-        Return the faults named by `specs`, one text or several.
+        Return the faults named by `specs`, one string or several.
 
         Raises SettingsError that names the text, what is wrong with it, and what there is.
         """
@@ -142,7 +142,7 @@ class Faults:
 
 
 def parse_fault(text: str) -> Fault:
-    """Return the fault a text such as `5xx:0.05:503` names. Raises SettingsError when it names none."""
+    """Return the fault a string such as `5xx:0.05:503` names. Raises SettingsError when it names none."""
     kind, *rest = text.split(":")
     if kind not in KINDS:
         known = ", ".join(KINDS)

@@ -2,7 +2,7 @@
 The way of a request before and after its answer: recorded, limited, met by its faults, admitted, sent.
 
 Strict where the vendor's documents are, and on the awkward side where they are silent: a limit of the edge is
-answered in plain text, a token dies without notice, `Accept: */*` is not acceptable. Knows no resource.
+answered in plain text, a token dies without notice, `Accept: */*` is not acceptable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The API's refusals: one exception with everything the `errors` document says.
 
-Codes and texts follow the jsonapi-resources engine (`lib/jsonapi/error_codes.rb`, `exceptions.rb` of
+Codes and strings follow the jsonapi-resources engine (`lib/jsonapi/error_codes.rb`, `exceptions.rb` of
 https://github.com/cerebris/jsonapi-resources) and https://docs.commercelayer.io/core/handling-errors .
 """
 
@@ -32,7 +32,7 @@ class Refusal(Exception):
         self.meta = meta
 
     def document(self) -> dict[str, object]:
-        """Return the body: `status` is a text, `source` and `meta` are there only when they say something."""
+        """Return the body: `status` is a string, `source` and `meta` are there only when they say something."""
         error: dict[str, object] = {
             "title": self.title,
             "detail": self.detail,

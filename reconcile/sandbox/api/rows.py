@@ -1,7 +1,7 @@
 """
 The answers about the rows of a world: lists, single resources, what they are related to, PATCH of a payment.
 
-Knows requests and documents. Which rows a list means is told in `selection`, what may be written in `patching`.
+Knows requests and documents. Which rows a list means is in `selection`, what may be written in `patching`.
 """
 
 from __future__ import annotations

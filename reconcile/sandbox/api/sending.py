@@ -1,7 +1,7 @@
 """
 How an answer goes wrong on its way: resets, cut bodies, stalls, pages of a gateway.
 
-Knows connections and bytes, nothing of payments. A connection is reset with RST (SO_LINGER 0), as a crashed proxy
+A connection is reset with RST (SO_LINGER 0), as a crashed proxy
 would, and closed with FIN where a body is merely cut short.
 """
 
@@ -83,7 +83,7 @@ def tell_time(response: web.Response, value: str, now: float) -> None:
 
 
 def garble(response: web.Response, value: str) -> None:
-    """Put into the payment methods of a page what no text can hold."""
+    """Put into the payment methods of a page what no string can hold."""
     if isinstance(response.body, bytes):
         unreadable = b"\xff" if value == "utf8" else rb"\ud83d"
         response.body = response.body.replace(b'"identifier":"', b'"identifier":"' + unreadable)

@@ -3,7 +3,7 @@ The answers about what happened: `event_stores` with their cursor, and the depre
 
 Follows https://docs.commercelayer.io/core-api-reference/event_stores and .../versions . A deployment has one of the
 two: event stores today, with `versions` still served and empty, since none was stored after August 2025; or, before
-that, versions and no event stores. What a trail holds is told in `trails`.
+that, versions and no event stores. What a trail holds is in `trails`.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class TrailAnswers:
             **_common(event),
             "id": event.id,
             "payload": payload,
-            "reference": {},  # as recorded from the real one, which declares a text
+            "reference": {},  # as recorded from the real one, which declares a string
             "reference_origin": {},
         }
 
@@ -167,7 +167,7 @@ def _view(request: web.Request, type_: ResourceType) -> View:
 
 
 def _cursor(event: Event) -> str:
-    """Return the cursor behind an event: opaque, with signs that have to be encoded in a query."""
+    """Return the cursor behind an event: opaque, with characters that have to be encoded in a query."""
     return base64.b64encode(f'{{"after":"{event.id}"}}'.encode()).decode()
 
 

@@ -1,7 +1,7 @@
 """
 The answers about exports: create, list, look, start and interrupt, delete.
 
-Knows requests and documents; what an export is and does is told in `exports`.
+Knows requests and documents; what an export is and does is in `exports`.
 """
 
 from __future__ import annotations

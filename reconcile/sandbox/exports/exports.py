@@ -4,7 +4,7 @@ Exports: jobs that are created, get on by the clock, and leave a file in the sto
 Follows https://docs.commercelayer.io/core/exporting-resources . An export waits, runs for as long as its records
 need, and is completed by the first look at it after that: then its file is written, from the rows as they are at
 that moment. No snapshot is documented, so there is none: rows deleted, created or changed meanwhile show in the file
-as they are, and `records_count` stays what was counted at creation. Knows nothing of HTTP.
+as they are, and `records_count` stays what was counted at creation.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ The file of an export: rows to gzipped JSON or CSV, as they are at the moment ea
 
 JSON is one array of flat objects, an included resource is an object inside, null where there is none. CSV has one
 header line and dotted names for what is included; a list repeats its parent's row. How objects look in CSV is not
-documented: here they are JSON texts. The rows of ids that were deleted meanwhile are missing, nothing else tells.
+documented: here they are JSON strings. The rows of ids that were deleted meanwhile are missing, and nothing else shows
+it.
 """
 
 from __future__ import annotations

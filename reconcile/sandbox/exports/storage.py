@@ -3,7 +3,7 @@ The storage behind the exports, on an origin of its own: pre-signed URLs and the
 
 After https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html : a URL is good for its own path and
 query until it expires; an `Authorization` header beside the signature is a 400; errors are XML; `Range` and
-`If-Match` work, the file is not content-encoded. There is no rate limit. Knows files, nothing of exports.
+`If-Match` work, the file is not content-encoded. There is no rate limit.
 """
 
 from __future__ import annotations

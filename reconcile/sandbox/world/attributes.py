@@ -1,5 +1,5 @@
 """
-The attributes of an order that follow from others: floats, formatted texts, tax parts, counters, links.
+The attributes of an order that follow from others: floats, formatted strings, tax parts, counters, links.
 
 `complete_order` fills what a row does not say; what it says stays. Display values only: nothing here is
 compared with anything.

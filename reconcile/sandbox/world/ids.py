@@ -1,7 +1,7 @@
 """
 Opaque ids: ten characters that hide a sequence, and give it back.
 
-Commerce Layer's ids are hashes of a hidden sequence; `id_gt` compares the sequence, and the order of the texts
+Commerce Layer's ids are hashes of a hidden sequence; `id_gt` compares the sequence, and the order of the strings
 means nothing. Here the sequence goes through a keyed permutation of 58 bits (two multiplications by odd numbers,
 each followed by a fold of the upper half onto the lower) and is written in base 62, so an id needs no table to be
 read again, and ids of two resources or seeds have nothing in common.

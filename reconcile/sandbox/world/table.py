@@ -1,7 +1,7 @@
 """
 The rows of one resource, by hidden sequence: generated or loaded ones underneath, changes on top.
 
-Knows sequences, ids and the instants worth an index. Knows nothing of requests. Sequences start at 1, are never
+Knows sequences, ids and the instants worth an index. Sequences start at 1, are never
 given twice, and outlive their row: the id of a deleted row can still be asked for in `id_gt`.
 """
 

@@ -2,7 +2,7 @@
 A world: what the stand-in serves, and the changes made to it while it is served.
 
 Comes from the generated shop (`World.generate`) or from two files in the shape of an export (`World.load`).
-Knows payments, orders and how they hang together; knows nothing of HTTP.
+Knows payments, orders and how they hang together.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class World:
     """
     The rows of one organization in one mode.
 
-    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence; `trails` tells what happened to their
-    rows. `canary` is a text put into every
+    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence; `trails` holds what happened to their
+    rows. `canary` is a string put into every
     `client_token` and `auth_token` that is served. `now` gives the instant of changes, in microseconds since 1970.
     """
 
@@ -126,9 +126,7 @@ class World:
         known = {row["id"] for row in orders}
         for row in payments:
             if row.get("order_id") is not None and row["order_id"] not in known:
-                raise InputError(
-                    f"{folder}: payment {row['id']} belongs to order {row['order_id']}, which is not there"
-                )
+                raise InputError(f"{folder}: payment {row['id']} belongs to order {row['order_id']}, which is missing")
         return cls.of_rows(payments, orders, seed=seed, mode=mode, canary=canary, now=now)
 
     @classmethod

@@ -112,7 +112,7 @@ async def test_a_storage_that_is_not_to_be_had_is_told(serve: Serve, export: Exp
     with pytest.raises(Unreachable) as raised:
         await export(serve(WORLD, "storage-5xx"), until=UNTIL, client={"retry_seconds": 5.0})
 
-    assert "a firewall must let the storage through" in str(raised.value.hint)
+    assert "a firewall must allow the storage" in str(raised.value.hint)
     assert "X-Amz" not in raised.value.explained()
 
 

@@ -2,15 +2,15 @@
 // The table of breaks: filter, sort, open, save. Cells are made with textContent: no text from data becomes mark-up.
 const source = document.getElementById("rows");
 if (source) {
-  const { rows, columns, meanings, seen, counts } = JSON.parse(source.textContent);
+  const { rows, columns, labels, meanings, seen, counts } = JSON.parse(source.textContent);
   const unpacked = columns => Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.of ? c.at.map(i => c.of[i]) : c]));
   // Plain texts are sorted and saved; where the page has a locale, others are seen in their place.
-  const column = unpacked(columns), looks = { ...column, ...unpacked(seen ?? {}) };
+  const column = unpacked(columns), looks = { ...column, ...unpacked(seen ?? {}), status: column.status.map(code => labels[code]) };
   const shown = [
     ["reference", "Reference", "t"], ["status", "Status", ""], ["currency_code", "Currency", ""],
     ["payment_amount", "Payment", "n"], ["order_amount", "Order", "n"], ["difference", "Difference", "n"],
     ["at_stake", "At stake", "n"], ["age_days", "Days", "n"], ["state", "State", ""],
-    ["suggestion", "Perhaps", "t"], ["accepted_reason", "Accepted", "t"],
+    ["suggestion", "Likely cause", "t"], ["accepted_reason", "Accepted", "t"],
   ].filter(([name]) => column[name].some(text => text !== ""));
   const sides = {
     Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts"],
@@ -71,6 +71,7 @@ if (source) {
       for (const [name, , kind] of shown) {
         const cell = add(line, "td", kind === "t" ? undefined : looks[name][row], kind);
         if (kind === "t") add(cell, "div", column[name][row]).dir = "auto";
+        if (name === "status") cell.title = column.status[row];
       }
     }
     list.tBodies[0].append(part);
@@ -88,7 +89,7 @@ if (source) {
     both.className = "sides";
     const cell = add(both, "td");
     cell.colSpan = shown.length + 1;
-    add(cell, "p", `${column.status[row]}: ${meanings[column.status[row]] ?? ""}`);
+    add(cell, "p", `${looks.status[row]}: ${meanings[column.status[row]] ?? ""} (${column.status[row]})`);
     const pair = add(cell, "div", undefined, "pair");
     for (const [title, names] of Object.entries(sides)) {
       const side = add(pair, "div");
@@ -96,14 +97,14 @@ if (source) {
       const facts = add(side, "dl");
       for (const name of names.filter(name => column[name][row] !== "")) {
         const fact = add(facts, "div");
-        add(fact, "dt", name.replaceAll("_", " "));
+        add(fact, "dt", name === "suggestion" ? "likely cause" : name.replaceAll("_", " "));
         add(fact, "dd", looks[name][row]).dir = "auto";
       }
     }
     line.after(both);
   }
   function sort(name, way) {
-    const keys = numeric.has(name) ? column[name].map(number) : column[name].map(text => text.toLowerCase());
+    const keys = numeric.has(name) ? column[name].map(number) : (name === "status" ? looks : column)[name].map(text => text.toLowerCase());
     const isEmpty = key => key === "" || Number.isNaN(key);
     order = order.slice().sort((a, b) => {
       const [x, y] = [keys[a], keys[b]];

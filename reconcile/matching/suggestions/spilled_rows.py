@@ -15,7 +15,7 @@ _MOST_IN_MEMORY = 50_000
 _BATCH_ROWS = 65_536
 
 
-class HeldRows:
+class SpilledRows:
     """
     The rows of `batches`, which are used up when the block is entered; a file, if there is one, goes to `folder`.
 

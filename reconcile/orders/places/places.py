@@ -18,8 +18,8 @@ from pathlib import Path
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import is_address, parse_address, printable
+from reconcile.orders.places.file_kinds import kind_of_content, kind_of_file
 from reconcile.orders.places.folders import parts_of
-from reconcile.orders.places.kinds import kind_of_content, kind_of_file
 from reconcile.orders.places.patterns import files_below, is_pattern, matching_paths
 from reconcile.orders.places.sources import OrderSource, copy_pieces, unreadable
 

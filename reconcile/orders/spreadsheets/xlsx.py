@@ -22,8 +22,8 @@ from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
 from reconcile.orders.spreadsheets.cells import REMEDIES, CellTexts
+from reconcile.orders.spreadsheets.fast_rows import Cell, SheetRow
 from reconcile.orders.spreadsheets.package import Sheet, Workbook, open_workbook
-from reconcile.orders.spreadsheets.plain import Cell, SheetRow
 from reconcile.orders.spreadsheets.sheet import sheet_rows
 
 _BATCH_ROWS = 1 << 13

@@ -47,7 +47,7 @@ class SpilledRows:
 
     @property
     def scannable(self) -> Any:
-        """The rows as DuckDB scans them; of a file it reads only the columns that are asked for."""
+        """The rows as DuckDB scans them; of a file it reads only the columns that are requested."""
         return pa.Table.from_batches(self._few) if self._file is None else ds.dataset(self._path, format="ipc")
 
     def batches(self) -> Iterator[pa.RecordBatch]:

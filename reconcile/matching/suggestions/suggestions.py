@@ -3,7 +3,7 @@ The likeliest explanation of a break, in words: what on the other side it may be
 
 A suggestion is never a match. Looks only at rows that found no partner (references that are alike, or near with an
 equal amount; equal amounts with dates close by), and for a pair whose amounts differ at the payment's other totals, at
-units and at signs. Bounded: a value that many rows share explains nothing, and is passed over.
+units and at signs. Bounded: a value that many rows share explains nothing, and is skipped.
 """
 
 from __future__ import annotations

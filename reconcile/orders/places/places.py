@@ -77,7 +77,7 @@ def refuse_overwriting(places: Sequence[Place], outputs: Sequence[Path]) -> None
 
 def brought(places: Sequence[Place], formats: Sequence[str], *, limit_bytes: int) -> Generator[OrderSource]:
     """
-    Yield each of `places` as a file on this machine; a fetched one lasts until the next is asked for, or the end.
+    Yield each of `places` as a file on this machine; a fetched one lasts until the next is requested, or the end.
 
     Raises OrderFileError when a file cannot be fetched, is larger than `limit_bytes` or cannot be read here, and
     OutputError when there is no room for it.

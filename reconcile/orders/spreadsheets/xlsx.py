@@ -95,7 +95,7 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
 
 
 def _refuse_rows_above(header: _Header, above: Sequence[_Header], *, path: str) -> None:
-    """A title is passed over; a row that fills most of the columns is an order that nobody would miss in a report."""
+    """A title is skipped; a row that fills most of the columns is an order that nobody would miss in a report."""
     named = [place for place, name in enumerate(header.names) if name]
     for row in above:
         filled = sum(1 for place in named if place < len(row.names) and row.names[place])

@@ -42,9 +42,7 @@ def adhoc(orders: str, config: Path, since: str | None, until: str | None) -> No
         click.echo(error.explained(), err=True)
         sys.exit(error.exit_code)
     if since or until:
-        click.echo(
-            "only payments of this window: order totals from outside it are reported as missing_payment", err=True
-        )
+        click.echo("only payments of this window: order totals outside it are reported as missing_payment", err=True)
     for line in result.summary.statuses:
         click.echo(f"{line.status:<20} {line.kind:<7} {line.count:>6}")
     click.echo(result.breaks[COLUMNS].to_string(index=False))

@@ -19,7 +19,7 @@ ReconcileError
 │   ├── MirrorError          the local copy cannot be used as it is
 │   ├── WrongClock           the server's clock, this machine's and the records do not agree
 │   └── IncompletePull       the pull cannot be proved complete
-│       └── Unproved         lists and counts disagree, however often they are asked for
+│       └── Unproved         lists and counts disagree, however often they are requested
 ├── OutputError              look at the disk, the output folder or the warehouse   exit 5
 │   ├── FolderBusy           another run of the same date is in progress
 │   └── WarehouseError       the warehouse refused the load
@@ -181,7 +181,7 @@ class IncompletePull(CommerceLayerError):
 
 
 class Unproved(IncompletePull):
-    """The server's lists and its own counts disagree, however often they are asked for."""
+    """The server's lists and its own counts disagree, however often they are requested."""
 
 
 class OutputError(ReconcileError):

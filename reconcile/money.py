@@ -110,7 +110,7 @@ def amount_pattern(decimal: str = ".", thousands: str | None = None) -> re.Patte
     whole = r"[0-9]+"
     if thousands:
         separator = re.escape(thousands)
-        whole = rf"(?:[1-9][0-9]{{0,2}}(?:{separator}[0-9]{{3}})+|[0-9]+)"  # 0.500 is a decimal of another land
+        whole = rf"(?:[1-9][0-9]{{0,2}}(?:{separator}[0-9]{{3}})+|[0-9]+)"  # 0.500 is a decimal in another country
     return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{whole})(?:{re.escape(decimal)}(?P<fraction>[0-9]+))?")
 
 

@@ -49,7 +49,7 @@ def _columns(stream: TextIO) -> int | None:
 
 
 def colour() -> bool:
-    """Return whether standard error shows colour: a terminal, and nobody asked for none (https://no-color.org)."""
+    """Return whether standard error shows colour: a terminal, and nobody turned it off (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

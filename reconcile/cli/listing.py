@@ -48,7 +48,7 @@ def show(
     spare: Sequence[str] = (),
 ) -> None:
     """
-    Write `rows`, dictionaries or dataclasses, in the form asked for.
+    Write `rows`, dictionaries or dataclasses, in the form requested.
 
     `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
     out; those of `spare` go too, one after the other, while the table is too wide for the terminal. `nothing` is said,

@@ -77,7 +77,7 @@ def logging_to(
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger = logging.getLogger(ROOT)
     before = logger.level, logger.propagate
-    # JSON lines are read by machines, which want the events also when nobody asked for more words.
+    # JSON lines are read by machines, which want the events also without -v.
     levels = (logging.INFO if as_json else logging.WARNING, logging.INFO, logging.DEBUG)
     logger.setLevel(levels[min(verbosity, 2)])
     logger.propagate = False

@@ -43,7 +43,7 @@ class Session:
 
     @property
     def talks(self) -> bool:
-        """Whether there is talk for people: neither silence nor JSON lines were asked for."""
+        """Whether there is talk for people: neither silence nor JSON lines were requested."""
         return not self.quiet and not self.log_json
 
     def settings(self, **options: Any) -> Settings:

@@ -1,7 +1,7 @@
 """
 Payments by their ids, with their orders: one page of 25 ids after another, several at once.
 
-Knows how ids are asked for, and when an answer can be believed. Does not know why somebody wants them, and judges
+Knows how ids are requested, and when an answer can be believed. Does not know why somebody wants them, and judges
 nothing about those that are gone.
 """
 
@@ -21,7 +21,7 @@ from reconcile.errors import UnknownPayment, Unproved
 from reconcile.schema import PAYMENTS
 
 IDS_AT_ONCE = 8 * PAGE_SIZE
-"""Ids that one call of `payments_by_id` takes: eight pages, asked for side by side."""
+"""Ids that one call of `payments_by_id` takes: eight pages, requested side by side."""
 
 _ATTEMPTS = 3
 
@@ -31,7 +31,7 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
     Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of PAYMENTS.
 
     Rows stand in no particular order. `mode` is compared with each row's, as by `payments_from_pages`.
-    Raises Unproved when the server lists fewer rows than it counts, or rows that were not asked for, and what
+    Raises Unproved when the server lists fewer rows than it counts, or rows that were not requested, and what
     `CommerceLayer.get` raises.
     Source: https://docs.commercelayer.io/core/filtering-data
     """

@@ -1,7 +1,7 @@
 """
 What happened to a payment: answers of `event_stores`, or of the older `versions`, as events.
 
-Knows both shapes, and how each list continues. How a page is asked for is passed in. `client_token` and `auth_token`
+Knows both shapes, and how each list continues. How a page is requested is passed in. `client_token` and `auth_token`
 are credentials: their changes are left out.
 
 Sources: https://docs.commercelayer.io/core-api-reference/event_stores and .../versions

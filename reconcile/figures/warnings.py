@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import EmptySide
 
-if TYPE_CHECKING:  # a pull alone needs its cautions, but neither of these rooms
+if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
     from reconcile.figures.summary import Pull
     from reconcile.history.earlier import Neighbours
     from reconcile.matching.report import MatchReport
@@ -25,7 +25,7 @@ ALL_METHODS = (
 
 
 def refuse_empty(side: str, rows: int, on_empty: str) -> None:
-    """Raise EmptySide when a side has no rows, unless that is allowed: then it is among the `cautions`."""
+    """Raise EmptySide when a side has no rows, unless that is allowed: then it is among the `run_warnings`."""
     if not rows and on_empty == "fail":
         raise EmptySide(
             f"there are no {side}: nothing can be reconciled",
@@ -76,7 +76,7 @@ def key_warnings(report: MatchReport) -> list[str]:
     return [*warnings, report.hint] if report.hint else warnings
 
 
-def cautions(
+def run_warnings(
     orders: OrdersReport,
     report: MatchReport,
     *,

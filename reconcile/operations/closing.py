@@ -23,7 +23,7 @@ from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
 from reconcile.figures.totals import summarize
-from reconcile.figures.warnings import cautions, grouping_warnings, neighbour_warnings, refuse_empty
+from reconcile.figures.warnings import grouping_warnings, neighbour_warnings, refuse_empty, run_warnings
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
@@ -120,7 +120,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
 def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[str]:
     """Return what a reader of the figures must know."""
     source = night.source
-    warnings = cautions(
+    warnings = run_warnings(
         night.orders,
         report,
         pull=source.pull or None,

@@ -57,7 +57,7 @@ class KeyTried:
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class BreakNight:
     """A run in which the item was a break."""
 
     business_date: str
@@ -81,7 +81,7 @@ class Explanation:
     keys: tuple[KeyTried, ...]
     meaning: str
     allowed_cents: int | None
-    nights: tuple[Night, ...]
+    nights: tuple[BreakNight, ...]
     candidates: tuple[Candidate, ...]
 
 
@@ -217,7 +217,7 @@ def _allowed(engine: DuckDBEngine, item: Row, policy: MatchPolicy) -> int | None
     return int(engine.to_arrow(allowed).column(0)[0].as_py())
 
 
-def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[Night]:
+def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[BreakNight]:
     until = folder.resolve().name
     for run in published(out_of(folder)):
         if run.name > until:
@@ -225,7 +225,7 @@ def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -
         query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason
                     FROM {scan(RunFolder(run).breaks)} WHERE item_id = ?"""
         with contextlib.suppress(duckdb.IOException):  # an older run may have been cleared away in part
-            yield from (Night(**row) for row in _rows(connection, query, [item_id]))
+            yield from (BreakNight(**row) for row in _rows(connection, query, [item_id]))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> list[Row]:

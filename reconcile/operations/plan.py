@@ -58,7 +58,7 @@ class Plan:
     What a pull would do.
 
     `payments` is the server's count of the window, or of what changed in it for an `incremental` pull; `rechecked` are
-    asked for by id; `left` are those that an `unfinished` pull has not read yet, `changed` those it then reads because
+    requested by id; `left` are those that an `unfinished` pull has not read yet, `changed` those it then reads because
     they changed since it began. It `goes_on` from rows of an interrupted pull that was proved. `disk_bytes` is what
     the mirror and the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`;
     null where none are.

@@ -91,7 +91,7 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A published run to be made again; `report` is that of matching it again, null where that was not asked for."""
+    """A published run to be made again; `report` is that of matching it again, null where that was not requested."""
 
     folder: Path
     manifest: Manifest

@@ -58,7 +58,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
-    A pull that was finished: the `window` it was asked for, and the payments created before `cut_off` in it.
+    A pull that was finished: the `window` it was for, and the payments created before `cut_off` in it.
 
     Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file. `carried` is
     there when the rows are those of a pull that was resumed: they stand for an earlier moment than that of the command.

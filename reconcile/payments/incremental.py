@@ -91,7 +91,7 @@ class IncrementalPull:
     @property
     def vanished(self) -> Collection[str] | None:
         """
-        Payments that were asked for by id and are gone; null: only the rows show it, for others were asked
+        Payments that were requested by id and are gone; null: only the rows show it, for others were asked
         before.
         """
         return None if self.catches_up else self._rechecks.vanished
@@ -159,7 +159,7 @@ class IncrementalPull:
                 if shortfalls == _MOST_SHORTFALLS:
                     raise self._incomplete()
                 suspects, why = self._marks.walks, "the server counts more payments than there are"
-            # Of two rows of a payment the one asked for by id is taken for the later.
+            # Of two rows of a payment the one requested by id is taken for the later.
             await asyncio.to_thread(self._rechecks.forget)
             try:
                 self._marks.walk_again(suspects, why=why)
@@ -198,7 +198,7 @@ class IncrementalPull:
         return self._store.rows_of(self._marks.numbers)
 
     def _upsert(self, beside: Path) -> int:
-        """Write the rows of the window to `beside`: those of before, those that changed, those asked for by id."""
+        """Write the rows of the window to `beside`: those of before, those that changed, those requested by id."""
         vanished = pa.array(sorted(self._rechecks.vanished), type=pa.string())
         asked = [_batches(self._rechecks.rows())] if not self.resumed else []
         runs = [rows_of(self._base_rows), _batches(self._changed()), *asked]

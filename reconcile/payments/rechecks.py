@@ -1,5 +1,5 @@
 """
-Payments that are asked for by id, because they may have changed without a newer time: which, how far, which are gone.
+Payments that are requested by id, because they may have changed without a newer time: which, how far, which are gone.
 
 Knows the flagged rows of the last pull and the commits of what came back. What the rows are put over is known
 elsewhere.
@@ -36,13 +36,13 @@ class _Mark(msgspec.Struct, frozen=True):
 
 
 class Rechecks:
-    """The payments asked for by id in one pull over the rows of digest `base`; what came is kept in `store`."""
+    """The payments requested by id in one pull over the rows of digest `base`; what came is kept in `store`."""
 
     def __init__(self, client: CommerceLayer, store: UnfinishedPull, *, base: str, mode: str) -> None:
         self.store = store
         self.asked = 0
         self.vanished: set[str] = set()
-        """Payments that were asked for and are gone."""
+        """Payments that were requested and are gone."""
         self._client = client
         self._base = base
         self._mode = mode

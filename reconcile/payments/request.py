@@ -1,5 +1,5 @@
 """
-What a pull is asked for: the window, the transport, the mirror, and whether everything or only changes.
+What is requested of a pull: the window, the transport, the mirror, and whether everything or only changes.
 """
 
 from __future__ import annotations

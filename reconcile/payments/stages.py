@@ -1,7 +1,7 @@
 """
 A pull of a window, stage after stage, until its rows are proved to be as of now.
 
-Knows what follows upon what: an interrupted pull is resumed, and its rows are then brought up to date; where
+Knows the order of stages: an interrupted pull is resumed, and its rows are then brought up to date; where
 that cannot be proved, everything is pulled from scratch. How a stage pulls and proves itself is known to `full` and
 `incremental`. Each stage is a pull of its own with a state of its own in the mirror, so that the same command resumes
 from wherever it was stopped:

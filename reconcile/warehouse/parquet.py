@@ -5,7 +5,7 @@ A folder of Parquet files, partitioned by business date, as warehouse: one file 
 
 Knows folders and renames. Who opens a file of a partition has the former one or the new one, whole. The files of a
 date are put in place together, `runs` last; if one cannot be, those before it are put back. A load that is killed
-between two renames leaves tables of two runs, which `run_id` shows; the next load, of whatever date, takes it back
+between two renames leaves tables of two runs, which `run_id` shows; the next load, of whatever date, rolls it back
 first.
 
 `business_date` is in the path and not in the files: pyarrow, DuckDB, Spark and pandas give it back as a column, and
@@ -209,7 +209,7 @@ def _put_in_place(swaps: list[_Swap], journal: Path) -> None:
         _put_all_back(swaps, fresh, error)
         journal.unlink()
         raise
-    journal.unlink()  # from here on the load is done: nobody takes it back
+    journal.unlink()  # from here on the load is done: it is not rolled back
 
 
 def _put_all_back(swaps: list[_Swap], fresh: list[str], cause: BaseException) -> None:

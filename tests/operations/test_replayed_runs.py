@@ -152,4 +152,4 @@ def test_a_run_may_be_named_from_inside_and_after_it_was_replaced(
 
     monkeypatch.chdir(nights[1])
     assert said("runs", "verify", ".", "--replay").stdout.endswith(" 9 files, matched again\n")
-    assert "2026-11-18  amount_mismatch" in said("explain", WRONG, "--run", ".").stdout
+    assert "2026-11-18  Amount differs" in said("explain", WRONG, "--run", ".").stdout

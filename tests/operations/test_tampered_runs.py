@@ -365,7 +365,7 @@ def test_an_old_run_that_is_damaged_is_told_and_stops_no_night() -> None:
     listed = said("runs", "list")
     assert listed.exit_code == 0
     assert "warning: runs/2026-11-19/manifest.json: is not the manifest" in listed.stderr
-    assert "unreadable" in listed.stdout
+    assert "Unreadable" in listed.stdout
     assert said("breaks", "list").exit_code == 0
     assert said("runs", "verify").exit_code == 1
 

@@ -357,7 +357,7 @@ def test_addresses_that_cannot_be_told_apart_are_given_twice(read: Any, store: S
     error = refused(read, store.url("/a.csv?day=1"), store.url("/a.csv?day=2"))
 
     assert error.message == f"{store.url('/a.csv')}: the file is given twice"
-    assert 'addresses that differ only after "?" cannot be told apart' in str(error.hint)
+    assert 'addresses that differ only after "?" cannot be distinguished' in str(error.hint)
     assert store.paths == []
 
 

@@ -160,7 +160,7 @@ async def test_an_identity_that_is_no_json_is_damage(serve, pull, tmp_path: Path
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / "mirror.json").write_bytes(content)
 
-    with pytest.raises(MirrorError, match=r"mirror\.json: this file of the mirror is missing something"):
+    with pytest.raises(MirrorError, match=r"mirror\.json: this file of the mirror is incomplete"):
         await pull(serve(), mirror=tmp_path / "mirror")
 
 

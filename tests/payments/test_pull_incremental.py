@@ -448,7 +448,7 @@ async def test_what_vanished_without_being_named_is_told_not_guessed(serve, pull
     mended = await pull(serve(world), mirror=tmp_path / "mirror")
 
     assert (report.payments, report.count_after, report.vanished) == (60, 58, 0)
-    assert "the server counts 2 payments less" in report.warnings[0]
+    assert "the server counts 2 payments fewer" in report.warnings[0]
     assert "--full" in report.warnings[0]
     assert (mended.payments, mended.vanished, mended.warnings) == (58, 2, ())
 

@@ -129,7 +129,7 @@ def test_a_missing_file_in_between_is_damage(mirror: Mirror, tmp_path: Path) -> 
         ("organization", "other", "organization other, this pull of organization shop"),
         ("mode", "test", "mode test, this pull of mode live"),
         ("version", 99, "format version 99, this pull of format version"),
-        ("fields", ["payment_id"], "other fields"),
+        ("fields", ["payment_id"], "different fields"),
     ],
 )
 def test_a_mirror_of_something_else_is_refused(tmp_path: Path, field: str, value: object, said: str) -> None:

@@ -166,7 +166,7 @@ def orders_in_file(path: Path, placed: PlacedOrders) -> OrdersInFile:
     """
     Read the file at `path`, an export of some of `placed`, from its first order to the last.
 
-    Raises BrokenExport when it is cut or corrupt, or holds something else than was asked for.
+    Raises BrokenExport when it is cut or corrupt, or holds something else than was requested.
     """
     keys = [_key(_checked(content, placed)) for content in objects(path)]
     found = np.array(keys, np.uint64)
@@ -186,13 +186,13 @@ def _key(order_id: str) -> int:
 
 
 def _checked(content: bytes, placed: PlacedOrders) -> str:
-    """Return the id of an order. Raises BrokenExport for another shape, and for one that was not asked for."""
+    """Return the id of an order. Raises BrokenExport for another shape, and for one that was not requested."""
     try:
         order = _orders.decode(content)
         at = datetime.fromisoformat(order.placed_at or "")
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise BrokenExport("an order in the file does not have the documented shape", final=True) from error
-    # As strings of whole milliseconds, the way the window was asked for.
+    # As strings of whole milliseconds, the way the window was requested.
     shown = timestamp(at)
     if (placed.since is not None and shown < timestamp(placed.since)) or (
         placed.until is not None and shown >= timestamp(placed.until)

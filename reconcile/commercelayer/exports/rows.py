@@ -96,7 +96,7 @@ def payment_batches(
     `mode` is that of the export, compared with `expected_mode`. `orders` are those that do not stand in the file.
     Rows stand as in the file.
 
-    Raises BrokenExport when the file is cut or corrupt, or holds something else than was asked for; WrongMode.
+    Raises BrokenExport when the file is cut or corrupt, or holds something else than was requested; WrongMode.
     """
     contents = objects(path)
     while rows := list(islice(contents, _BATCH_ROWS)):
@@ -224,7 +224,7 @@ def _order_of(row: _Row, orders: Orders) -> tuple[str | None, bytes]:
 
 
 def _created_within(batch: pa.RecordBatch, window: Window) -> bool:
-    # As strings of whole milliseconds, the way the window was asked for.
+    # As strings of whole milliseconds, the way the window was requested.
     created = batch.column("created_at")
     earliest, latest = (timestamp(end(created).as_py()) for end in (pc.min, pc.max))
     return (window.since is None or earliest >= timestamp(window.since)) and (

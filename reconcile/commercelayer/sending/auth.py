@@ -143,7 +143,7 @@ def _shown(text: str | None) -> str | None:
 
 class TokenKeeper:
     """
-    The one token of a process, asked for once however many walkers need it.
+    The one token of a process, requested once however many walkers need it.
 
     `ask` gets a fresh token; `clock` gives monotonic seconds.
     """

@@ -1,7 +1,7 @@
 """
 Bodies of answers: how much of one is read, and how it is unpacked.
 
-Knows sizes and gzip, the only packing that is asked for. Takes pieces as they come, unpacks no more than it may keep,
+Knows sizes and gzip, the only packing that is requested. Takes pieces as they come, unpacks no more than it may keep,
 and so holds no more in memory than that, whatever is sent. Opens no connection, and does not know what a body means.
 """
 
@@ -28,7 +28,7 @@ class TooLarge(Exception):
 
 
 class NotPacked(Exception):
-    """A body is not packed as its headers say, or in a way that was not asked for."""
+    """A body is not packed as its headers say, or in a way that was not requested."""
 
 
 class Body:

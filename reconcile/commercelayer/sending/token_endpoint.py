@@ -2,7 +2,7 @@
 The token endpoint: asked until it answers, and what may be made of its answer.
 
 Knows which refusals are about the credentials, and that a token must be of the mode that is expected. When a token is
-asked for, and by whom it is used, is known elsewhere. Sources: as in `auth`.
+requested, and by whom it is used, is known elsewhere. Sources: as in `auth`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 A Spark session for one matching: one that is there already, or one that is started and stopped again.
 
 Knows what a machine needs for it, and the options that results depend on. Runs no query. pyspark is imported only when
-a session is asked for.
+a session is requested.
 """
 
 from __future__ import annotations

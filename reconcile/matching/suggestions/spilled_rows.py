@@ -15,7 +15,7 @@ _MOST_IN_MEMORY = 50_000
 _BATCH_ROWS = 65_536
 
 
-class HeldRows:
+class SpilledRows:
     """
     The rows of `batches`, which are used up when the block is entered; a file, if there is one, goes to `folder`.
 
@@ -47,7 +47,7 @@ class HeldRows:
 
     @property
     def scannable(self) -> Any:
-        """The rows as DuckDB scans them; of a file it reads only the columns that are asked for."""
+        """The rows as DuckDB scans them; of a file it reads only the columns that are requested."""
         return pa.Table.from_batches(self._few) if self._file is None else ds.dataset(self._path, format="ipc")
 
     def batches(self) -> Iterator[pa.RecordBatch]:

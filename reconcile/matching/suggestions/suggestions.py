@@ -3,7 +3,7 @@ The likeliest explanation of a break, in words: what on the other side it may be
 
 A suggestion is never a match. Looks only at rows that found no partner (references that are alike, or near with an
 equal amount; equal amounts with dates close by), and for a pair whose amounts differ at the payment's other totals, at
-units and at signs. Bounded: a value that many rows share explains nothing, and is passed over.
+units and at signs. Bounded: a value that many rows share explains nothing, and is skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from reconcile.files.parquet import scan
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
-from reconcile.matching.suggestions.spilled_rows import HeldRows
+from reconcile.matching.suggestions.spilled_rows import SpilledRows
 from reconcile.money import AMOUNT_BASES
 
 MOST_ALIKE = 20
@@ -66,7 +66,7 @@ class Suggester:
                 for batch in rows:
                     yield _with_column(batch, pa.nulls(batch.num_rows, pa.string()))
                 continue
-            with HeldRows(rows, self.folder) as held:
+            with SpilledRows(rows, self.folder) as held:
                 told = make(held, self.connection, self.totals_of)
                 ids, texts = (told.column(name).combine_chunks() for name in ("item_id", "text"))
                 for batch in held.batches():
@@ -116,7 +116,7 @@ def _with_column(batch: pa.RecordBatch, texts: pa.Array[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*batch.columns, texts], [*batch.schema.names, "suggestion"])
 
 
-def _of_amounts(held: HeldRows, connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf) -> pa.Table:
+def _of_amounts(held: SpilledRows, connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf) -> pa.Table:
     totals = totals_of([str(id_) for id_ in held.column("p_id").to_pylist()])
     with _registered(connection, held=held.scannable, totals=totals):
         found: pa.Table = connection.sql(_AMOUNTS).to_arrow_table()
@@ -149,7 +149,7 @@ _AMOUNTS = """
 """
 
 
-def _of_duplicates(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+def _of_duplicates(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
     with _registered(connection, held=held.scannable):
         found: pa.Table = connection.sql(_DUPLICATES).to_arrow_table()
         return found
@@ -169,7 +169,7 @@ _DUPLICATES = """
 """
 
 
-def _of_unpaired(held: HeldRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+def _of_unpaired(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
     connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was set to
     with _registered(connection, held=held.scannable):
         connection.execute(_SIDES)
@@ -281,7 +281,7 @@ def _registered(connection: duckdb.DuckDBPyConnection, **tables: Any) -> Iterato
             connection.unregister(name)
 
 
-_Maker = Callable[[HeldRows, duckdb.DuckDBPyConnection, TotalsOf], pa.Table]
+_Maker = Callable[[SpilledRows, duckdb.DuckDBPyConnection, TotalsOf], pa.Table]
 _MAKERS: dict[Status, _Maker] = {
     Status.AMOUNT_MISMATCH: _of_amounts,
     Status.DUPLICATE_REFERENCE: _of_duplicates,

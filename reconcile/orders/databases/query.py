@@ -3,7 +3,7 @@ A query's result as an order file: read by a thread of its own, a batch ahead, w
 
 Knows the engines (`ENGINES`) and how to stop one: every call goes to one thread, so that whoever waits for it can be
 interrupted and then cancels the query. What a URL or a query says is in `url`; types and errors are known by
-the engine's own module, which is loaded when it is asked for.
+the engine's own module, which is loaded when it is requested.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class QueryStream:
             yield partial(_as_it_is, raw)
 
     def _answer(self, future: Future[T]) -> T:
-        """Wait for what the thread was asked for; who is interrupted meanwhile leaves it to `close` to cancel it."""
+        """Wait for what the thread was asked to do; who is interrupted meanwhile leaves it to `close` to cancel it."""
         # A signal that comes just before the waiting begins does not end it: so nobody waits for long at a time.
         while not wait([future], timeout=_LONGEST_WAIT_SECONDS).done:
             pass

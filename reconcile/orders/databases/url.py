@@ -1,5 +1,5 @@
 """
-Where order totals are asked for, and with which words: the URL of a database without its secrets, and the query.
+Where order totals are requested, and with which words: the URL of a database without its secrets, and the query.
 
 Knows URLs and files of SQL only; loads no driver. `sqlite:books.db` and `duckdb:books.duckdb` are relative to the
 working directory, `sqlite:///data/books.db` is absolute, `~` is the home directory. A password may stand in a

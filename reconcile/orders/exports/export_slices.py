@@ -1,5 +1,5 @@
 """
-The exports of orders in progress: what is asked for in each slice, what its file has to hold, how it is cut.
+The exports of orders in progress: what is requested in each slice, what its file has to hold, how it is cut.
 
 Knows what makes them whole: every file holds what the server counts in its slice, no order is in two of them, and their
 sum lies between the server's counts before and after. How exports are created, waited for and tried again is known to

@@ -6,7 +6,7 @@ is noted there is true. Asks the API nothing; filters and ids are strings to it.
 
     workplace/
       lock                held while an export is in progress
-      unfinished.json     what is asked for, its slices, and which of them are here
+      unfinished.json     what is requested, its slices, and which of them are here
       slice-3.json.gz     the file of a slice, whole once it is noted there
 """
 
@@ -72,7 +72,7 @@ class Slice(msgspec.Struct):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What an export was asked for; one of something else does not resume from it. Times as the API writes them."""
+    """What was requested of an export; one of something else does not resume from it. Times as the API writes them."""
 
     organization: str
     mode: str
@@ -85,7 +85,7 @@ class Unfinished(msgspec.Struct):
     Where an export stands. `slices` tile the orders, in the order of their files.
 
     `name` begins the reference of each of its exports. `until` is its cut-off, `counted` the server's count then.
-    `why_all` says in the API's words why orders of all payment methods are asked for, null where they are not.
+    `why_all` says in the API's words why orders of all payment methods are requested, null where they are not.
     """
 
     asked: Asked
@@ -139,7 +139,7 @@ class Workplace:
             yield
 
     def unfinished(self, asked: Asked, *, now: datetime) -> Unfinished | None:
-        """Return the export that was asked for in the same words and not finished, null when there is none to go on."""
+        """Return the unfinished export that was requested in the same words, null when there is none."""
         try:
             state = msgspec.json.decode((self.folder / _STATE).read_bytes(), type=Unfinished)
         except (OSError, msgspec.DecodeError):

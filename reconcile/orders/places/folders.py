@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.places.kinds import kind_of_name
+from reconcile.orders.places.file_kinds import kind_of_name
 
 _PARQUET = (".parquet", ".pq")
 _NULL = "__HIVE_DEFAULT_PARTITION__"

@@ -18,8 +18,8 @@ from pathlib import Path
 from reconcile.errors import OrderFileError, SettingsError
 from reconcile.files.disk import disk_errors
 from reconcile.orders.places.addresses import is_address, parse_address, printable
+from reconcile.orders.places.file_kinds import kind_of_content, kind_of_file
 from reconcile.orders.places.folders import parts_of
-from reconcile.orders.places.kinds import kind_of_content, kind_of_file
 from reconcile.orders.places.patterns import files_below, is_pattern, matching_paths
 from reconcile.orders.places.sources import OrderSource, copy_pieces, unreadable
 
@@ -77,7 +77,7 @@ def refuse_overwriting(places: Sequence[Place], outputs: Sequence[Path]) -> None
 
 def brought(places: Sequence[Place], formats: Sequence[str], *, limit_bytes: int) -> Generator[OrderSource]:
     """
-    Yield each of `places` as a file on this machine; a fetched one lasts until the next is asked for, or the end.
+    Yield each of `places` as a file on this machine; a fetched one lasts until the next is requested, or the end.
 
     Raises OrderFileError when a file cannot be fetched, is larger than `limit_bytes` or cannot be read here, and
     OutputError when there is no room for it.

@@ -24,7 +24,7 @@ from reconcile.orders.places.sources import check_size, copy_pieces
 
 TIMEOUT_SECONDS = 60.0
 PAUSES_SECONDS = (1.0, 3.0, 9.0)
-"""What is waited before each further attempt; a file is asked for once more often than there are pauses."""
+"""What is waited before each further attempt; a file is requested once more often than there are pauses."""
 MOST_REDIRECTS = 5
 
 _SAFE = "%/:=&?~#+!$,;'@()*[]"  # stands in addresses as it is: RFC 3986

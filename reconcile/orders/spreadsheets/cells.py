@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from reconcile.orders.spreadsheets.fast_rows import Cell
 from reconcile.orders.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
 from reconcile.orders.spreadsheets.package import Workbook
-from reconcile.orders.spreadsheets.plain import Cell
 from reconcile.orders.spreadsheets.strings import shown_text
 from reconcile.orders.typed.columns import double_text
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.columns.mistaken import known_as
+from reconcile.orders.columns.not_a_table import known_as
 from reconcile.orders.places.packing import Readable, Watched
 from reconcile.orders.places.sources import unreadable
 from reconcile.orders.spreadsheets.strings import SharedStrings, read_strings

@@ -2,7 +2,7 @@
 The rows of one sheet of a spreadsheet, as they stand in its XML: cells with their stored text, type and style.
 
 Knows where a row and a cell stand, whatever the sheet says about its own size, and that empty cells may be left out.
-Rows in the plain shape are read by `plain`, between them all others by expat. Does not know what a cell means.
+Rows in the plain shape are read by `fast_rows`, between them all others by expat. Does not know what a cell means.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.places.packing import Readable
-from reconcile.orders.spreadsheets.plain import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
+from reconcile.orders.spreadsheets.fast_rows import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
 from reconcile.orders.spreadsheets.xml import XmlFeed, damaged, names_of, new_parser, pieces_of
 
 _ROW, _CELL, _TEXTS, _FORMULA, _PHONETIC, _ROWS = "row", "c", ("v", "t"), "f", "rPh", "sheetData"

@@ -22,8 +22,8 @@ from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
 from reconcile.orders.spreadsheets.cells import REMEDIES, CellTexts
+from reconcile.orders.spreadsheets.fast_rows import Cell, SheetRow
 from reconcile.orders.spreadsheets.package import Sheet, Workbook, open_workbook
-from reconcile.orders.spreadsheets.plain import Cell, SheetRow
 from reconcile.orders.spreadsheets.sheet import sheet_rows
 
 _BATCH_ROWS = 1 << 13
@@ -95,7 +95,7 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
 
 
 def _refuse_rows_above(header: _Header, above: Sequence[_Header], *, path: str) -> None:
-    """A title is passed over; a row that fills most of the columns is an order that nobody would miss in a report."""
+    """A title is skipped; a row that fills most of the columns is an order that nobody would miss in a report."""
     named = [place for place, name in enumerate(header.names) if name]
     for row in above:
         filled = sum(1 for place in named if place < len(row.names) and row.names[place])

@@ -21,7 +21,7 @@ from pyarrow import csv
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
-from reconcile.orders.columns.mistaken import telling_kind
+from reconcile.orders.columns.not_a_table import telling_kind
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream

@@ -25,8 +25,8 @@ import pyarrow as pa
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
-from reconcile.orders.columns.mistaken import telling_kind
 from reconcile.orders.columns.names import folded
+from reconcile.orders.columns.not_a_table import telling_kind
 from reconcile.orders.columns.systems import vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows

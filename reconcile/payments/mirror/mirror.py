@@ -1,5 +1,5 @@
 """
-The mirror: the local copy of payments, and whose it is.
+The mirror: the local copy of payments, and what it belongs to.
 
 Knows its folder, its lock, and how the rows of a finished pull are taken over. What is in a commit of a pull in
 progress is known to `commits`.

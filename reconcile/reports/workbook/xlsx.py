@@ -44,7 +44,7 @@ MOST_ROWS = 1_048_576
 
 _OTHER_VERSION = "it was written by another version: run `reconcile match` again"
 _ROWS_PER_BATCH = 10_000
-_COMPRESSION_LEVEL = 1  # the text of sheets is so repetitive that more effort saves little and takes thrice as long
+_COMPRESSION_LEVEL = 1  # sheets are so repetitive that more effort saves little and takes three times as long
 _ROW_BYTES = 2_000  # of a row without its strings, at most; above 2 GB the zip format needs its larger form
 _SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", ITEMS_SHEET, "Rejects", "About")
 

@@ -39,7 +39,7 @@ class Storage:
     """
     Files by path, and the URLs they may be read with for `url_seconds`.
 
-    `address` (`http://host:port`) must be set before a URL is asked for. `clock` is monotonic. Every request is
+    `address` (`http://host:port`) must be set before a URL is requested. `clock` is monotonic. Every request is
     appended to `requests` where a list is given. Requests are counted from 1, for their faults.
     """
 

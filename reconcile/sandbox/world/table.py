@@ -2,7 +2,7 @@
 The rows of one resource, by hidden sequence: generated or loaded ones underneath, changes on top.
 
 Knows sequences, ids and the instants worth an index. Sequences start at 1, are never
-given twice, and outlive their row: the id of a deleted row can still be asked for in `id_gt`.
+given twice, and outlive their row: the id of a deleted row can still be requested in `id_gt`.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def test_rows_that_share_a_key_are_each_explained_with_how_many_have_it(run: Pat
     assert {(one.payment is None, one.order is None) for one in found} == {(True, False), (False, True)}
     for one in found:
         assert (one.keys[0].payments, one.keys[0].orders, one.keys[0].paired) == (2, 2, False)
-        assert len(one.keys) == 3
+        assert len(one.keys) == 4
 
 
 def test_the_tolerance_is_that_of_the_run(workplace: Path) -> None:

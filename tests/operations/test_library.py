@@ -120,7 +120,7 @@ def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
 
     assert result.items["reference"].tolist() == ["ac1"]
     assert result.items["payment_reference"].tolist() == ["AB1"]
-    assert [one.changed["strip_prefix"] for one in result.summary.key_profile.cleaning] == [0, 0, 1, 0]
+    assert [one.changed["strip_prefix"] for one in result.summary.key_profile.cleaning] == [0, 0, 0, 1, 0]
 
 
 @pytest.mark.parametrize(

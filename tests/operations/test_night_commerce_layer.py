@@ -77,7 +77,8 @@ def test_every_placed_order_meets_its_payment(served: Serve, tmp_path: Path) -> 
     assert len(paired) == len(placed)
     assert {item["order_id"] for item in paired} == {row["id"] for row in placed}
     assert not {item["status"] for item in items} & {"missing_order", "missing_payment", "duplicate_reference"}
-    assert {"reference", "order_number", "order_id"} >= {item["matched_on"] for item in paired} >= {"reference"}
+    keys = {item["matched_on"] for item in paired}
+    assert {"reference", "order_reference", "order_number", "order_id"} >= keys >= {"reference"}
     assert not any(item["difference_cents"] for item in paired)
 
 

@@ -71,20 +71,25 @@ def _lines(one: Explanation) -> Iterator[str]:
     yield "  keys, in the order tried"
     for tried in one.keys:
         yield f"    {_tried(tried)}"
-    if one.candidates:
-        yield "  similar rows on the other side, most similar first; none of them is a match"
-        for near in one.candidates:
-            amount = (
-                f" {grouped_amount(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
-            )
-            named = f'{near.name} "{near.reference}"' if near.reference is not None else near.name
-            yield f"    {named}{amount} {near.currency_code or ''} ({LABEL_OF[near.status]}): {', '.join(near.why)}"
+    yield from _similar(one)
     if one.nights:
         yield "  history as a break"
         for night in one.nights:
             amount = f" {grouped_amount(night.difference_cents, code)}" if night.difference_cents is not None else ""
             accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
             yield f"    {night.business_date}  {LABEL_OF[night.status]}{amount}{accepted}"
+
+
+def _similar(one: Explanation) -> Iterator[str]:
+    from reconcile.matching.policy import LABEL_OF
+    from reconcile.reports.terminal import grouped_amount
+
+    if one.candidates:
+        yield "  similar rows on the other side, most similar first; none of them is a match"
+    for near in one.candidates:
+        amount = f" {grouped_amount(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
+        named = f'{near.name} "{near.reference}"' if near.reference is not None else near.name
+        yield f"    {named}{amount} {near.currency_code or ''} ({LABEL_OF[near.status]}): {', '.join(near.why)}"
 
 
 def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:

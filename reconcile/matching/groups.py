@@ -74,15 +74,15 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
     )
     groups = narrowed(groups, "order_rows", "sum", "first")
     firsts = engine.settle(ranked.join(groups, left_on=["group", "rank"], right_on=["group", "first"], how="inner"))
-    lines = firsts.with_columns(
+    changed = firsts.with_columns(
         nw.when(nw.col("order_rows") > 1).then(nw.col("sum")).otherwise(nw.col("o_amount")).alias("o_amount"),
         nw.col("first_on").alias("o_ordered_on"),
         (nw.col("any_met") > 0).alias("o_met"),
         *(nw.when(nw.col(f"n_{key}") == 1).then(nw.col(f"o_{key}")).alias(f"o_{key}") for key in ORDER_KEYS),
     )
-    lines = with_order_reference(lines)
+    lines = with_order_reference(changed).select(*ORDER_SIDE, "o_met", "order_rows")
     pairs = firsts.filter(~nw.col("p_row").is_null()).select("p_row", "o_row", "matched_on")
-    return lines.select(*ORDER_SIDE, "o_met", "order_rows"), engine.settle(pairs)
+    return lines, engine.settle(pairs)
 
 
 def with_order_text(engine: Engine, orders: Frame, pairs: Frame) -> Frame:

@@ -1,7 +1,7 @@
 """
 The night, left to right: orders → pull → what follows (`closing`).
 
-Settings stop here, and at the wiring that turns them into keywords; every stage takes plain values and files. Order
+Every stage takes files and its own part of the settings, as it is. Order
 totals are read first, though the pull comes first in the story: a bad file is reported before an hour of pulling.
 """
 

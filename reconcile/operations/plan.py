@@ -108,8 +108,7 @@ async def plan(
     """
     Return what a pull by `settings` would do now; `recheck` as for `pull_to_parquet`.
 
-    `with_orders`: count the orders too that an export would hold.
-
+    `with_orders`: also count the orders that an export would hold.
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
     since, until = settings.pull.created_from, settings.pull.created_before

@@ -104,7 +104,7 @@ def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
 
 
 def _tried(tried: KeyTried) -> str:
-    name = f"{tried.key:<13}"
+    name = f"{tried.key:<15}"
     if tried.payment is None and tried.order is None:
         return f"{name} on neither side"
     keys = [f'"{text}"' for text in dict.fromkeys((tried.payment, tried.order)) if text is not None]

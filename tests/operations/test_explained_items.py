@@ -117,7 +117,7 @@ def test_an_explanation_is_told_for_people_and_for_programs(run: Path) -> None:
         "  payment minus order: -435,204.00 SEK",
         "  likely cause: the order total is 100 times the payment: cents taken for units?",
     ]
-    assert f'    reference     "{WRONG}": 1 payment, 1 order row: this pair' in text
+    assert f'    reference       "{WRONG}": 1 payment, 1 order row: this pair' in text
     assert "    2026-11-19  Amount differs -435,204.00" in text
 
     (one,) = json.loads(said("explain", WRONG, "--format", "json").stdout)

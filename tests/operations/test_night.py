@@ -46,29 +46,32 @@ def reconcile(values: dict[str, str]) -> Any:
     return partial(command, values)
 
 
-PLAIN: dict[str, tuple[Path, Result]] = {}
+MADE: dict[str, tuple[Path, Result]] = {}
+"""Where a command has run once for this process, and what it said."""
 
 
 @pytest.fixture
 def plain(values: dict[str, str], workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """Work where a night has run, with a page and a workbook, and return what it said; it runs once per process."""
-    if not PLAIN:
+    """Work where a night has run, with a page and a workbook, and return what it said."""
+    if "plain" not in MADE:
         place = tmp_path_factory.mktemp("plain")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(place)
-            PLAIN["night"] = place, command(values, "run {options} {sample}/orders.csv")
-    place, result = PLAIN["night"]
+            MADE["plain"] = place, command(values, "run {options} {sample}/orders.csv")
+    place, result = MADE["plain"]
     shutil.copytree(place, workplace, dirs_exist_ok=True)
     return result
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+@pytest.fixture
+def demo(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """Where the demo has run in an empty folder, and what it said."""
-    place = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
-        return place, CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+    if "demo" not in MADE:
+        place = tmp_path_factory.mktemp("demo")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            MADE["demo"] = place, CliRunner().invoke(main, ["demo"], catch_exceptions=False)
+    return MADE["demo"]
 
 
 def planted() -> dict[str, int]:

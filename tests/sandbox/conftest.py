@@ -15,6 +15,12 @@ from reconcile.sandbox.world.world import World
 Serve = Callable[..., Asker]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of exports are written in real time, whatever the test's clock says: a busy machine may take long."""
+    monkeypatch.setattr("reconcile.sandbox.exports.exports._PATIENCE_SECONDS", 60.0)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

@@ -160,11 +160,10 @@ def setting_option(name: str) -> Callable[[Any], Any]:
 
 
 def _option_of(setting: Setting) -> Callable[[Any], Any]:
-    word = f"--{setting.name.replace('_', '-')}"
-    words = [word, *([setting.said("option")] if setting.said("option") else []), setting.name]
+    words = [setting.option, *([setting.said("option")] if setting.said("option") else []), setting.name]
     attributes: dict[str, Any] = {"metavar": setting.said("metavar"), "multiple": setting.is_list}
     if setting.plain_type is bool:
-        words[0] = f"{word}/{setting.said('off', f'--no-{word[2:]}')}"
+        words[0] = f"{setting.option}/{_off(setting)}"
         attributes = {"default": None}
     elif setting.choices:
         attributes["type"] = click.Choice(setting.choices)
@@ -176,11 +175,15 @@ def _option_of(setting: Setting) -> Callable[[Any], Any]:
     return click.option(*words, cls=SettingOption, section=section, help=_help_of(setting), **attributes)
 
 
+def _off(setting: Setting) -> str:
+    """Return the option that says no."""
+    return str(setting.said("off", f"--no-{setting.option.removeprefix('--')}"))
+
+
 def _help_of(setting: Setting) -> str:
     about = f"{setting.about[0].upper()}{setting.about[1:]}"
     if setting.plain_type is bool:
-        off = setting.said("off", f"--no-{setting.name}")
-        return f"{about} [{f'--{setting.name}' if setting.default else off}]."
+        return f"{about} [{setting.option if setting.default else _off(setting)}]."
     return about + ("." if setting.default in (None, ()) else f" [{_in_words(setting.default)}].")
 
 

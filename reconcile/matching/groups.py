@@ -9,7 +9,7 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.policy import ORDER_KEYS, MatchPolicy
+from reconcile.matching.policy import ORDER_KEYS, MatchPolicy, order_column
 from reconcile.matching.sides import ORDER_SIDE, with_order_reference
 
 
@@ -55,7 +55,7 @@ def grouped(engine: Engine, orders: Frame, pairs: Frame, policy: MatchPolicy) ->
         return orders.with_columns(nw.lit(1, dtype=nw.Int64()).alias("order_rows")), pairs
     keys = [
         nw.when(~nw.col(f"o_{key}").is_null()).then(nw.concat_str([nw.lit(f"{key}:"), nw.col(f"o_{key}")]))
-        for key in dict.fromkeys("reference" if key == "order_reference" else key for key in policy.on)
+        for key in dict.fromkeys(map(order_column, policy.on))
     ]
     own = nw.concat_str([nw.lit("row:"), nw.col("o_row").cast(nw.String())])
     unpaired = nw.coalesce(*(nw.concat_str([part(policy), nw.lit(":"), key]) for key in keys), own)

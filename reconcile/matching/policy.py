@@ -27,6 +27,12 @@ ORDER_KEYS = ("reference", "order_number", "order_id")
 
 SIDE_KEYS = {"payments": KEYS, "orders": ORDER_KEYS}
 
+
+def order_column(key: str) -> str:
+    """Return the column of order rows that `key` is compared with: that of its name, or their reference."""
+    return "reference" if key == "order_reference" else key
+
+
 MOST_LAG_DAYS = 3650
 
 PERCENT_DECIMALS = 4

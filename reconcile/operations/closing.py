@@ -54,7 +54,7 @@ def close(night: StagedRun) -> RunResult:
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
     summary = judged(night, summary, warnings_of(night, report, earlier))
-    place, summary = published(night, summary, earlier, rows)
+    place, summary = publish(night, summary, earlier, rows)
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
     load_to = night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
@@ -95,8 +95,8 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             version=VERSION,
             business_date=night.business_date,
             run_id=run_id,
-            organization=night.source.organization or None,
-            mode=cast(Mode | None, night.source.mode or None),  # both ways to a side have checked it
+            organization=night.source.organization,
+            mode=cast(Mode | None, night.source.mode),  # both ways to a side have checked it
             amount_basis=policy.amount_basis,
             verdict=verdict_of(figures, ()),
             counts=Counts(**asdict(figures.counts), rejects=night.orders.rejects),
@@ -149,7 +149,7 @@ def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
     )
 
 
-def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
+def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
     """Write what people read, and publish; return the folder, and `summary` with what was reported last."""
     counts = summary.counts
     rows = {
@@ -164,7 +164,7 @@ def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: di
     while True:
         known = told
         complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
-        record = manifest_of(night, summary, earlier, known)
+        record = record_of(night, summary, earlier, known)
         reports_written(night, complete, record)
         outputs = night.staging.outputs(rows)
         with publishing_lock(night.out):
@@ -180,7 +180,7 @@ def published(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: di
     return place, complete
 
 
-def manifest_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
+def record_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
     """Return the manifest, but for its outputs."""
     record = night.out / decisions.NAME
     return {

@@ -1,8 +1,8 @@
 """
 The night, left to right: orders → pull → what follows (`closing`).
 
-Every stage takes files and its own part of the settings, as it is. Order
-totals are read first, though the pull comes first in the story: a bad file is reported before an hour of pulling.
+Every stage takes files and its own part of the settings, as it is. Order totals are read first, though the pull comes
+first in the story: a bad file is reported before an hour of pulling.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ class Timings:
 class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the payments of a run came from, as its manifest says it; what does not apply is left out."""
 
-    mode: str | UnsetType | None = UNSET
-    organization: str | UnsetType | None = UNSET
+    mode: str | None
+    organization: str | None
     pull: Pull | UnsetType = UNSET
     narrowed: str | UnsetType | None = UNSET
     orders_export: dict[str, object] | UnsetType = UNSET

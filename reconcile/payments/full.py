@@ -31,7 +31,6 @@ from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.page_walks import Walkers, planned_walks
 from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.transport import choose_transport
-from reconcile.payments.walking import WalkContext
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
 _MOST_ROUNDS = 10
@@ -106,14 +105,7 @@ class FullPull:
         Raises Unproved when it never holds. What was committed stays.
         """
         teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
-        pull = WalkContext(
-            self._client,
-            self._store,
-            self._marks,
-            self._context.mode,
-            on_page=teller.page,
-            before_commit=self._note_spent,
-        )
+        pull = self._context.walking(self._store, self._marks, on_page=teller.page, before_commit=self._note_spent)
         walkers = Walkers(pull, self._request)
         exporters = Exporters(pull)
         for _ in range(_MOST_ROUNDS):

@@ -39,7 +39,6 @@ from reconcile.payments.page_walks import Walkers, planned_walks
 from reconcile.payments.rechecks import Rechecks, ids_to_check
 from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.resumed import with_carried
-from reconcile.payments.walking import WalkContext
 from reconcile.schema import PAYMENTS
 
 _MOST_ROUNDS = 10
@@ -130,14 +129,7 @@ class IncrementalPull:
         Raises Unproved when the counts do not hold. What was committed stays.
         """
         teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
-        pull = WalkContext(
-            self._client,
-            self._store,
-            self._marks,
-            self._context.mode,
-            on_page=teller.page,
-            before_commit=self._note_spent,
-        )
+        pull = self._context.walking(self._store, self._marks, on_page=teller.page, before_commit=self._note_spent)
         walkers = Walkers(pull, self._request)
         shortfalls = 0
         for _ in range(_MOST_ROUNDS):

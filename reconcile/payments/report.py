@@ -16,7 +16,9 @@ from typing import Any
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
 from reconcile.payments.bookmarks import Bookmarks, Spent
+from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.request import PullRequest
+from reconcile.payments.walking import WalkContext
 
 _PROGRESS_SECONDS = 0.1
 _RATE_SPAN_SECONDS = 60.0
@@ -104,6 +106,17 @@ class PullContext:
     on_progress: OnProgress | None
     at_start: Spent
     earlier: Spent
+
+    def walking(
+        self,
+        store: UnfinishedPull,
+        marks: Bookmarks,
+        *,
+        on_page: Callable[[], None],
+        before_commit: Callable[[], None],
+    ) -> WalkContext:
+        """Return what the walks of this pull share, whose commits go to `store` with `marks`."""
+        return WalkContext(self.client, store, marks, self.mode, on_page, before_commit)
 
 
 class ProgressReporter:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.statuses import StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Control, Counts, FlagAgreement, Summary
-from reconcile.matching.policy import LABEL_OF
+from reconcile.matching.policy import LABEL_OF, order_column
 from reconcile.matching.report import KeyCleaning, KeyProfile
 from reconcile.reports.display import PLAIN, Display
 from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
@@ -123,7 +123,7 @@ def _keys(profile: KeyProfile, display: Display) -> TextTable:
     rows: list[tuple[str, ...]] = []
     payments, orders = ({use.key: use for use in side} for side in (profile.payments, profile.orders))
     for one in profile.passes:
-        uses = (payments[one.key], orders.get(one.key, orders["reference"]))  # `order_reference` is a payment's
+        uses = (payments[one.key], orders[order_column(one.key)])
         counts = [count for use in uses for count in (use.rows - use.without, use.without)]
         twice = one.payment_keys_twice + one.order_keys_twice
         rows.append((one.key, *map(display.count, (*counts, one.shared_keys, twice, one.pairs))))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconcile.errors import SettingsError
 from reconcile.orders.databases.url import passwords
-from reconcile.settings.settings import PREFIX
+from reconcile.settings.declared import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ from msgspec import Meta, Struct
 
 from reconcile.errors import SettingsError
 
+PREFIX = "RECONCILE_"
+"""What variables of the environment begin with."""
+
 StructT = TypeVar("StructT", bound=Struct)
 
 
@@ -48,6 +51,16 @@ class Setting:
     type: Any
     default: Any
     meta: Meta
+
+    @property
+    def option(self) -> str:
+        """Its option on the command line, where it has one."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """Its variable in the environment."""
+        return PREFIX + self.name.upper()
 
     @property
     def about(self) -> str:

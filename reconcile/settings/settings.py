@@ -23,7 +23,6 @@ from reconcile.orders.places.addresses import printable, without_secrets
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
 
-PREFIX = "RECONCILE_"
 FILE_NAME = "reconcile.toml"
 COMMERCE_LAYER = "commerce-layer"
 """In place of an order file: the order totals of Commerce Layer's own exports."""

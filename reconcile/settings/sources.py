@@ -16,10 +16,10 @@ import msgspec
 
 from reconcile.errors import SettingsError
 from reconcile.orders.databases.url import passwords
-from reconcile.settings.declared import Setting, declared
-from reconcile.settings.settings import FILE_NAME, PREFIX, Settings
+from reconcile.settings.declared import PREFIX, Setting, declared
+from reconcile.settings.settings import FILE_NAME, Settings
 
-_CREDENTIALS = ("client_id", "client_secret", "client_id_file", "client_secret_file")
+_CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_ID_FILE", "CLIENT_SECRET_FILE")
 
 
 def load_settings(
@@ -42,7 +42,7 @@ def load_settings(
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a setting of reconcile and is none."""
-    known = [PREFIX + name.upper() for name in (*(setting.name for setting in declared(Settings)), *_CREDENTIALS)]
+    known = [*(setting.variable for setting in declared(Settings)), *(PREFIX + name for name in _CREDENTIALS)]
     sentences = []
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
@@ -103,8 +103,7 @@ def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool =
             problems.append(f"{where}: {error}")
             continue
         if not is_plain and setting.said("may_hold_password") and passwords(values[setting.name]):
-            variable = PREFIX + setting.name.upper()
-            problems.append(f"{where}: contains a password: use {variable}, PGPASSWORD or ~/.pgpass for it")
+            problems.append(f"{where}: contains a password: use {setting.variable}, PGPASSWORD or ~/.pgpass for it")
     if problems:
         raise SettingsError(
             f"{source}: " + "; ".join(problems), hint="`reconcile init` shows every setting with its meaning"
@@ -130,14 +129,13 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     problems: list[str] = []
     for setting in declared(Settings):
-        variable = PREFIX + setting.name.upper()
-        if text := environ.get(variable):
+        if text := environ.get(setting.variable):
             try:
                 values[setting.name] = setting.converted(_in_environment(text, setting), strict=False)
             except msgspec.DecodeError:
-                problems.append(f"{variable}: is not JSON")
+                problems.append(f"{setting.variable}: is not JSON")
             except ValueError as error:
-                problems.append(f"{variable}: {error}")
+                problems.append(f"{setting.variable}: {error}")
     if problems:
         raise SettingsError("; ".join(problems))
     return values

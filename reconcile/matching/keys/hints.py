@@ -19,7 +19,7 @@ from reconcile.files.toml import in_toml
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import with_rules
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement, join_rules
-from reconcile.matching.policy import KEYS, ORDER_KEYS, MatchPolicy
+from reconcile.matching.policy import KEYS, ORDER_KEYS, MatchPolicy, order_column
 
 SAMPLE_KEYS = 10_000
 """Keys of the smaller side that are looked at: all that most worlds have."""
@@ -111,7 +111,7 @@ class _Trial:
 
     def _under(self, texts: Frame, x: str, key: str, rules: CleanRules) -> Frame:
         side = "payments" if x == "p" else "orders"
-        applies = ("reference" if key == "order_reference" else key) in rules.keys_of(side)
+        applies = order_column(key) in rules.keys_of(side)
         return with_rules(self.engine, texts, ["text"], rules) if applies else texts
 
     def _count(self, frame: Frame) -> int:
@@ -120,7 +120,7 @@ class _Trial:
 
 def _by_rules(trial: _Trial, key: str, total: int) -> Iterable[_Found]:
     """Yield what the best single rule would do, and what several together would if that is more."""
-    if not total or ("reference" if key == "order_reference" else key) not in trial.rules.keys:
+    if not total or order_column(key) not in trial.rules.keys:
         return
     candidates = _candidates(trial, key)
     counts = [_with(trial, key, [one]) for one in candidates]
@@ -158,7 +158,7 @@ def _with(trial: _Trial, key: str, candidates: Sequence[CleanRules]) -> int:
 
 def _by_columns(trial: _Trial, key: str) -> Iterable[_Found]:
     """Yield how many keys of one kind are of another kind on the other side: a column named for the wrong one."""
-    if key == "order_reference":
+    if key not in ORDER_KEYS:
         return
     for other in ORDER_KEYS:
         if other == key:

@@ -91,6 +91,9 @@ ORDERS = _table(
     ("source_line", pa.int64(), "line (text files) or row number (others) in that file, from 1"),
     ("reference_raw", pa.string(), "reference exactly as read"),
     ("amount_raw", pa.string(), "amount exactly as read"),
+    ("method", pa.string(), "payment method, outer white space stripped; where the export has it"),
+    ("document", pa.string(), "the document's own number, clean like a key; where a column is declared as it"),
+    ("delivered_on", pa.date32(), "business date of the last delivery that brought the row; null for full files"),
 )
 
 REJECTS = _table(
@@ -147,6 +150,18 @@ ITEMS = _table(
     ("accepted_reason", pa.string(), "why this break is accepted, null when it is not"),
     ("accepted_until", pa.date32(), "until when it is accepted"),
     ("suggestion", pa.string(), "likeliest explanation of a break, never a match; null where there is none"),
+    ("amount_basis", pa.string(), "which amount stands for the payment"),
+    ("at_stake_cents", pa.int64(), "what the item puts at stake, minor units; 0 where nothing is"),
+    ("at_stake_currency_code", pa.string(), "ISO 4217, of at_stake_cents"),
+    ("row_reference", pa.string(), "reference of the order row as read, also in a pair"),
+    ("row_order_number", pa.string(), "order number of the order row, also in a pair"),
+    ("ordered_on", pa.date32(), "date of the order row"),
+    (
+        "data_age_days",
+        pa.int32(),
+        "business_date minus the day of the payment (placed_at, else created_at), else of the order row",
+    ),
+    ("order_method", pa.string(), "payment method of the order row"),
     required=("item_id", "business_date", "status", "kind", "is_break"),
 )
 
@@ -175,14 +190,6 @@ ACCEPTANCES = _table(
 
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""
-
-# What an item puts at stake: what differs, where both sides were compared and that is the finding; else the whole
-# amount of the side that is there. SQL over ITEMS, as DuckDB reads it; never negative, 0 where no amount is known.
-COMPARED_STATUSES = ("matched", "within_tolerance", "amount_mismatch", "flagged_by_api")
-AT_STAKE_CENTS = f"""abs(coalesce(
-    CASE WHEN status IN ({", ".join(f"'{status}'" for status in COMPARED_STATUSES)})
-    THEN difference_cents END, payment_amount_cents, order_amount_cents, 0))"""
-AT_STAKE_CURRENCY = "coalesce(payment_currency_code, order_currency_code)"
 
 AMOUNT_LIMIT = 2**56
 """

@@ -148,10 +148,15 @@ _SECTIONS = {
     "commercelayer": "Connection",
     "pull": "Pull",
     "orders": "Order totals",
+    "population": "Population",
     "match": "Matching",
     "run": "Run",
     "reports": "Reports",
 }
+
+
+_OF_FILES = ("method_column",)
+"""Settings of `[population]` that say how order files are read."""
 
 
 def setting_option(name: str) -> Callable[[Any], Any]:
@@ -217,8 +222,9 @@ orders_options = _group(
         help="Same as the argument ORDERS; repeatable.",
     ),
     _options_of("orders", leave_out=("orders",)),
+    *map(setting_option, _OF_FILES),
 )
-match_options = _options_of("match")
+match_options = _options_of("population", "match", leave_out=_OF_FILES)
 locale_option = setting_option("locale")
 output_options = _group(
     click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),

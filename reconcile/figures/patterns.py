@@ -87,7 +87,7 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
 def _days(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     rows = _crowds(
         connection,
-        "coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE",
+        "business_date - data_age_days",
         where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
     )
     return [

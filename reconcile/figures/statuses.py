@@ -12,7 +12,7 @@ import duckdb
 from msgspec import Struct
 
 from reconcile.matching.policy import Kind, Status
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
+from reconcile.schema import Count, Currency, means
 
 _KINDS = (Kind.OK, Kind.TIMING, Kind.INFO, Kind.BREAK)
 
@@ -49,11 +49,11 @@ class StatusLine(Struct, frozen=True):
 def statuses_of(connection: duckdb.DuckDBPyConnection) -> tuple[StatusLine, ...]:
     """Return the statuses of the view `items` by kind (ok, timing, info, break), then by status."""
     rows = connection.execute(
-        f"""
-        SELECT status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
+        """
+        SELECT status, kind, at_stake_currency_code AS currency_code, count(*),
                sum(payment_amount_cents), sum(order_amount_cents),
-               sum(difference_cents), sum({AT_STAKE_CENTS}),
-               count(accepted_reason), coalesce(sum({AT_STAKE_CENTS}) FILTER (accepted_reason IS NOT NULL), 0)
+               sum(difference_cents), sum(at_stake_cents),
+               count(accepted_reason), coalesce(sum(at_stake_cents) FILTER (accepted_reason IS NOT NULL), 0)
         FROM items GROUP BY ALL ORDER BY status, currency_code NULLS LAST
         """
     ).fetchall()

@@ -168,6 +168,10 @@ Controls = Annotated[Control, means("control totals")]
 Bridges = Annotated[tuple[Bridge, ...], means("by currency code; null last")]
 Flags = Annotated[FlagAgreement, means("what the API says against what is found")]
 Aging = Annotated[tuple[AgingBucket, ...], means("breaks by age, youngest first; every bucket, also empty ones")]
+AgingFromData = Annotated[
+    tuple[AgingBucket, ...],
+    means('breaks by days since their order or payment, in the buckets of aging, and "no date" if any'),
+]
 Keys = Annotated[KeyProfile, means("the keys of both sides")]
 Patterns = Annotated[tuple[Pattern, ...], means("what breaks have in common, the most frequent first")]
 
@@ -186,6 +190,7 @@ class FrameSummary(Struct, frozen=True):
     bridge: Bridges
     flag_agreement: Flags
     aging: Aging
+    aging_from_data: AgingFromData
     key_profile: Keys
     patterns: Patterns
 
@@ -211,10 +216,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     hash_totals: Annotated[HashTotals, means("that the rows that came out are those that went in, by name")] = (
         HashTotals((), ())
     )
-    aging_from_data: Annotated[
-        tuple[AgingBucket, ...],
-        means('breaks by days since their order or payment, in the buckets of aging, and "no date" if any'),
-    ] = ()
+    aging_from_data: AgingFromData = ()
     patterns: Patterns = ()
     roll_forward: Annotated[tuple[RollForward, ...], means("breaks since the run before; by currency code, null last")]
     key_profile: Keys

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import ProofFailed
-from reconcile.figures.aging import aging_of
+from reconcile.figures.aging import aging_from_data, aging_of
 from reconcile.figures.patterns import find_patterns
 from reconcile.figures.proof import OUR_BUG
 from reconcile.figures.statuses import statuses_of
@@ -46,6 +46,7 @@ def summarize(items: Path | pa.Table, control: ControlTotals, key_profile: KeyPr
             bridge=bridge_of(control),
             flag_agreement=_flag_agreement(connection),
             aging=aging_of(connection),
+            aging_from_data=aging_from_data(connection),
             key_profile=key_profile,
             patterns=find_patterns(items),
         )

@@ -26,7 +26,7 @@ from reconcile.history.states import States
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.runs.run_folder import RunFolder
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, Row
+from reconcile.schema import ITEMS, Row
 
 SHORT_ID = 8
 """Characters with which an item id begins in lists: they name it too, where it is the only one that begins so."""
@@ -166,7 +166,7 @@ def _breaks(folder: Path) -> list[Row]:
 def _read(folder: Path) -> pa.Table:
     """The breaks of the run in `folder`: ITEMS, `at_stake_cents` and `currency_code`."""
     path = RunFolder(folder).breaks
-    query = f"SELECT *, {AT_STAKE_CENTS} AS at_stake_cents, {AT_STAKE_CURRENCY} AS currency_code FROM {scan(path)}"
+    query = f"SELECT *, at_stake_cents AS at_stake_cents, at_stake_currency_code AS currency_code FROM {scan(path)}"
     with connected() as connection:
         try:
             table: pa.Table = connection.sql(query).to_arrow_table()

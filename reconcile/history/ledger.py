@@ -21,7 +21,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.files.disk import locked
 from reconcile.files.duckdb import CONFIG, connected
 from reconcile.files.parquet import scan
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, HISTORY
+from reconcile.schema import HISTORY
 
 NAME = "ledger.duckdb"
 
@@ -94,7 +94,7 @@ def breaks_at_stake(breaks: Path) -> pa.Table:
 
     Raises OutputError when it cannot be read.
     """
-    stake = f"{AT_STAKE_CURRENCY} AS currency_code, {AT_STAKE_CENTS} AS cents"
+    stake = "at_stake_currency_code AS currency_code, at_stake_cents AS cents"
     with connected() as connection, _breaks_read(breaks):
         table: pa.Table = connection.sql(f"SELECT item_id, state, {stake} FROM {scan(breaks)}").to_arrow_table()
     return table

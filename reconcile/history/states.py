@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.schema import ACCEPTANCES, COMPARED_STATUSES, HISTORY, Columns
+from reconcile.files.arrow import whole_column
+from reconcile.schema import ACCEPTANCES, HISTORY, Columns
 
 
 class States:
@@ -32,6 +33,12 @@ class States:
         self._known = known.cast(HISTORY).combine_chunks()
         given = ACCEPTANCES.empty_table() if acceptances is None else acceptances
         self._given = given.cast(ACCEPTANCES).combine_chunks()
+
+    @property
+    def open_before(self) -> pa.Array[Any]:
+        """The item ids of what was a break in the latest run before."""
+        was_open: Any = pc.fill_null(whole_column(self._known.column("was_open")), _scalar(False, pa.bool_()))
+        return whole_column(self._known.column("item_id")).filter(was_open)
 
     def columns_of(self, items: Columns) -> Columns:
         """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
@@ -87,22 +94,14 @@ class States:
 
 def _hold(items: Columns, decided: Columns) -> Any:
     """Return for each of `items` whether what was `decided` about it is about what it is now."""
-    cents, code = _at_stake(items)
+    cents: Any = items["at_stake_cents"]
+    code = items["at_stake_currency_code"]
     same_status = _unchanged(items["status"], decided["status"])
     same_amount = _unchanged(cents, decided["at_stake_cents"])
     within = pc.less_equal(cents, decided["cap_cents"])
     amount = pc.if_else(pc.is_valid(decided["cap_cents"]), pc.fill_null(within, False), same_amount)
     holds = pc.and_(pc.and_(same_status, amount), _unchanged(code, decided["currency_code"]))
     return pc.and_(pc.is_valid(decided["item_id"]), pc.fill_null(holds, False))
-
-
-def _at_stake(items: Columns) -> tuple[Any, Any]:
-    """Return AT_STAKE_CENTS and AT_STAKE_CURRENCY of `items`."""
-    compared = pc.is_in(items["status"], value_set=pa.array(COMPARED_STATUSES))
-    difference = pc.if_else(compared, items["difference_cents"], _scalar(None, pa.int64()))
-    none = _scalar(0, pa.int64())
-    cents = pc.abs(pc.coalesce(difference, items["payment_amount_cents"], items["order_amount_cents"], none))
-    return cents, pc.coalesce(items["payment_currency_code"], items["order_currency_code"])
 
 
 def _unchanged(now: Any, then: Any) -> Any:

@@ -17,10 +17,13 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.days import days_of
 from reconcile.files.parquet import write_parquet
+from reconcile.matching.at_stake import stakes_of
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
-from reconcile.matching.policy import KIND_OF, Kind
+from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy
+from reconcile.matching.population import Population
 from reconcile.schema import ITEMS, Columns
 
 # ITEMS column: column of the judged rows.
@@ -48,23 +51,32 @@ _PLAIN = {
     "placed_at": "p_placed_at",
     "payment_created_at": "p_created_at",
     "payment_updated_at": "p_updated_at",
+    "row_reference": "row_reference",
+    "row_order_number": "row_order_number",
+    "ordered_on": "o_ordered_on",
+    "order_method": "o_method",
 }
 JUDGED = (
     "status_code",
     "order_rank",
     "order_rows",
     "item_text",
-    "o_ordered_on",
+    "is_staked",
     *(name for name in _PLAIN.values() if name != "item_id"),
 )
 """Columns of the rows to sort."""
 
-# What is sorted lies in memory whole: strings that mostly are the reference are there where they are another only.
-_MOSTLY_REFERENCE = ("p_reference_raw", "order_reference")
+# What is sorted lies in memory whole: strings that mostly are those of another column are there where they differ only.
+_MOSTLY_SAME = {
+    "p_reference_raw": "reference",
+    "order_reference": "reference",
+    "row_reference": "reference",
+    "row_order_number": "order_number",
+}
 _NAMED = (*(name for name in JUDGED if name != "item_text"), "order_text")
-_SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_REFERENCE))
+_SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_SAME))
 _FEW_OF_PAYMENTS = ("p_currency", "p_order_status", "p_payment_status", "p_mode")
-_FEW_OF_ORDERS = ("o_currency", "o_source_file")
+_FEW_OF_ORDERS = ("o_currency", "o_source_file", "o_method")
 
 SORT_ORDER = ("status_code", "reference", "p_id", "o_source_file", "o_source_line", "order_rank")
 """ITEMS_ORDER in the names of the judged rows; `order_rank` decides between order rows that came from nowhere."""
@@ -82,6 +94,11 @@ _IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER],
 class States(Protocol):
     """What earlier runs knew of breaks, and what people have decided about them: `reconcile.history.states`."""
 
+    @property
+    def open_before(self) -> pa.Array[Any]:
+        """The item ids of what was a break in the latest run before."""
+        ...
+
     def columns_of(self, items: Columns) -> Columns:
         """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
         ...
@@ -95,22 +112,41 @@ class RunFacts:
     run_id: str | None
     states: States | None = None
 
+    @property
+    def open_before(self) -> pa.Array[Any]:
+        """The item ids of what was a break in the latest run before; none without `states`."""
+        return pa.array([], pa.string()) if self.states is None else self.states.open_before
+
+
+def with_was_open(engine: Engine, rows: Frame, open_before: pa.Array[Any]) -> Frame:
+    """Return leftovers with the claim `was_open`: their item is among `open_before`."""
+    if not len(open_before):
+        return rows.with_columns(nw.lit(value=False).alias("was_open"))
+    named = engine.with_digest(rows.with_columns(_item_text().alias("was_text")), "was_text", "was_id")
+    known = engine.from_arrow(pa.table({"was_id": open_before.unique()}))
+    known = known.with_columns(nw.lit(value=True).alias("was_open"))
+    return named.join(known, on="was_id", how="left").with_columns(nw.col("was_open").fill_null(value=False))
+
+
+def _item_text() -> nw.Expr:
+    """Return what the id of an item is made of: the payment, or an order row's keys and which of such rows it is."""
+    return nw.coalesce("order_text", nw.concat_str([nw.lit("payment:"), nw.col("p_id")]))
+
 
 def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) -> Iterator[pa.RecordBatch]:
     """Sort judged rows of both sides and yield them as JUDGED, with their `item_id`."""
-    same = {name: (nw.col(name) == nw.col("reference")).fill_null(value=False) for name in _MOSTLY_REFERENCE}
+    same = {name: (nw.col(name) == nw.col(as_)).fill_null(value=False) for name, as_ in _MOSTLY_SAME.items()}
     rows = rows.with_columns(
         *(claim.alias(f"{name}_same") for name, claim in same.items()),
         *(nw.when(~claim).then(nw.col(name)).alias(name) for name, claim in same.items()),
     )
     sources = ((payments, _FEW_OF_PAYMENTS), (orders, _FEW_OF_ORDERS))
     ordered = engine.sorted(rows.select(*_SORTED), SORT_ORDER, sources)
-    of_payment = nw.concat_str([nw.lit("payment:"), nw.col("p_id")])
     ordered = ordered.with_columns(
-        nw.coalesce("order_text", of_payment).alias("item_text"),
+        _item_text().alias("item_text"),
         *(
-            nw.when(nw.col(f"{name}_same")).then(nw.col("reference")).otherwise(nw.col(name)).alias(name)
-            for name in _MOSTLY_REFERENCE
+            nw.when(nw.col(f"{name}_same")).then(nw.col(as_)).otherwise(nw.col(name)).alias(name)
+            for name, as_ in _MOSTLY_SAME.items()
         ),
     )
     return engine.batches(engine.with_digest(ordered.select(*JUDGED), "item_text", "item_id"))
@@ -123,6 +159,7 @@ def name_pairs(rows: Frame) -> Frame:
         .with_columns(
             nw.lit(None, dtype=nw.String()).alias("order_text"),
             nw.lit(0, dtype=nw.Int64()).alias("order_rank"),
+            nw.lit(value=True).alias("is_staked"),
         )
         .select(*_NAMED)
     )
@@ -154,11 +191,16 @@ def _named(rows: Frame, *, orders: bool) -> Frame:
         column = nw.when(no_payment).then(nw.col(of_order)).otherwise(of_payment) if orders else of_payment
         columns.append(column.alias(name))
     return rows.with_columns(
-        nw.coalesce("p_reference", "p_order_reference", "o_reference").alias("reference"), *columns
+        nw.coalesce("p_reference", "p_order_reference", "o_reference").alias("reference"),
+        nw.coalesce("o_reference_raw", "o_reference").alias("row_reference"),
+        nw.col("o_order_number").alias("row_order_number"),
+        *columns,
     )
 
 
-def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+def finish(
+    batches: Iterable[pa.RecordBatch], facts: RunFacts, policy: MatchPolicy
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """
     Yield each batch of `sorted_items`, with suggestions, as ITEMS, and its grouped orders: `item_id`, `order_rows`.
 
@@ -173,12 +215,14 @@ def finish(batches: Iterable[pa.RecordBatch], facts: RunFacts) -> Iterator[tuple
         assert bounds["min"].as_py() >= last, "items come sorted by status"
         last = bounds["max"].as_py()
         several = batch.select(["item_id", "order_rows"]).filter(pc.greater(batch.column("order_rows"), _ONE))
-        columns = _columns(batch, codes, facts)
+        columns = _columns(batch, codes, facts, policy)
         arrays = [columns[field.name].cast(field.type) for field in ITEMS]
         yield pa.RecordBatch.from_arrays(arrays, schema=ITEMS), several.cast(GROUPED)
 
 
-def _columns(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts) -> dict[str, pa.Array[Any]]:
+def _columns(
+    batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts, policy: MatchPolicy
+) -> dict[str, pa.Array[Any]]:
     rows = batch.num_rows
     columns: dict[str, pa.Array[Any]] = {ours: batch.column(theirs) for ours, theirs in _PLAIN.items()}
     columns |= {
@@ -188,10 +232,21 @@ def _columns(batch: pa.RecordBatch, codes: pa.Array[Any], facts: RunFacts) -> di
         "kind": _KINDS.take(codes),
         "is_break": _IS_BREAK.take(codes),
         "suggestion": batch.column("suggestion"),
+        "amount_basis": pa.repeat(pa.scalar(policy.amount_basis, pa.string()), rows),
+        "data_age_days": _ages(columns, facts.business_date, policy.population),
+        **stakes_of(codes, batch.column("is_staked"), columns),
     }
     if facts.states is not None:
         return {**columns, **facts.states.columns_of(columns)}
     return columns | {field.name: pa.nulls(rows, field.type) for field in ITEMS if field.name not in columns}
+
+
+def _ages(columns: Columns, business_date: date, population: Population) -> pa.Array[Any]:
+    """Return the days since each payment, or since the order row of one alone; below 0 for what is dated later."""
+    day = days_of(pc.coalesce(columns["placed_at"], columns["payment_created_at"]), population.time_zone)
+    dated = pc.coalesce(day, columns["ordered_on"]).cast(pa.int32())
+    age: pa.Array[Any] = pc.subtract(pa.scalar((business_date - date(1970, 1, 1)).days, pa.int32()), dated)
+    return age
 
 
 def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
@@ -201,8 +256,11 @@ def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
 
 _ROWS_PER_GROUP = 61_440  # one is written while the next is made: together what one of the usual size takes
 _MANY_VALUES = frozenset(
-    ("item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference")
-)
+    (
+        "item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference",
+        "row_reference", "row_order_number",
+    )
+)  # fmt: skip
 # A dictionary pays for strings and dates of few values only.
 _ENCODINGS = {
     field.name: "PLAIN"

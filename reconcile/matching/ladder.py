@@ -8,7 +8,7 @@ A status travels as its place in STATUS_ORDER, which sorts like its text and cos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import narwhals.stable.v2 as nw
 
@@ -27,12 +27,14 @@ def pair_ladder(policy: MatchPolicy) -> tuple[Ladder, Status]:
     unknown = nw.any_horizontal(
         *(nw.col(name).is_null() for name in ("p_amount", "p_currency", "o_amount", "o_currency")), ignore_nulls=True
     )
+    other_method = ~_is_klarna(policy)
     undone = (nw.col("p_order_status") == "cancelled") | nw.col("p_payment_status").is_in(["voided", "refunded"])
     return [
         (unknown, Status.AMOUNT_UNKNOWN),
         (nw.col("p_currency") != nw.col("o_currency"), Status.CURRENCY_MISMATCH),
         ((total != 0) & (undone.fill_null(value=False) | ~is_placed()), Status.STATUS_MISMATCH),
         (~nw.col("amounts_agree"), Status.AMOUNT_MISMATCH),
+        (other_method, Status.METHOD_MISMATCH),
         (nw.col("p_mismatched"), Status.FLAGGED_BY_API),
         (nw.col("difference") != 0, Status.WITHIN_TOLERANCE),
     ], Status.MATCHED
@@ -40,12 +42,21 @@ def pair_ladder(policy: MatchPolicy) -> tuple[Ladder, Status]:
 
 def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
     """Return the rungs of a payment without an order row."""
-    since = business_date - timedelta(days=policy.lag_days - 1)
-    young = nw.coalesce("p_placed_at", "p_created_at") >= nw.lit(datetime.combine(since, time(), UTC))
+    population, dated = policy.population, nw.coalesce("p_placed_at", "p_created_at")
+    young = dated >= nw.lit(population.starts_at(business_date - timedelta(days=policy.lag_days - 1)))
+    days = population.days(business_date)
+    outside = _outside(
+        dated,
+        population.starts_at(days.first) if days.first is not None else None,
+        population.starts_at(days.end),
+    )
+    listed = nw.lit(value=not population.listed_only) | nw.col("p_met")
     return [
         (nw.col("wrong_mode"), Status.WRONG_MODE),
         (nw.col("superseded"), Status.SUPERSEDED),
         (~is_placed(), Status.NOT_PLACED),
+        (~listed, Status.NOT_LISTED),
+        (outside, Status.OUT_OF_PERIOD),
         (nw.col("p_met"), Status.DUPLICATE_REFERENCE),
         (nw.col("p_reference").is_null() & nw.col("p_order_reference").is_null(), Status.MISSING_REFERENCE),
         (young, Status.AWAITING_ORDER),
@@ -53,14 +64,31 @@ def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, St
 
 
 def order_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Status]:
-    """Return the rungs of an order row without a payment. A row without a date does not wait."""
+    """Return the rungs of an order row without a payment. A row without a date does not wait, and is covered."""
     since = business_date - timedelta(days=policy.lag_days - 1)
+    days = policy.population.days(business_date)
+    outside = _outside(nw.col("o_ordered_on"), days.first, days.end)
     keyless = nw.all_horizontal(*(nw.col(f"o_{key}").is_null() for key in policy.on), ignore_nulls=True)
     return [
+        (~_is_klarna(policy), Status.OTHER_METHOD),
+        (outside, Status.OUT_OF_PERIOD),
         (nw.col("o_met"), Status.DUPLICATE_REFERENCE),
         (keyless, Status.MISSING_REFERENCE),
         (nw.col("o_ordered_on") >= nw.lit(since), Status.AWAITING_PAYMENT),
     ], Status.MISSING_PAYMENT
+
+
+def _outside(when: nw.Expr, first: date | None, end: date) -> nw.Expr:
+    """Return the claim: `when` is before `first` or not before `end`, and the row was no break in the run before."""
+    outside = when >= nw.lit(end)
+    if first is not None:
+        outside = outside | (when < nw.lit(first))
+    return outside & ~nw.col("was_open")
+
+
+def _is_klarna(policy: MatchPolicy) -> nw.Expr:
+    """Return the claim: the order row names a payment method of Klarna's. It is not known of a row that names none."""
+    return nw.col("o_method").str.to_lowercase().str.contains(policy.population.method_pattern)
 
 
 def judge_pairs(rows: Frame, policy: MatchPolicy) -> Frame:

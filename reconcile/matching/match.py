@@ -19,11 +19,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, SettingsError, first_line
+from reconcile.matching.at_stake import with_stakes
 from reconcile.matching.engines.arrow import ArrowEngine
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
-from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
+from reconcile.matching.items import (
+    GROUPED,
+    RunFacts,
+    finish,
+    name_any,
+    name_pairs,
+    sorted_items,
+    with_was_open,
+    write_items,
+)
 from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import pair_sides
@@ -216,14 +226,15 @@ class _Work:
         self.passes = paired.passes
         self.policy = policy
         lone = name_pairs(judge_pairs(paired.lone, policy))
-        rest = name_any(judge(paired.leftovers, policy, run.business_date))
+        leftovers = with_was_open(self.engine, paired.leftovers, run.open_before)
+        rest = name_any(with_stakes(self.engine, judge(leftovers, policy, run.business_date)))
         self.rows = nw.concat([lone, rest])
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:
         rows = sorted_items(self.engine, self.rows, self.payments.frame, self.orders.frame)
         judged = self.suggester.suggested(rows)
-        for batch, several in finish(judged, self.run):
+        for batch, several in finish(judged, self.run, self.policy):
             if several.num_rows:
                 self.several.append(several)
             yield batch

@@ -17,6 +17,7 @@ from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
 from reconcile.matching.keys.rules import NO_RULES, CleanRules
+from reconcile.matching.population import EVERYTHING, Population
 from reconcile.money import AMOUNT_BASES
 
 KEYS = ("reference", "order_reference", "order_number", "order_id")
@@ -55,12 +56,16 @@ class Status(StrEnum):
     CURRENCY_MISMATCH = "currency_mismatch"
     STATUS_MISMATCH = "status_mismatch"
     AMOUNT_MISMATCH = "amount_mismatch"
+    METHOD_MISMATCH = "method_mismatch"
     FLAGGED_BY_API = "flagged_by_api"
     WITHIN_TOLERANCE = "within_tolerance"
     MATCHED = "matched"
     WRONG_MODE = "wrong_mode"
     SUPERSEDED = "superseded"
     NOT_PLACED = "not_placed"
+    NOT_LISTED = "not_listed"
+    OTHER_METHOD = "other_method"
+    OUT_OF_PERIOD = "out_of_period"
     DUPLICATE_REFERENCE = "duplicate_reference"
     MISSING_REFERENCE = "missing_reference"
     AWAITING_ORDER = "awaiting_order"
@@ -76,6 +81,9 @@ KIND_OF: Mapping[Status, Kind] = MappingProxyType(
         Status.WITHIN_TOLERANCE: Kind.OK,
         Status.SUPERSEDED: Kind.INFO,
         Status.NOT_PLACED: Kind.INFO,
+        Status.NOT_LISTED: Kind.INFO,
+        Status.OTHER_METHOD: Kind.INFO,
+        Status.OUT_OF_PERIOD: Kind.INFO,
         Status.AWAITING_ORDER: Kind.TIMING,
         Status.AWAITING_PAYMENT: Kind.TIMING,
     }
@@ -90,6 +98,7 @@ LABEL_OF: Mapping[str, str] = MappingProxyType(
         Status.AMOUNT_MISMATCH: "Amount differs",
         Status.CURRENCY_MISMATCH: "Currency differs",
         Status.STATUS_MISMATCH: "Order status conflict",
+        Status.METHOD_MISMATCH: "Payment method differs",
         Status.FLAGGED_BY_API: "Flagged, amounts agree",
         Status.AMOUNT_UNKNOWN: "Amount unknown",
         Status.DUPLICATE_REFERENCE: "Duplicate reference",
@@ -101,6 +110,9 @@ LABEL_OF: Mapping[str, str] = MappingProxyType(
         Status.AWAITING_PAYMENT: "Awaiting payment",
         Status.SUPERSEDED: "Superseded",
         Status.NOT_PLACED: "Order not placed",
+        Status.NOT_LISTED: "Not listed",
+        Status.OTHER_METHOD: "Other payment method",
+        Status.OUT_OF_PERIOD: "Outside the period",
     }
 )
 """The name of each status where people read it; files and filters have the status itself."""
@@ -113,6 +125,7 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
         Status.AMOUNT_MISMATCH: "the amounts differ by more than the tolerance",
         Status.CURRENCY_MISMATCH: "the currencies differ, so no difference is computed",
         Status.STATUS_MISMATCH: "the books have a total, but the order is cancelled, voided, refunded, or never placed",
+        Status.METHOD_MISMATCH: "the amounts agree, but the books name another payment method than Klarna",
         Status.FLAGGED_BY_API: "the amounts agree, but Commerce Layer flags a different amount on the payment",
         Status.AMOUNT_UNKNOWN: "an amount or a currency is missing on one side",
         Status.DUPLICATE_REFERENCE: "the key is on both sides, but not once on each: left unmatched",
@@ -124,6 +137,9 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
         Status.AWAITING_PAYMENT: "an order total so recent that its payment may still arrive",
         Status.SUPERSEDED: "another payment of the same order took its place",
         Status.NOT_PLACED: "an abandoned checkout: no order, or one that was never placed",
+        Status.NOT_LISTED: "a payment that is not among the order totals in question",
+        Status.OTHER_METHOD: "an order total that another payment method has paid",
+        Status.OUT_OF_PERIOD: "unpaired, and of a day that the order totals do not cover",
     }
 )
 """What each status means, for people."""
@@ -158,8 +174,8 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     """
     `[match]` of the settings: all that decides a matching. Raises SettingsError when it contradicts itself.
 
-    `mode` (live or test): payments of the other mode are set aside; None: none are. A tolerance of a single currency
-    takes what it leaves out from the general two.
+    `mode` (live or test): payments of the other mode are set aside; None: none are. `population` is what the sides are
+    supposed to cover. A tolerance of a single currency takes what it leaves out from the general two.
     """
 
     on: Annotated[
@@ -207,6 +223,7 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     ] = None
     clean: CleanRules = NO_RULES
     mode: str | None = None
+    population: Annotated[Population, Meta(extra={"is_declared": False})] = EVERYTHING
 
     def __post_init__(self) -> None:
         force_setattr(self, "on", tuple(self.on))

@@ -18,7 +18,6 @@ from msgspec.structs import asdict, replace
 
 from reconcile.errors import OutputError, ReconcileError
 from reconcile.figures import limits, proof
-from reconcile.figures.aging import aging_from_data
 from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
@@ -108,7 +107,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             hash_totals=proof.hash_totals(
                 folder.path, are_orders_grouped=policy.group_orders is not None, memory_limit=limit
             ),
-            aging_from_data=aging_from_data(folder.path, memory_limit=limit),
+            aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
             roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder.breaks)),
             key_profile=figures.key_profile,

@@ -22,7 +22,6 @@ from msgspec.structs import asdict, replace
 
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
 from reconcile.figures import limits, proof
-from reconcile.figures.aging import aging_from_data
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import Counts, Summary, read_summary
 from reconcile.figures.totals import summarize
@@ -141,7 +140,6 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         "hash_totals": proof.hash_totals(
             folder, are_orders_grouped=policy.group_orders is not None, memory_limit=limit, spill=place
         ),
-        "aging_from_data": aging_from_data(folder, memory_limit=limit, spill=place),
         "limits_exceeded": tuple(exceeded),
         "verdict": verdict_of(figures, exceeded),
     }

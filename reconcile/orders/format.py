@@ -38,8 +38,8 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     What the user declares about the order files: `[orders]` of the settings. None is "find it in the file".
 
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `amount_basis` is the column of
-    `reconcile.money.AMOUNT_BASES` that wins where a Commerce Layer export has several amounts. `quote=""`: no cell is
-    quoted. `continuation_rows` are left out and counted.
+    `reconcile.money.AMOUNT_BASES` that wins where a Commerce Layer export has several amounts; a time with an offset is
+    of its day in `time_zone`. `quote=""`: no cell is quoted. `continuation_rows` are left out and counted.
 
     Raises SettingsError when a declaration is impossible; the delimiter may be a word (`tab`).
     """
@@ -50,6 +50,22 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     order_number_column: Annotated[str | None, _column("order_number", "order number", "Order no.")] = None
     order_id_column: Annotated[str | None, _column("order_id", "Commerce Layer order id", "Commerce Layer id")] = None
     ordered_on_column: Annotated[str | None, _column("ordered_on", "order date", "Order date")] = None
+    document_column: Annotated[
+        str | None,
+        Meta(
+            description="column with the document's own number, by which a later delivery replaces rows",
+            examples=["Invoice no."],
+            extra={"name": "row_column", "table": "columns", "key": "row", "metavar": "NAME"},
+        ),
+    ] = None
+    method_column: Annotated[
+        str | None,
+        Meta(
+            description="column with the payment method, where the files have orders of all methods",
+            examples=["Payment method"],
+            extra={"table": "/population", "metavar": "NAME"},
+        ),
+    ] = None
     sign_column: Annotated[
         str | None, _column("sign", "debit and credit, which makes credits negative", "Debit/Credit")
     ] = None
@@ -62,6 +78,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     amount_basis: str = AMOUNT_BASES[0]
+    time_zone: str = "UTC"
     amount_unit: Annotated[
         Literal["minor", "major"] | None,
         Meta(
@@ -179,6 +196,8 @@ COLUMN_OPTIONS = {
     "order_number": "--order-number-column",
     "order_id": "--order-id-column",
     "ordered_on": "--ordered-on-column",
+    "document": "--row-column",
+    "method": "--method-column",
     "sign": "--sign-column",
 }
 """What a column of an order file can be, and the option that names it."""

@@ -21,7 +21,9 @@ from reconcile.schema import ORDERS
 
 _ENCODINGS = {  # all but currency, date and file: their values are mostly different from row to row
     "source_line": "DELTA_BINARY_PACKED",
-    **dict.fromkeys(("reference", "order_number", "order_id", "amount_cents", "reference_raw", "amount_raw"), "PLAIN"),
+    **dict.fromkeys(
+        ("reference", "order_number", "order_id", "amount_cents", "reference_raw", "amount_raw", "document"), "PLAIN"
+    ),
 }
 
 

@@ -29,9 +29,9 @@ from reconcile.files.disk import disk_error, replacing
 from reconcile.files.duckdb import connected, text_literal
 from reconcile.files.formula_guard import guarded_sql
 from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
-from reconcile.schema import AT_STAKE_CENTS, ITEMS
+from reconcile.schema import ITEMS
 
-BREAKS_ORDER = f"first_seen_on NULLS LAST, {AT_STAKE_CENTS} DESC, item_id"
+BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
 """Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
 
 

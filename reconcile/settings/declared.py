@@ -11,8 +11,10 @@ stands where there is no default, bounds are checked. `Meta.extra` says what dif
     off                the option that says no, else `--no-…`
     has_option         False: only in the file and the environment
     may_hold_password  its value is refused in a file where it does
+    is_declared        False: no setting of its own; another one's value is put here
 
-A field that is a struct itself is a table below, or no table of its own with `{"table": ""}`.
+A field that is a struct itself is a table below, or no table of its own with `{"table": ""}`. A table that begins with
+a slash is not below its struct's.
 """
 
 from __future__ import annotations
@@ -169,8 +171,10 @@ def _declared(struct: type[Struct], table: str, path: tuple[str, ...]) -> Iterat
         type_ = hints[field.name]
         inner, meta = _annotated(type_)
         extra = (meta and meta.extra) or {}
+        if not extra.get("is_declared", True):
+            continue
         below = extra.get("table", field.name if _is_struct(inner) else "")
-        place = ".".join(name for name in (table, below) if name)
+        place = below[1:] if below.startswith("/") else ".".join(name for name in (table, below) if name)
         if _is_struct(inner):
             yield from _declared(inner, place, (*path, field.name))
         elif meta is not None:

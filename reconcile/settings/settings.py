@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.population import Population
 from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
@@ -197,6 +198,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     commercelayer: Connection = Connection()
     pull: PullRequest = PullRequest()
     orders: OrderSources = OrderSources()
+    population: Population = Population()
     match: MatchPolicy = MatchPolicy()
     run: RunSettings = RunSettings()
     reports: ReportSettings = ReportSettings()
@@ -218,12 +220,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def policy(self) -> MatchPolicy:
         """The matching's policy: payments of another mode than the credentials' are set aside by it."""
-        return msgspec.structs.replace(self.match, mode=self.commercelayer.mode)
+        return msgspec.structs.replace(self.match, mode=self.commercelayer.mode, population=self.population)
 
     @property
     def order_format(self) -> OrderFormat:
-        """How order files are written; of a Commerce Layer export, the amount of the matching's basis is read."""
-        return msgspec.structs.replace(self.orders.format, amount_basis=self.match.amount_basis)
+        """
+        How order files are written: of a Commerce Layer export, the amount of the matching's basis is read, and a time
+        with an offset is of the day that it is in the population's time zone.
+        """
+        return msgspec.structs.replace(
+            self.orders.format, amount_basis=self.match.amount_basis, time_zone=self.population.time_zone
+        )
 
     @property
     def out(self) -> Path:

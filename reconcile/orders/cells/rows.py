@@ -76,7 +76,9 @@ def _order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file
     amounts, found_amount = _amounts(raw, codes, exponents, columns, form)
     found_amount |= _empty(raw.cells["amount"], found_currency)
     amounts, found_sign = with_signs(amounts, raw.cells.get("sign"))
-    days, found_date = read_dates(raw.cells.get("ordered_on", nothing), date_format=form.date_format)
+    days, found_date = read_dates(
+        raw.cells.get("ordered_on", nothing), date_format=form.date_format, time_zone=form.time_zone
+    )
     found = {
         "amount": (raw.cells["amount"], found_amount),
         "currency": (raw.cells.get("currency", nothing), found_currency),
@@ -95,6 +97,9 @@ def _order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file
             raw.lines,
             raw.cells["reference"],
             raw.cells["amount"],
+            clean_keys(raw.cells.get("method", nothing)),
+            clean_keys(raw.cells.get("document", nothing)),
+            pa.nulls(count, pa.date32()),
         ],
         schema=ORDERS,
     )

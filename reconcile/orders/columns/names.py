@@ -189,6 +189,13 @@ DOCUMENT_DATE = _words(
     "document date | belegdatum | dokumentdatum | bilagsdato | asiakirjan pvm | documentdatum | date document",
     "fecha emisión documento | data documento",
 )
+_METHOD = _words(
+    "payment method | payment method title | payment method name | paymentmethod | payment type | method of payment",
+    "zahlungsart | zahlungsmethode | zahlungsweise | zahlart | betalningsmetod | betalningssätt | betalsätt",
+    "betalingsmetode | betalingsmåte | betalingsform | maksutapa | betaalmethode | betaalwijze",
+    "moyen de paiement | mode de paiement | méthode de paiement | método de pago | forma de pago | medio de pago",
+    "metodo di pagamento | modalità di pagamento | metoda płatności | sposób płatności | forma płatności",
+)
 SIGNS = _words(
     "soll/haben-kennzeichen | soll-/haben-kennzeichen | soll/haben-kennz. | soll/haben | s/h | shkzg | sh-kennzeichen",
     "debit/credit ind | debit/credit indicator | debit/credit | dr/cr | d/c | debet/kredit | debe/haber | dare/avere",
@@ -219,6 +226,8 @@ CLEAR: dict[str, Groups] = {
     "order_id": (("order_id",), _ORDER_ID),
     "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON),
     "sign": (),
+    "document": (),
+    "method": (("payment_method",), _METHOD),
 }
 """Role → names that mean it, in groups of falling precedence; names of one group are equals."""
 
@@ -230,6 +239,8 @@ UNSURE: dict[str, tuple[str, ...]] = {
     "order_id": (),
     "ordered_on": (),
     "sign": SIGNS,
+    "document": (),
+    "method": (),
 }
 """Role → names that may mean it: reported as candidates, never taken by themselves."""
 

@@ -193,8 +193,9 @@ def _as_text(column: Column) -> Column:
 
 
 def _date_text(column: Column) -> Column:
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = pc.local_timestamp(column)
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:  # an instant: its date is another's to say
+        instants: Column = pc.floor_temporal(column.cast(pa.timestamp("us", "UTC")), unit="second")
+        return instants.cast(pa.timestamp("s", "UTC")).cast(pa.string())
     return column.cast(pa.date32(), safe=False).cast(pa.string())
 
 

@@ -20,7 +20,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected, path_literal
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Row
+from reconcile.schema import Row
 
 MOST_SHOWN = 5_000
 """Breaks that a page shows at most."""
@@ -98,13 +98,13 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
     # Ranked by few columns, for breaks may be more than the memory holds.
     query = f"""
         WITH ranked AS (
-            SELECT file_row_number AS place, {AT_STAKE_CURRENCY} AS code,
-                   row_number() OVER (PARTITION BY code ORDER BY {AT_STAKE_CENTS} DESC, file_row_number) AS rank
+            SELECT file_row_number AS place, at_stake_currency_code AS code,
+                   row_number() OVER (PARTITION BY code ORDER BY at_stake_cents DESC, file_row_number) AS rank
             FROM {source}
         ), chosen AS (
             SELECT * FROM ranked ORDER BY rank, code NULLS LAST LIMIT {MOST_SHOWN}
         ), counted AS (
-            SELECT breaks.*, code AS currency_code, {AT_STAKE_CENTS} AS at_stake_cents,
+            SELECT breaks.*, code AS currency_code, at_stake_cents AS at_stake_cents,
                    sum({lengths}) OVER (ORDER BY rank, code NULLS LAST ROWS UNBOUNDED PRECEDING) AS signs
             FROM {source} AS breaks JOIN chosen ON place = file_row_number
         )

@@ -16,7 +16,7 @@ from reconcile.figures.summary import NO_CURRENCY
 from reconcile.files.duckdb import text_literal
 from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, ITEMS, REJECTS
+from reconcile.schema import ITEMS, REJECTS
 
 MOST_EXACT = 10**15 - 1
 """The largest number of which a spreadsheet keeps every digit: it has fifteen."""
@@ -48,11 +48,11 @@ ITEM_COLUMNS = (
     SheetColumn("Age (days)", "whole", "age_days", 11),
     SheetColumn("Reference", "text", "reference", 20),
     # A formula can ask for a word, not for nothing.
-    SheetColumn("Currency", "text", f"coalesce({AT_STAKE_CURRENCY}, '{NO_CURRENCY}')", 10),
+    SheetColumn("Currency", "text", f"coalesce(at_stake_currency_code, '{NO_CURRENCY}')", 10),
     SheetColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
     SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),
     SheetColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
-    SheetColumn("At stake", "money", AT_STAKE_CENTS, 14, AT_STAKE_CURRENCY),
+    SheetColumn("At stake", "money", "at_stake_cents", 14, "at_stake_currency_code"),
     SheetColumn("Likely cause", "text", "suggestion", 40),
     SheetColumn("Accepted because", "text", "accepted_reason", 24),
     SheetColumn("Accepted until", "day", "accepted_until", 14),

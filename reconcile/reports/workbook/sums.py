@@ -16,7 +16,6 @@ import duckdb
 from reconcile.figures.summary import NO_CURRENCY
 from reconcile.money import CURRENCIES, EXPONENTS
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT, letters
-from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY
 
 ITEMS_SHEET, BREAKS_SHEET = "All items", "Breaks"
 _LETTERS = {column.title: letters(place) for place, column in enumerate(ITEM_COLUMNS)}
@@ -93,14 +92,14 @@ def trusted_sums(
     connection: duckdb.DuckDBPyConnection, items: str, *, rows: Mapping[str, int], whole: frozenset[str]
 ) -> tuple[Sums, int]:
     """Return the formulas for `items` (SQL of ITEMS), and how many items have an amount of more than fifteen digits."""
-    amounts = ("payment_amount_cents", "order_amount_cents", "difference_cents", AT_STAKE_CENTS)
+    amounts = ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")
     is_exact = " AND ".join(f"coalesce({cents} BETWEEN {-MOST_EXACT} AND {MOST_EXACT}, true)" for cents in amounts)
     is_mixed = " OR ".join(
-        f"({side}_amount_cents IS NOT NULL AND {side}_currency_code IS DISTINCT FROM {AT_STAKE_CURRENCY})"
+        f"({side}_amount_cents IS NOT NULL AND {side}_currency_code IS DISTINCT FROM at_stake_currency_code)"
         for side in ("payment", "order")
     )
     lines = connection.execute(
-        f"""SELECT status, {AT_STAKE_CURRENCY}, bool_or({is_mixed}), count(*) FILTER (NOT ({is_exact}))
+        f"""SELECT status, at_stake_currency_code, bool_or({is_mixed}), count(*) FILTER (NOT ({is_exact}))
             FROM {items} GROUP BY ALL"""
     ).fetchall()
     long = sum(line[3] for line in lines)

@@ -24,7 +24,7 @@ def line(status: str, kind: str, *amounts: tuple[Any, ...]) -> StatusLine:
 
 def figures(items: int, *statuses: StatusLine) -> FrameSummary:
     return FrameSummary(
-        FrameCounts(0, 0, items, 0), statuses, Control((), ()), (), FlagAgreement(0, 0, 0, 0, 0), (),
+        FrameCounts(0, 0, items, 0), statuses, Control((), ()), (), FlagAgreement(0, 0, 0, 0, 0), (), (),
         KeyProfile((), (), ()), (),
     )  # fmt: skip
 

@@ -96,6 +96,16 @@ ORDERS = _table(
     ("delivered_on", pa.date32(), "business date of the last delivery that brought the row; null for full files"),
 )
 
+DELIVERY = ORDERS.append(
+    pa.field(
+        "is_withdrawn",
+        pa.bool_(),
+        nullable=False,
+        metadata={"description": "the row says that its order is withdrawn: it takes its key out of the order book"},
+    )
+)
+"""Order rows as one run's files bring them to the order book."""
+
 REJECTS = _table(
     ("source_file", pa.string(), "file the row was read from, as given"),
     ("source_line", pa.int64(), "line or row number in that file, from 1"),

@@ -222,7 +222,7 @@ def is_of_another_method(row: Row, policy: MatchPolicy) -> bool:
 
 def is_outside(day: date, policy: MatchPolicy, today: date) -> bool:
     """Whether `day` is after today, or before or after what is covered; ends are ISO dates, or missing."""
-    first, dots, last = (policy.population.covers or "..").partition("..")
+    first, _, last = (policy.population.covers or "..").partition("..")
     return day > today or (bool(first) and day.isoformat() < first) or (bool(last) and day.isoformat() > last)
 
 

@@ -70,7 +70,7 @@ class BookReport:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A Parquet file of order rows, and its rows with `row`, `key` and `number`, as `matching.keys.leading` has them."""
+    """A Parquet file of order rows, and its rows with `row`, `key` and `number`: see `matching.keys.leading`."""
 
     path: Path
     rows: duckdb.DuckDBPyRelation

@@ -29,6 +29,7 @@ from reconcile.orders.report import OrdersReport
 from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
+from reconcile.runs.owner import check_owner
 from reconcile.runs.run_folder import RunFolder
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -58,7 +59,7 @@ def run(
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging)  # an error in them is reported before an hour of pulling
+        _check_records(staging, settings)  # an error in them is reported before an hour of pulling
         timings = Timings()
         exported = None
         if COMMERCE_LAYER in settings.orders.files:
@@ -74,6 +75,7 @@ def run(
                 recheck=open_breaks(staging.out) if settings.pull.incremental else (),
                 on_progress=on_progress,
             )
+        check_owner(staging.out, pulled.organization, pulled.mode)
         source = Source(
             mode=pulled.mode,
             organization=pulled.organization,
@@ -94,7 +96,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging)
+        _check_records(staging, settings)
         timings = Timings()
         with timings.stage("orders"):
             orders = _read_orders(settings, staging)
@@ -106,7 +108,8 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
         return close(StagedRun(settings, checks, staging, orders, source, timings))
 
 
-def _check_records(staging: Staging) -> None:
+def _check_records(staging: Staging, settings: Settings) -> None:
+    check_owner(staging.out, settings.commercelayer.organization, settings.commercelayer.mode)
     decisions.read_decisions(staging.out / decisions.NAME)
     check_latest(staging.out, staging.business_date)
 

@@ -63,7 +63,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one run brought to the order book: its date, its id, the SHA-256 of the rows; all orders where it is full."""
+    """What one run brought to the order book: date, id, SHA-256 of the rows; with `is_full` a whole order side."""
 
     business_date: date
     run_id: RunId

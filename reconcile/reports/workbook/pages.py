@@ -157,7 +157,7 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
     name, code, meaning = status.status, line.currency_code, MEANING_OF[status.status]
 
     def formula(column: str | None) -> str | None:
-        return sums.status_line(name, code, column=column, row=row)
+        return sums.status_line(code, column=column, row=row)
 
     return [
         LABEL_OF[name],

@@ -226,8 +226,9 @@ orders_options = _group(
 )
 match_options = _options_of("population", "match", leave_out=_OF_FILES)
 locale_option = setting_option("locale")
+date_option = click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC].")
 output_options = _group(
-    click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
+    date_option,
     _options_of("run", "reports", leave_out=("load_to",)),
 )
 dry_run_option = click.option(

@@ -12,7 +12,15 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import show_json, show_lines, text_format_option
-from reconcile.cli.options import SectionedCommand, Session, command, connection_options, orders_options
+from reconcile.cli.options import (
+    SectionedCommand,
+    Session,
+    command,
+    connection_options,
+    date_option,
+    orders_options,
+    parse_business_date,
+)
 
 if TYPE_CHECKING:
     from reconcile.orders.exports.export import ExportedOrders
@@ -33,9 +41,10 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
 @text_format_option
+@date_option
 @orders_options
 @command
-def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
+def inspect(session: Session, rows: int, form: str, business_date: str | None, **options: Any) -> None:
     """
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
@@ -43,13 +52,18 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     the rejects.
     """
     settings = session.settings(**options)
+    on = parse_business_date(business_date)
 
     from reconcile.orders.inspection import inspect_orders
+    from reconcile.orders.places.dated import telling_date
     from reconcile.settings.stages import check_only_files, check_orders_named
 
     check_orders_named(settings)
     check_only_files(settings)
-    look = inspect_orders([*settings.orders.files, *settings.orders.queries], settings.order_format, first_rows=rows)
+    with telling_date(settings.orders.files, on):
+        look = inspect_orders(
+            [*settings.orders.files_of(on), *settings.orders.queries], settings.order_format, first_rows=rows
+        )
     if form == "json":
         show_json(asdict(look))
     else:

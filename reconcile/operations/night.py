@@ -24,6 +24,7 @@ from reconcile.history.earlier import check_latest
 from reconcile.operations.closing import close, make
 from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
@@ -121,13 +122,14 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
     try:
-        report = read_orders_to_parquet(
-            _places(settings, exported),
-            staging.run.orders,
-            settings.order_format,
-            rejects=kept,
-            max_rejects=settings.orders.max_rejects,
-        )
+        with telling_date(settings.orders.files, staging.business_date):
+            report = read_orders_to_parquet(
+                _places(settings, staging.business_date, exported),
+                staging.run.orders,
+                settings.order_format,
+                rejects=kept,
+                max_rejects=settings.orders.max_rejects,
+            )
     except (InputError, OutputError) as error:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
@@ -137,10 +139,13 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
     return report
 
 
-def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place | OrdersQuery]:
+def _places(
+    settings: Settings, business_date: date, exported: ExportedOrders | None
+) -> list[str | Place | OrdersQuery]:
     """Return where the order totals are; exported files under names that do not change from run to run."""
     files = [Place(f"{EVIDENCE}/{path.name}", path) for path in exported.files] if exported is not None else []
-    named = [place for word in settings.orders.files for place in (files if word == COMMERCE_LAYER else [word])]
+    words = settings.orders.files_of(business_date)
+    named = [place for word in words for place in (files if word == COMMERCE_LAYER else [word])]
     return [*named, *settings.orders.queries]
 
 

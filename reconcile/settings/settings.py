@@ -9,6 +9,7 @@ editors, the manifest and the docs are all made from that, by `reconcile.setting
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ from reconcile.matching.population import Population
 from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
+from reconcile.orders.places.dated import check_dated, dated
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
 
@@ -91,7 +93,8 @@ class OrderSources(Struct, frozen=True, kw_only=True):
     files: Annotated[
         tuple[str, ...],
         Meta(
-            description='files, patterns, folders, addresses, or "commerce-layer"; on the command line also arguments',
+            description='files, patterns, folders, addresses, or "commerce-layer"; {date} in a name is the business '
+            "date, {date:%d%m%y} in another form; on the command line also arguments",
             examples=[["exports/orders-*.csv"]],
             extra={"name": "orders", "metavar": "ORDERS"},
         ),
@@ -117,6 +120,13 @@ class OrderSources(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, description="rejected rows allowed before the run stops", extra={"metavar": "N"}),
     ] = 0
+
+    def __post_init__(self) -> None:
+        check_dated(self.files)
+
+    def files_of(self, business_date: date) -> list[str]:
+        """Return the names of files with `business_date` in place of `{date}`."""
+        return [dated(word, business_date) for word in self.files]
 
     @property
     def queries(self) -> list[OrdersQuery]:

@@ -22,7 +22,7 @@ from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
 from reconcile.figures.totals import summarize
-from reconcile.figures.warnings import grouping_warnings, neighbour_warnings, refuse_empty, run_warnings
+from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
@@ -32,6 +32,8 @@ from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
+from reconcile.notices import Notice, notice
+from reconcile.operations.noticed import noticed
 from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
@@ -52,8 +54,7 @@ def close(night: StagedRun) -> RunResult:
     with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is read there
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    summary = judged(night, summary, warnings_of(night, report, earlier))
-    place, summary = publish(night, summary, earlier, rows)
+    place, summary = publish(night, summary, noticed(night, report, earlier), earlier, rows)
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
     load_to = night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
@@ -116,40 +117,23 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
         )
 
 
-def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[str]:
-    """Return what a reader of the figures must know."""
-    source = night.source
-    warnings = run_warnings(
-        night.orders,
-        report,
-        pull=source.pull or None,
-        narrowed=source.narrowed or None,
-        why_all=source.why_all,
-    )
-    warnings += [f"{problem}; none of it was needed" for problem in earlier.problems]
-    if night.settings.match.group_orders is not None:
-        warnings += grouping_warnings(night.orders)
-    return warnings
-
-
-def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
-    """Return `summary` with its verdict by the limits, and everything that is warned of."""
-    exceeded = limits.exceeded(night.checks, summary)
-    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary)
-    warnings = [*warnings, *(f"over limit: {sentence}" for sentence in over)]
-    for warning in warnings:
-        log.info("warning: %s", warning)
+def judged(night: StagedRun, summary: Summary, notices: Sequence[Notice]) -> Summary:
+    """Return `summary` with its verdict by the limits, and everything that is to be known besides."""
+    exceeded = limits.exceeded(night.checks, summary, notices)
+    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary, notices)
     return replace(
         summary,
         verdict=verdict_of(summary, exceeded),
         limits_exceeded=tuple(exceeded),
-        warnings=tuple(warnings),
+        warnings=(*notices, *(notice("over_limit", f"over limit: {sentence}") for sentence in over)),
         seconds=night.timings.seconds,
     )
 
 
-def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
-    """Write what people read, and publish; return the folder, and `summary` with what was reported last."""
+def publish(
+    night: StagedRun, summary: Summary, notices: Sequence[Notice], earlier: EarlierRuns, rows: dict[str, int]
+) -> tuple[Path, Summary]:
+    """Judge, write what people read, and publish; return the folder, and `summary` with its verdict and `notices`."""
     counts = summary.counts
     rows = {
         **rows,
@@ -162,8 +146,8 @@ def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict
     told = neighbours(night.out, night.business_date, earlier)
     while True:
         known = told
-        complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
-        record = record_of(night, summary, earlier, known)
+        complete = judged(night, summary, [*notices, *neighbour_warnings(known)])
+        record = record_of(night, complete, earlier, known)
         reports_written(night, complete, record)
         outputs = night.staging.outputs(rows)
         with publishing_lock(night.out):
@@ -171,6 +155,8 @@ def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict
             if (told := neighbours(night.out, night.business_date, earlier)) == known:
                 place = night.staging.publish(record, outputs)
                 break
+    for one in complete.warnings:
+        log.info("%s", one.line, extra={"code": one.code})
     try:
         ledger.follow(night.out / ledger.NAME, published_runs(night.out))
     except OutputError as error:

@@ -202,7 +202,7 @@ def export(session: Session, destination: Path, **options: Any) -> None:
     report = pull.export_orders(settings, secrets, destination)
     console.say(_exported(report), quiet=not session.talks)
     for warning in export_warnings(report.why_all):
-        console.say(f"warning: {warning}", quiet=session.log_json)
+        console.say(warning.line, quiet=session.log_json)
     for path in report.files:
         click.echo(path)
 

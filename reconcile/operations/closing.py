@@ -23,7 +23,7 @@ from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
 from reconcile.figures.totals import summarize
-from reconcile.figures.warnings import grouping_warnings, neighbour_warnings, refuse_empty, run_warnings
+from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
@@ -33,6 +33,8 @@ from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
+from reconcile.notices import Notice, notice
+from reconcile.operations.noticed import noticed
 from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
@@ -47,10 +49,11 @@ log = logging.getLogger("reconcile.run")
 
 @dataclass(frozen=True, slots=True)
 class MadeRun:
-    """A staged run, its summary, the runs before it, and the rows of the tables that were written for people."""
+    """A staged run, its figures, what is to be known besides, the runs before it, the rows of the tables for people."""
 
     night: StagedRun
     summary: Summary
+    notices: tuple[Notice, ...]
     earlier: EarlierRuns
     rows: dict[str, int]
 
@@ -63,12 +66,12 @@ def make(night: StagedRun) -> MadeRun:
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    return MadeRun(night, judged(night, summary, warnings_of(night, report, earlier)), earlier, rows)
+    return MadeRun(night, summary, tuple(noticed(night, report, earlier)), earlier, rows)
 
 
 def close(made: MadeRun) -> RunResult:
-    """Report and publish. Raises as `reconcile.operations.night.run`."""
-    place, summary = publish(made.night, made.summary, made.earlier, made.rows)
+    """Judge, report and publish. Raises as `reconcile.operations.night.run`."""
+    place, summary = publish(made)
     run_id, verdict = summary.run_id, summary.verdict
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": verdict})
     load_to = made.night.settings.run.load_to
@@ -132,43 +135,24 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
         )
 
 
-def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[str]:
-    """Return what a reader of the figures must know."""
-    source = night.source
-    warnings = run_warnings(
-        night.orders,
-        report,
-        pull=source.pull or None,
-        narrowed=source.narrowed or None,
-        why_all=source.why_all,
-    )
-    warnings += [f"{problem}; none of it was needed" for problem in earlier.problems]
-    if night.settings.match.group_orders is not None:
-        warnings += grouping_warnings(night.orders)
-    return warnings
-
-
-def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
-    """Return `summary` with its verdict by the limits, and everything that is warned of."""
-    exceeded = limits.exceeded(night.checks, summary)
-    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary)
-    warnings = [*warnings, *(f"over limit: {sentence}" for sentence in over)]
-    for warning in warnings:
-        log.info("warning: %s", warning)
+def judged(night: StagedRun, summary: Summary, notices: Sequence[Notice]) -> Summary:
+    """Return `summary` with its verdict by the limits, and everything that is to be known besides."""
+    exceeded = limits.exceeded(night.checks, summary, notices)
+    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary, notices)
     return replace(
         summary,
         verdict=verdict_of(summary, exceeded),
         limits_exceeded=tuple(exceeded),
-        warnings=tuple(warnings),
+        warnings=(*notices, *(notice("over_limit", f"over limit: {sentence}") for sentence in over)),
         seconds=night.timings.seconds,
     )
 
 
-def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
-    """Write what people read, and publish; return the folder, and `summary` with what was reported last."""
-    counts = summary.counts
+def publish(made: MadeRun) -> tuple[Path, Summary]:
+    """Judge, write what people read, and publish; return the folder, and the summary with its verdict and notices."""
+    night, earlier, counts = made.night, made.earlier, made.summary.counts
     rows = {
-        **rows,
+        **made.rows,
         RunFile.PAYMENTS: counts.payments,
         RunFile.ORDERS: counts.orders,
         RunFile.ITEMS: counts.items,
@@ -178,8 +162,8 @@ def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict
     told = neighbours(night.out, night.business_date, earlier)
     while True:
         known = told
-        complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
-        record = record_of(night, summary, earlier, known)
+        complete = judged(night, made.summary, [*made.notices, *neighbour_warnings(known)])
+        record = record_of(night, complete, earlier, known)
         reports_written(night, complete, record)
         outputs = night.staging.outputs(rows)
         with publishing_lock(night.out):
@@ -187,6 +171,8 @@ def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict
             if (told := neighbours(night.out, night.business_date, earlier)) == known:
                 place = night.staging.publish(record, outputs)
                 break
+    for one in complete.warnings:
+        log.info("%s", one.line, extra={"code": one.code})
     try:
         ledger.follow(night.out / ledger.NAME, published_runs(night.out))
     except OutputError as error:

@@ -29,7 +29,11 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
     """Write the verdict, the statuses with their amounts, totals per currency, and what else is to be known."""
     page.title(f"Reconciliation of {summary.business_date}")
     _facts(page, summary)
-    for sentence in (*summary.limits_exceeded, *summary.warnings, *notes):
+    for sentence in summary.limits_exceeded:
+        page.put("Over limit", Styled(sentence, "note"))
+    for warning in summary.warnings:
+        page.put(warning.level.capitalize(), Styled(warning.text, "note"))
+    for sentence in notes:
         page.put("Note", Styled(sentence, "note"))
     titles = ("Items", "Payments", "Orders", "Difference", "At stake")
     page.heading("Statuses", "Status", "Kind", "Currency", *titles, "Accepted", "Accepted at stake", "Meaning", "Code")

@@ -7,6 +7,7 @@ Does not know where the sides came from.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from reconcile.errors import OutputError, ReconcileError
 from reconcile.figures import limits, proof
 from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
-from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
+from reconcile.figures.summary import VERSION, Counts, Figures, Mode, OrderBookFigures, Summary, Verdict
 from reconcile.figures.totals import summarize
 from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
@@ -35,6 +36,7 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
 from reconcile.notices import Notice, notice
 from reconcile.operations.noticed import noticed
+from reconcile.operations.order_book import OrderBook, build_order_book
 from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
@@ -62,6 +64,7 @@ def make(night: StagedRun) -> MadeRun:
     """Match, prove and sum up. Raises as `reconcile.operations.night.run`."""
     with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is made there
         earlier = earlier_runs(night.out, night.business_date)
+        night = with_order_book(night, earlier)
         run_id, report = matched(night, earlier)
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
@@ -76,6 +79,19 @@ def close(made: MadeRun) -> RunResult:
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": verdict})
     load_to = made.night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
+
+
+def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
+    """Return `night` with its order side built up from deliveries, where its files bring changes only."""
+    settings = night.settings
+    if not settings.population.brings_changes:
+        return night
+    with night.timings.stage("order book"):
+        book = build_order_book(
+            night.folder, night.business_date, earlier.runs, settings.policy, settings.run.memory_limit
+        )
+    refuse_empty("orders", sum(line.rows for line in book.report.after), settings.run.on_empty_orders)
+    return dataclasses.replace(night, book=book)
 
 
 def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
@@ -131,6 +147,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder.breaks)),
             key_profile=figures.key_profile,
             trend=trend_of(earlier.runs),
+            order_book=order_book_of(night.book) if night.book is not None else None,
             pull=night.source.pull or None,
         )
 
@@ -158,6 +175,7 @@ def publish(made: MadeRun) -> tuple[Path, Summary]:
         RunFile.ITEMS: counts.items,
         RunFile.BREAKS: counts.breaks,
         RunFile.REJECTS: counts.rejects,
+        RunFile.DELIVERY: night.orders.rows,
     }
     told = neighbours(night.out, night.business_date, earlier)
     while True:
@@ -193,11 +211,31 @@ def record_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: N
         "inputs": night.orders.as_dict(),
         "clean": {"rules": night.settings.match.clean.as_dict(), "keys": summary.key_profile.cleaning},
         "previous": earlier.link,
+        **book_record(night, summary.run_id),
         "runs_meanwhile": known.meanwhile,
         "later_runs": known.later,
         "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
         "control": summary.control,
     }
+
+
+def book_record(night: StagedRun, run_id: str) -> dict[str, object]:
+    """Return what the manifest says of the deliveries that the order book is made of; empty without one."""
+    if night.book is None:
+        return {}
+    own = manifest.Delivery(night.business_date, run_id, sha256_of(night.folder.delivery))
+    return {"order_book": manifest.BookRecord((*night.book.deliveries, own))}
+
+
+def order_book_of(book: OrderBook) -> OrderBookFigures:
+    """Return the figures of an order book, as `summary.json` has them."""
+    report = book.report
+    return OrderBookFigures(
+        deliveries=len(book.deliveries) + 1,
+        before=report.before,
+        changes=report.changes,
+        after=report.after,
+    )
 
 
 def reports_written(night: StagedRun, summary: Summary, record: dict[str, object]) -> None:

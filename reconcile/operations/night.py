@@ -113,7 +113,9 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
 
 
 def _check_records(staging: Staging, settings: Settings) -> None:
-    check_owner(staging.out, settings.commercelayer.organization, settings.commercelayer.mode)
+    chosen = settings.commercelayer
+    # Of another address the organization is what its token says.
+    check_owner(staging.out, chosen.organization if chosen.api_url is None else None, chosen.mode)
     decisions.read_decisions(staging.out / decisions.NAME)
     check_latest(staging.out, staging.business_date)
 
@@ -125,7 +127,7 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
         with telling_date(settings.orders.files, staging.business_date):
             report = read_orders_to_parquet(
                 _places(settings, staging.business_date, exported),
-                staging.run.orders,
+                staging.run.delivery if settings.population.brings_changes else staging.run.orders,
                 settings.order_format,
                 rejects=kept,
                 max_rejects=settings.orders.max_rejects,
@@ -134,7 +136,8 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    refuse_empty("orders", report.rows, settings.run.on_empty_orders)
+    if not settings.population.brings_changes:
+        refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     kept.rename(staging.run.rejects)
     return report
 

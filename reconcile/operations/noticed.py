@@ -24,4 +24,6 @@ def noticed(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list
     if night.settings.match.group_orders is not None:
         found += warnings.grouping_warnings(night.orders)
     found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in earlier.problems]
+    if night.book is not None:
+        found += warnings.book_warnings(night.book.report, night.book.late)
     return found + set_aside(report.control.outgoing)

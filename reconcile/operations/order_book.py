@@ -24,7 +24,8 @@ from reconcile.history.ledger import PublishedRun
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.keys.leading import leading_keys
 from reconcile.matching.policy import MatchPolicy
-from reconcile.orders.book import BookReport, Keyed, bring_up_to_date
+from reconcile.orders.book import Keyed, bring_up_to_date
+from reconcile.orders.report import BookReport
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Delivery, Manifest
 from reconcile.runs.run_folder import RunFile, RunFolder

@@ -13,59 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from msgspec import Struct
 
 from reconcile.files.parquet import scan
+from reconcile.orders.report import BookChange, BookReport, BookTotal
 from reconcile.orders.sink import orders_parquet
-from reconcile.schema import ORDERS, Count, Currency, means
+from reconcile.schema import ORDERS
 
-ChangeKind = Literal["added", "repeated", "replaced", "withdrawn"]
 _BATCH_ROWS = 1 << 16
 _SHOWN = 3  # keys that a warning names
-
-
-class BookTotal(Struct, frozen=True):
-    """The order book in one currency."""
-
-    currency_code: Currency
-    rows: Annotated[Count, means("order rows")]
-    amount_cents: Annotated[int, means("their sum")]
-
-
-class BookChange(Struct, frozen=True):
-    """What one delivery did to the order book in one currency, by kind."""
-
-    kind: Annotated[
-        ChangeKind,
-        means("added; repeated: as it was; replaced: by other rows of its key; withdrawn: taken out as the row says"),
-    ]
-    currency_code: Currency
-    rows_out: Annotated[Count, means("rows that left the book")]
-    amount_out_cents: Annotated[int, means("their sum")]
-    rows_in: Annotated[Count, means("rows that came into it")]
-    amount_in_cents: Annotated[int, means("their sum")]
-
-
-@dataclass(frozen=True, slots=True)
-class BookReport:
-    """
-    An order book brought up to date: totals before and after, what changed.
-
-    `unlike` keys were replaced by fewer rows, or have another order number now beside the one they had; `unlike_keys`
-    are some of them.
-    """
-
-    before: tuple[BookTotal, ...]
-    changes: tuple[BookChange, ...]
-    after: tuple[BookTotal, ...]
-    unlike: int
-    unlike_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

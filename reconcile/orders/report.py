@@ -7,6 +7,11 @@ Values only, for the manifest and for people; reads nothing.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+from msgspec import Struct
+
+from reconcile.schema import Count, Currency, means
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,44 @@ class OrdersReport:
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest."""
         return asdict(self)
+
+
+ChangeKind = Literal["before", "added", "repeated", "replaced", "withdrawn", "after"]
+
+
+class BookTotal(Struct, frozen=True):
+    """The order book in one currency."""
+
+    currency_code: Currency
+    rows: Annotated[Count, means("order rows")]
+    amount_cents: Annotated[int, means("their sum")]
+
+
+class BookChange(Struct, frozen=True):
+    """What one delivery did to the order book in one currency, by kind."""
+
+    kind: Annotated[
+        ChangeKind,
+        means("added; repeated: as it was; replaced: by other rows of its key; withdrawn: taken out as the row says"),
+    ]
+    currency_code: Currency
+    rows_out: Annotated[Count, means("rows that left the book")]
+    amount_out_cents: Annotated[int, means("their sum")]
+    rows_in: Annotated[Count, means("rows that came into it")]
+    amount_in_cents: Annotated[int, means("their sum")]
+
+
+@dataclass(frozen=True, slots=True)
+class BookReport:
+    """
+    An order book brought up to date: totals before and after, what changed.
+
+    `unlike` keys were replaced by fewer rows, or have another order number now beside the one they had; `unlike_keys`
+    are some of them.
+    """
+
+    before: tuple[BookTotal, ...]
+    changes: tuple[BookChange, ...]
+    after: tuple[BookTotal, ...]
+    unlike: int
+    unlike_keys: tuple[str, ...]

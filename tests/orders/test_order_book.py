@@ -16,7 +16,8 @@ from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.keys.leading import leading_keys
 from reconcile.matching.keys.rules import CleanRules
 from reconcile.matching.policy import MatchPolicy
-from reconcile.orders.book import BookReport, Keyed, bring_up_to_date
+from reconcile.orders.book import Keyed, bring_up_to_date
+from reconcile.orders.report import BookReport
 from reconcile.schema import DELIVERY, ORDERS
 
 Row = dict[str, Any]

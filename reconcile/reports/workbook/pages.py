@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.roll_forward import MOVES
 from reconcile.figures.statuses import StatusAmounts, StatusLine
-from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, Summary
+from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
 from reconcile.reports.workbook.page import Cell, Count, Money, Page, Styled
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT
@@ -100,6 +100,8 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
                 line.rows_out, Money(line.amount_out_cents, code), left,
             )  # fmt: skip
     page.put("rejected", None, summary.counts.rejects)
+    if summary.order_book is not None:
+        _write_order_book(page, summary.order_book)
     page.heading("Hash totals of row identifiers", "Side", "Currency", "In", "Out")
     for side, totals in (("payments", summary.hash_totals.payments), ("orders", summary.hash_totals.orders)):
         for total in totals:
@@ -108,6 +110,17 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
                  "Difference")  # fmt: skip
     for bridge in summary.bridge:
         _write_bridge(page, bridge, sums)
+
+
+def _write_order_book(page: Page, book: OrderBookFigures) -> None:
+    titles = ("Step", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
+    page.heading(f"Order book, deliveries: {book.deliveries}", *titles)
+    for line in book.lines:
+        code = line.currency_code
+        page.put(
+            line.kind, _named(code), line.rows_out, Money(line.amount_out_cents, code),
+            line.rows_in, Money(line.amount_in_cents, code),
+        )  # fmt: skip
 
 
 def write_about(page: Page, summary: Summary) -> None:

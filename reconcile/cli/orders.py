@@ -65,7 +65,7 @@ def inspect(session: Session, rows: int, form: str, business_date: str | None, *
             [*settings.orders.files_of(on), *settings.orders.queries], settings.order_format, first_rows=rows
         )
     if form == "json":
-        show_json(asdict(look))
+        show_json({**asdict(look), "report": look.report.as_dict()})
     else:
         show_lines("\n\n".join(_blocks(look)).split("\n"))
     if look.report.rejects > settings.orders.max_rejects:
@@ -83,6 +83,8 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
     yield _keys(look)
     if look.totals:
         yield _totals(look)
+    if look.report.left_out:
+        yield _left_out(look)
     if look.rejects:
         told = [_reject(reject) for reject in look.rejects]
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
@@ -147,6 +149,13 @@ def _totals(look: OrdersLook) -> str:
     return _block("Currency,Rows,Amount", "Currency", cells)
 
 
+def _left_out(look: OrdersLook) -> str:
+    from reconcile.reports.terminal import left_out_table
+    from reconcile.reports.text_table import render
+
+    return render(left_out_table(look.report.left_out), console.width(), colour=False)
+
+
 def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
     packed = f", packed as {file.compression}" if file.compression else ""
     yield "format", f"{file.format}{packed}, {file.bytes:,} bytes"
@@ -162,7 +171,8 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
     if file.unread:
         yield "unread", ", ".join(f'"{name}"' for name in file.unread)
-    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected"
+    left_out = f", {file.left_out:,} left out" if file.left_out else ""
+    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected{left_out}"
 
 
 def _reject(reject: dict[str, str]) -> str:

@@ -101,6 +101,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             counts=Counts(**asdict(figures.counts), rejects=night.orders.rejects),
             statuses=figures.statuses,
             control=figures.control,
+            left_out=night.orders.left_out,
             bridge=figures.bridge,
             flag_agreement=figures.flag_agreement,
             aging=figures.aging,

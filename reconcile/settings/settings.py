@@ -260,6 +260,11 @@ def check_texts(values: Mapping[str, Any]) -> None:
     """Raise SettingsError when a string among `values`, by the name of its setting, cannot be written to a file."""
     for name, value in values.items():
         several = value if isinstance(value, tuple | list) else [value]
+        if isinstance(value, Mapping):
+            texts = [
+                one for inside in value.values() for one in (inside if isinstance(inside, tuple | list) else [inside])
+            ]
+            several = [*value, *texts]
         for text in (str(one) for one in several if isinstance(one, str | Path)):
             # Not shown: an address may hold a password.
             if any("\ud800" <= character <= "\udfff" for character in text):

@@ -97,14 +97,13 @@ ORDERS = _table(
 )
 
 DELIVERY = ORDERS.append(
-    pa.field(
-        "is_withdrawn",
-        pa.bool_(),
-        nullable=False,
-        metadata={"description": "the row says that its order is withdrawn: it takes its key out of the order book"},
-    )
+    pa.field("is_withdrawn", pa.bool_(), nullable=False, metadata={"description": "the row says that it is cancelled"})
 )
-"""Order rows as one run's files bring them to the order book."""
+"""
+What one delivery brings to the order book: rows of ORDERS, withdrawn ones, and rejected ones that have a key.
+
+An amount that cannot be read is null, and so are all amounts of rejected rows.
+"""
 
 REJECTS = _table(
     ("source_file", pa.string(), "file the row was read from, as given"),

@@ -26,7 +26,7 @@ from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
 from reconcile.money import AMOUNT_BASES
 from reconcile.notices import Notice, notice
-from reconcile.orders.report import BookChange, BookTotal
+from reconcile.orders.report import BookChange, BookTotal, LeftOut
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Count, Currency, means
 
@@ -231,6 +231,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     counts: Annotated[Counts, means("rows, items, breaks and rejects")]
     statuses: Statuses
     control: Controls
+    left_out: Annotated[
+        tuple[LeftOut, ...], means("order rows that were left out as declared; they are in no other figure")
+    ] = ()
     bridge: Bridges = ()
     flag_agreement: Flags
     aging: Aging

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow.parquet as pq
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
@@ -136,6 +137,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             counts=Counts(**asdict(figures.counts), rejects=night.orders.rejects),
             statuses=figures.statuses,
             control=figures.control,
+            left_out=night.orders.left_out,
             bridge=figures.bridge,
             flag_agreement=figures.flag_agreement,
             aging=figures.aging,
@@ -175,8 +177,9 @@ def publish(made: MadeRun) -> tuple[Path, Summary]:
         RunFile.ITEMS: counts.items,
         RunFile.BREAKS: counts.breaks,
         RunFile.REJECTS: counts.rejects,
-        RunFile.DELIVERY: night.orders.rows,
     }
+    if night.book is not None:
+        rows[RunFile.DELIVERY] = pq.read_metadata(night.folder.delivery).num_rows
     told = neighbours(night.out, night.business_date, earlier)
     while True:
         known = told

@@ -28,6 +28,7 @@ from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
+from reconcile.orders.stated import check_stated
 from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
@@ -123,20 +124,23 @@ def _check_records(staging: Staging, settings: Settings) -> None:
 def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders | None = None) -> OrdersReport:
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
+    is_delivery = settings.population.brings_changes
     try:
         with telling_date(settings.orders.files, staging.business_date):
             report = read_orders_to_parquet(
                 _places(settings, staging.business_date, exported),
-                staging.run.delivery if settings.population.brings_changes else staging.run.orders,
+                staging.run.delivery if is_delivery else staging.run.orders,
                 settings.order_format,
                 rejects=kept,
                 max_rejects=settings.orders.max_rejects,
+                is_delivery=is_delivery,
             )
+        check_stated(report, settings.orders.stated)
     except (InputError, OutputError) as error:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    if not settings.population.brings_changes:
+    if not is_delivery:
         refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     kept.rename(staging.run.rejects)
     return report

@@ -23,6 +23,7 @@ from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
 from reconcile.orders.places.dated import check_dated, dated
+from reconcile.orders.stated import Stated
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
 
@@ -116,6 +117,7 @@ class OrderSources(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     format: Annotated[OrderFormat, Meta(extra={"table": ""})] = OrderFormat()
+    stated: Annotated[Stated, Meta(extra={"table": "/population.expect"})] = Stated()
     max_rejects: Annotated[
         int,
         Meta(ge=0, description="rejected rows allowed before the run stops", extra={"metavar": "N"}),
@@ -260,6 +262,11 @@ def check_texts(values: Mapping[str, Any]) -> None:
     """Raise SettingsError when a string among `values`, by the name of its setting, cannot be written to a file."""
     for name, value in values.items():
         several = value if isinstance(value, tuple | list) else [value]
+        if isinstance(value, Mapping):
+            texts = [
+                one for inside in value.values() for one in (inside if isinstance(inside, tuple | list) else [inside])
+            ]
+            several = [*value, *texts]
         for text in (str(one) for one in several if isinstance(one, str | Path)):
             # Not shown: an address may hold a password.
             if any("\ud800" <= character <= "\udfff" for character in text):

@@ -26,7 +26,8 @@ from reconcile.figures.summary import (
     Summary,
 )
 from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
-from reconcile.reports.display import PLAIN, Display
+from reconcile.orders.report import LeftOut
+from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES, PLAIN, Display
 from reconcile.reports.page import charts
 
 _VERDICT_MEANINGS = {
@@ -66,7 +67,11 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "manifest": {**dict.fromkeys(_ONLY_SOME), **manifest},
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
-        "control": [*_control(summary.control, summary.bridge, display), *_order_book(summary.order_book, display)],
+        "control": [
+            *_control(summary.control, summary.bridge, display),
+            *_order_book(summary.order_book, display),
+            *([_left_out(summary.left_out, display)] if summary.left_out else []),
+        ],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
@@ -107,6 +112,24 @@ def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> l
         Table("Payments", header, 1, [_control_row(line, payments, display) for line in control.payments]),
         Table("Order rows", header, 1, [_control_row(line, orders, display) for line in control.orders]),
     ]
+
+
+def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
+    """Order rows that are in no item, because they were declared to be none; unreadable amounts are counted only."""
+    rows: list[tuple[str | Markup, ...]] = [
+        (
+            line.reason,
+            line.column,
+            OTHER_VALUES if line.value is None else line.value or BLANK_VALUE,
+            line.currency_code or NO_CURRENCY,
+            display.count(line.rows),
+            display.count(line.unread),
+            display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else "",
+        )
+        for line in lines
+    ]
+    header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
+    return Table("Order rows left out as declared", header, 4, rows)
 
 
 def _control_row(

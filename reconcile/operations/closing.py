@@ -54,7 +54,8 @@ def close(night: StagedRun) -> RunResult:
     with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is read there
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    place, summary = publish(night, summary, noticed(night, report, earlier), earlier, rows)
+        notices = noticed(night, report, earlier)
+    place, summary = publish(night, summary, notices, earlier, rows)
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
     load_to = night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconcile.figures.tables import views
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.policy import MatchPolicy
 from reconcile.notices import Notice, notice
 
@@ -17,9 +18,10 @@ _MOST_NAMED = 3
 
 def unknown_methods(orders: Path, policy: MatchPolicy) -> list[Notice]:
     """Return a warning where order rows name payment methods, and none of them fits `methods`."""
-    with views({"orders": orders}) as connection:
+    with connected() as connection:
         rows = connection.execute(
-            """SELECT method, count(*) AS n, bool_or(regexp_matches(lower(method), $fits)) AS fits FROM orders
+            f"""SELECT method, count(*) AS n, bool_or(regexp_matches(lower(method), $fits)) AS fits
+               FROM {scan(orders)}
                WHERE method IS NOT NULL AND trim(method) <> '' GROUP BY method ORDER BY n DESC, method""",
             {"fits": policy.population.method_pattern},
         ).fetchall()
@@ -39,12 +41,13 @@ def two_references(payments: Path, orders: Path, policy: MatchPolicy) -> list[No
     """Return a warning of payments whose own reference and whose order's are both in the books, and are different."""
     if not {"reference", "order_reference"} <= set(policy.on):
         return []
-    with views({"payments": payments, "orders": orders}) as connection:
+    books = f"(SELECT reference FROM {scan(orders)})"
+    with connected() as connection:
         rows = connection.execute(
-            f"""SELECT payment_id, reference, order_reference, count(*) OVER () FROM payments
+            f"""SELECT payment_id, reference, order_reference, count(*) OVER () FROM {scan(payments)}
                 WHERE trim(reference) <> trim(order_reference)
-                AND trim(reference) IN (SELECT reference FROM orders)
-                AND trim(order_reference) IN (SELECT reference FROM orders)
+                AND trim(reference) IN {books}
+                AND trim(order_reference) IN {books}
                 ORDER BY payment_id LIMIT {_MOST_NAMED}"""
         ).fetchall()
     if not rows:

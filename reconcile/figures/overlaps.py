@@ -13,7 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from reconcile.figures.tables import views
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.policy import order_column
 from reconcile.notices import Notice, notice
 
@@ -28,10 +29,10 @@ def overlap_warnings(orders: Path, keys: Sequence[str], *, copies: Collection[st
     Files that are `copies` of another are left out: of them more is known.
     """
     columns = ", ".join(dict.fromkeys(order_column(key) for key in keys))
-    with views({"orders": orders}) as connection:
+    with connected() as connection:
         connection.execute(
-            f"""CREATE TEMP TABLE met AS
-                SELECT source_file, coalesce({columns}) AS key, order_number, count(*) AS n FROM orders
+            f"""CREATE OR REPLACE TEMP TABLE met AS
+                SELECT source_file, coalesce({columns}) AS key, order_number, count(*) AS n FROM {scan(orders)}
                 WHERE source_file IS NOT NULL AND coalesce({columns}) IS NOT NULL
                 AND NOT list_contains($copies::VARCHAR[], source_file) GROUP BY ALL""",
             {"copies": list(copies)},

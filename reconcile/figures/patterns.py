@@ -15,8 +15,8 @@ import pyarrow as pa
 from msgspec import Struct
 
 from reconcile.figures.rates import shared_rates
+from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.matching.policy import LABEL_OF, Status
 from reconcile.money import format_amount
 from reconcile.schema import ITEMS, Count, means
@@ -61,20 +61,25 @@ class Pattern(Struct, frozen=True):
 def find_patterns(items: Path | pa.Table) -> tuple[Pattern, ...]:
     """Return the patterns in `items`, a file or table of ITEMS: the largest first, at most a few of each kind."""
     with connected() as connection:
-        if isinstance(items, pa.Table):
-            connection.register("given", items)
-        source = "given" if isinstance(items, pa.Table) else scan(items)
-        connection.execute(f"CREATE TEMP VIEW items AS SELECT * FROM {source}")
-        found = [*_differences(connection), *_rates(connection), *_days(connection), *_files(connection)]
-        told = {(one.kind, one.value) for one in found}
-        found += [one for one in _attributes(connection) if (one.kind, one.value) not in told]
+        return patterns_in(connection, items_in(connection, items))
+
+
+def patterns_in(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[Pattern, ...]:
+    """Return what `find_patterns` does, in `items`, SQL for a table."""
+    counts = dict(connection.execute(f"SELECT status, count(*) FROM {items} WHERE is_break GROUP BY status").fetchall())
+    if sum(counts.values()) < FEWEST:
+        return ()
+    of_pairs = (_differences, _rates) if counts.get(Status.AMOUNT_MISMATCH, 0) >= FEWEST else ()
+    found = [one for find in (*of_pairs, _days, _files) for one in find(connection, items)]
+    told = {(one.kind, one.value) for one in found}
+    found += [one for one in _attributes(connection, items) if (one.kind, one.value) not in told]
     return tuple(sorted(found, key=lambda one: (-one.count, one.kind, str(one.value))))
 
 
-def _differences(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _differences(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     rows = connection.execute(
         f"""SELECT order_currency_code, difference_cents, count(*) AS n, any_value(total)
-            FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM items
+            FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM {items}
                   WHERE status = 'amount_mismatch')
             GROUP BY ALL HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total)
             ORDER BY n DESC, order_currency_code, difference_cents LIMIT {_MOST_TOLD}"""
@@ -86,35 +91,38 @@ def _differences(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     ]  # fmt: skip
 
 
-def _rates(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _rates(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     return [
         Pattern("rate", Status.AMOUNT_MISMATCH, None, rate.text, rate.count, rate.of,
                  f"{rate.count} payments are {rate.text} times their order total: a tax, a discount, a unit?")
-        for rate in shared_rates(connection, fewest=FEWEST, part=_PART, most=_MOST_TOLD)
+        for rate in shared_rates(connection, items, fewest=FEWEST, part=_PART, most=_MOST_TOLD)
     ]  # fmt: skip
 
 
-def _days(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _days(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     rows = _crowds(
         connection,
+        items,
         _DAY,
         where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
     )
     return [
-        Pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
-        for day, n, items, total in rows
+        Pattern("day", None, None, day, n, total, f"{n} of {of} payments of {day} are breaks")
+        for day, n, of, total in rows
     ]
 
 
-def _files(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
-    rows = _crowds(connection, "order_source_file", where="order_source_file IS NOT NULL")
+def _files(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
+    rows = _crowds(connection, items, "order_source_file", where="order_source_file IS NOT NULL")
     return [
-        Pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
-        for file, n, items, total in rows
+        Pattern("file", None, None, file, n, total, f"{n} of {of} order rows of {file} are breaks")
+        for file, n, of, total in rows
     ]
 
 
-def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -> list[tuple[str, int, int, int]]:
+def _crowds(
+    connection: duckdb.DuckDBPyConnection, items: str, shared: str, *, where: str
+) -> list[tuple[str, int, int, int]]:
     """
     Return the values of the column `shared`, among the items `where`, on which far more break than on others.
 
@@ -123,7 +131,7 @@ def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -
     return connection.execute(
         f"""WITH by_value AS (
                 SELECT {shared} AS shared, count(*) AS items, count(*) FILTER (is_break) AS n
-                FROM items WHERE {where} GROUP BY shared
+                FROM {items} WHERE {where} GROUP BY shared
             ), together AS (SELECT sum(items) AS items, sum(n) AS n FROM by_value)
             SELECT shared::VARCHAR, by_value.n, by_value.items, together.n::BIGINT FROM by_value, together
             WHERE by_value.n >= {FEWEST} AND by_value.n >= {_PART} * together.n AND together.items > by_value.items
@@ -132,24 +140,25 @@ def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -
     ).fetchall()
 
 
-def _attributes(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _attributes(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     """What breaks of one status have in common, by the columns that items of this version have."""
     found = []
     for column, (kind, words, others) in _ATTRIBUTES.items():
         if column != _DAY and column not in ITEMS.names:
             continue
         alike = [
-            (status, value, words.format(value), n, total) for status, value, n, total in _alike(connection, column)
+            (status, value, words.format(value), n, total)
+            for status, value, n, total in _alike(connection, items, column)
         ]
         if others is not None:
-            alike += [(status, ANOTHER, others, n, total) for status, n, total in _unlike(connection, column)]
+            alike += [(status, ANOTHER, others, n, total) for status, n, total in _unlike(connection, items, column)]
         for status, value, told, n, total in alike:
             text = f'{n} of {total} breaks "{LABEL_OF[status]}" {told}'
             found.append(Pattern(kind, Status(status), None, value, n, total, text))  # type: ignore[arg-type]
     return found
 
 
-def _alike(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, str, int, int]]:
+def _alike(connection: duckdb.DuckDBPyConnection, items: str, column: str) -> list[tuple[str, str, int, int]]:
     """
     Return values of `column` that most breaks of one status have, far more often than all other items.
 
@@ -157,10 +166,10 @@ def _alike(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str
     """
     return connection.execute(
         f"""WITH by_value AS (
-                SELECT {column} AS shared, count(*) AS items FROM items WHERE {column} IS NOT NULL GROUP BY shared
+                SELECT {column} AS shared, count(*) AS items FROM {items} WHERE {column} IS NOT NULL GROUP BY shared
             ), breaks AS (
                 SELECT status, {column} AS shared, count(*) AS n, sum(n) OVER (PARTITION BY status) AS total
-                FROM items WHERE is_break AND {column} IS NOT NULL GROUP BY status, shared
+                FROM {items} WHERE is_break AND {column} IS NOT NULL GROUP BY status, shared
             ), together AS (SELECT sum(items) AS items FROM by_value)
             SELECT status, shared::VARCHAR, n, total::BIGINT FROM breaks JOIN by_value USING (shared), together
             WHERE n >= {FEWEST} AND n >= {_PART_OF_STATUS} * total AND together.items > by_value.items
@@ -169,17 +178,17 @@ def _alike(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str
     ).fetchall()
 
 
-def _unlike(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, int, int]]:
+def _unlike(connection: duckdb.DuckDBPyConnection, items: str, column: str) -> list[tuple[str, int, int]]:
     """
     Return the statuses of which most breaks have a value in `column` that no matched item has, and not all the same.
 
     With each: the breaks that do, and all breaks of the status that have any value.
     """
     return connection.execute(
-        f"""WITH usual AS (SELECT DISTINCT {column} AS shared FROM items WHERE kind = 'ok' AND {column} IS NOT NULL)
+        f"""WITH usual AS (SELECT DISTINCT {column} AS shared FROM {items} WHERE kind = 'ok' AND {column} IS NOT NULL)
             SELECT status, count(*) FILTER (NOT is_usual) AS n, count(*) AS total
             FROM (SELECT status, {column} AS shared, {column} IN (SELECT shared FROM usual) AS is_usual
-                  FROM items WHERE is_break AND {column} IS NOT NULL)
+                  FROM {items} WHERE is_break AND {column} IS NOT NULL)
             WHERE EXISTS (SELECT 1 FROM usual)
             GROUP BY status HAVING n >= {FEWEST} AND n >= {_PART_OF_STATUS} * total
             AND count(DISTINCT shared) FILTER (NOT is_usual) > 1 ORDER BY n DESC, status LIMIT {_MOST_TOLD}"""

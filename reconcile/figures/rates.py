@@ -25,22 +25,26 @@ class Rate:
     of: int
 
 
-def shared_rates(connection: duckdb.DuckDBPyConnection, *, fewest: int, part: float, most: int) -> list[Rate]:
+def shared_rates(
+    connection: duckdb.DuckDBPyConnection, items: str, *, fewest: int, part: float, most: int
+) -> list[Rate]:
     """
-    Return the rates that at least `fewest` pairs of the view `items` have, and this `part` of them: at most `most`.
+    Return the rates that at least `fewest` pairs of `items` (SQL for a table) have, and this `part` of them.
+
+    They are `most` at most.
 
     A pair counts for one rate, the one that most have. A rate only says something where the differences differ, where
     the amounts are large enough to show it, and where it is not nearly 1.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE rates AS
+        f"""CREATE OR REPLACE TEMP TABLE rates AS
             SELECT difference_cents, least(sign * small, sign * large) AS low,
                    greatest(sign * small, sign * large) AS high FROM (
                 SELECT difference_cents, sign(payment_amount_cents) * sign(order_amount_cents) AS sign,
                        (abs(payment_amount_cents) - 0.5) / (abs(order_amount_cents) + 0.5) AS small,
                        (abs(payment_amount_cents) + 0.5) / (abs(order_amount_cents) - 0.5) AS large
                 FROM (SELECT difference_cents, payment_amount_cents::DOUBLE AS payment_amount_cents,
-                             order_amount_cents::DOUBLE AS order_amount_cents FROM items
+                             order_amount_cents::DOUBLE AS order_amount_cents FROM {items}
                       WHERE status = 'amount_mismatch' AND abs(payment_amount_cents) >= 1000
                       AND abs(order_amount_cents) >= 10))"""
     )

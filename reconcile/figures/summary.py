@@ -8,6 +8,7 @@ beside them. A field that came later has a default: summaries written before it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
 from reconcile.money import AMOUNT_BASES
 from reconcile.notices import Notice, notice
+from reconcile.orders.report import BookChange, BookTotal, LeftOut
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Count, Currency, means
 
@@ -125,6 +127,24 @@ class TrendRun(Struct, frozen=True):
     ]
 
 
+class OrderBookFigures(Struct, frozen=True):
+    """The order side built up from deliveries: before + changes = after, in every currency."""
+
+    deliveries: Annotated[Count, means("deliveries that it is made of, this run's with them")]
+    before: Annotated[tuple[BookTotal, ...], means("the order book before this run's delivery")]
+    changes: Annotated[tuple[BookChange, ...], means("what this run's delivery did to it")]
+    after: Annotated[tuple[BookTotal, ...], means("the order book after it, which is the order side of this run")]
+
+    @property
+    def lines(self) -> list[BookChange]:
+        """All of it as changes, for people: what was there came in once, what is there now is the last lines."""
+        return [*_at_rest("before", self.before), *self.changes, *_at_rest("after", self.after)]
+
+
+def _at_rest(kind: Literal["before", "after"], totals: Iterable[BookTotal]) -> list[BookChange]:
+    return [BookChange(kind, line.currency_code, 0, 0, line.rows, line.amount_cents) for line in totals]
+
+
 Statuses = Annotated[tuple[StatusLine, ...], means("by kind (ok, timing, info, break), then by status")]
 Controls = Annotated[Control, means("control totals")]
 Bridges = Annotated[tuple[Bridge, ...], means("by currency code; null last")]
@@ -167,6 +187,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     counts: Annotated[Counts, means("rows, items, breaks and rejects")]
     statuses: Statuses
     control: Controls
+    left_out: Annotated[
+        tuple[LeftOut, ...], means("order rows that were left out as declared; they are in no other figure")
+    ] = ()
     bridge: Bridges = ()
     flag_agreement: Flags
     aging: Aging
@@ -187,6 +210,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     trend: Annotated[tuple[TrendRun, ...], means("the last 30 runs of dates before this one, oldest first")] = ()
     limits_exceeded: Annotated[tuple[str, ...], means("limits of --fail-on that are exceeded, in words")] = ()
     warnings: Annotated[tuple[Notice, ...], means("what a reader must know besides the figures")] = ()
+    order_book: Annotated[
+        OrderBookFigures | None, means("the order book; null where the order files are the whole order side")
+    ] = None
     pull: Annotated[Pull | None, means("the pull; null for a match of files")] = None
     seconds: Annotated[dict[str, float], means("stage to the seconds it took")] = {}
 

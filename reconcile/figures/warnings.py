@@ -7,6 +7,8 @@ order side is in `deliveries`, what was set aside as asked in `set_aside`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from reconcile.errors import EmptySide
@@ -16,7 +18,7 @@ if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
     from reconcile.figures.pulled import Pull
     from reconcile.history.earlier import Neighbours
     from reconcile.matching.report import MatchReport
-    from reconcile.orders.report import OrderFile, OrdersReport
+    from reconcile.orders.report import BookReport, OrderFile, OrdersReport
     from reconcile.payments.report import PullReport
 
 
@@ -107,6 +109,24 @@ def run_warnings(orders: OrdersReport, report: MatchReport) -> list[Notice]:
         text = "no key of one side is found on the other: is this the right file and the right column?"
         warnings.append(notice("no_shared_keys", text))
     return warnings + key_warnings(report)
+
+
+def book_warnings(report: BookReport, late: Sequence[date]) -> list[Notice]:
+    """Return what to know of an order book: `late` dates came to it after later ones."""
+    warnings = []
+    if late:
+        days = ", ".join(map(str, late))
+        text = f"the order book was built again with the deliveries of {days}, which came after later ones"
+        warnings.append(notice("late_delivery", text, dates=tuple(map(str, late))))
+    if count := report.unlike:
+        what = "1 key" if count == 1 else f"{count:,} keys"
+        shown = ", ".join(report.unlike_keys) + (", …" if count > len(report.unlike_keys) else "")
+        text = (
+            f"{what} in tonight's delivery have fewer rows than they had in the order book, or another order number "
+            f"beside the one they had: {shown}; where each row has a number of its own, name it with --row-column"
+        )
+        warnings.append(notice("replaced_unlike", text, keys=count, examples=report.unlike_keys))
+    return warnings
 
 
 def neighbour_warnings(known: Neighbours) -> list[Notice]:

@@ -11,7 +11,7 @@ from reconcile.figures import warnings
 from reconcile.figures.counterparts import two_references, unknown_methods
 from reconcile.figures.deliveries import Delivery, delivery_warnings, missed_dates
 from reconcile.figures.overlaps import overlap_warnings
-from reconcile.figures.set_aside import set_aside
+from reconcile.figures.set_aside import left_out, set_aside
 from reconcile.history.deliveries import EarlierDelivery, latest_deliveries
 from reconcile.history.earlier import EarlierRuns
 from reconcile.matching.report import MatchReport
@@ -38,7 +38,9 @@ def noticed(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list
     found += _rules_changed(night, before)
     found += _replaced(night)
     found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in earlier.problems]
-    return found + set_aside(report.control.outgoing)
+    if night.book is not None:
+        found += warnings.book_warnings(night.book.report, night.book.late)
+    return found + set_aside(report.control.outgoing) + left_out(night.orders.left_out)
 
 
 def rules_changed(night: StagedRun, before: EarlierDelivery) -> tuple[str, ...]:
@@ -61,7 +63,8 @@ def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[No
     if COMMERCE_LAYER in night.settings.orders.files:
         text = "order totals are Commerce Layer's own: it is compared with itself, and not with the books"
         found.append(notice("order_amounts_are_ours", text))
-    found += unknown_methods(folder.orders, policy)
+    if any("method" in file.columns for file in files):
+        found += unknown_methods(folder.orders, policy)
     return found + two_references(folder.payments, folder.orders, policy)
 
 

@@ -24,7 +24,7 @@ def night(folder: Path, day: int, *breaks: tuple[str, str, int], run_id: str | N
         dict.fromkeys(ITEMS.names)
         | {
             "item_id": item, "business_date": date(2026, 1, day), "status": "missing_order", "kind": "break",
-            "is_break": True, "state": state, "payment_amount_cents": cents, "payment_currency_code": "EUR",
+            "is_break": True, "state": state, "at_stake_cents": cents, "at_stake_currency_code": "EUR",
         }
         for item, state, cents in breaks
     ]  # fmt: skip
@@ -126,7 +126,7 @@ def test_the_roll_forward_adds_up(tmp_path: Path, nights: list[ledger.PublishedR
 def test_a_break_that_changes_its_currency_moves_from_one_line_to_the_other(tmp_path: Path) -> None:
     before, after = night(tmp_path, 1, ("a", "new", 5)), night(tmp_path, 2, ("a", "open", 7))
     table = pq.read_table(after.breaks)
-    column = table.schema.get_field_index("payment_currency_code")
+    column = table.schema.get_field_index("at_stake_currency_code")
     pq.write_table(table.set_column(column, ITEMS.field(column), pa.array(["SEK"])), after.breaks)
     euro, krona = rolled(before, after)
 

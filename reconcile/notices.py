@@ -18,7 +18,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "other_methods": "unpaired order rows of other payment methods than Klarna's (`--methods`) are set aside",
         "out_of_period": "unpaired rows of days that the order side does not cover (`--covers`) are set aside",
         "not_listed": "payments that a list of questions (`--listed-only`) leaves out are set aside",
-        "left_out": "order rows of kinds that are no orders (`[orders.only]`) were left out",
+        "left_out": "order rows were left out as declared (`[orders] only`, `skip_rows`, `withdrawn`)",
     }
 )
 """Codes of notes, each with its meaning."""

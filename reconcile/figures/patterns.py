@@ -1,5 +1,5 @@
 """
-What breaks have in common: one difference, one rate, one day, one file. Found in the breaks, said in words.
+What breaks have in common: one difference, one rate, one day, one file, one payment method. Said in words.
 
 A pattern is a hint where to look first, not a finding of its own: breaks are counted under each that they share. Only
 what at least FEWEST breaks have in common, and a good part of those it could hold for, is worth reporting.
@@ -14,26 +14,45 @@ import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
+from reconcile.figures.rates import shared_rates
 from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
-from reconcile.matching.policy import Status
+from reconcile.matching.policy import LABEL_OF, Status
 from reconcile.money import format_amount
-from reconcile.schema import Count, means
+from reconcile.schema import ITEMS, Count, means
 
 FEWEST = 3
 """Breaks that a pattern has at least."""
 
+ANOTHER = "another"
+"""Value of an attribute that breaks of one status have, and no matched item."""
+
 _PART = 0.2  # of the breaks that it could hold for
+_PART_OF_STATUS = 0.5  # of the breaks of one status, which have more in common by themselves
 _MOST_TOLD = 5  # of a kind
+_DAY = "business_date - data_age_days"
+_ATTRIBUTES = {
+    "order_method": ("method", 'have the payment method "{}"', "have a payment method that no matched item has"),
+    "payment_gateway_name": ("gateway", 'have the payment gateway "{}"', "have a gateway that no matched item has"),
+    "market_name": ("market", 'are of the market "{}"', "are of a market that no matched item is of"),
+    "order_source_file": ("file", "are rows of {}", None),
+    _DAY: ("day", "are of {}", None),
+}
+"""Columns of items (those that there are) by which breaks of one status may be alike, each with its words."""
 
 
 class Pattern(Struct, frozen=True):
     """What several breaks have in common."""
 
-    kind: Annotated[Literal["difference", "rate", "day", "file"], means("what it is that they share")]
+    kind: Annotated[
+        Literal["difference", "rate", "day", "file", "method", "gateway", "market"], means("what it is that they share")
+    ]
     status: Annotated[Status | None, means("the status of the breaks; null for any")]
     currency_code: Annotated[str | None, means("of a difference; null for other kinds")]
-    value: Annotated[int | str, means("a difference in minor units; a rate, a day or a file as text")]
+    value: Annotated[
+        int | str,
+        means('a difference in minor units, all else as text; "another" where it is one that no matched item has'),
+    ]
     count: Annotated[Count, means("breaks that have it")]
     of: Annotated[Count, means("breaks that could have it")]
     text: Annotated[str, means("the same in words")]
@@ -47,8 +66,13 @@ def find_patterns(items: Path | pa.Table) -> tuple[Pattern, ...]:
 
 def patterns_in(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[Pattern, ...]:
     """Return what `find_patterns` does, in `items`, SQL for a table."""
-    kinds = (_differences, _rates, _days, _files)
-    found = [one for find in kinds for one in find(connection, items)]
+    counts = dict(connection.execute(f"SELECT status, count(*) FROM {items} WHERE is_break GROUP BY status").fetchall())
+    if sum(counts.values()) < FEWEST:
+        return ()
+    of_pairs = (_differences, _rates) if counts.get(Status.AMOUNT_MISMATCH, 0) >= FEWEST else ()
+    found = [one for find in (*of_pairs, _days, _files) for one in find(connection, items)]
+    told = {(one.kind, one.value) for one in found}
+    found += [one for one in _attributes(connection, items) if (one.kind, one.value) not in told]
     return tuple(sorted(found, key=lambda one: (-one.count, one.kind, str(one.value))))
 
 
@@ -68,21 +92,10 @@ def _differences(connection: duckdb.DuckDBPyConnection, items: str) -> list[Patt
 
 
 def _rates(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
-    # A rate only says something where the differences differ, and where the amounts are large enough to show it.
-    rows = connection.execute(
-        f"""SELECT rate, count(*) AS n, any_value(total) FROM (
-                SELECT round(payment_amount_cents::DOUBLE / order_amount_cents, 3) AS rate, difference_cents,
-                       count(*) OVER () AS total
-                FROM {items} WHERE status = 'amount_mismatch' AND order_amount_cents <> 0 AND payment_amount_cents <> 0
-                AND abs(payment_amount_cents) >= 1000 AND abs(order_amount_cents) >= 10)
-            WHERE rate NOT BETWEEN 0.99 AND 1.01 GROUP BY rate
-            HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total) AND count(DISTINCT difference_cents) > 1
-            ORDER BY n DESC, rate LIMIT {_MOST_TOLD}"""
-    ).fetchall()
     return [
-        Pattern("rate", Status.AMOUNT_MISMATCH, None, f"{rate:.3f}", n, total,
-                 f"{n} payments are {rate:.3f} times their order total: a tax, a discount, a unit?")
-        for rate, n, total in rows
+        Pattern("rate", Status.AMOUNT_MISMATCH, None, rate.text, rate.count, rate.of,
+                 f"{rate.count} payments are {rate.text} times their order total: a tax, a discount, a unit?")
+        for rate in shared_rates(connection, items, fewest=FEWEST, part=_PART, most=_MOST_TOLD)
     ]  # fmt: skip
 
 
@@ -90,7 +103,7 @@ def _days(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     rows = _crowds(
         connection,
         items,
-        "business_date - data_age_days",
+        _DAY,
         where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
     )
     return [
@@ -124,4 +137,59 @@ def _crowds(
             WHERE by_value.n >= {FEWEST} AND by_value.n >= {_PART} * together.n AND together.items > by_value.items
               AND by_value.n * (together.items - by_value.items) >= 3 * by_value.items * (together.n - by_value.n)
             ORDER BY by_value.n DESC, by_value.shared LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+
+
+def _attributes(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
+    """What breaks of one status have in common, by the columns that items of this version have."""
+    found = []
+    for column, (kind, words, others) in _ATTRIBUTES.items():
+        if column != _DAY and column not in ITEMS.names:
+            continue
+        alike = [
+            (status, value, words.format(value), n, total)
+            for status, value, n, total in _alike(connection, items, column)
+        ]
+        if others is not None:
+            alike += [(status, ANOTHER, others, n, total) for status, n, total in _unlike(connection, items, column)]
+        for status, value, told, n, total in alike:
+            text = f'{n} of {total} breaks "{LABEL_OF[status]}" {told}'
+            found.append(Pattern(kind, Status(status), None, value, n, total, text))  # type: ignore[arg-type]
+    return found
+
+
+def _alike(connection: duckdb.DuckDBPyConnection, items: str, column: str) -> list[tuple[str, str, int, int]]:
+    """
+    Return values of `column` that most breaks of one status have, far more often than all other items.
+
+    With each: the status, the value, the breaks that have it, and all breaks of the status that have any.
+    """
+    return connection.execute(
+        f"""WITH by_value AS (
+                SELECT {column} AS shared, count(*) AS items FROM {items} WHERE {column} IS NOT NULL GROUP BY shared
+            ), breaks AS (
+                SELECT status, {column} AS shared, count(*) AS n, sum(n) OVER (PARTITION BY status) AS total
+                FROM {items} WHERE is_break AND {column} IS NOT NULL GROUP BY status, shared
+            ), together AS (SELECT sum(items) AS items FROM by_value)
+            SELECT status, shared::VARCHAR, n, total::BIGINT FROM breaks JOIN by_value USING (shared), together
+            WHERE n >= {FEWEST} AND n >= {_PART_OF_STATUS} * total AND together.items > by_value.items
+              AND n * (together.items - by_value.items) >= 3 * by_value.items * (total - n)
+            ORDER BY n DESC, status, shared LIMIT {_MOST_TOLD}"""
+    ).fetchall()
+
+
+def _unlike(connection: duckdb.DuckDBPyConnection, items: str, column: str) -> list[tuple[str, int, int]]:
+    """
+    Return the statuses of which most breaks have a value in `column` that no matched item has, and not all the same.
+
+    With each: the breaks that do, and all breaks of the status that have any value.
+    """
+    return connection.execute(
+        f"""WITH usual AS (SELECT DISTINCT {column} AS shared FROM {items} WHERE kind = 'ok' AND {column} IS NOT NULL)
+            SELECT status, count(*) FILTER (NOT is_usual) AS n, count(*) AS total
+            FROM (SELECT status, {column} AS shared, {column} IN (SELECT shared FROM usual) AS is_usual
+                  FROM {items} WHERE is_break AND {column} IS NOT NULL)
+            WHERE EXISTS (SELECT 1 FROM usual)
+            GROUP BY status HAVING n >= {FEWEST} AND n >= {_PART_OF_STATUS} * total
+            AND count(DISTINCT shared) FILTER (NOT is_usual) > 1 ORDER BY n DESC, status LIMIT {_MOST_TOLD}"""
     ).fetchall()

@@ -6,9 +6,11 @@ Takes breaks as `reconcile.history.ledger.breaks_at_stake` gives them. Amounts a
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from reconcile.errors import ProofFailed
@@ -38,6 +40,18 @@ class RollForward(Struct, frozen=True):
     def moves(self) -> tuple[Moved, ...]:
         """The moves in the order of MOVES."""
         return (self.opening, self.new, self.reopened, self.changed, self.cleared, self.closing)
+
+
+class Apart(NamedTuple):
+    """
+    What came and went, in two steps.
+
+    by_rules  from the run before as published to the run before matched again with today's rules
+    by_data   from there to this run
+    """
+
+    by_rules: tuple[RollForward, ...]
+    by_data: tuple[RollForward, ...]
 
 
 MOVES = tuple(name for name in RollForward.__struct_fields__ if name != "currency_code")
@@ -81,6 +95,37 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
     for line in lines:
         _check(line)
     return lines
+
+
+def told_apart(published: pa.Table, again: pa.Table, tonight: pa.Table) -> Apart:
+    """
+    Return what rules did and what data did to the breaks.
+
+    Takes breaks: those that the run before has published, those that it has when it is matched again with today's
+    rules, and those of this run. A break that another table has known, but not the one before, was reopened.
+    """
+    return Apart(roll_forward(published, _since(published, again)), roll_forward(again, _since(again, tonight)))
+
+
+def hang_together(whole: Sequence[RollForward], apart: Apart) -> bool:
+    """Return whether both roll-forwards of `apart` make one way from the opening of the `whole` to its closing."""
+
+    def moved(lines: Sequence[RollForward], name: str) -> dict[str | None, Moved]:
+        found = {line.currency_code: getattr(line, name) for line in lines}
+        return {code: move for code, move in found.items() if move != Moved(0, 0)}
+
+    return (
+        moved(whole, "opening") == moved(apart.by_rules, "opening")
+        and moved(apart.by_rules, "closing") == moved(apart.by_data, "opening")
+        and moved(apart.by_data, "closing") == moved(whole, "closing")
+    )
+
+
+def _since(before: pa.Table, after: pa.Table) -> pa.Table:
+    """Return the breaks `after` with their states since `before`."""
+    is_open = pc.is_in(after["item_id"], value_set=before["item_id"].combine_chunks())
+    not_open = pc.if_else(pc.equal(after["state"], pa.scalar("new")), "new", "reopened")
+    return after.set_column(after.schema.get_field_index("state"), "state", pc.if_else(is_open, "open", not_open))
 
 
 def _check(line: RollForward) -> None:

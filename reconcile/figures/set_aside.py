@@ -1,7 +1,7 @@
 """
 What was set aside as asked, as notes: how many rows, what they come to, and the option that decides it.
 
-Takes control totals as the matching reports them, by status. Does not decide what is set aside.
+Takes control totals as the matching reports them, by status, and what reading has left out. Decides none of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from reconcile.matching.policy import Status
 from reconcile.matching.report import Total
 from reconcile.money import format_amount
 from reconcile.notices import Notice, notice
+from reconcile.orders.report import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,19 @@ def set_aside(outgoing: Sequence[Total]) -> list[Notice]:
         text = f"set aside, as the order totals do not ask about them: {unlisted.words}; --listed-only says so"
         notes.append(notice("not_listed", text, rows=unlisted.count, amount_cents=unlisted.amount_cents))
     return notes
+
+
+def left_out(lines: Sequence[LeftOut]) -> list[Notice]:
+    """Return a note of order rows that were left out as declared, if there are any."""
+    if not lines:
+        return []
+    amounts = dict.fromkeys(sorted({line.currency_code or NO_CURRENCY for line in lines}), 0)
+    for line in lines:
+        amounts[line.currency_code or NO_CURRENCY] += line.amount_cents
+    rows = Rows("orders", sum(line.rows for line in lines), amounts)
+    settings = tuple(dict.fromkeys(f"[orders] {line.reason}" for line in lines))
+    text = f"left out as declared: {rows.words}; see {' and '.join(settings)}"
+    return [notice("left_out", text, rows=rows.count, amount_cents=amounts, settings=settings)]
 
 
 def rows_of(outgoing: Sequence[Total], side: str, status: Status) -> Rows | None:

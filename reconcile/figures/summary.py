@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -20,7 +20,8 @@ from reconcile.errors import OutputError
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.patterns import Pattern
 from reconcile.figures.proof import HashTotals
-from reconcile.figures.roll_forward import RollForward
+from reconcile.figures.pulled import Mode, Pull
+from reconcile.figures.roll_forward import Apart, RollForward
 from reconcile.figures.statuses import StatusLine
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
@@ -29,9 +30,6 @@ from reconcile.notices import Notice, notice
 from reconcile.orders.report import BookChange, BookTotal, LeftOut
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Count, Currency, means
-
-if TYPE_CHECKING:
-    from reconcile.payments.report import PullReport
 
 VERSION = 2
 """Of the schema. It grows when a field goes, gets another name or another meaning; a new field does not grow it."""
@@ -44,8 +42,6 @@ NO_CURRENCY = "none"
 
 _MOST_QUOTED = 200  # characters
 
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-Mode = Literal["live", "test"]
 Verdict = Annotated[
     Literal["clean", "clean_with_exceptions", "over_limit"],
     means("clean: no break; clean_with_exceptions: breaks, within all limits; over_limit: a limit exceeded"),
@@ -131,41 +127,6 @@ class TrendRun(Struct, frozen=True):
     ]
 
 
-class Pull(Struct, frozen=True):
-    """What the payments cost to read, and what proves that they are all there."""
-
-    payments: Annotated[Count, means("payments pulled")]
-    requests: Annotated[Count, means("requests sent, those of interrupted attempts included")]
-    bytes_received: Annotated[Count, means("bytes of their answers")]
-    retries: Annotated[Count, means("requests that were repeated")]
-    rate_limited: Annotated[Count, means("answers that refused because of the rate limit")]
-    shards: Annotated[Count, means("parts of the window that were walked")]
-    rewalks: Annotated[Count, means("parts that were walked again because their counts disagreed")]
-    count_before: Annotated[Count, means("the server's count before the pull")]
-    count_after: Annotated[Count, means("the server's count after it")]
-    since: Annotated[Moment | None, means("payments created before this were not asked for; null: no limit")]
-    until: Annotated[Moment, means("the cut-off: payments created before it were seen")]
-    started_at: Annotated[Moment, means("when the pull began")]
-    finished_at: Annotated[Moment, means("when it ended")]
-    organization: Annotated[str, means("slug of the organization")]
-    mode: Annotated[Mode, means("the mode of every payment")]
-    resumed: Annotated[bool, means("it resumed an interrupted attempt, and read what changed since")]
-    clock_offset_seconds: Annotated[
-        float | None, means("the server's clock minus this machine's; null when not reported")
-    ]
-    transport: Annotated[Literal["pages", "exports", "exports, then pages"], means("how the payments were read")] = (
-        "pages"
-    )
-    transport_reason: Annotated[str, means("why that way")] = ""
-    incremental: Annotated[
-        bool, means("what changed was read over the rows of an earlier pull; count_before then counts that")
-    ] = False
-    updated: Annotated[Count, means("payments read because they changed, with the overlap")] = 0
-    rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")] = 0
-    vanished: Annotated[Count, means("payments of the mirror that are gone")] = 0
-    warnings: Annotated[tuple[Notice, ...], means("what the figures do not say")] = ()
-
-
 class OrderBookFigures(Struct, frozen=True):
     """The order side built up from deliveries: before + changes = after, in every currency."""
 
@@ -195,11 +156,6 @@ AgingFromData = Annotated[
 ]
 Keys = Annotated[KeyProfile, means("the keys of both sides")]
 Patterns = Annotated[tuple[Pattern, ...], means("what breaks have in common, the most frequent first")]
-
-
-def pull_of(report: PullReport) -> Pull:
-    """Return the report of a pull as `summary.json` has it."""
-    return msgspec.convert(report.as_dict(), Pull)
 
 
 class FrameSummary(Struct, frozen=True):
@@ -243,6 +199,13 @@ class Summary(Struct, frozen=True, kw_only=True):
     aging_from_data: AgingFromData = ()
     patterns: Patterns = ()
     roll_forward: Annotated[tuple[RollForward, ...], means("breaks since the run before; by currency code, null last")]
+    roll_forward_by_rules: Annotated[
+        tuple[RollForward, ...],
+        means("where rules changed: from the run before as published to the same matched again with today's rules"),
+    ] = ()
+    roll_forward_by_data: Annotated[
+        tuple[RollForward, ...], means("where rules changed: from the run before matched again to this run")
+    ] = ()
     key_profile: Keys
     trend: Annotated[tuple[TrendRun, ...], means("the last 30 runs of dates before this one, oldest first")] = ()
     limits_exceeded: Annotated[tuple[str, ...], means("limits of --fail-on that are exceeded, in words")] = ()
@@ -263,6 +226,13 @@ class Summary(Struct, frozen=True, kw_only=True):
     def accepted_count(self) -> int:
         """Breaks that people have accepted."""
         return sum(status.accepted_count for status in self.statuses)
+
+    @property
+    def apart(self) -> Apart | None:
+        """What changed rules did to the breaks, apart from what the data did; null where no rules changed."""
+        if not self.roll_forward_by_rules and not self.roll_forward_by_data:
+            return None
+        return Apart(self.roll_forward_by_rules, self.roll_forward_by_data)
 
     @property
     def at_stake(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ from reconcile.errors import EmptySide
 from reconcile.notices import Notice, notice
 
 if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
-    from reconcile.figures.summary import Pull
+    from reconcile.figures.pulled import Pull
     from reconcile.history.earlier import Neighbours
     from reconcile.matching.report import MatchReport
     from reconcile.orders.report import BookReport, OrderFile, OrdersReport

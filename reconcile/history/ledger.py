@@ -92,13 +92,15 @@ def history_before(
 
 def breaks_at_stake(breaks: Path) -> pa.Table:
     """
-    Return `item_id`, `state`, `currency_code` and `cents` at stake of the breaks in a `breaks.parquet`.
+    Return `item_id`, `state`, `currency_code` and `cents` at stake of the breaks in a `breaks.parquet`, or in items.
 
     Raises OutputError when it cannot be read.
     """
     stake = "at_stake_currency_code AS currency_code, at_stake_cents AS cents"
     with connected() as connection, _breaks_read(breaks):
-        table: pa.Table = connection.sql(f"SELECT item_id, state, {stake} FROM {scan(breaks)}").to_arrow_table()
+        table: pa.Table = connection.sql(
+            f"SELECT item_id, state, {stake} FROM {scan(breaks)} WHERE is_break"
+        ).to_arrow_table()
     return table
 
 

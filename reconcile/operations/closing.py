@@ -22,8 +22,9 @@ from msgspec.structs import asdict, replace
 from reconcile.errors import OutputError, ReconcileError
 from reconcile.figures import limits, proof
 from reconcile.figures.compare import trend_of
+from reconcile.figures.pulled import Mode
 from reconcile.figures.roll_forward import roll_forward
-from reconcile.figures.summary import VERSION, Counts, Figures, Mode, OrderBookFigures, Summary, Verdict
+from reconcile.figures.summary import VERSION, Counts, Figures, OrderBookFigures, Summary, Verdict
 from reconcile.figures.totals import summarize
 from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
@@ -36,6 +37,7 @@ from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
 from reconcile.notices import Notice, notice
+from reconcile.operations.by_rules import moves_apart
 from reconcile.operations.noticed import noticed
 from reconcile.operations.order_book import OrderBook, build_order_book
 from reconcile.operations.staged_run import RunResult, StagedRun
@@ -70,7 +72,8 @@ def make(night: StagedRun) -> MadeRun:
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    return MadeRun(night, summary, tuple(noticed(night, report, earlier)), earlier, rows)
+        notices = noticed(night, report, earlier)
+    return MadeRun(night, summary, tuple(notices), earlier, rows)
 
 
 def close(made: MadeRun) -> RunResult:
@@ -126,6 +129,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
     with night.timings.stage("summary"):
         figures = summarize(folder.items, report.control, report.key_profile)
         proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis)
+        apart = moves_apart(night, earlier)
         return Summary(
             version=VERSION,
             business_date=night.business_date,
@@ -147,6 +151,8 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
             roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder.breaks)),
+            roll_forward_by_rules=apart.by_rules if apart else (),
+            roll_forward_by_data=apart.by_data if apart else (),
             key_profile=figures.key_profile,
             trend=trend_of(earlier.runs),
             order_book=order_book_of(night.book) if night.book is not None else None,

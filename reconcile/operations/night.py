@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from msgspec import UNSET
 
 from reconcile.errors import InputError, OutputError, TooManyRejects
-from reconcile.figures.summary import pull_of
+from reconcile.figures.pulled import pull_of
 from reconcile.figures.warnings import refuse_empty
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions

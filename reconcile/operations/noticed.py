@@ -6,24 +6,84 @@ Knows where each of them finds what it needs; what is noticed is known there.
 
 from __future__ import annotations
 
+from reconcile.errors import OutputError
 from reconcile.figures import warnings
-from reconcile.figures.set_aside import set_aside
+from reconcile.figures.counterparts import two_references, unknown_methods
+from reconcile.figures.deliveries import Delivery, delivery_warnings, missed_dates
+from reconcile.figures.overlaps import overlap_warnings
+from reconcile.figures.set_aside import left_out, set_aside
+from reconcile.history.deliveries import EarlierDelivery, latest_deliveries
 from reconcile.history.earlier import EarlierRuns
 from reconcile.matching.report import MatchReport
 from reconcile.notices import Notice, notice
 from reconcile.operations.staged_run import StagedRun
+from reconcile.runs.folder import read_manifest
+from reconcile.settings.settings import COMMERCE_LAYER
+from reconcile.settings.stages import rules_of, settings_of
 
 
 def noticed(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[Notice]:
     """Return the notes and warnings of a run, but for those that are known when it is published."""
-    source = night.source
+    source, before = night.source, latest_deliveries(earlier.runs)
     found = warnings.pull_warnings(source.pull) if source.pull else []
     found += warnings.narrowed_warnings(source.narrowed or None)
     found += warnings.export_warnings(source.why_all)
     found += warnings.run_warnings(night.orders, report)
     if night.settings.match.group_orders is not None:
         found += warnings.grouping_warnings(night.orders)
+    found += _of_orders(night, before)
+    found += missed_dates(
+        earlier.link.business_date if earlier.link else None, night.business_date, night.settings.run.weekdays
+    )
+    found += _rules_changed(night, before)
+    found += _replaced(night)
     found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in earlier.problems]
     if night.book is not None:
         found += warnings.book_warnings(night.book.report, night.book.late)
-    return found + set_aside(report.control.outgoing)
+    return found + set_aside(report.control.outgoing) + left_out(night.orders.left_out)
+
+
+def rules_changed(night: StagedRun, before: EarlierDelivery) -> tuple[str, ...]:
+    """Return the rules, by table and key, that are not those of the run `before`; none where its cannot be read."""
+    try:
+        theirs = rules_of(settings_of(before.manifest, night.out / before.business_date.isoformat()))
+    except OutputError:
+        return ()
+    return tuple(name for name, value in rules_of(night.settings).items() if theirs[name] != value)
+
+
+def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
+    folder, policy, files = night.folder, night.settings.policy, night.orders.files
+    is_full = policy.population.delivery == "full"
+    found = delivery_warnings(Delivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before)
+    if is_full and len(files) > 1:
+        digests = [file.sha256 for file in files]
+        copies = [file.path for file, digest in zip(files, digests, strict=True) if digests.count(digest) > 1]
+        found += overlap_warnings(folder.orders, policy.on, copies=copies)
+    if COMMERCE_LAYER in night.settings.orders.files:
+        text = "order totals are Commerce Layer's own: it is compared with itself, and not with the books"
+        found.append(notice("order_amounts_are_ours", text))
+    if any("method" in file.columns for file in files):
+        found += unknown_methods(folder.orders, policy)
+    return found + two_references(folder.payments, folder.orders, policy)
+
+
+def _rules_changed(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
+    changed = rules_changed(night, before[0]) if before else ()
+    if not changed:
+        return []
+    on = before[0].business_date
+    text = f"rules are not those of the run of {on}: {', '.join(changed)}; what came and went may be due to that"
+    return [notice("rules_changed", text, rules=changed, date=on.isoformat())]
+
+
+def _replaced(night: StagedRun) -> list[Notice]:
+    place = night.staging.place
+    if not place.exists():
+        return []
+    try:
+        run_id = read_manifest(place).run_id
+    except OutputError:
+        run_id = "unreadable"
+    text = f"this date was published before, as run {run_id}: this run replaces it"
+    return [notice("replaced_run", text, run_id=run_id)]

@@ -15,7 +15,8 @@ from pathlib import Path
 from msgspec import UNSET, Struct, UnsetType
 
 from reconcile.figures import limits
-from reconcile.figures.summary import Pull, Summary
+from reconcile.figures.pulled import Pull
+from reconcile.figures.summary import Summary
 from reconcile.operations.order_book import OrderBook
 from reconcile.orders.report import OrdersReport
 from reconcile.runs.folder import Staging

@@ -22,7 +22,7 @@ from msgspec.structs import asdict, replace
 
 from reconcile.errors import OutputError, ProofFailed, ReconcileError
 from reconcile.figures import limits, proof
-from reconcile.figures.roll_forward import roll_forward
+from reconcile.figures.roll_forward import hang_together, roll_forward
 from reconcile.figures.summary import Counts, Summary, read_summary
 from reconcile.figures.totals import summarize
 from reconcile.files.duckdb import connected
@@ -146,6 +146,8 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
     }
     if before is not None:
         found["roll_forward"] = roll_forward(before, ledger.breaks_at_stake(RunFolder(folder).breaks))
+    if run.summary.apart is not None and not hang_together(run.summary.roll_forward, run.summary.apart):
+        yield "summary.json: what came and went by rules and by data is not its roll_forward"
     for name, value in found.items():
         if getattr(run.summary, name) != value:
             yield f"summary.json: its {name} are not those of the run's files"

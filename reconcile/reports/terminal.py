@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconcile.figures.aging import AgingBucket
+from reconcile.figures.roll_forward import MOVES, Apart
 from reconcile.figures.statuses import StatusLine
 from reconcile.figures.summary import (
     NO_CURRENCY,
@@ -53,7 +54,13 @@ def summary_table(summary: Summary, *, width: int, colour: bool, display: Displa
         lines = [line for pattern in summary.patterns for line in wrap(f"- {plain(pattern.text)}", width)]
         blocks.append("\n".join([paint("What breaks have in common", BOLD, colour), *lines]))
     profile = summary.key_profile
-    for table in (_keys(profile, display), _cleaning(profile.cleaning, display), _aging(summary.aging, display)):
+    tables = (
+        _apart(summary.apart, display),
+        _keys(profile, display),
+        _cleaning(profile.cleaning, display),
+        _aging(summary.aging, display),
+    )
+    for table in tables:
         if table.rows:
             blocks.append(render(table, width, colour))
     return "\n\n".join(blocks)
@@ -181,6 +188,18 @@ def _cleaning(keys: Sequence[KeyCleaning], display: Display) -> TextTable:
     for head, sides in counts.items():
         rows.append((*head, sides.get("payments", ""), sides.get("orders", "")))
     return TextTable(("Clean-up", "Key", "Payments", "Orders"), frozenset({"Clean-up", "Key"}), rows, [""] * len(rows))
+
+
+def _apart(apart: Apart | None, display: Display) -> TextTable:
+    """How many breaks came and went because of changed rules, and because of the data."""
+    steps = () if apart is None else (("rules", apart.by_rules), ("data", apart.by_data))
+    rows = [
+        (cause, _currency(line.currency_code), *(display.count(move.count) for move in line.moves))
+        for cause, lines in steps
+        for line in lines
+    ]
+    header = ("Breaks by", "Currency", *(move.capitalize() for move in MOVES))
+    return TextTable(header, frozenset({"Breaks by", "Currency"}), rows, [""] * len(rows))
 
 
 def _aging(aging: Sequence[AgingBucket], display: Display) -> TextTable:

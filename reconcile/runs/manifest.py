@@ -54,6 +54,18 @@ class Output(FileDigest, frozen=True):
             raise ValueError(f"{self.path!r} is not the name of a file in this folder")
 
 
+class InputFile(msgspec.Struct, frozen=True):
+    """A file of order totals that a run was made of: its name as given, its SHA-256, the rows that became orders."""
+
+    path: str
+    sha256: Sha256
+    rows: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Inputs(msgspec.Struct, frozen=True):
+    files: tuple[InputFile, ...]
+
+
 class Link(msgspec.Struct, frozen=True):
     """The run before: its business date, its id, and the SHA-256 of its manifest, which chains the runs."""
 
@@ -110,6 +122,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def digests(self) -> dict[str, Output]:
         """The files of the folder by name."""
         return {output.path: output for output in self.outputs}
+
+    @property
+    def order_files(self) -> tuple[InputFile, ...]:
+        """The files of order totals; none where the manifest does not say so in the form of today."""
+        try:
+            return msgspec.convert(self.document.get("inputs"), _Inputs).files
+        except msgspec.ValidationError:
+            return ()
 
 
 def digest_of(path: Path, *, name: str | None = None, rows: int | None = None) -> FileDigest:

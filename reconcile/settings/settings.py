@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy
@@ -30,6 +31,9 @@ from reconcile.settings.declared import built, declared, documented
 FILE_NAME = "reconcile.toml"
 COMMERCE_LAYER = "commerce-layer"
 """In place of an order file: the order totals of Commerce Layer's own exports."""
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Days of the week, as `[run] days` has them."""
 
 OnEmpty = Literal["fail", "warn"]
 _IN_FILE = {"has_option": False}
@@ -145,10 +149,19 @@ class RunSettings(Struct, frozen=True, kw_only=True):
         OnEmpty, Meta(description='what to do when there are no payments: "fail" or "warn"', extra=_IN_FILE)
     ] = "fail"
     on_empty_orders: Annotated[OnEmpty, Meta(description="the same for order rows", extra=_IN_FILE)] = "fail"
+    days: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="days of the week that have a run: one that is missing is warned of",
+            examples=[["mon", "tue", "wed", "thu", "fri"]],
+            extra={"name": "run_days", "choices": WEEKDAYS, "has_option": False},
+        ),
+    ] = WEEKDAYS
     fail_on: Annotated[
         tuple[str, ...],
         Meta(
-            description='exit 1 above these limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1"',
+            description='exit 1 above these limits, such as "breaks>0", "amount>100.00EUR", "percent>0.1", or by a '
+            'warning: "warning:stale_orders"',
             examples=[["breaks>0"]],
             extra={"metavar": "LIMIT"},
         ),
@@ -183,6 +196,16 @@ class RunSettings(Struct, frozen=True, kw_only=True):
             extra={"metavar": "URL"},
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "days", tuple(self.days))
+        if unknown := [day for day in self.days if day not in WEEKDAYS]:
+            raise SettingsError(f'run_days "{unknown[0]}" is not one of {", ".join(WEEKDAYS)}')
+
+    @property
+    def weekdays(self) -> frozenset[int]:
+        """The days of the week that have a run, Monday as 0."""
+        return frozenset(map(WEEKDAYS.index, self.days))
 
 
 class ReportSettings(Struct, frozen=True, kw_only=True):

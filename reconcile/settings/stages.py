@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec import to_builtins
+
 from reconcile.errors import OutputError, SettingsError
 from reconcile.figures import limits
 from reconcile.matching.engines.spark_session import check_spark
@@ -17,6 +19,7 @@ from reconcile.matching.policy import Status
 from reconcile.reports.display import display_of
 from reconcile.runs.manifest import NAME, Manifest
 from reconcile.settings.credentials import Secrets
+from reconcile.settings.declared import declared
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
 from reconcile.settings.sources import settings_in
 
@@ -112,6 +115,15 @@ def settings_of(manifest: Manifest, folder: Path) -> Settings:
         raise OutputError(
             f"{folder / NAME}: its settings are from another version: {error}", hint="run the date again"
         ) from error
+
+
+def rules_of(settings: Settings) -> dict[str, object]:
+    """Return the rules of a run, `[match]` and `[population]` as they are written, by table and key."""
+    return {
+        f"[{one.table}] {one.key}": to_builtins(one.value_in(settings))
+        for one in declared(Settings)
+        if one.table.split(".")[0] in ("match", "population")
+    }
 
 
 def limits_of(texts: Sequence[str], option: str) -> list[limits.Limit]:

@@ -54,6 +54,70 @@ def test_one_rate_shared_by_many_is_told() -> None:
     assert pattern.text == "3 payments are 1.250 times their order total: a tax, a discount, a unit?"
 
 
+def test_a_rate_is_found_though_cents_were_rounded_and_said_with_all_its_decimals() -> None:
+    nets = (1999, 4999, 12345, 7201, 30011)
+    payments, orders = pairs(*((round(net * 1.0825), net) for net in nets), (5000, 4000), (7000, 100))
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern.kind, pattern.value, pattern.count, pattern.of) == ("rate", "1.0825", 5, 7)
+
+
+def test_a_rate_is_found_where_signs_are_turned() -> None:
+    (pattern,) = find_patterns(items(*pairs((12500, -12500), (25100, -25100), (37500, -37500))))
+
+    assert (pattern.kind, pattern.value, pattern.count) == ("rate", "-1.000", 3)
+
+
+def test_two_rates_are_told_each_and_no_pair_counts_twice() -> None:
+    by_tax = [(n * 119, n * 100) for n in (100, 200, 300, 400)]
+    by_unit = [(n * 100, n) for n in (1100, 1200, 1300)]
+
+    found = find_patterns(items(*pairs(*by_tax, *by_unit)))
+
+    assert [(one.value, one.count, one.of) for one in found] == [("1.190", 4, 7), ("100.000", 3, 7)]
+
+
+def test_breaks_of_one_status_that_share_a_payment_method_are_told() -> None:
+    payments = [{"reference": f"G{n}"} for n in range(9)]
+    orders: list[Row] = [{"reference": f"G{n}", "method": "Klarna"} for n in range(9)]
+    orders += [{"reference": f"X{n}", "method": "Klarna Card"} for n in range(6)]
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern.kind, pattern.status, pattern.value, pattern.count, pattern.of) == (
+        "method", "missing_payment", "Klarna Card", 6, 6,
+    )  # fmt: skip
+    assert pattern.text == '6 of 6 breaks "No payment found" have the payment method "Klarna Card"'
+
+
+def test_breaks_of_which_each_has_a_method_that_no_matched_item_has_are_told() -> None:
+    payments = [{"reference": f"G{n}"} for n in range(9)]
+    orders: list[Row] = [{"reference": f"G{n}", "method": "Klarna"} for n in range(9)]
+    orders += [{"reference": f"X{n}", "method": f"Klarna {n % 4}"} for n in range(8)]
+
+    (pattern,) = find_patterns(items(payments, orders))
+
+    assert (pattern.kind, pattern.value, pattern.count, pattern.of) == ("method", "another", 8, 8)
+    assert pattern.text.endswith("have a payment method that no matched item has")
+
+
+def test_a_status_whose_breaks_share_a_file_is_told_where_its_rows_mostly_match() -> None:
+    """Four rows are no crowd among all breaks, but they are all of their status."""
+    orders = [{"reference": f"G{n}", "source_file": "good.csv", "line": n} for n in range(60)]
+    orders += [{"reference": f"H{n}", "source_file": "more.csv", "line": n} for n in range(400)]
+    payments: list[Row] = [{"reference": f"{x}{n}"} for x, most in (("G", 60), ("H", 400)) for n in range(most)]
+    orders += [{"reference": f"X{n}", "source_file": "good.csv", "line": 100 + n} for n in range(4)]
+    for n in range(1, 70):  # as many in each file
+        payments[n * 6] |= {"amount_cents": 20_000 + n * n}
+
+    found = find_patterns(items(payments, orders))
+
+    assert [(one.kind, one.status, one.value, one.count, one.of) for one in found if one.kind == "file"] == [
+        ("file", "missing_payment", "good.csv", 4, 4)
+    ]
+
+
 def test_a_day_on_which_far_more_breaks_than_on_others_is_told() -> None:
     good, bad = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
     payments = [{"reference": f"G{n}", "placed_at": good + timedelta(days=10 * n)} for n in range(20)]

@@ -57,3 +57,14 @@ def test_notes_are_told_as_notes_by_the_command() -> None:
 
     assert (result.exit_code, Path(result.stdout.strip()).name) == (0, "2026-11-19")
     assert "note: set aside, as other payment methods have paid them" in result.stderr
+
+
+def test_rows_that_are_left_out_as_declared_are_a_note() -> None:
+    rows = "reference,amount,currency,kind\nR1,10.00,EUR,order\nF1,-0.30,EUR,fee\nF2,-0.50,EUR,fee\n"
+
+    summary = read_summary(night_of([{"reference": "R1"}], rows, only={"kind": ["order"]}))
+
+    (note,) = summary.warnings
+    assert (note.code, note.level) == ("left_out", "note")
+    assert note.figures == {"rows": 2, "amount_cents": {"EUR": -80}, "settings": ("[orders] only",)}
+    assert note.text == "left out as declared: 2 order rows (-0.80 EUR); see [orders] only"

@@ -76,7 +76,13 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
-        "roll_forward": _roll_forward(summary.roll_forward, display),
+        "roll_forward": _roll_forward(summary.roll_forward, display, "Breaks and amounts at stake"),
+        "apart": [
+            _roll_forward(summary.apart.by_rules, display, "Because of the rules: the last run with today's rules"),
+            _roll_forward(summary.apart.by_data, display, "Because of the data: from there to this run"),
+        ]
+        if summary.apart
+        else [],
         "aging": [
             _aging(summary.aging, display, "Breaks by days since they were first seen", "Open for"),
             _aging(summary.aging_from_data, display, "Breaks by days since their order or payment", "Age"),
@@ -206,7 +212,7 @@ def _flags(flags: FlagAgreement, display: Display) -> Table:
     return Table("Flags", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
 
 
-def _roll_forward(lines: Sequence[RollForward], display: Display) -> Table:
+def _roll_forward(lines: Sequence[RollForward], display: Display, caption: str) -> Table:
     """Opening + new + reopened + changed − cleared = closing: one row of counts and one of amounts per currency."""
     rows: list[tuple[str | Markup, ...]] = []
     for line in lines:
@@ -215,7 +221,7 @@ def _roll_forward(lines: Sequence[RollForward], display: Display) -> Table:
         amounts = (display.amount(move.amount_cents, code) for move in line.moves)
         rows += [(code or NO_CURRENCY, "breaks", *counts), (code or NO_CURRENCY, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
-    return Table("Breaks and amounts at stake", header, 2, rows)
+    return Table(caption, header, 2, rows)
 
 
 def _hash_totals(totals: HashTotals) -> Table:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconcile.figures.aging import AgingBucket
-from reconcile.figures.roll_forward import MOVES
+from reconcile.figures.roll_forward import MOVES, RollForward
 from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
@@ -66,8 +66,16 @@ def write_aging(page: Page, summary: Summary, sums: Sums) -> None:
     page.heading("Days since the order or payment, or since the date of the order row", *titles)
     for bucket in summary.aging_from_data:
         _write_bucket(page, bucket)
-    page.heading("Since the previous run", "Currency", "", *(move.capitalize() for move in MOVES))
-    for line in summary.roll_forward:
+    _write_moves(page, "Since the previous run", summary.roll_forward, sums)
+    if summary.apart is not None:
+        title = "Because of changed rules: the previous run matched again with today's rules"
+        _write_moves(page, title, summary.apart.by_rules, sums)
+        _write_moves(page, "Because of the data: from there to this run", summary.apart.by_data, sums)
+
+
+def _write_moves(page: Page, title: str, lines: Sequence[RollForward], sums: Sums) -> None:
+    page.heading(title, "Currency", "", *(move.capitalize() for move in MOVES))
+    for line in lines:
         code = line.currency_code
         *counts, closing = (move.count for move in line.moves)
         page.put(_named(code), "breaks", *counts, Count(closing, sums.moved(page.row)))

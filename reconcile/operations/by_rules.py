@@ -1,0 +1,54 @@
+"""
+What changed rules did, told apart from what the data did: the run before, matched again with today's rules.
+
+Takes both sides as the folder of the run before has them. Writes nothing that stays. Where that folder cannot be read
+any more, or its tables are of another version, nothing is told apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+from reconcile.errors import ReconcileError
+from reconcile.figures.roll_forward import Apart, told_apart
+from reconcile.history import ledger
+from reconcile.history.deliveries import latest_deliveries
+from reconcile.history.earlier import EarlierRuns
+from reconcile.history.states import States
+from reconcile.matching.items import RunFacts
+from reconcile.matching.match import Resources, match_to_parquet
+from reconcile.operations.noticed import rules_changed
+from reconcile.operations.staged_run import StagedRun
+from reconcile.runs.run_folder import RunFolder
+
+log = logging.getLogger("reconcile.run")
+
+
+def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
+    """Return what came and went because of changed rules, and because of the data; null where no rule has changed."""
+    before = latest_deliveries(earlier.runs, most=1)
+    if not before or earlier.breaks is None or not rules_changed(night, before[0]):
+        return None
+    run, limit = RunFolder(night.out / before[0].business_date.isoformat()), night.settings.run.memory_limit
+    # What was open then is not set aside today: the history is that of tonight, for both.
+    facts = RunFacts(
+        before[0].business_date, before[0].manifest.run_id, States(before[0].business_date, history=earlier.history)
+    )
+    with night.timings.stage("rules"), tempfile.TemporaryDirectory(dir=night.folder.path) as place:
+        items = RunFolder(Path(place)).items
+        try:
+            match_to_parquet(
+                run.payments,
+                run.orders,
+                items,
+                night.settings.policy,
+                facts,
+                Resources(memory_limit=limit, spill=Path(place)),
+            )
+        except ReconcileError as error:
+            log.info("the run before cannot be matched again: %s", error.message)
+            return None
+        again = ledger.breaks_at_stake(items)
+    return told_apart(earlier.breaks, again, ledger.breaks_at_stake(night.folder.breaks))

@@ -1,0 +1,22 @@
+"""Tonight's order side against what it should be, without a run: names of day files."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.figures.deliveries import Delivery, delivery_warnings
+from reconcile.orders.report import OrdersReport
+
+
+@pytest.mark.parametrize(("is_full", "codes"), [(True, ["day_files"]), (False, [])])
+def test_a_day_file_is_no_whole_order_side(is_full: bool, codes: list[str]) -> None:
+    delivery = Delivery(OrdersReport(1, 0, ()), ("exports/{date}/orders.csv", "more.csv"), 1, is_full)
+
+    found = delivery_warnings(delivery, ())
+
+    assert [one.code for one in found] == codes
+    assert all("exports/{date}/orders.csv" in one.text and "--delivery changes" in one.text for one in found)
+
+
+def test_files_without_the_date_in_their_names_are_as_they_should_be() -> None:
+    assert delivery_warnings(Delivery(OrdersReport(1, 0, ()), ("orders-*.csv",), 1, True), ()) == []

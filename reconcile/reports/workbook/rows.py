@@ -56,6 +56,7 @@ ITEM_COLUMNS = (
     SheetColumn("Likely cause", "text", "suggestion", 40),
     SheetColumn("Accepted because", "text", "accepted_reason", 24),
     SheetColumn("Accepted until", "day", "accepted_until", 14),
+    SheetColumn("Accepted no longer, was for", "text", "accepted_for", 24),
     SheetColumn("First seen", "day", "first_seen_on", 11),
     SheetColumn("Last seen", "day", "last_seen_on", 11),
     SheetColumn("Matched on", "text", "matched_on", 13),
@@ -77,7 +78,16 @@ ITEM_COLUMNS = (
     SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
     SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
     SheetColumn("Status code", "text", "status", 20),
+    SheetColumn("Row reference", "text", "row_reference", 20),
+    SheetColumn("Row order number", "text", "row_order_number", 14),
+    SheetColumn("Ordered on", "day", "ordered_on", 11),
+    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
+    SheetColumn("Payment method", "text", "order_method", 14),
+    SheetColumn("Amount of the payment", "text", "amount_basis", 28),
+    SheetColumn("Code in the run before", "text", "changed_from_status", 20),
+    SheetColumn("Item in the run before", "text", "changed_from_item_id", 34),
     SheetColumn("Item id", "text", "item_id", 34),
+    SheetColumn("Break id", "text", "break_id", 34),
 )
 """Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
 
@@ -92,7 +102,8 @@ REJECT_COLUMNS = tuple(
 )
 """Rows that could not be read, as `reconcile.orders.rejects` reads them: without the guard that only a CSV needs."""
 
-assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - {"business_date", "run_id", "is_break"}
+_ELSEWHERE = {"business_date", "run_id", "is_break", "at_stake_currency_code"}
+assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - _ELSEWHERE
 
 
 def letters(index: int) -> str:

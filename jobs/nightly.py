@@ -44,7 +44,8 @@ def nightly(config: Path, business_date: date | None) -> None:
         f"{counts.breaks} breaks",
         err=True,
     )
-    for sentence in (*summary.warnings, *(f"over limit: {one}" for one in result.exceeded)):
+    lines = [one.line for one in summary.warnings]
+    for sentence in (*lines, *(f"over limit: {one}" for one in result.exceeded)):
         click.echo(sentence, err=True)
     click.echo(result.folder)
     sys.exit(1 if result.exceeded else 0)

@@ -96,6 +96,15 @@ ORDERS = _table(
     ("delivered_on", pa.date32(), "business date of the last delivery that brought the row; null for full files"),
 )
 
+DELIVERY = ORDERS.append(
+    pa.field("is_withdrawn", pa.bool_(), nullable=False, metadata={"description": "the row says that it is cancelled"})
+)
+"""
+What one delivery brings to the order book: rows of ORDERS, withdrawn ones, and rejected ones that have a key.
+
+An amount that cannot be read is null, and so are all amounts of rejected rows.
+"""
+
 REJECTS = _table(
     ("source_file", pa.string(), "file the row was read from, as given"),
     ("source_line", pa.int64(), "line or row number in that file, from 1"),

@@ -18,6 +18,7 @@ from reconcile.cli.options import (
     match_options,
     orders_options,
     output_options,
+    parse_business_date,
     pull_options,
 )
 
@@ -45,8 +46,9 @@ def check(session: Session, business_date: str | None, offline: bool, form: str,
     from reconcile.operations import check
 
     settings = session.settings(**options)
+    on = parse_business_date(business_date)
     secrets = None if offline else session.secrets()
-    findings = check.check(settings, secrets)
+    findings = check.check(settings, secrets, business_date=on)
     if form == "json":
         show_json([asdict(finding) for finding in findings])
     else:

@@ -6,7 +6,10 @@ Nothing heavy is imported here or at the top of a command's file: `--help` and a
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 
 import click
 
@@ -46,6 +49,7 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here: threads that would only spin
     _keep_few_heaps()
+    click.get_current_context().with_resource(_without_pandas())
 
 
 def _keep_few_heaps() -> None:
@@ -54,6 +58,25 @@ def _keep_few_heaps() -> None:
 
     if "MALLOC_ARENA_MAX" not in os.environ and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 2)
+
+
+class _NoPandas:
+    """What an import asks where a module is: says of pandas that it is not installed."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("a command has no frames of pandas", name=name)
+
+
+@contextlib.contextmanager
+def _without_pandas() -> Iterator[None]:
+    """Keep pyarrow from loading pandas, which it asks of each value whether it is one of its objects: half a second."""
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_NoPandas)
 
 
 for _command in (demo, run, pull, match, explain, report, orders, breaks, runs, load, schema, check, init, sandbox):

@@ -155,8 +155,8 @@ _SECTIONS = {
 }
 
 
-_OF_FILES = ("method_column",)
-"""Settings of `[population]` that say how order files are read."""
+_OF_FILES = ("method_column", "expect_rows", "expect_total")
+"""Settings of `[population]` that say how order files are read, and what is in them."""
 
 
 def setting_option(name: str) -> Callable[[Any], Any]:
@@ -166,7 +166,7 @@ def setting_option(name: str) -> Callable[[Any], Any]:
 
 def _option_of(setting: Setting) -> Callable[[Any], Any]:
     words = [setting.option, *([setting.said("option")] if setting.said("option") else []), setting.name]
-    attributes: dict[str, Any] = {"metavar": setting.said("metavar"), "multiple": setting.is_list}
+    attributes: dict[str, Any] = {"metavar": setting.said("metavar"), "multiple": setting.is_list or setting.is_table}
     if setting.plain_type is bool:
         words[0] = f"{setting.option}/{_off(setting)}"
         attributes = {"default": None}
@@ -189,7 +189,7 @@ def _help_of(setting: Setting) -> str:
     about = f"{setting.about[0].upper()}{setting.about[1:]}"
     if setting.plain_type is bool:
         return f"{about} [{setting.option if setting.default else _off(setting)}]."
-    return about + ("." if setting.default in (None, ()) else f" [{_in_words(setting.default)}].")
+    return about + ("." if setting.default in (None, (), {}) else f" [{_in_words(setting.default)}].")
 
 
 def _in_words(default: object) -> str:
@@ -226,8 +226,9 @@ orders_options = _group(
 )
 match_options = _options_of("population", "match", leave_out=_OF_FILES)
 locale_option = setting_option("locale")
+date_option = click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC].")
 output_options = _group(
-    click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC]."),
+    date_option,
     _options_of("run", "reports", leave_out=("load_to",)),
 )
 dry_run_option = click.option(

@@ -12,7 +12,15 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import show_json, show_lines, text_format_option
-from reconcile.cli.options import SectionedCommand, Session, command, connection_options, orders_options
+from reconcile.cli.options import (
+    SectionedCommand,
+    Session,
+    command,
+    connection_options,
+    date_option,
+    orders_options,
+    parse_business_date,
+)
 
 if TYPE_CHECKING:
     from reconcile.orders.exports.export import ExportedOrders
@@ -33,29 +41,37 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
 @text_format_option
+@date_option
 @orders_options
 @command
-def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
+def inspect(session: Session, rows: int, form: str, business_date: str | None, **options: Any) -> None:
     """
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
     Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
-    the rejects.
+    the rejects, or at what the sender states.
     """
     settings = session.settings(**options)
+    on = parse_business_date(business_date)
 
     from reconcile.orders.inspection import inspect_orders
+    from reconcile.orders.places.dated import telling_date
+    from reconcile.orders.stated import check_stated
     from reconcile.settings.stages import check_only_files, check_orders_named
 
     check_orders_named(settings)
     check_only_files(settings)
-    look = inspect_orders([*settings.orders.files, *settings.orders.queries], settings.order_format, first_rows=rows)
+    with telling_date(settings.orders.files, on):
+        look = inspect_orders(
+            [*settings.orders.files_of(on), *settings.orders.queries], settings.order_format, first_rows=rows
+        )
     if form == "json":
-        show_json(asdict(look))
+        show_json({**asdict(look), "report": look.report.as_dict()})
     else:
         show_lines("\n\n".join(_blocks(look)).split("\n"))
     if look.report.rejects > settings.orders.max_rejects:
         sys.exit(3)
+    check_stated(look.report, settings.orders.stated)
 
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
@@ -69,6 +85,8 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
     yield _keys(look)
     if look.totals:
         yield _totals(look)
+    if look.report.left_out:
+        yield _left_out(look)
     if look.rejects:
         told = [_reject(reject) for reject in look.rejects]
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
@@ -127,10 +145,17 @@ def _totals(look: OrdersLook) -> str:
     from reconcile.reports.terminal import grouped_amount
 
     cells = [
-        (one.currency_code, PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
+        (one.currency_code or "", PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
         for one in look.totals
     ]
     return _block("Currency,Rows,Amount", "Currency", cells)
+
+
+def _left_out(look: OrdersLook) -> str:
+    from reconcile.reports.terminal import left_out_table
+    from reconcile.reports.text_table import render
+
+    return render(left_out_table(look.report.left_out), console.width(), colour=False)
 
 
 def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
@@ -148,7 +173,8 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
     if file.unread:
         yield "unread", ", ".join(f'"{name}"' for name in file.unread)
-    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected"
+    left_out = f", {file.left_out:,} left out" if file.left_out else ""
+    yield "rows", f"{file.rows:,} read, {file.rejects:,} rejected{left_out}"
 
 
 def _reject(reject: dict[str, str]) -> str:
@@ -188,7 +214,7 @@ def export(session: Session, destination: Path, **options: Any) -> None:
     report = pull.export_orders(settings, secrets, destination)
     console.say(_exported(report), quiet=not session.talks)
     for warning in export_warnings(report.why_all):
-        console.say(f"warning: {warning}", quiet=session.log_json)
+        console.say(warning.line, quiet=session.log_json)
     for path in report.files:
         click.echo(path)
 

@@ -42,7 +42,7 @@ def tell_run(result: RunResult, session: Session, locale: str | None) -> int:
         console.say(summary_table(result.summary, width=console.width(), colour=console.colour(), display=display))
     if not session.log_json:
         for warning in result.summary.warnings:
-            console.say(f"warning: {warning}", quiet=session.quiet)
+            console.say(warning.line, quiet=session.quiet)
         if result.receipt is not None:
             console.say(f"loaded into {result.receipt.url}", quiet=session.quiet)
         for sentence in result.exceeded:

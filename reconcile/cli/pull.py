@@ -55,7 +55,7 @@ def pull(
         path, report = pull.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(_in_words(report), quiet=not session.talks)
     for warning in pull_warnings(report):
-        console.say(f"warning: {warning}", quiet=session.log_json)
+        console.say(warning.line, quiet=session.log_json)
     click.echo(path)
 
 

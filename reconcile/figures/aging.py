@@ -51,28 +51,28 @@ class AgingBucket(Struct, frozen=True):
         return int(first), int(last)
 
 
-def aging_of(connection: duckdb.DuckDBPyConnection) -> tuple[AgingBucket, ...]:
-    """Return the breaks of the view `items` by days since they were first seen: every bucket, also empty ones."""
-    return _in_buckets(connection, "age_days")
+def aging_of(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[AgingBucket, ...]:
+    """Return the breaks of `items`, SQL for a table, by days since they were first seen: every bucket, also empty."""
+    return _in_buckets(connection, items, "age_days")
 
 
-def aging_from_data(connection: duckdb.DuckDBPyConnection) -> tuple[AgingBucket, ...]:
+def aging_from_data(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[AgingBucket, ...]:
     """
-    Return the breaks of the view `items` by days since their payment's order was placed, as `aging_of` does.
+    Return the breaks of `items` by days since their payment's order was placed, as `aging_of` does.
 
     Where it was not placed, since the payment was created; of an order row alone, since its date: NO_DATE where it has
     none. What is dated after the business date is as old as what is dated on it.
     """
-    return _in_buckets(connection, "CASE WHEN data_age_days < 0 THEN 0 ELSE data_age_days END")
+    return _in_buckets(connection, items, "CASE WHEN data_age_days < 0 THEN 0 ELSE data_age_days END")
 
 
 _Row = tuple[int | None, str | None, int, int]  # age, currency, breaks, at stake
 
 
-def _in_buckets(connection: duckdb.DuckDBPyConnection, age: str) -> tuple[AgingBucket, ...]:
+def _in_buckets(connection: duckdb.DuckDBPyConnection, items: str, age: str) -> tuple[AgingBucket, ...]:
     rows: list[_Row] = connection.execute(
         f"""SELECT {age} AS age, at_stake_currency_code AS currency_code, count(*), sum(at_stake_cents)
-            FROM items WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age"""
+            FROM {items} WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age"""
     ).fetchall()
     aging = [
         _bucket(

@@ -8,9 +8,10 @@ beside them. A field that came later has a default: summaries written before it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,13 +25,15 @@ from reconcile.figures.statuses import StatusLine
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
 from reconcile.money import AMOUNT_BASES
+from reconcile.notices import Notice, notice
+from reconcile.orders.report import BookChange, BookTotal, LeftOut
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Count, Currency, means
 
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
 
-VERSION = 1
+VERSION = 2
 """Of the schema. It grows when a field goes, gets another name or another meaning; a new field does not grow it."""
 
 VERDICTS = {"clean": "Clean", "clean_with_exceptions": "Exceptions to review", "over_limit": "Over limit"}
@@ -160,7 +163,25 @@ class Pull(Struct, frozen=True):
     updated: Annotated[Count, means("payments read because they changed, with the overlap")] = 0
     rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")] = 0
     vanished: Annotated[Count, means("payments of the mirror that are gone")] = 0
-    warnings: Annotated[tuple[str, ...], means("what the figures do not say")] = ()
+    warnings: Annotated[tuple[Notice, ...], means("what the figures do not say")] = ()
+
+
+class OrderBookFigures(Struct, frozen=True):
+    """The order side built up from deliveries: before + changes = after, in every currency."""
+
+    deliveries: Annotated[Count, means("deliveries that it is made of, this run's with them")]
+    before: Annotated[tuple[BookTotal, ...], means("the order book before this run's delivery")]
+    changes: Annotated[tuple[BookChange, ...], means("what this run's delivery did to it")]
+    after: Annotated[tuple[BookTotal, ...], means("the order book after it, which is the order side of this run")]
+
+    @property
+    def lines(self) -> list[BookChange]:
+        """All of it as changes, for people: what was there came in once, what is there now is the last lines."""
+        return [*_at_rest("before", self.before), *self.changes, *_at_rest("after", self.after)]
+
+
+def _at_rest(kind: Literal["before", "after"], totals: Iterable[BookTotal]) -> list[BookChange]:
+    return [BookChange(kind, line.currency_code, 0, 0, line.rows, line.amount_cents) for line in totals]
 
 
 Statuses = Annotated[tuple[StatusLine, ...], means("by kind (ok, timing, info, break), then by status")]
@@ -210,6 +231,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     counts: Annotated[Counts, means("rows, items, breaks and rejects")]
     statuses: Statuses
     control: Controls
+    left_out: Annotated[
+        tuple[LeftOut, ...], means("order rows that were left out as declared; they are in no other figure")
+    ] = ()
     bridge: Bridges = ()
     flag_agreement: Flags
     aging: Aging
@@ -222,7 +246,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     key_profile: Keys
     trend: Annotated[tuple[TrendRun, ...], means("the last 30 runs of dates before this one, oldest first")] = ()
     limits_exceeded: Annotated[tuple[str, ...], means("limits of --fail-on that are exceeded, in words")] = ()
-    warnings: Annotated[tuple[str, ...], means("what a reader must know besides the figures")] = ()
+    warnings: Annotated[tuple[Notice, ...], means("what a reader must know besides the figures")] = ()
+    order_book: Annotated[
+        OrderBookFigures | None, means("the order book; null where the order files are the whole order side")
+    ] = None
     pull: Annotated[Pull | None, means("the pull; null for a match of files")] = None
     seconds: Annotated[dict[str, float], means("stage to the seconds it took")] = {}
 
@@ -264,7 +291,7 @@ def read_summary(folder: Path) -> Summary:
     """
     path = RunFolder(folder).summary
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Summary)
+        return msgspec.convert(_with_notices(msgspec.json.decode(path.read_bytes())), Summary)
     except msgspec.ValidationError as error:
         raise OutputError(
             f"{path}: its figures are from another version of reconcile: {_said(error)}",
@@ -276,6 +303,15 @@ def read_summary(folder: Path) -> Summary:
             f"{path}: cannot be read as the summary of a run: {problem}",
             hint="`reconcile runs verify` reports what was changed",
         ) from error
+
+
+def _with_notices(document: Any) -> Any:
+    """Return a summary's `document` with notices in place of the texts that warnings were in version 1."""
+    if isinstance(document, dict):
+        for place in (document, document.get("pull")):
+            if isinstance(place, dict) and isinstance(warnings := place.get("warnings"), list):
+                place["warnings"] = [notice("other", one) if isinstance(one, str) else one for one in warnings]
+    return document
 
 
 def _said(error: Exception) -> str:

@@ -75,6 +75,11 @@ class Population(Struct, frozen=True, kw_only=True):
         return period_of(self.covers)
 
     @property
+    def brings_changes(self) -> bool:
+        """Whether order files bring what is new or changed, to an order book."""
+        return self.delivery == "changes"
+
+    @property
     def method_pattern(self) -> str:
         """A regular expression (RE2 and Java's) that fits a lower-case method of `methods`, from end to end."""
         return rf"(?s)\A(?:{'|'.join(map(_regular, self.methods))})\z"

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
@@ -20,7 +21,9 @@ from reconcile.figures.warnings import ALL_METHODS, refuse_empty
 from reconcile.files.disk import disk_errors
 from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import count_placed
+from reconcile.orders.places.dated import telling_date
 from reconcile.orders.read import read_orders_to_parquet
+from reconcile.orders.stated import check_stated
 from reconcile.payments.pull import agreed_mode
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -43,14 +46,15 @@ class Finding:
     exit_code: int = 0
 
 
-def check(settings: Settings, secrets: Secrets | None) -> list[Finding]:
-    """Return the findings in the order of a night; without `secrets`, Commerce Layer is left out."""
+def check(settings: Settings, secrets: Secrets | None, *, business_date: date) -> list[Finding]:
+    """
+    Return the findings in the order of the night of `business_date`; without `secrets`, Commerce Layer is left out.
+    """
     findings = [*_looked("settings", lambda: _settings(settings))]
     asked, payments = run_coroutine(_commerce_layer(settings, secrets)) if secrets is not None else ([], 0)
     findings += _looked("disk", lambda: _output(settings.out, payments))
-    files = [word for word in settings.orders.files if word != COMMERCE_LAYER]
-    if files or settings.orders.sql:
-        findings += _looked("orders", lambda: _orders(settings, files))
+    if set(settings.orders.files) - {COMMERCE_LAYER} or settings.orders.sql:
+        findings += _looked("orders", lambda: _orders(settings, business_date))
     return findings + asked
 
 
@@ -119,8 +123,9 @@ async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
     return Finding("orders", "ok", f"{orders:,} orders paid with Klarna can be exported")
 
 
-def _orders(settings: Settings, files: list[str]) -> Iterator[Finding]:
-    with tempfile.TemporaryDirectory() as folder:
+def _orders(settings: Settings, business_date: date) -> Iterator[Finding]:
+    files = [word for word in settings.orders.files_of(business_date) if word != COMMERCE_LAYER]
+    with tempfile.TemporaryDirectory() as folder, telling_date(settings.orders.files, business_date):
         report = read_orders_to_parquet(
             [*files, *settings.orders.queries],
             Path(folder) / "orders.parquet",
@@ -128,6 +133,7 @@ def _orders(settings: Settings, files: list[str]) -> Iterator[Finding]:
             rejects=Path(folder) / "rejects.csv",
             max_rejects=settings.orders.max_rejects,
         )
+    check_stated(report, settings.orders.stated)
     refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 

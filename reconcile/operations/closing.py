@@ -7,12 +7,15 @@ Does not know where the sides came from.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow.parquet as pq
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
@@ -20,9 +23,9 @@ from reconcile.errors import OutputError, ReconcileError
 from reconcile.figures import limits, proof
 from reconcile.figures.compare import trend_of
 from reconcile.figures.roll_forward import roll_forward
-from reconcile.figures.summary import VERSION, Counts, Figures, Mode, Summary, Verdict
+from reconcile.figures.summary import VERSION, Counts, Figures, Mode, OrderBookFigures, Summary, Verdict
 from reconcile.figures.totals import summarize
-from reconcile.figures.warnings import grouping_warnings, neighbour_warnings, refuse_empty, run_warnings
+from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
@@ -35,6 +38,9 @@ from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
+from reconcile.notices import Notice, notice
+from reconcile.operations.noticed import noticed
+from reconcile.operations.order_book import OrderBook, build_order_book
 from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
@@ -47,19 +53,49 @@ from reconcile.warehouse.load import LoadReceipt, load_run
 log = logging.getLogger("reconcile.run")
 
 
-def close(night: StagedRun) -> RunResult:
-    """Match, prove, report and publish. Raises as `reconcile.operations.night.run`."""
-    earlier = earlier_runs(night.out, night.business_date)
-    run_id, report = matched(night, earlier)
-    refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
-    with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is read there
+@dataclass(frozen=True, slots=True)
+class MadeRun:
+    """A staged run, its figures, what is to be known besides, the runs before it, the rows of the tables for people."""
+
+    night: StagedRun
+    summary: Summary
+    notices: tuple[Notice, ...]
+    earlier: EarlierRuns
+    rows: dict[str, int]
+
+
+def make(night: StagedRun) -> MadeRun:
+    """Match, prove and sum up. Raises as `reconcile.operations.night.run`."""
+    with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is made there
+        earlier = earlier_runs(night.out, night.business_date)
+        night = with_order_book(night, earlier)
+        run_id, report = matched(night, earlier)
+        refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    summary = judged(night, summary, warnings_of(night, report, earlier))
-    place, summary = publish(night, summary, earlier, rows)
-    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
-    load_to = night.settings.run.load_to
+    return MadeRun(night, summary, tuple(noticed(night, report, earlier)), earlier, rows)
+
+
+def close(made: MadeRun) -> RunResult:
+    """Judge, report and publish. Raises as `reconcile.operations.night.run`."""
+    place, summary = publish(made)
+    run_id, verdict = summary.run_id, summary.verdict
+    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": verdict})
+    load_to = made.night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
+
+
+def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
+    """Return `night` with its order side built up from deliveries, where its files bring changes only."""
+    settings = night.settings
+    if not settings.population.brings_changes:
+        return night
+    with night.timings.stage("order book"):
+        book = build_order_book(
+            night.folder, night.business_date, earlier.runs, settings.policy, settings.run.memory_limit
+        )
+    refuse_empty("orders", sum(line.rows for line in book.report.after), settings.run.on_empty_orders)
+    return dataclasses.replace(night, book=book)
 
 
 def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
@@ -105,6 +141,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             counts=Counts(**asdict(figures.counts), rejects=night.orders.rejects),
             statuses=figures.statuses,
             control=figures.control,
+            left_out=night.orders.left_out,
             bridge=figures.bridge,
             flag_agreement=figures.flag_agreement,
             aging=figures.aging,
@@ -116,58 +153,42 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             roll_forward=roll_forward(earlier.breaks, breaks_in(folder.breaks, FOLLOWED)),
             key_profile=figures.key_profile,
             trend=trend_of(earlier.runs),
+            order_book=order_book_of(night.book) if night.book is not None else None,
             pull=night.source.pull or None,
         )
 
 
-def warnings_of(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[str]:
-    """Return what a reader of the figures must know."""
-    source = night.source
-    warnings = run_warnings(
-        night.orders,
-        report,
-        pull=source.pull or None,
-        narrowed=source.narrowed or None,
-        why_all=source.why_all,
-    )
-    warnings += [f"{problem}; none of it was needed" for problem in earlier.problems]
-    if night.settings.match.group_orders is not None:
-        warnings += grouping_warnings(night.orders)
-    return warnings
-
-
-def judged(night: StagedRun, summary: Summary, warnings: list[str]) -> Summary:
-    """Return `summary` with its verdict by the limits, and everything that is warned of."""
-    exceeded = limits.exceeded(night.checks, summary)
-    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary)
-    warnings = [*warnings, *(f"over limit: {sentence}" for sentence in over)]
-    for warning in warnings:
-        log.info("warning: %s", warning)
+def judged(night: StagedRun, summary: Summary, notices: Sequence[Notice]) -> Summary:
+    """Return `summary` with its verdict by the limits, and everything that is to be known besides."""
+    exceeded = limits.exceeded(night.checks, summary, notices)
+    over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary, notices)
     return replace(
         summary,
         verdict=verdict_of(summary, exceeded),
         limits_exceeded=tuple(exceeded),
-        warnings=tuple(warnings),
+        warnings=(*notices, *(notice("over_limit", f"over limit: {sentence}") for sentence in over)),
         seconds=night.timings.seconds,
     )
 
 
-def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict[str, int]) -> tuple[Path, Summary]:
-    """Write what people read, and publish; return the folder, and `summary` with what was reported last."""
-    counts = summary.counts
+def publish(made: MadeRun) -> tuple[Path, Summary]:
+    """Judge, write what people read, and publish; return the folder, and the summary with its verdict and notices."""
+    night, earlier, counts = made.night, made.earlier, made.summary.counts
     rows = {
-        **rows,
+        **made.rows,
         RunFile.PAYMENTS: counts.payments,
         RunFile.ORDERS: counts.orders,
         RunFile.ITEMS: counts.items,
         RunFile.BREAKS: counts.breaks,
         RunFile.REJECTS: counts.rejects,
     }
+    if night.book is not None:
+        rows[RunFile.DELIVERY] = pq.read_metadata(night.folder.delivery).num_rows
     told = neighbours(night.out, night.business_date, earlier)
     while True:
         known = told
-        complete = replace(summary, warnings=(*summary.warnings, *neighbour_warnings(known)))
-        record = record_of(night, summary, earlier, known)
+        complete = judged(night, made.summary, [*made.notices, *neighbour_warnings(known)])
+        record = record_of(night, complete, earlier, known)
         reports_written(night, complete, record)
         outputs = night.staging.outputs(rows)
         with publishing_lock(night.out):
@@ -175,6 +196,8 @@ def publish(night: StagedRun, summary: Summary, earlier: EarlierRuns, rows: dict
             if (told := neighbours(night.out, night.business_date, earlier)) == known:
                 place = night.staging.publish(record, outputs)
                 break
+    for one in complete.warnings:
+        log.info("%s", one.line, extra={"code": one.code})
     try:
         ledger.follow(night.out / ledger.NAME, published_runs(night.out))
     except OutputError as error:
@@ -195,11 +218,31 @@ def record_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: N
         "inputs": night.orders.as_dict(),
         "clean": {"rules": night.settings.match.clean.as_dict(), "keys": summary.key_profile.cleaning},
         "previous": earlier.link,
+        **book_record(night, summary.run_id),
         "runs_meanwhile": known.meanwhile,
         "later_runs": known.later,
         "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
         "control": summary.control,
     }
+
+
+def book_record(night: StagedRun, run_id: str) -> dict[str, object]:
+    """Return what the manifest says of the deliveries that the order book is made of; empty without one."""
+    if night.book is None:
+        return {}
+    own = manifest.Delivery(night.business_date, run_id, sha256_of(night.folder.delivery))
+    return {"order_book": manifest.BookRecord((*night.book.deliveries, own))}
+
+
+def order_book_of(book: OrderBook) -> OrderBookFigures:
+    """Return the figures of an order book, as `summary.json` has them."""
+    report = book.report
+    return OrderBookFigures(
+        deliveries=len(book.deliveries) + 1,
+        before=report.before,
+        changes=report.changes,
+        after=report.after,
+    )
 
 
 def reports_written(night: StagedRun, summary: Summary, record: dict[str, object]) -> None:

@@ -18,17 +18,21 @@ from msgspec import UNSET
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.figures.summary import pull_of
 from reconcile.figures.warnings import refuse_empty
+from reconcile.files.duckdb import connected
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
-from reconcile.operations.closing import close
+from reconcile.operations.closing import close, make
 from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
+from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
+from reconcile.orders.stated import check_stated
 from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
+from reconcile.runs.owner import check_owner
 from reconcile.runs.run_folder import RunFolder
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -58,7 +62,7 @@ def run(
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging)  # an error in them is reported before an hour of pulling
+        _check_records(staging, settings)  # an error in them is reported before an hour of pulling
         timings = Timings()
         exported = None
         if COMMERCE_LAYER in settings.orders.files:
@@ -74,6 +78,7 @@ def run(
                 recheck=open_breaks(staging.out) if settings.pull.incremental else (),
                 on_progress=on_progress,
             )
+        check_owner(staging.out, pulled.organization, pulled.mode)
         source = Source(
             mode=pulled.mode,
             organization=pulled.organization,
@@ -81,7 +86,7 @@ def run(
             narrowed=settings.pull.narrowed,
             orders_export=exported.as_dict() if exported is not None else UNSET,
         )
-        return close(StagedRun(settings, checks, staging, orders, source, timings))
+        return close(make(StagedRun(settings, checks, staging, orders, source, timings)))
 
 
 def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:
@@ -94,19 +99,24 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging)
+        _check_records(staging, settings)
         timings = Timings()
-        with timings.stage("orders"):
-            orders = _read_orders(settings, staging)
-        with timings.stage("payments"):
-            rows = copy_payments(payments, staging.run.payments)
-            digest = digest_of(payments, rows=rows)
-        chosen = settings.commercelayer
-        source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
-        return close(StagedRun(settings, checks, staging, orders, source, timings))
+        limit, chosen = settings.run.memory_limit, settings.commercelayer
+        with connected(staging.folder, limit):  # once, for all that is made there
+            with timings.stage("orders"):
+                orders = _read_orders(settings, staging)
+            with timings.stage("payments"):
+                rows = copy_payments(payments, staging.run.payments, memory_limit=limit)
+                digest = digest_of(payments, rows=rows)
+            source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
+            made = make(StagedRun(settings, checks, staging, orders, source, timings))
+        return close(made)
 
 
-def _check_records(staging: Staging) -> None:
+def _check_records(staging: Staging, settings: Settings) -> None:
+    chosen = settings.commercelayer
+    # Of another address the organization is what its token says.
+    check_owner(staging.out, chosen.organization if chosen.api_url is None else None, chosen.mode)
     decisions.read_decisions(staging.out / decisions.NAME)
     check_latest(staging.out, staging.business_date)
 
@@ -114,27 +124,35 @@ def _check_records(staging: Staging) -> None:
 def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders | None = None) -> OrdersReport:
     # Rejects outlive a run that stops because of them: they are written beside the run folders.
     kept = staging.out / f"{staging.business_date}.rejects.csv"
+    is_delivery = settings.population.brings_changes
     try:
-        report = read_orders_to_parquet(
-            _places(settings, exported),
-            staging.run.orders,
-            settings.order_format,
-            rejects=kept,
-            max_rejects=settings.orders.max_rejects,
-        )
+        with telling_date(settings.orders.files, staging.business_date):
+            report = read_orders_to_parquet(
+                _places(settings, staging.business_date, exported),
+                staging.run.delivery if is_delivery else staging.run.orders,
+                settings.order_format,
+                rejects=kept,
+                max_rejects=settings.orders.max_rejects,
+                is_delivery=is_delivery,
+            )
+        check_stated(report, settings.orders.stated)
     except (InputError, OutputError) as error:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)
         raise
-    refuse_empty("orders", report.rows, settings.run.on_empty_orders)
+    if not is_delivery:
+        refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     kept.rename(staging.run.rejects)
     return report
 
 
-def _places(settings: Settings, exported: ExportedOrders | None) -> list[str | Place | OrdersQuery]:
+def _places(
+    settings: Settings, business_date: date, exported: ExportedOrders | None
+) -> list[str | Place | OrdersQuery]:
     """Return where the order totals are; exported files under names that do not change from run to run."""
     files = [Place(f"{EVIDENCE}/{path.name}", path) for path in exported.files] if exported is not None else []
-    named = [place for word in settings.orders.files for place in (files if word == COMMERCE_LAYER else [word])]
+    words = settings.orders.files_of(business_date)
+    named = [place for word in words for place in (files if word == COMMERCE_LAYER else [word])]
     return [*named, *settings.orders.queries]
 
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconcile.figures import limits
 from reconcile.figures.summary import Pull, Summary
+from reconcile.operations.order_book import OrderBook
 from reconcile.orders.report import OrdersReport
 from reconcile.runs.folder import Staging
 from reconcile.runs.manifest import FileDigest
@@ -72,7 +73,7 @@ class StagedRun:
     """
     One run in progress; both sides are in the staged folder.
 
-    `checks` are the limits that stop the close.
+    `checks` are the limits that stop the close. `book` is null where the files are the whole order side.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class StagedRun:
     orders: OrdersReport
     source: Source
     timings: Timings
+    book: OrderBook | None = None
 
     @property
     def folder(self) -> RunFolder:

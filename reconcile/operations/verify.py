@@ -134,7 +134,8 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
     if again is None and policy.group_orders is not None:  # how many rows an item stands for: only the matching knows
         counts = replace(counts, orders=run.summary.counts.orders)
         figures = replace(figures, control=run.summary.control)
-    exceeded = limits.exceeded(limits_of(run.settings.run.fail_on, "--fail-on"), figures)
+    # What is warned of follows from runs before it, too: its own summary says it.
+    exceeded = limits.exceeded(limits_of(run.settings.run.fail_on, "--fail-on"), figures, run.summary.warnings)
     before = _breaks_before(run)
     found = {
         **asdict(figures),

@@ -1,27 +1,23 @@
 """
 How an order file says what it says: its columns, its number format, its dialect, its encoding.
 
-Knows which of these declarations are possible at all.
+Which of these declarations are possible at all is known by `format_checks`.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from reconcile.errors import SettingsError
-from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES, CURRENCIES
+from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES
+from reconcile.orders.format_checks import check_format
 
-_THOUSANDS = (".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f")
-CONTINUATIONS = ("empty", "repeated")
 DOWNLOAD_LIMIT = "4GB"
 _SIZE = re.compile(r"\s*([0-9]{1,15}) ?([KMGT]?B)\s*", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape")
 _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
@@ -39,7 +35,8 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
 
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `amount_basis` is the column of
     `reconcile.money.AMOUNT_BASES` that wins where a Commerce Layer export has several amounts; a time with an offset is
-    of its day in `time_zone`. `quote=""`: no cell is quoted. `continuation_rows` are left out and counted.
+    of its day in `time_zone`. `quote=""`: no cell is quoted. `continuation_rows` are left out and counted, and so are
+    rows by `only`, `skip_rows` and `withdrawn`, whose columns have the files' own names.
 
     Raises SettingsError when a declaration is impossible; the delimiter may be a word (`tab`).
     """
@@ -121,6 +118,33 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             examples=["empty"],
         ),
     ] = None
+    only: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(
+            description="columns of the files with the values that rows of orders have there; rows with another are "
+            "left out and counted; * and ? stand for other characters",
+            examples=[{"Type": ["sale", "refund*"]}],
+            extra={"metavar": "COLUMN=VALUE"},
+        ),
+    ] = {}
+    skip_rows: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="leave out and count rows, such as footers, of which a key or the first filled cell is this; * "
+            'and ? stand for other characters, "" for rows without any key',
+            examples=[["Total", "*** end of file ***"]],
+            extra={"metavar": "PATTERN"},
+        ),
+    ] = ()
+    withdrawn: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(
+            description="columns of the files with the values that cancelled orders have there; such rows are left out "
+            "and counted; * and ? stand for other characters",
+            examples=[{"Status": ["cancelled"]}],
+            extra={"metavar": "COLUMN=VALUE"},
+        ),
+    ] = {}
     delimiter: Annotated[
         str | None,
         Meta(
@@ -169,13 +193,20 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             force_setattr(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
         if self.currency is not None:
             force_setattr(self, "currency", self.currency.strip().upper())
-        for check in (_check_columns, _check_money, _check_rows, _check_dialect, _check_encoding, _check_limit):
-            check(self)
+        for name in ("only", "withdrawn"):
+            force_setattr(self, name, {column: tuple(values) for column, values in getattr(self, name).items()})
+        force_setattr(self, "skip_rows", tuple(self.skip_rows))
+        check_format(self)
 
     @property
     def names_columns(self) -> bool:
         """Whether any column is named by the user."""
         return any(self.column(role) is not None for role in COLUMN_OPTIONS)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns by whose values rows are left out or withdrawn, as the user names them."""
+        return tuple(dict.fromkeys((*self.only, *self.withdrawn)))
 
     @property
     def download_limit_bytes(self) -> int:
@@ -201,91 +232,6 @@ COLUMN_OPTIONS = {
     "sign": "--sign-column",
 }
 """What a column of an order file can be, and the option that names it."""
-
-
-def _check_columns(form: OrderFormat) -> None:
-    for role in ("reference", "amount"):
-        if form.column(role) == "":
-            raise SettingsError(f"{COLUMN_OPTIONS[role]} is empty", hint="every order file needs this column")
-    if form.amount_basis not in AMOUNT_BASES:
-        raise SettingsError(
-            f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(AMOUNT_BASES)}"
-        )
-
-
-def _check_money(form: OrderFormat) -> None:
-    if form.currency is not None and form.currency not in CURRENCIES:
-        raise SettingsError(
-            f'currency "{form.currency}" is not an ISO 4217 currency code', hint="write it like EUR, SEK or GBP"
-        )
-    if form.decimal not in (".", ","):
-        raise SettingsError(f'decimal "{form.decimal}" is not a decimal separator', hint='use "." or ","')
-    if form.thousands is not None and form.thousands not in _THOUSANDS:
-        raise SettingsError(
-            f'thousands "{form.thousands}" is not a thousands separator',
-            hint="use a point, a comma, an apostrophe, an underscore or a space",
-        )
-    if form.thousands == form.decimal:
-        raise SettingsError(
-            f'decimal and thousands are both "{form.decimal}"', hint="an amount could be read two ways: change one"
-        )
-
-
-def _check_rows(form: OrderFormat) -> None:
-    unknown = sorted(set(form.accounting) - set(ACCOUNTING_FORMS))
-    if unknown:
-        raise SettingsError(f'accounting "{unknown[0]}" is unknown', hint=f"use any of {', '.join(ACCOUNTING_FORMS)}")
-    if form.amount_unit not in (None, "minor", "major"):
-        raise SettingsError(f'amount_unit "{form.amount_unit}" is unknown', hint="use minor (whole cents) or major")
-    if form.continuation_rows not in (None, *CONTINUATIONS):
-        raise SettingsError(
-            f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(CONTINUATIONS)}"
-        )
-    if form.date_format is not None and not _is_date_format(form.date_format):
-        raise SettingsError(
-            f'date_format "{form.date_format}" is not a format of dates',
-            hint='name day, month and year, as in "%d.%m.%Y" (31.12.2026); YYYY-MM-DD is always the ISO date',
-        )
-
-
-def _is_date_format(text: str) -> bool:
-    from reconcile.orders.dates import is_date_format  # with it comes Arrow, which a command's help does without
-
-    return is_date_format(text)
-
-
-def _check_dialect(form: OrderFormat) -> None:
-    if form.quote is not None and form.quote not in ("", '"', "'"):
-        raise SettingsError(f"quote {form.quote!r} is not possible", hint="use \", ', or nothing for no quotes")
-    delimiter = form.delimiter
-    if delimiter is None:
-        return
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter.isalnum() or delimiter in "\"'\r\n\0\\":
-        raise SettingsError(
-            f"delimiter {delimiter!r} is not possible",
-            hint="use one ASCII character that is not a letter, a digit, a quote or a line end; tab is written `tab`",
-        )
-
-
-def _check_encoding(form: OrderFormat) -> None:
-    if form.encoding is None:
-        return
-    try:
-        codec = codecs.lookup(form.encoding)
-        is_text = codec._is_text_encoding and codec.name.replace("_", "-") not in _NO_ENCODINGS_OF_FILES
-    except (LookupError, ValueError):
-        is_text = False
-    if not is_text:
-        raise SettingsError(
-            f'encoding "{form.encoding}" is unknown', hint="use a name like utf-8, cp1252, iso-8859-15 or utf-16-le"
-        )
-
-
-def _check_limit(form: OrderFormat) -> None:
-    if not form.download_limit_bytes:
-        raise SettingsError(
-            f'download_limit "{form.download_limit}" is not a size', hint="write it like 500MB or 4GB; B, KB and TB too"
-        )
 
 
 DETECTED = OrderFormat()

@@ -8,7 +8,7 @@ arguments, so that several can be worked on at once while their order is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -23,15 +23,27 @@ class RawRows:
     A batch as a leaf read it.
 
     `lines` (int64) is the source_line of each row; `cells` the text of each mapped role, as long as `lines`, null
-    where there is none. `rejects` are those of rows that the leaf itself cannot read; such rows are not in `lines`.
-    `literal` (bool) marks amounts that are number literals of a typed format: their decimal separator is a point,
-    whatever is declared for strings; None where all are text.
+    where there is none. `rejects` are those of rows that the leaf itself cannot read; such rows are in `lines` too,
+    with what is known of their cells, as far as anything is. `literal` (bool) marks amounts that are number literals of
+    a typed format: their decimal separator is a point, whatever is declared for strings; None where all are text.
+    `shown` is the text of the columns in `ColumnMap.shown`, by their places.
     """
 
     lines: Column
     cells: Mapping[str, Column]
     rejects: tuple[Reject, ...] = ()
     literal: Column | None = None
+    shown: Mapping[int, Column] = field(default_factory=dict)
+
+    def where(self, mask: Column) -> RawRows:
+        """Return the rows that are true in `mask`, with all `rejects`."""
+        return replace(
+            self,
+            lines=self.lines.filter(mask),
+            cells={role: column.filter(mask) for role, column in self.cells.items()},
+            literal=self.literal.filter(mask) if self.literal is not None else None,
+            shown={place: column.filter(mask) for place, column in self.shown.items()},
+        )
 
 
 Batch = Callable[[], RawRows | pa.Table]

@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from reconcile.errors import OrderFileError, TooManyRejects
-from reconcile.orders.cells.rows import OrderRows, order_rows
+from reconcile.orders.cells.left_out import LeftOutTally
+from reconcile.orders.cells.rows import OrderRows, order_rows, own_rows
+from reconcile.orders.cells.totals import Totals
 from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.format import DETECTED, OrderFormat
@@ -37,7 +40,7 @@ from reconcile.orders.spreadsheets.xlsx import open_xlsx
 from reconcile.orders.text.delimited import open_delimited
 from reconcile.orders.text.json_text import open_json
 from reconcile.orders.typed.parquet_table import open_parquet
-from reconcile.schema import ORDERS
+from reconcile.schema import DELIVERY, ORDERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,19 +104,23 @@ def read_orders_to_parquet(
     *,
     rejects: Path,
     max_rejects: int = 0,
+    is_delivery: bool = False,
 ) -> OrdersReport:
     """
     Write the order totals in `paths` to `destination` as a table of ORDERS, in the order of files and rows.
 
     `form` is as in `read_orders`. `rejects` becomes a CSV file of all unreadable cells, a header alone when there
-    are none. Raises TooManyRejects after everything is read and every reject written: `destination` is then not
-    written. Raises OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither
-    file is written.
+    are none. With `is_delivery` the table is one of DELIVERY: withdrawn rows are in it, and rejected ones that have a
+    key; the report counts both as ever.
+
+    Raises TooManyRejects after everything is read and every reject written: `destination` is then not written. Raises
+    OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither file is
+    written.
     """
     with ExitStack() as stack:
         rejects_file = _rejects_file(stack, rejects)
-        with orders_parquet(destination) as sink:
-            reader = _Reader(form, sink.write, rejects_file)
+        with orders_parquet(destination, DELIVERY if is_delivery else ORDERS) as sink:
+            reader = _Reader(form, sink.write, rejects_file, is_delivery=is_delivery)
             report = reader.read(*_sources(stack, paths, form, [rejects, destination]))
             if report.rejects > max_rejects:
                 stack.close()  # the rejects stay, the rows do not
@@ -143,13 +150,24 @@ def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:
 class _Reader:
     """Reads files one after the other; keeps what the report and an error must say."""
 
-    def __init__(self, form: OrderFormat, keep: Callable[[pa.Table], None], rejects_file: RejectsFile | None) -> None:
+    def __init__(
+        self,
+        form: OrderFormat,
+        keep: Callable[[pa.Table], None],
+        rejects_file: RejectsFile | None,
+        *,
+        is_delivery: bool = False,
+    ) -> None:
         self._form = form
+        self._is_delivery = is_delivery
         self._keep = keep
         self._rejects_file = rejects_file
         self.told: list[str] = []
         self.remedies: dict[str, None] = {}  # in the order of the rows
         self._agreed = AgreedColumns()
+        self._marks = MarksMet(form.marks)
+        self._left_out = LeftOutTally()
+        self._totals = Totals()
 
     def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
@@ -157,11 +175,14 @@ class _Reader:
                 *(self._read_file(source, pool) for source in sources),
                 *(self._read_query(query, pool) for query in queries),
             )
+        self._marks.check()
         return OrdersReport(
             rows=sum(file.rows for file in files),
             rejects=sum(file.rejects for file in files),
             files=files,
             continuation_rows=sum(file.continuation_rows for file in files),
+            left_out=self._left_out.lines(),
+            totals=self._totals.lines(),
         )
 
     def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
@@ -186,18 +207,25 @@ class _Reader:
         name: str,
         kind: str,
     ) -> OrderFile:
-        rows = rejects = continued = 0
+        rows = rejects = continued = left_out = 0
         before = None
-        tasks = (partial(_finished, batch, opened.columns, self._form, name) for batch in opened.batches)
+        self._marks.add(opened.columns, path=name)
+        tasks = (
+            partial(_finished, batch, opened.columns, self._form, name, is_delivery=self._is_delivery)
+            for batch in opened.batches
+        )
         for found in _in_order(tasks, pool):
             done = found.after(before, self._form)
             before = done.last or before
-            if done.table.num_rows:
-                self._keep(done.table)
+            if (table := done.delivered).num_rows:
+                self._keep(table)
+            self._left_out.add(done.left_out)
+            self._totals.add(done.table)
             self._note(name, done.rejects)
             rows += done.table.num_rows
             rejects += done.rejected_rows
             continued += done.continued
+            left_out += sum(line.rows for line in done.left_out)
         sha256, size = digest()
         return OrderFile(
             path=name,
@@ -215,6 +243,7 @@ class _Reader:
             sheet=opened.sheet,
             other_sheets=opened.other_sheets,
             continuation_rows=continued,
+            left_out=left_out,
         )
 
     def _note(self, source_file: str, rejects: Sequence[Reject]) -> None:
@@ -224,9 +253,11 @@ class _Reader:
         self.remedies |= dict.fromkeys(reject.remedy for reject in rejects)
 
 
-def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str) -> OrderRows:
+def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str, *, is_delivery: bool) -> OrderRows:
     raw = batch()
-    return OrderRows(raw) if isinstance(raw, pa.Table) else order_rows(raw, columns, form, source_file=source_file)
+    if isinstance(raw, pa.Table):
+        return own_rows(raw, columns, form, is_delivery=is_delivery)
+    return order_rows(raw, columns, form, source_file=source_file, is_delivery=is_delivery)
 
 
 def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor) -> Iterator[OrderRows]:

@@ -57,11 +57,15 @@ class OrdersSink:
 
 
 @contextmanager
-def orders_parquet(path: Path) -> Iterator[OrdersSink]:
-    """Open a file of ORDERS that becomes `path` when the block ends well; raises OutputError when the disk refuses."""
+def orders_parquet(path: Path, schema: pa.Schema = ORDERS) -> Iterator[OrdersSink]:
+    """
+    Open a file of `schema` (ORDERS or DELIVERY) that becomes `path` when the block ends well.
+
+    Raises OutputError when the disk refuses.
+    """
     with (
         disk_errors(path),
-        parquet_file(path, ORDERS, encodings=_ENCODINGS) as file,
+        parquet_file(path, schema, encodings=_ENCODINGS) as file,
         ThreadPoolExecutor(1, thread_name_prefix="orders-parquet") as writer,
     ):
         sink = OrdersSink(file, writer)

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from reconcile.errors import MirrorError, first_line
 from reconcile.files.disk import disk_errors, replacing, sha256_of, sync
 from reconcile.files.parquet import write_parquet
+from reconcile.notices import Notice
 from reconcile.payments.bookmarks import Moment, Natural, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull, small_file
 from reconcile.payments.mirror.mirror import Mirror
@@ -53,7 +54,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spent
     transport: str
     transport_reason: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice | str, ...] = ()
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -24,6 +24,7 @@ from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
+from reconcile.notices import Notice, notice
 from reconcile.payments.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.payments.export_walks import Exporters, slices
 from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
@@ -51,7 +52,7 @@ class FullPull:
         context: PullContext,
         store: UnfinishedPull,
         *,
-        warnings: tuple[str, ...] = (),
+        warnings: tuple[Notice, ...] = (),
         why_anew: str = "",
     ) -> None:
         self._context = context
@@ -177,12 +178,13 @@ class FullPull:
             warnings=self._own_warnings(),
         )
 
-    def _own_warnings(self) -> tuple[str, ...]:
+    def _own_warnings(self) -> tuple[Notice, ...]:
         warnings = list(self._warnings)
         if self._marks.why_anew:
-            warnings.append(f"everything was pulled from scratch: {self._marks.why_anew}")
+            warnings.append(notice("pulled_anew", f"everything was pulled from scratch: {self._marks.why_anew}"))
         if self._request.via == "exports" and self._marks.why_pages:
-            warnings.append(f"payments were read by pages, although exports were requested: {self._marks.why_pages}")
+            text = f"payments were read by pages, although exports were requested: {self._marks.why_pages}"
+            warnings.append(notice("read_by_pages", text))
         return tuple(warnings)
 
     @property

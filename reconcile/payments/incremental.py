@@ -30,6 +30,7 @@ from reconcile.commercelayer.paging import count_now, count_payments
 from reconcile.commercelayer.query import Window
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
+from reconcile.notices import Notice, notice
 from reconcile.payments.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
 from reconcile.payments.finished import Base, rows_of
 from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
@@ -254,12 +255,14 @@ def earlier_by(watermark: datetime, overlap: timedelta) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _unseen(payments: int) -> str:
+def _unseen(payments: int) -> Notice:
     one = payments == 1
-    return (
+    return notice(
+        "unnamed_vanished",
         f"the server counts {payments} {'payment' if one else 'payments'} fewer than are in the result: "
         f"{'it has' if one else 'they have'} vanished, and an incremental pull cannot tell which; "
-        "pull everything once, with --full"
+        "pull everything once, with --full",
+        payments=payments,
     )
 
 

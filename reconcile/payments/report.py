@@ -13,8 +13,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
+from reconcile.notices import Notice
 from reconcile.payments.bookmarks import Bookmarks, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.request import PullRequest
@@ -80,13 +83,14 @@ class PullReport:
     updated: int = 0
     rechecked: int = 0
     vanished: int = 0
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain JSON values; nothing in it is secret."""
-        return {
+        plain = {
             name: timestamp(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
         }
+        return plain | {"warnings": msgspec.to_builtins(self.warnings)}
 
 
 OnProgress = Callable[[PullProgress], None]

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconcile.files.disk import disk_errors, replacing, sync
+from reconcile.notices import notices_of
 from reconcile.payments.finished import FINISHED_NAME, PAYMENTS_NAME, Base, Carried, Finished, entry_of, remember
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.mirror import Mirror, resumed_folder
@@ -59,7 +60,7 @@ def with_carried(report: PullReport, carried: Carried) -> PullReport:
         started_at=carried.started_at,
         transport=transport,
         transport_reason=carried.transport_reason,
-        warnings=carried.warnings + report.warnings,
+        warnings=notices_of(carried.warnings) + report.warnings,
     )
 
 

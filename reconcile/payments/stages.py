@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconcile.errors import Refused, Unproved
+from reconcile.notices import Notice, notice
 from reconcile.payments.bookmarks import Spent
 from reconcile.payments.finished import Base, Carried, Finished, Found
 from reconcile.payments.full import FullPull
@@ -109,7 +110,7 @@ class _Stages:
             return await self._everything_instead(changes, error)
         return changes
 
-    async def _everything(self, *, warnings: tuple[str, ...] = (), why_anew: str = "") -> FullPull:
+    async def _everything(self, *, warnings: tuple[Notice, ...] = (), why_anew: str = "") -> FullPull:
         store = self._store.unfinished(self._window)
         pull = FullPull(self._context, store, warnings=warnings, why_anew=why_anew)
         await pull.plan()
@@ -150,5 +151,5 @@ def _is_way_out(changes: IncrementalPull, error: Unproved | Refused) -> bool:
     return changes.resumed or changes.catches_up
 
 
-def _though_incremental(why: str) -> str:
-    return f"everything was pulled, although an incremental pull was requested: {why}"
+def _though_incremental(why: str) -> Notice:
+    return notice("full_pull", f"everything was pulled, although an incremental pull was requested: {why}")

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 NO_LOCALE = "none"
 """In place of a locale: dates as 2026-11-22, amounts as 1,234.56."""
 
+BLANK_VALUE, OTHER_VALUES = "(blank)", "(all others)"
+"""In place of the value of a column, where it is blank, and where many are told together."""
+
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 
 

@@ -12,10 +12,19 @@ from collections.abc import Sequence
 
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.statuses import StatusLine
-from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Control, Counts, FlagAgreement, Summary
+from reconcile.figures.summary import (
+    NO_CURRENCY,
+    VERDICTS,
+    Control,
+    Counts,
+    FlagAgreement,
+    OrderBookFigures,
+    Summary,
+)
 from reconcile.matching.policy import LABEL_OF, order_column
 from reconcile.matching.report import KeyCleaning, KeyProfile
-from reconcile.reports.display import PLAIN, Display
+from reconcile.orders.report import LeftOut
+from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES, PLAIN, Display
 from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
@@ -34,6 +43,8 @@ def summary_table(summary: Summary, *, width: int, colour: bool, display: Displa
         _headline(summary, width, colour, display),
         render(without(_statuses(summary.statuses, display), (), ("Code",), width=width), width, colour),
         render(_control(summary.control, summary.counts, display), width, colour),
+        *([render(_order_book(summary.order_book, display), width, colour)] if summary.order_book else []),
+        *([render(left_out_table(summary.left_out, display), width, colour)] if summary.left_out else []),
         render(_flag_agreement(summary.flag_agreement, display), width, colour),
     ]
     if not_comparable := summary.flag_agreement.not_comparable:
@@ -108,6 +119,30 @@ def _control(control: Control, counts: Counts, display: Display) -> TextTable:
         rows += _per_currency(("rejected",), counts.rejects, (), display)
     header = ("Side", "Currency", "Rows", "Amount")
     return TextTable(header, frozenset({"Side", "Currency"}), rows, [""] * len(rows), point=display.decimal)
+
+
+def _order_book(book: OrderBookFigures, display: Display) -> TextTable:
+    rows: list[tuple[str, ...]] = []
+    for line in book.lines:
+        out, into = (
+            (display.count(count), display.amount(cents, line.currency_code)) if count else ("", "")
+            for count, cents in ((line.rows_out, line.amount_out_cents), (line.rows_in, line.amount_in_cents))
+        )
+        rows.append((line.kind, line.currency_code or NO_CURRENCY, *out, *into))
+    header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
+    return TextTable(header, frozenset({"Order book", "Currency"}), rows, [""] * len(rows), point=display.decimal)
+
+
+def left_out_table(lines: Sequence[LeftOut], display: Display = PLAIN) -> TextTable:
+    """Return the order rows that were left out as declared; an amount is the sum of those that can be read."""
+    rows: list[tuple[str, ...]] = []
+    for line in lines:
+        value = OTHER_VALUES if line.value is None else plain(line.value) or BLANK_VALUE
+        amount = display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else ""
+        counts = display.count(line.rows), display.count(line.unread) if line.unread else ""
+        rows.append((line.reason, plain(line.column), value, _currency(line.currency_code), *counts, amount))
+    header = ("Left out by", "Column", "Value", "Currency", "Rows", "Unreadable", "Amount")
+    return TextTable(header, frozenset(header[:4]), rows, [""] * len(rows), point=display.decimal)
 
 
 def _flag_agreement(flags: FlagAgreement, display: Display) -> TextTable:

@@ -62,6 +62,21 @@ class Link(msgspec.Struct, frozen=True):
     manifest_sha256: Sha256
 
 
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one run brought to the order book: date, id, SHA-256 of the rows; with `is_full` a whole order side."""
+
+    business_date: date
+    run_id: RunId
+    sha256: Sha256
+    is_full: bool = False
+
+
+class BookRecord(msgspec.Struct, frozen=True):
+    """Of what deliveries the order book of a run is made, oldest first."""
+
+    deliveries: Annotated[tuple[Delivery, ...], msgspec.Meta(min_length=1)]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the rooms that read run folders need of a manifest; `document` is all of it, for those who show it.
@@ -71,6 +86,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     previous        the latest run of an earlier date when this one was made, null when there was none
     runs_meanwhile  earlier dates that were published while it was made, which it does not count in
     later_runs      later dates that had been published already, which do not count it in
+    order_book      the deliveries that its order side is made of, null where its files are the whole order side
     records         files beside the runs that only grow, as far as they went when it was made
     """
 
@@ -81,6 +97,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     runs_meanwhile: tuple[date, ...] = ()
     later_runs: tuple[date, ...] = ()
     records: tuple[Output, ...] = ()
+    order_book: BookRecord | None = None
+    organization: str | None = None
+    mode: str | None = None
     created_at: datetime | None = None
     settings: dict[str, Any] = {}
     software: dict[str, str] = {}

@@ -14,6 +14,7 @@ class RunFile(StrEnum):
 
     PAYMENTS = "payments.parquet"
     ORDERS = "orders.parquet"
+    DELIVERY = "delivery.parquet"
     REJECTS = "rejects.csv"
     ITEMS = "items.parquet"
     ITEMS_CSV = "items.csv"
@@ -40,6 +41,11 @@ class RunFolder:
     def orders(self) -> Path:
         """The order side, a table of ORDERS."""
         return self.path / RunFile.ORDERS
+
+    @property
+    def delivery(self) -> Path:
+        """What the files brought to the order book, a table of DELIVERY; only where they bring changes."""
+        return self.path / RunFile.DELIVERY
 
     @property
     def rejects(self) -> Path:

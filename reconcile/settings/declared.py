@@ -6,7 +6,7 @@ stands where there is no default, bounds are checked. `Meta.extra` says what dif
 
     name               of the option and the environment variable; else the field's name
     table, key         where it is in `reconcile.toml`: a table below its struct's, another key
-    metavar, choices   what its option takes
+    metavar, choices   what its option takes; that of a table takes KEY=VALUE, several times
     option             another name of its option
     off                the option that says no, else `--no-…`
     has_option         False: only in the file and the environment
@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -101,6 +101,11 @@ class Setting:
         return bool(self.plain_type == tuple[str, ...])
 
     @property
+    def is_table(self) -> bool:
+        """Whether it has values by keys, which are texts or lists of texts."""
+        return bool(self.plain_type in (dict[str, str], dict[str, tuple[str, ...]]))
+
+    @property
     def is_single(self) -> bool:
         """Whether it has one string, number or yes or no as its value."""
         return typing.get_origin(self.plain_type) not in (tuple, dict)
@@ -120,12 +125,27 @@ class Setting:
         """Return `value` in the type of the setting. Raises ValueError that says what it must be."""
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
+        if self.is_table and isinstance(value, tuple | list):
+            value = self._of_pairs(value)
         try:
             return msgspec.convert(
                 value, self.type, strict=strict and self.plain_type is not float, from_attributes=True
             )
         except msgspec.ValidationError as error:
             raise ValueError(self._in_words(error, value)) from None
+
+    def _of_pairs(self, pairs: Sequence[object]) -> dict[str, Any]:
+        """Return a table of what its option was given: KEY=VALUE, and KEY=VALUE again for a further value."""
+        table: dict[str, Any] = {}
+        for pair in pairs:
+            key, equals, text = (part.strip() for part in str(pair).partition("="))
+            if not equals or not key:
+                raise ValueError(f'"{pair}" is not {self.said("metavar", "KEY=VALUE")}')
+            if self.plain_type == dict[str, str] and table.setdefault(key, text) != text:
+                raise ValueError(f'"{key}" is given twice')
+            if self.plain_type != dict[str, str]:
+                table[key] = (*table.get(key, ()), text)
+        return table
 
     def _in_words(self, error: msgspec.ValidationError, value: object) -> str:
         text = str(error)

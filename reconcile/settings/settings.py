@@ -9,6 +9,7 @@ editors, the manifest and the docs are all made from that, by `reconcile.setting
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,8 @@ from reconcile.matching.population import Population
 from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
+from reconcile.orders.places.dated import check_dated, dated
+from reconcile.orders.stated import Stated
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
 
@@ -91,7 +94,8 @@ class OrderSources(Struct, frozen=True, kw_only=True):
     files: Annotated[
         tuple[str, ...],
         Meta(
-            description='files, patterns, folders, addresses, or "commerce-layer"; on the command line also arguments',
+            description='files, patterns, folders, addresses, or "commerce-layer"; {date} in a name is the business '
+            "date, {date:%d%m%y} in another form; on the command line also arguments",
             examples=[["exports/orders-*.csv"]],
             extra={"name": "orders", "metavar": "ORDERS"},
         ),
@@ -113,10 +117,18 @@ class OrderSources(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     format: Annotated[OrderFormat, Meta(extra={"table": ""})] = OrderFormat()
+    stated: Annotated[Stated, Meta(extra={"table": "/population.expect"})] = Stated()
     max_rejects: Annotated[
         int,
         Meta(ge=0, description="rejected rows allowed before the run stops", extra={"metavar": "N"}),
     ] = 0
+
+    def __post_init__(self) -> None:
+        check_dated(self.files)
+
+    def files_of(self, business_date: date) -> list[str]:
+        """Return the names of files with `business_date` in place of `{date}`."""
+        return [dated(word, business_date) for word in self.files]
 
     @property
     def queries(self) -> list[OrdersQuery]:
@@ -250,6 +262,11 @@ def check_texts(values: Mapping[str, Any]) -> None:
     """Raise SettingsError when a string among `values`, by the name of its setting, cannot be written to a file."""
     for name, value in values.items():
         several = value if isinstance(value, tuple | list) else [value]
+        if isinstance(value, Mapping):
+            texts = [
+                one for inside in value.values() for one in (inside if isinstance(inside, tuple | list) else [inside])
+            ]
+            several = [*value, *texts]
         for text in (str(one) for one in several if isinstance(one, str | Path)):
             # Not shown: an address may hold a password.
             if any("\ud800" <= character <= "\udfff" for character in text):

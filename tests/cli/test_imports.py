@@ -26,9 +26,9 @@ HEAVY = {"aiohttp", "duckdb", "jinja2", "msgspec", "narwhals", "numpy", "pandas"
     [
         (("--help",), HEAVY - {"msgspec"}),
         (("run", "--help"), HEAVY - {"msgspec"}),
-        ((*MATCH, "--no-html", "--no-xlsx"), {"aiohttp", "jinja2", "xlsxwriter"}),
-        ((*MATCH, "--no-xlsx"), {"aiohttp", "xlsxwriter"}),
-        (("orders", "inspect", str(SAMPLE / "orders.csv")), {"aiohttp", "jinja2", "narwhals", "xlsxwriter"}),
+        ((*MATCH, "--no-html", "--no-xlsx"), {"aiohttp", "jinja2", "pandas", "xlsxwriter"}),
+        ((*MATCH, "--no-xlsx"), {"aiohttp", "pandas", "xlsxwriter"}),
+        (("orders", "inspect", str(SAMPLE / "orders.csv")), {"aiohttp", "jinja2", "narwhals", "pandas", "xlsxwriter"}),
         (("init",), HEAVY - {"msgspec"}),
     ],
     ids=lambda given: " ".join(given[:2]) if isinstance(given, tuple) else "",

@@ -12,6 +12,7 @@ from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import Control, FlagAgreement, FrameCounts, FrameSummary
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
+from reconcile.notices import notice
 
 STATUSES = ("matched", "amount_mismatch", "missing_order")
 
@@ -24,7 +25,7 @@ def line(status: str, kind: str, *amounts: tuple[Any, ...]) -> StatusLine:
 
 def figures(items: int, *statuses: StatusLine) -> FrameSummary:
     return FrameSummary(
-        FrameCounts(0, 0, items, 0), statuses, Control((), ()), (), FlagAgreement(0, 0, 0, 0, 0), (),
+        FrameCounts(0, 0, items, 0), statuses, Control((), ()), (), FlagAgreement(0, 0, 0, 0, 0), (), (),
         KeyProfile((), (), ()), (),
     )  # fmt: skip
 
@@ -79,6 +80,26 @@ def test_an_accepted_break_counts_against_no_limit() -> None:
     assert told("amount>0.99EUR") == ["amount>0.99EUR: 1.00 EUR at stake in breaks"]
 
 
+def test_a_warning_of_the_code_exceeds_a_limit_on_it() -> None:
+    limit = parse_limit(" warning : stale_orders ", STATUSES)
+    found = [notice("short_orders", "few"), notice("stale_orders", "a.csv is old"), notice("stale_orders", "b.csv")]
+
+    assert exceeded([limit], FIGURES, found) == ["warning : stale_orders: a.csv is old; b.csv"]
+    assert exceeded([limit], FIGURES, found[:1]) == exceeded([limit], FIGURES) == []
+
+
+def test_an_unknown_warning_is_named_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match="there is no warning stale_order") as caught:
+        parse_limit("warning:stale_order", STATUSES)
+
+    assert "stale_orders, short_orders" in str(caught.value.hint)
+
+
+def test_a_note_is_no_limit() -> None:
+    with pytest.raises(SettingsError, match="out_of_period is a note of what was set aside as asked"):
+        parse_limit("warning:out_of_period", STATUSES)
+
+
 def test_an_empty_run_has_no_percentage() -> None:
     assert exceeded([parse_limit("percent>0", STATUSES)], figures(0)) == []
 
@@ -96,6 +117,8 @@ def test_an_empty_run_has_no_percentage() -> None:
         "percent>1EUR",
         "nonsense>0",
         "a.b.c>0",
+        "warning",
+        "warning:stale_orders>0",
     ],
 )
 def test_what_is_no_limit_is_refused(text: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from reconcile.errors import OutputError
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.summary import Summary, read_summary
+from reconcile.notices import Notice
 from reconcile.operations.night import match
 from reconcile.runs.manifest import write_json
 from reconcile.settings.sources import load_settings
@@ -78,6 +79,22 @@ def test_a_summary_of_before_its_latest_fields_is_read(changed: Callable[..., Pa
     assert summary.at_stake
     assert summary.pull is not None
     assert (summary.pull.transport, summary.pull.incremental, summary.pull.warnings) == ("pages", False, ())
+
+
+def test_warnings_of_before_they_had_codes_are_read(changed: Callable[..., Path]) -> None:
+    summary = read_summary(
+        changed(lambda document: document.update(version=1, warnings=["2 order rows were rejected"]))
+    )
+
+    assert summary.warnings == (Notice("other", "warning", "2 order rows were rejected"),)
+
+
+def test_a_warning_of_a_later_version_is_read(changed: Callable[..., Path]) -> None:
+    later = {"code": "moon_phase", "level": "warning", "text": "full moon", "figures": {"days": 3, "names": ["a", "b"]}}
+
+    (warning,) = read_summary(changed(lambda document: document.update(warnings=[later]))).warnings
+
+    assert (warning.code, warning.figures) == ("moon_phase", {"days": 3, "names": ("a", "b")})
 
 
 def test_a_summary_with_fields_of_a_later_version_is_read(

@@ -22,6 +22,7 @@ from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import Resources, match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.population import Population
 from reconcile.matching.report import MatchReport
 from reconcile.schema import ITEMS, ORDERS, PAYMENTS
 
@@ -171,15 +172,18 @@ def _settings(text: str) -> dict[str, str]:
 def _policy(settings: dict[str, str]) -> MatchPolicy:
     chosen: dict[str, Any] = {}
     currencies: dict[str, Tolerance] = {}
+    population: dict[str, Any] = {}
     for name, value in settings.items():
-        if " " in name:
+        if name in Population.__struct_fields__:
+            population[name] = tuple(value.split(",")) if name == "methods" else value == "true" or value
+        elif " " in name:
             code, _, which = name.partition(" ")
             currencies[code] = Tolerance(cents=int(value)) if which == "tolerance_cents" else Tolerance(percent=value)
         elif name == "on":
             chosen[name] = tuple(key.strip() for key in value.split(","))
         else:
             chosen[name] = int(value) if _INTEGERS.match(name) else value
-    return MatchPolicy(**chosen, tolerances=currencies)
+    return MatchPolicy(**chosen, tolerances=currencies, population=Population(**population))
 
 
 def _table(text: str, name: str) -> list[Row]:

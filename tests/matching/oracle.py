@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from reconcile.matching.keys.rules import CleanRules
 from reconcile.matching.policy import MatchPolicy
@@ -147,11 +149,13 @@ def pair_item(payment: Row, rows: list[Row], on: str, policy: MatchPolicy) -> It
         difference = amount - total
         agree = abs(difference) <= allowed(total, currency, policy)
     if known:
-        status = pair_status(payment, rows[0], total, difference, agree)
+        status = pair_status(payment, first_of(rows), total, difference, agree, policy)
     return (payment["payment_id"], lines(rows), status, on, difference, agree)
 
 
-def pair_status(payment: Row, row: Row, total: int | None, difference: int | None, agree: bool | None) -> str:
+def pair_status(
+    payment: Row, row: Row, total: int | None, difference: int | None, agree: bool | None, policy: MatchPolicy
+) -> str:
     undone = payment["order_status"] == "cancelled" or payment["payment_status"] in ("voided", "refunded")
     if payment["currency_code"] != row["currency_code"]:
         return "currency_mismatch"
@@ -159,6 +163,8 @@ def pair_status(payment: Row, row: Row, total: int | None, difference: int | Non
         return "status_mismatch"
     if not agree:
         return "amount_mismatch"
+    if is_of_another_method(row, policy):
+        return "method_mismatch"
     if payment["mismatched_amounts"]:
         return "flagged_by_api"
     return "within_tolerance" if difference else "matched"
@@ -181,16 +187,25 @@ def payment_status(payment: Row, wrong: bool, right: list[Row], met: bool, polic
         return "superseded"
     if not placed(payment):
         return "not_placed"
+    if policy.population.listed_only and not met:
+        return "not_listed"
+    day = happened.astimezone(ZoneInfo(policy.population.time_zone)).date()
+    if is_outside(day, policy, today):
+        return "out_of_period"
     if met:
         return "duplicate_reference"
     if payment["reference"] is None and payment["order_reference"] is None:
         return "missing_reference"
-    young = today - happened.astimezone(UTC).date() < timedelta(days=policy.lag_days)
+    young = today - day < timedelta(days=policy.lag_days)
     return "awaiting_order" if young else "missing_order"
 
 
 def order_status(rows: list[Row], met: bool, policy: MatchPolicy, today: date) -> str:
     dates = [row["ordered_on"] for row in rows if row["ordered_on"] is not None]
+    if is_of_another_method(first_of(rows), policy):
+        return "other_method"
+    if dates and is_outside(min(dates), policy, today):
+        return "out_of_period"
     if met:
         return "duplicate_reference"
     columns = {"reference" if on == "order_reference" else on for on in policy.on}
@@ -198,6 +213,21 @@ def order_status(rows: list[Row], met: bool, policy: MatchPolicy, today: date) -
         return "missing_reference"
     young = bool(dates) and today - min(dates) < timedelta(days=policy.lag_days)
     return "awaiting_payment" if young else "missing_payment"
+
+
+def is_of_another_method(row: Row, policy: MatchPolicy) -> bool:
+    method = (row["method"] or "").lower()
+    return bool(method) and not any(fnmatchcase(method, one) for one in policy.population.methods)
+
+
+def is_outside(day: date, policy: MatchPolicy, today: date) -> bool:
+    """Whether `day` is after today, or before or after what is covered; ends are ISO dates, or missing."""
+    first, _, last = (policy.population.covers or "..").partition("..")
+    return day > today or (bool(first) and day.isoformat() < first) or (bool(last) and day.isoformat() > last)
+
+
+def first_of(rows: list[Row]) -> Row:
+    return min(rows, key=lambda row: row["source_line"])
 
 
 def lines(rows: list[Row]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from matching_world import orders_table, payments_table
 
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.population import Population
 
 keys = st.sampled_from(
     [None, "", " ", "A", "A ", "a", "PO-A", "po- a", "B", "C", "é", "e\u0301", "É", "\u00a0D", "7", "007", "PO-"]
@@ -19,7 +20,9 @@ ids = st.sampled_from([None, "x", "y", "z"])
 currencies = st.sampled_from(["EUR", "EUR", "EUR", "EUR", "EUR", "JPY", "=E", "", " \n\u3000", None])
 cents = st.sampled_from([None, 0, 1, 10000, 10000, 10000, 10001, 9950, 5000, -10000, 2**55, 2**55 + 1, 2**56, -(2**63)])
 days = st.integers(0, 3).map(lambda day: date(2026, 3, 30) + timedelta(days=day))
-moments = days.map(lambda day: datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+hours = st.sampled_from([0, 4, 12, 21, 22, 23])
+moments = st.builds(lambda day, hour: datetime(day.year, day.month, day.day, hour, tzinfo=UTC), days, hours)
+methods = st.sampled_from([None, "Klarna", "KLARNA Pay later", "Card", "card on file"])
 
 payment_rows = st.fixed_dictionaries(
     {
@@ -45,6 +48,7 @@ order_rows = st.fixed_dictionaries(
         "amount_cents": cents,
         "currency_code": currencies,
         "ordered_on": st.none() | days,
+        "method": methods,
     }
 )
 
@@ -78,6 +82,13 @@ rules = st.builds(
     sides=st.sampled_from([("payments", "orders"), ("orders",)]),
 )
 
+populations = st.builds(
+    Population,
+    time_zone=st.sampled_from(["UTC", "Europe/Stockholm", "America/New_York"]),
+    covers=st.sampled_from([None, None, "2026-03-31..", "..2026-03-31", "2026-03-30..2026-04-01"]),
+    listed_only=st.booleans(),
+    methods=st.sampled_from([("*klarna*",), ("klarna", "card*")]),
+)
 policies = st.builds(
     policy_of,
     on=st.lists(st.sampled_from(["reference", "order_reference", "order_number", "order_id"]), min_size=1, unique=True),
@@ -87,4 +98,5 @@ policies = st.builds(
     group_orders=st.sampled_from([None, "sum"]),
     mode=st.sampled_from([None, "live"]),
     clean=st.just(NO_RULES) | rules,
+    population=st.just(Population()) | populations,
 )

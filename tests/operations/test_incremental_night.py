@@ -64,9 +64,8 @@ def test_an_open_break_that_is_deleted_is_missed_and_told(server: SandboxServer)
 
     result = night(server, 21, incremental=True)
 
-    assert result.summary.warnings == (
-        "1 payment has vanished since the previous pull: see vanished.parquet in the mirror",
-    )
+    (vanished,) = [one for one in result.summary.warnings if one.code == "vanished"]
+    assert vanished.text == "1 payment has vanished since the previous pull: see vanished.parquet in the mirror"
     assert (pull_of(result)["vanished"], pull_of(result)["payments"]) == (1, 399)
     assert pq.read_table(".reconcile/vanished.parquet").column("payment_id").to_pylist() == [broken]
 
@@ -79,14 +78,14 @@ def test_what_an_incremental_night_cannot_name_is_a_warning_of_the_run(server: S
 
     result = night(server, 21, incremental=True)
 
-    (warning,) = result.summary.warnings
-    assert warning.startswith("the server counts 1 payment fewer than are in the result")
+    (warning,) = [one for one in result.summary.warnings if one.code == "unnamed_vanished"]
+    assert warning.text.startswith("the server counts 1 payment fewer than are in the result")
 
 
 def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: SandboxServer) -> None:
     result = night(server, 20, incremental=True)
 
-    assert "no pull has been finished in this mirror" in result.summary.warnings[0]
+    assert "no pull has been finished in this mirror" in result.summary.warnings[0].text
     assert pull_of(result)["incremental"] is False
 
 

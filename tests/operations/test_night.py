@@ -185,7 +185,7 @@ def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> No
     assert "missing_order>99" not in result.stderr
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_text())
     assert summary["verdict"] == "clean_with_exceptions"
-    assert [warning for warning in summary["warnings"] if "over limit" in warning]
+    assert [one["code"] for one in summary["warnings"]] == ["over_limit"]
     assert '--warn-on "x": is not a limit' in reconcile("run {bare} {sample}/orders.csv --warn-on x").stderr
 
 
@@ -197,7 +197,13 @@ def test_an_allowed_reject_is_counted_and_listed(reconcile: Any) -> None:
     summary = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
     assert (summary["counts"]["rejects"], summary["counts"]["orders"]) == (1, 1)
     assert summary["warnings"] == [
-        "1 order row was rejected, see rejects.csv: a payment that belongs to one is reported as missing_order"
+        {
+            "code": "rejected_rows",
+            "level": "warning",
+            "text": "1 order row was rejected, see rejects.csv: a payment that belongs to one is reported as "
+            "missing_order",
+            "figures": {"rows": 1},
+        }
     ]
     assert Path("runs/2026-11-20/rejects.csv").read_text().splitlines()[1].startswith("orders.csv,3,total,1e3,")
     assert not Path("runs/2026-11-20.rejects.csv").exists()
@@ -207,7 +213,9 @@ def test_a_narrowed_pull_says_what_it_does_to_the_figures(reconcile: Any) -> Non
     reconcile("run {bare} --since 2026-11-15 {sample}/orders.csv")
     (warning,) = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"]
 
-    assert warning.startswith("only payments created from 2026-11-15 on are in this run: order totals from outside")
+    assert warning["text"].startswith(
+        "only payments created from 2026-11-15 on are in this run: order totals from outside"
+    )
 
 
 def test_a_date_that_runs_again_names_the_later_runs_to_repeat(reconcile: Any) -> None:
@@ -250,7 +258,8 @@ def test_an_empty_side_that_is_meant_is_a_warning(reconcile: Any) -> None:
 
     assert result.exit_code == 0, result.stderr
     assert "warning: there are no orders" in result.stderr
-    assert json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"] == ["there are no orders"]
+    warnings = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"]
+    assert [(one["code"], one["figures"]) for one in warnings] == [("empty_side", {"side": "orders"})]
 
 
 def test_totals_that_may_be_repeated_are_a_warning_where_rows_are_added_up(reconcile: Any) -> None:

@@ -43,8 +43,7 @@ def while_matching(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) 
 
 
 def warnings(folder: Path) -> list[str]:
-    found: list[str] = json.loads((folder / "summary.json").read_text())["warnings"]
-    return found
+    return [one["text"] for one in json.loads((folder / "summary.json").read_text())["warnings"]]
 
 
 def test_an_earlier_date_that_is_published_meanwhile_is_told_and_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     assert (result.exit_code, result.stdout) == (0, "runs/2026-11-20\n"), result.stderr
     figures = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())
     assert figures["pull"]["resumed"]
-    assert not any("the pull" in warning for warning in figures["warnings"])
+    assert not any("the pull" in warning["text"] for warning in figures["warnings"])
 
 
 @pytest.mark.timeout(600)

@@ -114,6 +114,6 @@ def test_the_first_row_of_a_file_never_goes_on_with_the_file_before(read: Any, t
 def test_totals_that_may_be_repeated_on_each_line_are_a_caution_where_rows_are_added_up(read: Any) -> None:
     (warning,) = grouping_warnings(read(XERO).report)
 
-    assert 'column "LineAmount" suggests order lines' in warning
+    assert 'column "LineAmount" suggests order lines' in warning.text
     assert grouping_warnings(read(XERO, continuation_rows="repeated").report) == []
     assert grouping_warnings(read("reference,amount,currency,note\nR1,1,EUR,x\n").report) == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.text.json_text import _elements
+from reconcile.orders.text.json_elements import json_elements
 
 ROW = {"reference": "R1", "amount": "1.00", "currency": "EUR"}
 
@@ -136,7 +136,7 @@ def test_an_array_is_cut_at_its_own_commas_wherever_the_pieces_end(
     text = (" \n" + json.dumps(values, indent=indent) + "\n").encode().lstrip()
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
 
-    groups = list(_elements(iter(pieces), "orders.json"))
+    groups = list(json_elements(iter(pieces), "orders.json"))
 
     assert [json.loads(one) for group in groups for one in group.texts] == values
     assert [place for group in groups for place in group.lines] == list(range(1, len(values) + 1))

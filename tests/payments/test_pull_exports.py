@@ -109,7 +109,7 @@ async def test_what_is_not_exported_here_goes_by_pages_and_the_report_says_why(
     assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
     assert report.transport == "pages"
     assert "VALIDATION_ERROR" in report.transport_reason
-    assert report.warnings[0].startswith("payments were read by pages, although exports were requested")
+    assert report.warnings[0].text.startswith("payments were read by pages, although exports were requested")
 
 
 async def test_few_payments_go_by_pages_where_the_choice_is_ours(serve, pull) -> None:

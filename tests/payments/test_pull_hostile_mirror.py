@@ -192,7 +192,7 @@ async def test_a_folder_or_a_pipe_in_place_of_a_file_is_told_at_once(
         assert name in error.message or (isinstance(error, OutputError) and "mirror: the mirror" in error.message)
     else:
         assert name in ("finished.json", "payments.parquet")
-        assert "everything was pulled" in report.warnings[0]
+        assert "everything was pulled" in report.warnings[0].text
 
 
 async def test_a_record_of_any_kind_is_believed_or_everything_is_pulled(serve, pull, tmp_path: Path) -> None:

@@ -355,7 +355,9 @@ async def test_without_a_finished_pull_everything_is_pulled_and_that_is_said(ser
     report = await pull(serve(shop()), mirror=tmp_path / "mirror", incremental=True)
 
     assert (report.incremental, report.payments) == (False, 60)
-    assert report.warnings == (
+    (warning,) = report.warnings
+    assert (warning.code, warning.text) == (
+        "full_pull",
         "everything was pulled, although an incremental pull was requested: no pull has been finished in this mirror",
     )
 
@@ -368,7 +370,7 @@ async def test_only_a_pull_of_the_same_window_is_continued(serve, pull, tmp_path
     first = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True, since=since)
     second = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True, since=since)
 
-    assert "is of another window" in first.warnings[0]
+    assert "is of another window" in first.warnings[0].text
     assert (first.incremental, second.incremental) == (False, True)
     assert second.payments == first.payments < 60
     assert vanished(tmp_path) == set()
@@ -382,7 +384,7 @@ async def test_a_mirror_that_somebody_changed_is_not_continued(serve, pull, tmp_
     report = await pull(serve(world), mirror=mirror, incremental=True)
 
     assert (report.incremental, report.payments) == (False, 60)
-    assert "not as the last finished pull left them" in report.warnings[0]
+    assert "not as the last finished pull left them" in report.warnings[0].text
 
 
 async def narrowed(serve, pull, world: World, tmp_path: Path) -> Path:
@@ -401,7 +403,7 @@ async def test_a_server_that_cannot_filter_by_changes_is_pulled_in_full(
     report = await pull(serve(world), mirror=tmp_path / "mirror", incremental=True)
 
     assert (report.incremental, report.payments) == (False, 60)
-    assert "payments cannot be listed by their changes: GET klarna_payments: status 400" in report.warnings[0]
+    assert "payments cannot be listed by their changes: GET klarna_payments: status 400" in report.warnings[0].text
 
 
 async def test_a_full_pull_notes_what_has_vanished_and_when(serve, pull, tmp_path: Path) -> None:
@@ -448,8 +450,8 @@ async def test_what_vanished_without_being_named_is_told_not_guessed(serve, pull
     mended = await pull(serve(world), mirror=tmp_path / "mirror")
 
     assert (report.payments, report.count_after, report.vanished) == (60, 58, 0)
-    assert "the server counts 2 payments fewer" in report.warnings[0]
-    assert "--full" in report.warnings[0]
+    assert "the server counts 2 payments fewer" in report.warnings[0].text
+    assert "--full" in report.warnings[0].text
     assert (mended.payments, mended.vanished, mended.warnings) == (58, 2, ())
 
 

@@ -127,10 +127,17 @@ def test_verdict_facts_and_limits_are_said_in_words(run: Path) -> None:
 
 
 def test_warnings_are_on_the_page(run: Path) -> None:
-    summary = summary_of(run) | {"warnings": ["2 order rows were rejected <b>"]}
+    summary = summary_of(run) | {
+        "warnings": [
+            {"code": "rejected_rows", "level": "warning", "text": "2 order rows were rejected <b>"},
+            {"code": "not_listed", "level": "note", "text": "set aside: 3 payments"},
+        ]
+    }
     (run / "summary.json").write_text(json.dumps(summary))
+    text = Page(render_html(run)).text
 
-    assert "2 order rows were rejected <b>" in Page(render_html(run)).text
+    assert "Warning: 2 order rows were rejected <b>" in text
+    assert "Note: set aside: 3 payments" in text
 
 
 def test_control_totals_are_those_of_the_summary_and_each_line_adds_up(run: Path) -> None:

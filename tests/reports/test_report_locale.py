@@ -98,7 +98,7 @@ def test_every_amount_and_date_of_the_page_is_that_of_the_locale(plain: Path, lo
 def test_no_figure_of_the_page_is_left_behind_in_the_plain_way(plain: Path) -> None:
     page = words_of(render_html(plain, locale="de-DE"))
     summary = json.loads((plain / "summary.json").read_bytes())
-    sentences = [*summary["warnings"], *(pattern["text"] for pattern in summary["patterns"])]
+    sentences = [*(one["text"] for one in summary["warnings"]), *(pattern["text"] for pattern in summary["patterns"])]
     for sentence in sentences:  # of the run, as they are
         page = page.replace(sentence, "")
     page = re.sub(r'(x|width|y|height)="[0-9.]+"|datetime="[^"]*"|reconcile [0-9.]+', "", page)

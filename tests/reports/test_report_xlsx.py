@@ -243,7 +243,7 @@ def test_signs_that_xml_cannot_hold_are_shown_as_replaced(written: Written) -> N
 
 @pytest.mark.parametrize("text", ["<r><t>x</t></r>", "=1+1", "a\x00\x1b[31m", "x" * 40_000, "https://evil.example"])
 def test_a_text_on_a_page_of_figures_is_no_markup_either(folder_of: Callable[..., Path], text: str) -> None:
-    folder = folder_of({})
+    folder = folder_of({"at_stake_cents": 0, "at_stake_currency_code": "EUR"})
     document = json.loads((folder / "summary.json").read_text())
     pattern = {"kind": "file", "status": None, "currency_code": None, "value": text, "count": 3, "of": 3, "text": text}
     document |= {"organization": text, "run_id": text}
@@ -399,7 +399,7 @@ def test_a_folder_without_figures_is_refused(tmp_path: Path) -> None:
 def test_a_folder_of_another_version_is_told_by_its_file(
     folder_of: Callable[..., Path], name: str, content: str | None, message: str
 ) -> None:
-    folder = folder_of({})
+    folder = folder_of({"at_stake_cents": 0, "at_stake_currency_code": "EUR"})
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
@@ -415,7 +415,7 @@ def test_a_folder_of_another_version_is_told_by_its_file(
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(
     folder_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = folder_of({})
+    folder = folder_of({"at_stake_cents": 0, "at_stake_currency_code": "EUR"})
     (folder / "report.xlsx").write_text("former")
     before = sorted(path.name for path in folder.iterdir())
 
@@ -434,3 +434,18 @@ def test_an_amount_of_a_total_beyond_fifteen_digits_is_said_in_full(written: Wri
     book = written(*({"payment_amount_cents": 9 * 10**14} for _ in range(3)))
 
     assert format_amount(27 * 10**14, "EUR") in book.texts("Summary")
+
+
+def test_rows_left_out_as_declared_are_beside_the_control_totals(folder_of: Callable[..., Path]) -> None:
+    folder = folder_of({"at_stake_cents": 0, "at_stake_currency_code": "EUR"})
+    summary = json.loads((folder / "summary.json").read_text())
+    fee = {"reason": "only", "column": "Kind", "value": "fee", "currency_code": "EUR", "rows": 2, "unread": 1}
+    others = {"reason": "withdrawn", "column": "Status", "value": None, "currency_code": None, "rows": 3, "unread": 3}
+    summary["left_out"] = [fee | {"amount_cents": -100}, others | {"amount_cents": 0}]
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+    cells = read_book(write_xlsx(folder, folder / "report.xlsx")).sheets["Control totals"]
+
+    rows = [[cells[place].value for letter in "ABCDEFG" if (place := f"{letter}{row}") in cells] for row in range(30)]
+    assert ["only", "Kind", "fee", "EUR", 2, 1, -1] in rows
+    assert ["withdrawn", "Status", "(all others)", "none", 3, 3] in rows

@@ -51,9 +51,7 @@ def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
     continued = len(kept) - pc.sum(kept).as_py()
     if not continued:
         return raw, 0
-    cells = {role: column.filter(kept) for role, column in raw.cells.items()}
-    literal = raw.literal.filter(kept) if raw.literal is not None else None
-    return RawRows(raw.lines.filter(kept), cells, raw.rejects, literal), continued
+    return raw.where(kept), continued
 
 
 def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:

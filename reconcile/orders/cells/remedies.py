@@ -79,9 +79,16 @@ def remedy_of(role: str | None, reason: str, value: str | None, form: OrderForma
         return _of_date(text)
     if role == "amount":
         return _of_amount(reason, text, form, currency)
+    if reason.startswith("has 1 cell,") and text:
+        return f"if it is a footer, add --skip-rows {quoted(text)}; else export the row again"
     if "the header has" in reason:
         return "quote cells that hold the delimiter, and export the row again"
     return "correct it in the file, or export it again"
+
+
+def quoted(text: str) -> str:
+    """Return the value of an option as a shell takes it: in double quotes."""
+    return '"{}"'.format(re.sub(r'(["$`\\])', r"\\\1", text))
 
 
 def _of_currency(text: str) -> str:

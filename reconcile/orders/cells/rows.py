@@ -7,26 +7,28 @@ Knows what every column of ORDERS means. Does not know where the cells come from
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import pyarrow as pa
 
-from reconcile.files.arrow import Column
+from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
-from reconcile.money import CURRENCIES, EXPONENTS
-from reconcile.orders.cells.amounts import read_cents, read_decimals, with_signs
 from reconcile.orders.cells.continuations import Edge, edges, starts_with_continuation, without_continuations
+from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
+from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
-from reconcile.schema import ORDERS
+from reconcile.orders.report import LeftOut
+from reconcile.schema import DELIVERY, ORDERS
 
+KEYS = ("reference", "order_number", "order_id")
+_ROLES_TOLD = ("amount", "currency", "ordered_on", "sign")  # in this order, of one row
 _ASCII_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "  # what str.strip() strips of ASCII text
 
 
@@ -35,8 +37,9 @@ class OrderRows:
     """
     Good rows as a table of ORDERS, and rejects in the order of their lines.
 
-    `continued` rows were left out, as the user declared. `first` and `last` are the cells of the batch at its edges,
-    where the batch before must be known to know whether the first row continues its last.
+    `continued` rows were left out, as the user declared, and so were those in `left_out`. `first` and `last` are the
+    cells of the batch at its edges, where the batch before must be known to know whether the first row continues its
+    last. `others` are the rows of DELIVERY beside the good ones, where they are wanted.
     """
 
     table: pa.Table
@@ -44,54 +47,135 @@ class OrderRows:
     continued: int = 0
     first: Edge | None = None
     last: Edge | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    others: pa.Table | None = None
 
     @property
     def rejected_rows(self) -> int:
         """Number of rows with at least one reject: a row is counted once."""
         return len({reject.line for reject in self.rejects})
 
+    @property
+    def delivered(self) -> pa.Table:
+        """The rows that are kept: of ORDERS, or with the `others` of DELIVERY, in the order of their lines."""
+        if self.others is None:
+            return self.table
+        whole = pa.concat_tables([as_delivery(self.table), self.others])
+        return whole.sort_by("source_line") if self.others.num_rows else whole
+
     def after(self, before: Edge | None, form: OrderFormat) -> OrderRows:
         """Return these rows without the first one, if it continues the order of the row `before`."""
         if self.first is None or not starts_with_continuation(self.first, before, form.continuation_rows):
             return self
-        line = self.first.line
-        kept = self.table.filter(pc.not_equal(self.table["source_line"], line))
-        rejects = tuple(reject for reject in self.rejects if reject.line != line)
-        return replace(self, table=kept, rejects=rejects, continued=self.continued + 1)
+        return replace(self.without({self.first.line}), continued=self.continued + 1)
+
+    def without(self, lines: Collection[int]) -> OrderRows:
+        """Return these rows without those that begin on one of `lines`, good or rejected."""
+        gone = pa.array(sorted(lines), pa.int64())
+        kept, others = (
+            table and table.filter(pc.invert(pc.is_in(table["source_line"], value_set=gone)))
+            for table in (self.table, self.others)
+        )
+        assert kept is not None, "there is a table of good rows"
+        rejects = tuple(reject for reject in self.rejects if reject.line not in lines)
+        return replace(self, table=kept, others=others, rejects=rejects)
 
 
-def order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, *, source_file: str) -> OrderRows:
-    """Return the rows of `raw` as ORDERS; a row with any unreadable cell is not in the table."""
-    if form.continuation_rows is None:
-        return _order_rows(raw, columns, form, source_file)
-    first, last = edges(raw)
-    kept, continued = without_continuations(raw, form.continuation_rows)
-    return replace(_order_rows(kept, columns, form, source_file), continued=continued, first=first, last=last)
+def order_rows(
+    raw: RawRows, columns: ColumnMap, form: OrderFormat, *, source_file: str, is_delivery: bool = False
+) -> OrderRows:
+    """
+    Return the rows of `raw` as ORDERS; a row with any unreadable cell is not in the table.
+
+    With `is_delivery`, `others` are withdrawn rows, and rejected ones that have a key.
+    """
+    rows = sort_rows(raw, columns, form)
+    unread, kept = _split(rows.kept)
+    first = last = None
+    continued = 0
+    if form.continuation_rows is not None:
+        first, last = edges(kept)
+        kept, continued = without_continuations(kept, form.continuation_rows)
+    table, rejects = _read_rows(kept, columns, form, source_file)
+    bad = pa.array(sorted({reject.line for reject in rejects}), pa.int64())
+    is_bad = pc.is_in(table["source_line"], value_set=bad)
+    others = None
+    if is_delivery:
+        withdrawn, _ = _read_rows(replace(rows.withdrawn, rejects=()), columns, form, source_file)
+        lost, _ = _read_rows(_without_cells(unread, columns), columns, form, source_file)
+        others = pa.concat_tables(
+            [as_delivery(withdrawn, is_withdrawn=True), *map(_without_amounts, (lost, table.filter(is_bad)))]
+        )
+    good = table.filter(pc.invert(is_bad)) if rejects else table
+    told = tuple(sorted(rejects, key=lambda reject: reject.line))
+    return OrderRows(good, told, continued, first, last, rows.left_out, others)
 
 
-def _order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file: str) -> OrderRows:
+def own_rows(table: pa.Table, columns: ColumnMap, form: OrderFormat, *, is_delivery: bool = False) -> OrderRows:
+    """Return the rows of a table that is one of ORDERS already, without those that are left out."""
+    others = as_delivery(ORDERS.empty_table()) if is_delivery else None
+    if not form.skip_rows and not columns.marks:
+        return OrderRows(table, others=others)
+    texts = {at: whole_column(table.column(at)).cast(pa.string()) for at in range(table.num_columns)}
+    wanted = texts if form.skip_rows else {at: texts[at] for at in columns.marks.values()}
+    cells = {role: texts[columns.positions[role]] for role in KEY_ROLES if role in columns.positions}
+    places = pa.array(range(table.num_rows), pa.int64())  # lines may be those of several files
+    rows = sort_rows(RawRows(places, cells, shown=wanted), columns, form, table)
+    if is_delivery:
+        others = as_delivery(table.take(rows.withdrawn.lines), is_withdrawn=True)
+    return OrderRows(table.take(rows.kept.lines), left_out=rows.left_out, others=others)
+
+
+def as_delivery(table: pa.Table, *, is_withdrawn: bool = False) -> pa.Table:
+    """Return a table of ORDERS as one of DELIVERY."""
+    flags = pa.repeat(pa.scalar(is_withdrawn), table.num_rows)
+    return pa.table([*table.columns, flags], schema=DELIVERY)
+
+
+def _split(raw: RawRows) -> tuple[RawRows, RawRows]:
+    """Return the rows that the leaf itself has rejected, and the others, with the rejects."""
+    if not raw.rejects:
+        return raw.where(pa.repeat(pa.scalar(False), len(raw.lines))), raw
+    bad = pc.is_in(raw.lines, value_set=pa.array(sorted({reject.line for reject in raw.rejects}), pa.int64()))
+    return raw.where(bad), raw.where(pc.invert(bad))
+
+
+def _without_cells(unread: RawRows, columns: ColumnMap) -> RawRows:
+    """Return rows that a leaf has rejected with only those cells that it can read, and without its rejects."""
+    roles = {columns.name(role): role for role in columns.positions}
+    rows = {line: row for row, line in enumerate(unread.lines.to_pylist())}
+    cells = {role: column.to_pylist() for role, column in unread.cells.items()}
+    for reject in unread.rejects:
+        if reject.line in rows and reject.column in roles:
+            cells[roles[reject.column]][rows[reject.line]] = None
+    columns_left = {role: pa.array(texts, pa.string()) for role, texts in cells.items()}
+    return replace(unread, cells=columns_left, rejects=())
+
+
+def _without_amounts(table: pa.Table) -> pa.Table:
+    """Return the rows that have a key as those of a delivery, without their amounts."""
+    at = ORDERS.names.index("amount_cents")
+    has_key = pc.or_(pc.or_(*(pc.is_valid(table[key]) for key in KEYS[:2])), pc.is_valid(table[KEYS[2]]))
+    keyed = table.filter(has_key)
+    return as_delivery(keyed.set_column(at, ORDERS.field(at), pa.nulls(keyed.num_rows, pa.int64())))
+
+
+def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file: str) -> tuple[pa.Table, list[Reject]]:
+    """Return all rows of `raw` as a table of ORDERS, null where a cell cannot be read, and why not."""
     count = len(raw.lines)
     nothing = pa.nulls(count, pa.string())
-    codes, exponents, found_currency = _currencies(raw.cells.get("currency"), count, form.currency)
-    amounts, found_amount = _amounts(raw, codes, exponents, columns, form)
-    found_amount |= _empty(raw.cells["amount"], found_currency)
-    amounts, found_sign = with_signs(amounts, raw.cells.get("sign"))
+    money = read_money(raw, columns, form)
     days, found_date = read_dates(
         raw.cells.get("ordered_on", nothing), date_format=form.date_format, time_zone=form.time_zone
     )
-    found = {
-        "amount": (raw.cells["amount"], found_amount),
-        "currency": (raw.cells.get("currency", nothing), found_currency),
-        "ordered_on": (raw.cells.get("ordered_on", nothing), found_date),
-        "sign": (raw.cells.get("sign", nothing), found_sign),
-    }
+    codes = money.codes.cast(pa.string())
     table = pa.table(
         [
             clean_keys(raw.cells["reference"]),
             clean_keys(raw.cells.get("order_number", nothing)),
             clean_keys(raw.cells.get("order_id", nothing)),
-            amounts,
-            codes.cast(pa.string()),
+            known_amounts(money),
+            codes,
             days,
             pa.repeat(pa.scalar(source_file, pa.string()), count),
             raw.lines,
@@ -103,12 +187,9 @@ def _order_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file
         ],
         schema=ORDERS,
     )
-    rejects = [*_with_remedies(raw.rejects, columns, form), *_rejects(found, raw, columns, codes, form)]
-    if not rejects:
-        return OrderRows(table)
-    bad = pa.array(sorted({reject.line for reject in rejects}), pa.int64())
-    kept = table.filter(pc.invert(pc.is_in(table["source_line"], value_set=bad)))
-    return OrderRows(kept, tuple(sorted(rejects, key=lambda reject: reject.line)))
+    reasons = {**money.reasons, "ordered_on": found_date}
+    found = {role: (raw.cells.get(role, nothing), reasons[role]) for role in _ROLES_TOLD}
+    return table, [*_with_remedies(raw.rejects, columns, form), *_rejects(found, raw, columns, codes, form)]
 
 
 def clean_keys(texts: Column) -> Column:
@@ -127,58 +208,6 @@ def clean_keys(texts: Column) -> Column:
     return filled
 
 
-def _currencies(cells: Column | None, count: int, default: str | None) -> tuple[Column, Column, dict[int, str]]:
-    """Return the code (dictionary) and the number of decimals (int8) per row, null where the reason is given."""
-    if cells is None:
-        cells = pa.nulls(count, pa.string())
-    written = pc.fill_null(cells, "").dictionary_encode()
-    texts = written.dictionary.to_pylist()
-    # Only ASCII has one upper case: str.upper() makes "ISK" of "ısk" too.
-    meant = [(text.strip().upper() if text.isascii() else text.strip()) or default or "" for text in texts]
-    known = [code if code in CURRENCIES else None for code in meant]
-    exponents = pc.take(pa.array([EXPONENTS.get(code or "") for code in known], pa.int8()), written.indices)
-    codes = pa.DictionaryArray.from_arrays(written.indices, pa.array(known, pa.string()))
-    reasons: dict[int, str] = {}
-    if None in known:
-        why = ["is not an ISO 4217 currency code" if code else "is empty" for code in meant]
-        rows = pc.indices_nonzero(pc.is_null(codes))
-        places = written.indices.take(rows).to_pylist()
-        reasons = {row: why[place] for row, place in zip(rows.to_pylist(), places, strict=True)}
-    return codes, exponents, reasons
-
-
-def _amounts(
-    raw: RawRows, codes: Column, exponents: Column, columns: ColumnMap, form: OrderFormat
-) -> tuple[Column, dict[int, str]]:
-    texts = raw.cells["amount"]
-    accounting = tuple(form.accounting)
-    if columns.amount_is_cents:
-        return read_cents(texts, accounting=accounting)
-    read = partial(read_decimals, decimal=form.decimal, thousands=form.thousands, accounting=accounting)
-    if raw.literal is None or (form.decimal == "." and form.thousands is None):
-        amounts, reasons = read(texts, codes, exponents)
-    else:
-        # Every text is read both ways, each with the other kind hidden: a hidden row has no decimals, hence no reason.
-        as_text, reasons = read(texts, codes, pc.if_else(raw.literal, None, exponents))
-        literal = pc.if_else(raw.literal, exponents, None)
-        as_number, more = read_decimals(texts, codes, literal, decimal=".", thousands=None)
-        amounts, reasons = pc.coalesce(as_number, as_text), reasons | more
-    return amounts, reasons | _without_decimals(codes, exponents)
-
-
-def _without_decimals(codes: Column, exponents: Column) -> dict[int, str]:
-    """Return the reason for rows in a currency that is not counted in decimals."""
-    if exponents.null_count == codes.null_count:
-        return {}
-    rows = pc.indices_nonzero(pc.and_(pc.is_null(exponents), pc.is_valid(codes))).to_pylist()
-    return {row: f"is in {codes[row].as_py()}, which is not counted in decimals" for row in rows}
-
-
-def _empty(texts: Column, rows: Iterable[int]) -> dict[int, str]:
-    """Return the reason for those of `rows` that have no amount: that much is known without a currency."""
-    return {row: "is empty" for row in rows if not (texts[row].as_py() or "").strip()}
-
-
 def _rejects(
     found: Mapping[str, tuple[Column, dict[int, str]]],
     raw: RawRows,
@@ -192,7 +221,7 @@ def _rejects(
             continue
         name = columns.name(role) if role in columns.positions else None
         rows = pa.array(list(reasons), pa.int64())
-        told = (column.take(rows).to_pylist() for column in (raw.lines, texts, codes.cast(pa.string())))
+        told = (column.take(rows).to_pylist() for column in (raw.lines, texts, codes))
         for (row, reason), line, value, code in zip(reasons.items(), *told, strict=True):
             if reason == "is empty" and _continues(raw, row):
                 remedy = CONTINUES

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
 from reconcile.money import AMOUNT_BASES, CURRENCIES
+from reconcile.orders.columns.marks import listed, mark_places
 from reconcile.orders.columns.names import (
     CLEAR,
     GROSS,
@@ -48,12 +49,16 @@ class ColumnMap:
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
     `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
+    `marks` are columns by whose values rows are left out, under the names that the user gives them; `shown` are the
+    places of all columns whose cells are wanted for that.
     """
 
     names: tuple[str, ...]
     positions: Mapping[str, int]
     system: str | None = None
     unit: str | None = None
+    marks: Mapping[str, int] = field(default_factory=dict)
+    shown: tuple[int, ...] = ()
 
     def name(self, role: str) -> str:
         """Return the file's own name of the column of `role`."""
@@ -69,7 +74,7 @@ class ColumnMap:
     @property
     def unread(self) -> tuple[str, ...]:
         """The file's columns that mean nothing here, in its order."""
-        read = set(self.positions.values())
+        read = {*self.positions.values(), *self.marks.values()}
         return tuple(name for position, name in enumerate(self.names) if position not in read)
 
     def as_dict(self) -> dict[str, str]:
@@ -116,7 +121,10 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
         raise table.unsigned(signs)
     if "currency" not in positions and (form.currency is None or table.unsure("currency")):
         raise table.missing("currency")
-    return ColumnMap(table.names, positions, table.system.name if table.system else None, form.amount_unit)
+    marks = mark_places(table.names, form.marks, path=path, line=line)
+    shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
+    system = table.system.name if table.system else None
+    return ColumnMap(table.names, positions, system, form.amount_unit, marks, tuple(shown))
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
@@ -207,7 +215,7 @@ class _Table:
                 column=names[0],
             )
         return self._error(
-            f"several columns could be the {what}: {_listed(names)}",
+            f"several columns could be the {what}: {listed(names)}",
             hint=f'name the right one, e.g. {option} "{names[0]}"',
         )
 
@@ -218,7 +226,7 @@ class _Table:
             return self._uncertain(role, unsure, self._note(role) or self._doubt(role, unsure))
         if not named and role == "currency":
             return self._error(
-                f"there is no currency column among {_listed(self.names)}",
+                f"there is no currency column among {listed(self.names)}",
                 hint="name it with --currency-column, or add --currency EUR when every amount is in one currency",
             )
         what = f'column "{named}"' if named else f"{role} column"
@@ -227,7 +235,7 @@ class _Table:
             hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
             if len(self.names) == 1 and self._line is not None:
                 hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
-        return self._error(f"there is no {what} among {_listed(self.names)}", hint=hint, column=named)
+        return self._error(f"there is no {what} among {listed(self.names)}", hint=hint, column=named)
 
     def of_payments(self, place: int) -> OrderFileError:
         """Return the error for a table of the other side, which has no order totals or has the payments' own."""
@@ -250,7 +258,7 @@ class _Table:
         names = [self.names[at] for at in places]
         may_be = "it may be" if len(names) == 1 else "it may be one of"
         return self._error(
-            f"no column is clearly the {role}: {may_be} {_listed(names)}",
+            f"no column is clearly the {role}: {may_be} {listed(names)}",
             hint=f'{why}; name the right one, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
         )
 
@@ -279,8 +287,3 @@ def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:
     if form.amount_basis != AMOUNT_BASES[0]:  # a total with tax is then no better than another
         groups = (tuple(name for group in groups for name in group),)
     return ((form.amount_basis,), *groups)
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(f'"{name if len(name) <= 60 else name[:59] + "…"}"' for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

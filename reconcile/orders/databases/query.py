@@ -123,7 +123,8 @@ class _CellDigest:
 
     def add(self, raw: RawRows) -> None:
         self._update("lines", raw.lines.to_numpy().tobytes())
-        for role, column in raw.cells.items():
+        shown = {f"column {place}": column for place, column in raw.shown.items()}
+        for role, column in {**raw.cells, **shown}.items():
             lengths = pc.fill_null(pc.binary_length(column), -1)
             self._update(f"{role} lengths", lengths.to_numpy(zero_copy_only=False).tobytes())
             texts = _text_bytes(pc.fill_null(column, ""))

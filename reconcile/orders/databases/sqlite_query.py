@@ -97,13 +97,11 @@ def _raw_rows(records: Sequence[tuple[Any, ...]], first: int, columns: ColumnMap
         for role, values in cells.items()
         for row, value, reason in _unreadable(role, values)
     }
-    kept = [row for row in range(len(records)) if row not in rejects]
-    lines = pa.array([first + row for row in kept], pa.int64())
-    numbers = boolean_column([type(cells["amount"][row]) in (int, float) for row in kept])
-    texts: dict[str, Column] = {
-        role: text_column([_text(values[row]) for row in kept]) for role, values in cells.items()
-    }
-    return RawRows(lines, texts, tuple(rejects.values()), literal=numbers)
+    lines = pa.array(range(first, first + len(records)), pa.int64())
+    numbers = boolean_column([type(value) in (int, float) for value in cells["amount"]])
+    texts: dict[str, Column] = {role: text_column([_text(value) for value in values]) for role, values in cells.items()}
+    shown = {at: text_column([_text(record[at]) for record in records]) for at in columns.shown}
+    return RawRows(lines, texts, tuple(rejects.values()), literal=numbers, shown=shown)
 
 
 def _unreadable(role: str, values: Sequence[Any]) -> Iterator[tuple[int, Any, str]]:
@@ -119,6 +117,8 @@ def _unreadable(role: str, values: Sequence[Any]) -> Iterator[tuple[int, Any, st
 def _text(value: Any) -> str | None:
     if value is None or type(value) is str:
         return value
+    if type(value) is bytes:
+        return None
     return double_text(value) if type(value) is float else str(value)
 
 

@@ -84,6 +84,10 @@ class CellTexts:
             return _digits(text)
         return shown_text(text)
 
+    def shown(self, cell: Cell | None) -> str | None:
+        """Return the text of a cell in no column of ours: a date as a day, true and false as words, None if empty."""
+        return self.of_role(cell, "ordered_on")[0] if cell is not None else None
+
     def is_blank(self, cell: Cell) -> bool:
         """Return whether `cell` shows nothing."""
         kind, _, stored, is_formula = cell

@@ -140,7 +140,8 @@ def _batches(
     rows: Iterator[SheetRow], header: _Header, columns: ColumnMap, cells: CellTexts, stack: ExitStack
 ) -> Iterator[Batch]:
     with stack:
-        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * len(columns.positions))))
+        read = len(columns.positions) + len(columns.shown)
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * read)))
         group: list[SheetRow] = []
         characters = 0
         for row in rows:
@@ -164,15 +165,17 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> Ra
             rejects.setdefault(i, []).append(
                 Reject(group[i].line, columns.name(role), texts[role][i], why, REMEDIES[why])
             )
-    missing = [i for i, row in enumerate(zip(*texts.values(), strict=True)) if not any(row)]
-    left_out = rejects.keys() | {i for i in missing if all(map(cells.is_blank, group[i].cells.values()))}
-    kept = [i for i in range(len(group)) if i not in left_out]
+    missing = [i for i, row in enumerate(zip(*texts.values(), strict=True)) if not any(row) and i not in rejects]
+    blank = {i for i in missing if all(map(cells.is_blank, group[i].cells.values()))}
+    kept = [i for i in range(len(group)) if i not in blank]
+    shown = {at: [cells.shown(group[i].cells.get(at)) for i in kept] for at in columns.shown}
     amount_at = columns.positions["amount"]
     return RawRows(
         pa.array([group[i].line for i in kept], pa.int64()),
         {role: pa.array([column[i] for i in kept], pa.string()) for role, column in texts.items()},
         tuple(reject for i in sorted(rejects) for reject in rejects[i]),
         pa.array([amount_at in group[i].cells and group[i].cells[amount_at][0] == "n" for i in kept], pa.bool_()),
+        {at: pa.array(column, pa.string()) for at, column in shown.items()},
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import IO, Literal, cast
@@ -80,6 +81,7 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
     width = len(header.names)
     good: list[Record] = []
     rejects: list[Reject] = []
+    short: list[Record] = []
     for record in records:
         if record.problem is None and record.is_blank:
             continue
@@ -87,6 +89,7 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
             rejects += _each_line(record.text, record.line, record.problem)
         elif len(record.cells) != width:
             rejects += _each_line(record.text, record.line, _ragged(len(record.cells), width))
+            short.append(record)
         elif _is_rows(record.text, header, columns):
             rejects += _each_line(record.text, record.line, _IS_ROWS)
         else:
@@ -95,12 +98,15 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
         role: pa.array([record.cells[position] for record in good], pa.string())
         for role, position in columns.positions.items()
     }
-    return RawRows(pa.array([record.line for record in good], pa.int64()), cells, tuple(rejects))
+    shown = {place: pa.array([record.cells[place] for record in good], pa.string()) for place in columns.shown}
+    raw = RawRows(pa.array([record.line for record in good], pa.int64()), cells, tuple(rejects), shown=shown)
+    return _with_short(raw, short)
 
 
 def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     ragged: list[csv.InvalidRow] = []
-    cells = _parsed(block.text, header, columns, ragged)
+    parsed = _parsed(block.text, header, columns, ragged)
+    cells = {role: parsed[place] for role, place in columns.positions.items()}
     good = len(cells["reference"])
     total = good + len(ragged)
     plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
@@ -109,20 +115,22 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     else:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
+    raw = RawRows(lines, cells, shown={place: parsed[place] for place in columns.shown})
     if plain and not pc.any(_maybe_blank(cells)).as_py():
-        return RawRows(lines, cells)
-    return _without_odd_rows(block, header, columns, cells, ragged)
+        return raw
+    return _without_odd_rows(block, header, columns, raw, ragged)
 
 
-def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.InvalidRow]) -> dict[str, Column]:
-    """Return the text of each mapped column; rows of another width go to `ragged`, with their number from 1."""
+def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.InvalidRow]) -> dict[int, Column]:
+    """Return the text of each wanted column; rows of another width go to `ragged`, with their number from 1."""
 
     def set_aside(row: csv.InvalidRow) -> Literal["skip"]:
         ragged.append(row)
         return "skip"
 
     names = [str(position) for position in range(len(header.names))]
-    wanted = sorted({names[position] for position in columns.positions.values()})
+    places = {*columns.positions.values(), *columns.shown}
+    wanted = sorted(names[place] for place in places)
     table = csv.read_csv(
         cast("IO[bytes]", pa.BufferReader(text)),
         # One thread: whole blocks run beside each other instead, and rows set aside keep their number.
@@ -139,24 +147,26 @@ def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.In
             check_utf8=False,  # the text is known to be
         ),
     )
-    return {role: whole_column(table[names[position]]) for role, position in columns.positions.items()}
+    return {place: whole_column(table[names[place]]) for place in places}
 
 
 def _without_odd_rows(
-    block: Block, header: Header, columns: ColumnMap, cells: Mapping[str, Column], ragged: Sequence[csv.InvalidRow]
+    block: Block, header: Header, columns: ColumnMap, raw: RawRows, ragged: Sequence[csv.InvalidRow]
 ) -> RawRows:
     """Return the block without blank rows, and with those of another width, or of several rows in one, as rejects."""
     starts, ends, lines = record_spans(block.text, header.dialect, block.first_line)
     texts = _Blank(header.dialect)
     ragged_at = np.array([(row.number or 0) - 1 for row in ragged], np.int64)
     rejects: list[Reject] = []
+    short: list[Record] = []
     for row, at in zip(ragged, ragged_at, strict=True):
         text = block.text[starts[at] : ends[at]]
         if not texts.is_blank(text):
             rejects += _each_line(text, int(lines[at]), _ragged(row.actual_columns, row.expected_columns))
+            short += _scanned(text, int(lines[at]), header.dialect) if columns.shown else ()
     good_at = np.delete(np.arange(len(lines)), ragged_at)
     kept = np.ones(len(good_at), np.bool_)
-    for i in pc.indices_nonzero(_maybe_blank(cells)).to_pylist():
+    for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
         kept[i] = not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
     lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
     for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
@@ -165,11 +175,32 @@ def _without_odd_rows(
         if _is_rows(text, header, columns):
             kept[i] = False
             rejects += _each_line(text, int(lines[at]), _IS_ROWS)
-    mask = pa.array(kept)
-    return RawRows(
-        pa.array(lines[good_at]).filter(mask),
-        {role: column.filter(mask) for role, column in cells.items()},
-        tuple(rejects),
+    found = replace(raw, lines=pa.array(lines[good_at]), rejects=tuple(rejects)).where(pa.array(kept))
+    return _with_short(found, short)
+
+
+def _scanned(text: bytes, line: int, dialect: Dialect) -> Iterator[Record]:
+    if (scanned := scan_record(text, 0, line, dialect, final=True)) is not None:
+        yield scanned[0]
+
+
+def _with_short(raw: RawRows, short: Sequence[Record]) -> RawRows:
+    """
+    Return `raw` with rows of another width than the header behind it, if they may be left out: by their first cell.
+
+    Nobody knows in which columns their other cells stand.
+    """
+    footers = [record for record in short if not _LINE.search(record.text)]
+    if not footers or not raw.shown:
+        return raw
+    place = min(raw.shown)
+    firsts = pa.array([next(filter(str.strip, record.cells), None) for record in footers], pa.string())
+    nothing = pa.nulls(len(footers), pa.string())
+    return replace(
+        raw,
+        lines=pa.concat_arrays([raw.lines, pa.array([record.line for record in footers], pa.int64())]),
+        cells={role: pa.concat_arrays([column, nothing]) for role, column in raw.cells.items()},
+        shown={at: pa.concat_arrays([one, firsts if at == place else nothing]) for at, one in raw.shown.items()},
     )
 
 

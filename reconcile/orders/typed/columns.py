@@ -73,27 +73,32 @@ def column_readers(
 
 
 def typed_rows(
-    typed: Mapping[str, Column],
+    column_at: Callable[[int], Column],
+    columns: ColumnMap,
     readers: Mapping[str, Reader],
     *,
     first: int,
-    damaged: Callable[[str, Exception], OrderFileError],
+    damaged: Callable[[int, Exception], OrderFileError],
 ) -> RawRows:
     """
-    Return the rows of the columns `typed` (by role) as text; `first` is the line of the first row.
+    Return the rows of typed columns as text; `column_at` gives the one at a place, `first` is the first row's line.
 
-    Raises what `damaged` makes of a role and its error when a column is not what its type says.
+    Raises what `damaged` makes of a place and its error when a column is not what its type says.
     """
-    cells = {}
-    for role, column in typed.items():
+
+    def text_at(place: int, reader: Reader) -> Column:
         try:
+            column = column_at(place)
             column.validate(full=True)  # neither a file nor a database promises that a string is UTF-8
-            cells[role] = readers[role](column)
+            return reader(column)
         except pa.ArrowException as error:
-            raise damaged(role, error) from error
+            raise damaged(place, error) from error
+
+    cells = {role: text_at(place, readers[role]) for role, place in columns.positions.items()}
+    shown = {place: text_at(place, _shown_text) for place in columns.shown}
     count = len(cells["amount"])
-    literal = None if is_text(typed["amount"].type) else pa.repeat(pa.scalar(True), count)
-    return RawRows(pa.array(range(first, first + count), pa.int64()), cells, literal=literal)
+    literal = None if is_text(column_at(columns.positions["amount"]).type) else pa.repeat(pa.scalar(True), count)
+    return RawRows(pa.array(range(first, first + count), pa.int64()), cells, literal=literal, shown=shown)
 
 
 def read_batches(reader: Any, errors_told: Callable[[], AbstractContextManager[None]]) -> Iterator[pa.RecordBatch]:
@@ -112,8 +117,8 @@ def typed_batches(
 ) -> Iterator[RawRows]:
     """Yield the rows of a query's `batches` as text, lines from 1; raises OrderFileError as `typed_rows` does."""
 
-    def damaged(role: str, error: Exception) -> OrderFileError:
-        name = columns.name(role)
+    def damaged(place: int, error: Exception) -> OrderFileError:
+        name = columns.names[place]
         problem = f'column "{name}" holds values that its type does not allow ({first_line(error)})'
         return OrderFileError(problem, path=path, column=name, hint="fix the data, or exclude such rows in the query")
 
@@ -121,8 +126,7 @@ def typed_batches(
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             part = batch.slice(start, _BATCH_ROWS)
-            typed = {role: part.column(position) for role, position in columns.positions.items()}
-            yield typed_rows(typed, readers, first=first, damaged=damaged)
+            yield typed_rows(part.column, columns, readers, first=first, damaged=damaged)
             first += part.num_rows
 
 
@@ -186,6 +190,25 @@ def _problem(role: str, field: pa.Field[Any]) -> str:
     if pa.types.is_floating(field.type):
         return f'column "{field.name}" is a float ({name}): its digits are no longer exact'
     return f'column "{field.name}" is {name}, which is not valid as {role.replace("_", " ")}'
+
+
+def _shown_text(column: Column) -> Column:
+    """Return the text of a column of any type, by which rows are told apart and no money is counted."""
+    kind = column.type
+    if is_text(kind) or pa.types.is_null(kind):
+        return _as_text(column)
+    if pa.types.is_decimal(kind):
+        return _decimal_text(column)
+    if isinstance(kind, pa.UuidType):
+        return _uuid_text(column)
+    if isinstance(kind, pa.BaseExtensionType):
+        return _shown_text(_storage(column))
+    if pa.types.is_floating(kind):
+        return text_column([None if value is None else double_text(value) for value in column.to_pylist()])
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowNotImplementedError:  # a list, a struct
+        return text_column([None if value is None else str(value) for value in column.to_pylist()])
 
 
 def _as_text(column: Column) -> Column:

@@ -23,6 +23,7 @@ from reconcile.files.arrow import compute as pc
 from reconcile.money import EXPONENTS
 from reconcile.orders.cells.rows import clean_keys
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
+from reconcile.orders.columns.marks import mark_places
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream, unreadable
@@ -57,7 +58,8 @@ def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> Ope
     schema = file.schema_arrow
     if schema.names == ORDERS.names and not form.names_columns:
         _check_types(schema, source.name)
-        columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)})
+        marks = mark_places(schema.names, form.marks, path=source.name)
+        columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)}, marks=marks)
         return OpenedOrders(columns, _own_rows(file, source.name))
     schema = _with_partitions(schema, source)
     columns = map_columns(schema.names, form, path=source.name)
@@ -83,7 +85,7 @@ def _batches(
     file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
 ) -> Iterator[Batch]:
     first = 1
-    used = {columns.name(role) for role in columns.positions}
+    used = {columns.names[place] for place in (*columns.positions.values(), *columns.shown)}
     for batch in _read(file, sorted(used - set(source.partitions)), source.name):
         yield partial(_rows, batch, first, columns, readers, source)
         first += batch.num_rows
@@ -92,16 +94,16 @@ def _batches(
 def _rows(
     batch: pa.RecordBatch, first: int, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
 ) -> RawRows:
-    def damaged(role: str, error: Exception) -> OrderFileError:
-        return _damaged(source.name, error, column=columns.name(role))
+    def damaged(place: int, error: Exception) -> OrderFileError:
+        return _damaged(source.name, error, column=columns.names[place])
 
-    def column(name: str) -> Column:
+    def column(place: int) -> Column:
+        name = columns.names[place]
         if name not in source.partitions:
             return batch.column(name)
         return pa.repeat(pa.scalar(source.partitions[name], pa.string()), batch.num_rows)
 
-    typed = {role: column(columns.name(role)) for role in readers}
-    return typed_rows(typed, readers, first=first, damaged=damaged)
+    return typed_rows(column, columns, readers, first=first, damaged=damaged)
 
 
 def _own_rows(file: pq.ParquetFile, path: str) -> Iterator[Batch]:

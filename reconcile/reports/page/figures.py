@@ -15,9 +15,19 @@ from markupsafe import Markup
 from reconcile.figures.aging import NO_DATE, AgingBucket
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.roll_forward import RollForward
-from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, Control, ControlLine, FlagAgreement, Summary
+from reconcile.figures.summary import (
+    NO_CURRENCY,
+    VERDICTS,
+    Bridge,
+    Control,
+    ControlLine,
+    FlagAgreement,
+    OrderBookFigures,
+    Summary,
+)
 from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
-from reconcile.reports.display import PLAIN, Display
+from reconcile.orders.report import LeftOut
+from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES, PLAIN, Display
 from reconcile.reports.page import charts
 
 _VERDICT_MEANINGS = {
@@ -57,7 +67,11 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "manifest": {**dict.fromkeys(_ONLY_SOME), **manifest},
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
-        "control": _control(summary.control, summary.bridge, display),
+        "control": [
+            *_control(summary.control, summary.bridge, display),
+            *_order_book(summary.order_book, display),
+            *([_left_out(summary.left_out, display)] if summary.left_out else []),
+        ],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
@@ -100,6 +114,24 @@ def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> l
     ]
 
 
+def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
+    """Order rows that are in no item, because they were declared to be none; unreadable amounts are counted only."""
+    rows: list[tuple[str | Markup, ...]] = [
+        (
+            line.reason,
+            line.column,
+            OTHER_VALUES if line.value is None else line.value or BLANK_VALUE,
+            line.currency_code or NO_CURRENCY,
+            display.count(line.rows),
+            display.count(line.unread),
+            display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else "",
+        )
+        for line in lines
+    ]
+    header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
+    return Table("Order rows left out as declared", header, 4, rows)
+
+
 def _control_row(
     line: ControlLine, amounts: Mapping[tuple[str | None, Status], int], display: Display
 ) -> tuple[str | Markup, ...]:
@@ -118,6 +150,21 @@ def _control_row(
         display.count(line.rows_out),
         "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
     )
+
+
+def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:
+    if book is None:
+        return []
+    rows: list[tuple[str | Markup, ...]] = [
+        (
+            line.kind, line.currency_code or "",
+            display.count(line.rows_out), display.amount(line.amount_out_cents, line.currency_code),
+            display.count(line.rows_in), display.amount(line.amount_in_cents, line.currency_code),
+        )
+        for line in book.lines
+    ]  # fmt: skip
+    header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
+    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows)]
 
 
 def _bridge(bridge: Bridge, display: Display) -> Table:

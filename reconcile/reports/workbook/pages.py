@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from reconcile.figures.aging import AgingBucket
 from reconcile.figures.roll_forward import MOVES
 from reconcile.figures.statuses import StatusAmounts, StatusLine
-from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, Summary
+from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
+from reconcile.orders.report import LeftOut
+from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES
 from reconcile.reports.workbook.page import Cell, Count, Money, Page, Styled
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT
 from reconcile.reports.workbook.sums import Sums
@@ -29,7 +31,11 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
     """Write the verdict, the statuses with their amounts, totals per currency, and what else is to be known."""
     page.title(f"Reconciliation of {summary.business_date}")
     _facts(page, summary)
-    for sentence in (*summary.limits_exceeded, *summary.warnings, *notes):
+    for sentence in summary.limits_exceeded:
+        page.put("Over limit", Styled(sentence, "note"))
+    for warning in summary.warnings:
+        page.put(warning.level.capitalize(), Styled(warning.text, "note"))
+    for sentence in notes:
         page.put("Note", Styled(sentence, "note"))
     titles = ("Items", "Payments", "Orders", "Difference", "At stake")
     page.heading("Statuses", "Status", "Kind", "Currency", *titles, "Accepted", "Accepted at stake", "Meaning", "Code")
@@ -96,6 +102,10 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
                 line.rows_out, Money(line.amount_out_cents, code), left,
             )  # fmt: skip
     page.put("rejected", None, summary.counts.rejects)
+    if summary.order_book is not None:
+        _write_order_book(page, summary.order_book)
+    if summary.left_out:
+        _write_left_out(page, summary.left_out)
     page.heading("Hash totals of row identifiers", "Side", "Currency", "In", "Out")
     for side, totals in (("payments", summary.hash_totals.payments), ("orders", summary.hash_totals.orders)):
         for total in totals:
@@ -104,6 +114,26 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
                  "Difference")  # fmt: skip
     for bridge in summary.bridge:
         _write_bridge(page, bridge, sums)
+
+
+def _write_order_book(page: Page, book: OrderBookFigures) -> None:
+    titles = ("Step", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
+    page.heading(f"Order book, deliveries: {book.deliveries}", *titles)
+    for line in book.lines:
+        code = line.currency_code
+        page.put(
+            line.kind, _named(code), line.rows_out, Money(line.amount_out_cents, code),
+            line.rows_in, Money(line.amount_in_cents, code),
+        )  # fmt: skip
+
+
+def _write_left_out(page: Page, lines: Sequence[LeftOut]) -> None:
+    titles = ("Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
+    page.heading("Order rows left out as declared", "By", *titles)
+    for line in lines:
+        value = OTHER_VALUES if line.value is None else line.value or BLANK_VALUE
+        amount = Money(line.amount_cents, line.currency_code) if line.rows > line.unread else None
+        page.put(line.reason, line.column, value, _named(line.currency_code), line.rows, line.unread, amount)
 
 
 def write_about(page: Page, summary: Summary) -> None:
@@ -157,7 +187,7 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
     name, code, meaning = status.status, line.currency_code, MEANING_OF[status.status]
 
     def formula(column: str | None) -> str | None:
-        return sums.status_line(name, code, column=column, row=row)
+        return sums.status_line(code, column=column, row=row)
 
     return [
         LABEL_OF[name],

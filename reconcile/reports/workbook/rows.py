@@ -67,8 +67,15 @@ ITEM_COLUMNS = (
     SheetColumn("Order reference", "text", "order_reference", 20),
     SheetColumn("Order file", "text", "order_source_file", 24),
     SheetColumn("Line", "whole", "order_source_line", 8),
+    SheetColumn("Order row reference", "text", "row_reference", 20),
+    SheetColumn("Order row number", "text", "row_order_number", 14),
+    SheetColumn("Ordered on", "day", "ordered_on", 11),
+    SheetColumn("Payment method", "text", "order_method", 14),
+    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
     SheetColumn("Payment currency", "text", _PAYMENT, 10),
     SheetColumn("Order currency", "text", _ORDER, 10),
+    SheetColumn("At stake currency", "text", "at_stake_currency_code", 10),
+    SheetColumn("Amount basis", "text", "amount_basis", 30),
     SheetColumn("API says mismatched", "claim", "mismatched_amounts", 12),
     SheetColumn("Amounts agree", "claim", "amounts_agree", 12),
     SheetColumn("Order status", "text", "order_status", 13),
@@ -78,12 +85,6 @@ ITEM_COLUMNS = (
     SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
     SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
     SheetColumn("Status code", "text", "status", 20),
-    SheetColumn("Row reference", "text", "row_reference", 20),
-    SheetColumn("Row order number", "text", "row_order_number", 14),
-    SheetColumn("Ordered on", "day", "ordered_on", 11),
-    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
-    SheetColumn("Payment method", "text", "order_method", 14),
-    SheetColumn("Amount of the payment", "text", "amount_basis", 28),
     SheetColumn("Code in the run before", "text", "changed_from_status", 20),
     SheetColumn("Item in the run before", "text", "changed_from_item_id", 34),
     SheetColumn("Item id", "text", "item_id", 34),
@@ -102,8 +103,7 @@ REJECT_COLUMNS = tuple(
 )
 """Rows that could not be read, as `reconcile.orders.rejects` reads them: without the guard that only a CSV needs."""
 
-_ELSEWHERE = {"business_date", "run_id", "is_break", "at_stake_currency_code"}
-assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - _ELSEWHERE
+assert {column.sql for column in ITEM_COLUMNS} >= set(ITEMS.names) - {"business_date", "run_id", "is_break"}
 
 
 def letters(index: int) -> str:

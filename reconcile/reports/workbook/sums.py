@@ -18,6 +18,11 @@ from reconcile.money import CURRENCIES, EXPONENTS
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT, letters
 
 ITEMS_SHEET, BREAKS_SHEET = "All items", "Breaks"
+_CURRENCY_OF = {
+    "Payment": "Payment currency",
+    "Order": "Order currency",
+    "Difference": "Payment currency",
+}
 _LETTERS = {column.title: letters(place) for place, column in enumerate(ITEM_COLUMNS)}
 
 
@@ -27,19 +32,23 @@ class Sums:
     The formulas of one workbook; each method returns None where a formula could not be trusted.
 
     `rows` are the rows on the sheets of items and breaks, `whole` the sheets that hold all of theirs; `codes` are the
-    currencies (None: none) a formula can ask for, `mixed` the lines of status and currency with amounts in another one.
+    currencies (None: none) a formula can ask for.
     """
 
     rows: Mapping[str, int]
     whole: frozenset[str]
     codes: frozenset[str | None]
-    mixed: frozenset[tuple[str, str | None]]
 
-    def status_line(self, status: str, code: str | None, *, column: str | None, row: int) -> str | None:
-        """Return the number of items, or the sum of `column`, of the status in A and the currency in C of `row`."""
-        if ITEMS_SHEET not in self.whole or code not in self.codes or (status, code) in self.mixed:
+    def status_line(self, code: str | None, *, column: str | None, row: int) -> str | None:
+        """
+        Return the number of items, or the sum of `column`, of the status in A and the currency in C of `row`.
+
+        A side's amounts are asked for by that side's own currency.
+        """
+        currency = _CURRENCY_OF.get(column or "", "Currency")
+        if ITEMS_SHEET not in self.whole or code not in self.codes or (code is None and currency != "Currency"):
             return None
-        where = f"{self._range('Status')},$A{row},{self._range('Currency')},$C{row}"
+        where = f"{self._range('Status')},$A{row},{self._range(currency)},$C{row}"
         return f"=COUNTIFS({where})" if column is None else self._sum(column, where, code)
 
     def bridge_line(self, code: str | None, *, column: str, row: int) -> str | None:
@@ -94,18 +103,9 @@ def trusted_sums(
     """Return the formulas for `items` (SQL of ITEMS), and how many items have an amount of more than fifteen digits."""
     amounts = ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")
     is_exact = " AND ".join(f"coalesce({cents} BETWEEN {-MOST_EXACT} AND {MOST_EXACT}, true)" for cents in amounts)
-    is_mixed = " OR ".join(
-        f"({side}_amount_cents IS NOT NULL AND {side}_currency_code IS DISTINCT FROM at_stake_currency_code)"
-        for side in ("payment", "order")
-    )
-    lines = connection.execute(
-        f"""SELECT status, at_stake_currency_code, bool_or({is_mixed}), count(*) FILTER (NOT ({is_exact}))
-            FROM {items} GROUP BY ALL"""
-    ).fetchall()
-    long = sum(line[3] for line in lines)
-    mixed = frozenset((status, code) for status, code, has_others, _ in lines if has_others)
+    ((long,),) = connection.execute(f"SELECT count(*) FILTER (NOT ({is_exact})) FROM {items}").fetchall()
     codes = _told_apart(currencies_of(connection, items)) if not long else frozenset()
-    return Sums(rows, whole, codes, mixed), long
+    return Sums(rows, whole, codes), long
 
 
 def currencies_of(connection: duckdb.DuckDBPyConnection, items: str) -> list[str]:

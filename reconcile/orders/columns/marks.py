@@ -1,0 +1,87 @@
+"""
+The columns by whose values rows are left out or withdrawn, in one file, and what their values are compared with.
+
+Knows names and patterns. Does not read cells, and does not decide what becomes of a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.columns.names import folded
+
+if TYPE_CHECKING:
+    from reconcile.orders.columns.mapping import ColumnMap
+
+_SIGNS = {"*": ".*", "?": "."}
+
+
+def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: int | None = None) -> dict[str, int]:
+    """
+    Return where those of `marks`, columns as the user names them, stand among `names`; a file need not have them.
+
+    Case, blanks and punctuation do not matter, unless a name is exactly that. Raises OrderFileError where one may be
+    either of two columns.
+    """
+    places = {}
+    loose = [folded(name) for name in names]
+    for mark in marks:
+        exact = [at for at, name in enumerate(names) if name == mark]
+        found = exact or [at for at, name in enumerate(loose) if name and name == folded(mark)]
+        if len(found) > 1:
+            raise OrderFileError(
+                f'column "{mark}", by whose values rows are left out, occurs {len(found)} times',
+                path=path,
+                line=line,
+                column=mark,
+                hint="rename all but one, or write the name of the right one exactly as in the file",
+            )
+        if found:
+            places[mark] = found[0]
+    return places
+
+
+def pattern_of(values: Iterable[str]) -> str:
+    """
+    Return a regular expression (RE2) that fits a text which is one of `values`, from end to end.
+
+    In a value, `*` stands for any characters, `?` for one.
+    """
+    regular = ("".join(_SIGNS.get(sign) or re.escape(sign) for sign in value.strip()) for value in values)
+    return rf"(?s)\A(?:{'|'.join(regular)})\z"
+
+
+class MarksMet:
+    """Which of the columns by whose values rows are left out were met in any file."""
+
+    def __init__(self, marks: Iterable[str]) -> None:
+        self._missing = dict.fromkeys(marks)
+        self._first: tuple[str, tuple[str, ...]] | None = None
+
+    def add(self, columns: ColumnMap, *, path: str) -> None:
+        """Note the columns of the file `path`."""
+        for mark in columns.marks:
+            self._missing.pop(mark, None)
+        if columns.names and self._first is None:
+            self._first = path, columns.names
+
+    def check(self) -> None:
+        """Raise OrderFileError for a column that no file has; where all files are empty, nobody knows."""
+        if not self._missing or self._first is None:
+            return
+        path, names = self._first
+        raise OrderFileError(
+            f'no file has a column "{next(iter(self._missing))}", by whose values rows are left out; '
+            f"the columns are {listed(names)}",
+            path=path,
+            hint="correct the name in [orders.only] or [orders.withdrawn], --only or --withdrawn",
+        )
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Return names of columns in quotes, long ones shortened, and how many more there are than `most`."""
+    shown = ", ".join(f'"{name if len(name) <= 60 else name[:59] + "…"}"' for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

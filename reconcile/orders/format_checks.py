@@ -1,0 +1,125 @@
+"""
+Which declarations about order files are possible at all, each problem told with what to write.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+from reconcile.errors import SettingsError
+from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES, CURRENCIES
+
+if TYPE_CHECKING:
+    from reconcile.orders.format import OrderFormat
+
+_THOUSANDS = (".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f")
+_CONTINUATIONS = ("empty", "repeated")
+_NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape")
+
+
+def check_format(form: OrderFormat) -> None:
+    """Raise SettingsError for the first declaration that is impossible."""
+    for check in (
+        _check_columns,
+        _check_money,
+        _check_rows,
+        _check_left_out,
+        _check_dialect,
+        _check_encoding,
+        _check_limit,
+    ):
+        check(form)
+
+
+def _check_columns(form: OrderFormat) -> None:
+    for role in ("reference", "amount"):
+        if form.column(role) == "":
+            raise SettingsError(f"--{role}-column is empty", hint="every order file needs this column")
+    if form.amount_basis not in AMOUNT_BASES:
+        raise SettingsError(
+            f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(AMOUNT_BASES)}"
+        )
+
+
+def _check_money(form: OrderFormat) -> None:
+    if form.currency is not None and form.currency not in CURRENCIES:
+        raise SettingsError(
+            f'currency "{form.currency}" is not an ISO 4217 currency code', hint="write it like EUR, SEK or GBP"
+        )
+    if form.decimal not in (".", ","):
+        raise SettingsError(f'decimal "{form.decimal}" is not a decimal separator', hint='use "." or ","')
+    if form.thousands is not None and form.thousands not in _THOUSANDS:
+        raise SettingsError(
+            f'thousands "{form.thousands}" is not a thousands separator',
+            hint="use a point, a comma, an apostrophe, an underscore or a space",
+        )
+    if form.thousands == form.decimal:
+        raise SettingsError(
+            f'decimal and thousands are both "{form.decimal}"', hint="an amount could be read two ways: change one"
+        )
+
+
+def _check_rows(form: OrderFormat) -> None:
+    unknown = sorted(set(form.accounting) - set(ACCOUNTING_FORMS))
+    if unknown:
+        raise SettingsError(f'accounting "{unknown[0]}" is unknown', hint=f"use any of {', '.join(ACCOUNTING_FORMS)}")
+    if form.amount_unit not in (None, "minor", "major"):
+        raise SettingsError(f'amount_unit "{form.amount_unit}" is unknown', hint="use minor (whole cents) or major")
+    if form.continuation_rows not in (None, *_CONTINUATIONS):
+        raise SettingsError(
+            f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(_CONTINUATIONS)}"
+        )
+    if form.date_format is not None and not _is_date_format(form.date_format):
+        raise SettingsError(
+            f'date_format "{form.date_format}" is not a format of dates',
+            hint='name day, month and year, as in "%d.%m.%Y" (31.12.2026); YYYY-MM-DD is always the ISO date',
+        )
+
+
+def _check_left_out(form: OrderFormat) -> None:
+    for table, rules, example in (("only", form.only, '"sale"'), ("withdrawn", form.withdrawn, '"cancelled"')):
+        for column, values in rules.items():
+            if not column.strip() or not values:
+                what = f'{table} names no values of column "{column}"' if column.strip() else f"{table} names no column"
+                raise SettingsError(what, hint=f"write [orders.{table}] and below it: COLUMN = [{example}]")
+
+
+def _is_date_format(text: str) -> bool:
+    from reconcile.orders.dates import is_date_format  # with it comes Arrow, which a command's help does without
+
+    return is_date_format(text)
+
+
+def _check_dialect(form: OrderFormat) -> None:
+    if form.quote is not None and form.quote not in ("", '"', "'"):
+        raise SettingsError(f"quote {form.quote!r} is not possible", hint="use \", ', or nothing for no quotes")
+    delimiter = form.delimiter
+    if delimiter is None:
+        return
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter.isalnum() or delimiter in "\"'\r\n\0\\":
+        raise SettingsError(
+            f"delimiter {delimiter!r} is not possible",
+            hint="use one ASCII character that is not a letter, a digit, a quote or a line end; tab is written `tab`",
+        )
+
+
+def _check_encoding(form: OrderFormat) -> None:
+    if form.encoding is None:
+        return
+    try:
+        codec = codecs.lookup(form.encoding)
+        is_text = codec._is_text_encoding and codec.name.replace("_", "-") not in _NO_ENCODINGS_OF_FILES
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise SettingsError(
+            f'encoding "{form.encoding}" is unknown', hint="use a name like utf-8, cp1252, iso-8859-15 or utf-16-le"
+        )
+
+
+def _check_limit(form: OrderFormat) -> None:
+    if not form.download_limit_bytes:
+        raise SettingsError(
+            f'download_limit "{form.download_limit}" is not a size', hint="write it like 500MB or 4GB; B, KB and TB too"
+        )

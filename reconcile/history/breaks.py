@@ -31,7 +31,7 @@ SHORT_ID = 8
 
 _OFFERED = 5  # breaks that an error lists
 # Under [match.clean] a reference is written in other ways on the sides than it is compared.
-_NAMES = ("break_id", "item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number")
+_NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def _said(row: Row, decision: Row) -> str | None:
 
 def _is_wanted(row: Row, wanted: Filter) -> bool:
     accepted = (row["decision"] or "").startswith("accepted")
-    texts = (row[name] or "" for name in (*_NAMES, "order_id"))
+    texts = (row[name] or "" for name in ("break_id", *_NAMES, "order_id"))
     return (
         (not wanted.statuses or row["status"] in wanted.statuses)
         and (wanted.currency_code is None or row["currency_code"] == wanted.currency_code.upper())
@@ -207,7 +207,8 @@ def _is_wanted(row: Row, wanted: Filter) -> bool:
 
 def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
     breaks = _breaks(folder)
-    rows = [row for row in breaks if any(row[key] == name for key in _NAMES)]
+    rows = [row for row in breaks if row["break_id"] == name]  # another's item_id may be the same
+    rows = rows or [row for row in breaks if any(row[key] == name for key in _NAMES)]
     if not rows and len(name) >= SHORT_ID:
         begun = [row for row in breaks if row["break_id"].startswith(name) or row["item_id"].startswith(name)]
         rows = begun if len(begun) == 1 else []

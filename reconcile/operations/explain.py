@@ -128,7 +128,8 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
     query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}"
     rows = _rows(connection, query)
     if not rows and len(name) >= SHORT_ID:
-        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE starts_with(item_id, ?) LIMIT 2"
+        begins = " OR ".join(f"starts_with({column}, $1)" for column in ("item_id", "break_id") if column in there)
+        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {begins} LIMIT 2"
         begun = _rows(connection, query, [name])
         rows = begun if len(begun) == 1 else []
     if not rows:

@@ -140,6 +140,9 @@ def test_a_pair_that_came_of_a_row_falls_apart_into_two_names_also_when_it_runs_
     ids = {one["item_id"]: one["break_id"] for one in pq.read_table(folder / "breaks.parquet").to_pylist()}
     assert ids.pop(row["item_id"]) == f"{row['item_id']}-20261120"
     assert row["item_id"] in ids.values()
+    (decided,) = accept(folder, [row["item_id"]], reason="named by break", until=date(2026, 11, 20))
+    assert (decided.item_id, decided.status) == (row["item_id"], "duplicate_reference")
+    (OUT / NAME).unlink()
     before = (folder / "items.parquet").read_bytes()
     night_of([OTHER, PAYMENT, AGAIN], books, day=20)
     assert (folder / "items.parquet").read_bytes() == before

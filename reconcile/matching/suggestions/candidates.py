@@ -71,7 +71,7 @@ def candidates(
 _ORDERS = """
     SELECT source_file || ':' || source_line AS name, o.reference, order_amount_cents AS cents,
            order_currency_code AS code,
-           ordered_on AS day, status, i.payment_id IS NULL AS is_alone, []::BIGINT[] AS totals
+           o.ordered_on AS day, status, i.payment_id IS NULL AS is_alone, []::BIGINT[] AS totals
     FROM {orders} o JOIN {items} i ON order_source_file = source_file AND order_source_line = source_line
 """
 _PAYMENTS = (

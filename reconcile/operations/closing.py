@@ -72,7 +72,7 @@ def make(night: StagedRun) -> MadeRun:
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-        notices = noticed(night, report, earlier)
+        notices = noticed(night, run_id, report, earlier)
     return MadeRun(night, summary, tuple(notices), earlier, rows)
 
 

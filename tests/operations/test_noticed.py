@@ -65,7 +65,8 @@ def test_a_date_that_runs_again_has_no_old_file_but_replaces_a_run() -> None:
     night(15, 4)
     run_id = json.loads((OUT / "2026-11-15/manifest.json").read_text())["run_id"]
 
-    again = night(15, 4)
+    assert night(15, 4) == {}  # the same run once more
+    again = night(15, 5)
 
     assert list(again) == ["replaced_run"]
     assert again["replaced_run"].figures == {"run_id": run_id}

@@ -153,15 +153,16 @@ def _explained(
     engine: DuckDBEngine, folder: Path, item: Row, sides: Mapping[str, Frame], policy: MatchPolicy
 ) -> Explanation:
     payment_side = _first(engine, sides["payments"], {"p_id": item["payment_id"]})
-    place = {"o_source_file": item["order_source_file"], "o_source_line": item["order_source_line"]}
-    order_side = _first(engine, sides["orders"], place)
+    # In an order book, files of several days may have one name: their rows differ by what they say.
+    place = {"source_file": item["order_source_file"], "source_line": item["order_source_line"]}
+    said = {"reference_raw": reference} if (reference := item.get("row_reference")) is not None else {}
+    order_side = _first(engine, sides["orders"], {f"o_{name}": value for name, value in (place | said).items()})
     connection = engine.connection
     payment = _as_read(connection, RunFolder(folder).payments, {"payment_id": item["payment_id"]})
-    at = {"source_file": item["order_source_file"], "source_line": item["order_source_line"]}
     return Explanation(
         item=item,
         payment=payment,
-        order=_as_read(connection, RunFolder(folder).orders, at),
+        order=_as_read(connection, RunFolder(folder).orders, place | said),
         keys=tuple(_tried(engine, sides, policy, item, payment_side, order_side)),
         meaning=MEANING_OF[Status(item["status"])],
         allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,

@@ -60,6 +60,9 @@ def test_every_status_has_a_kind_and_most_are_breaks() -> None:
         "within_tolerance",
         "superseded",
         "not_placed",
+        "not_listed",
+        "other_method",
+        "out_of_period",
         "awaiting_order",
         "awaiting_payment",
     }

@@ -91,13 +91,30 @@ def test_a_footer_without_an_amount_is_a_reject_and_a_blank_row_is_none(read: An
         (" 2026-01-02 ", date(2026, 1, 2)),
         ("2026-01-02T23:59:59.999Z", date(2026, 1, 2)),
         ("2026-01-02 23:59", date(2026, 1, 2)),
-        ("2026-01-02T00:00:00+09:00", date(2026, 1, 2)),
+        ("2026-01-02T00:00:00+09:00", date(2026, 1, 1)),  # in UTC
+        ("2026-01-01 23:30:00 -0100", date(2026, 1, 2)),
         ("", None),
         ("  ", None),
     ],
 )
 def test_dates_are_iso_dates_or_the_date_of_an_iso_time(read: Any, text: str, day: date | None) -> None:
     assert read(f"{HEADER}R1;1;EUR;{text}\n", amount_column="Betrag").columns("ordered_on") == [(day,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-03-28T22:59:59.999Z", date(2026, 3, 28)),
+        ("2026-03-28T23:00:00Z", date(2026, 3, 29)),  # in winter, an hour before UTC
+        ("2026-03-29T22:00Z", date(2026, 3, 30)),  # summer time has begun
+        ("2026-03-29T18:00:00-0400", date(2026, 3, 30)),
+        ("2026-03-29T22:00:00", date(2026, 3, 29)),  # local time
+        ("1969-12-31T23:00:00.5+00", date(1970, 1, 1)),
+    ],
+)
+def test_a_time_with_an_offset_is_of_its_day_in_the_time_zone(read: Any, text: str, day: date) -> None:
+    read_in_stockholm = read(f"{HEADER}R1;1;EUR;{text}\n", amount_column="Betrag", time_zone="Europe/Stockholm")
+    assert read_in_stockholm.columns("ordered_on") == [(day,)]
 
 
 @pytest.mark.parametrize(

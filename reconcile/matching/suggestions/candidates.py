@@ -57,22 +57,22 @@ def candidates(
         "reference": item["reference"],
         "cents": item[f"{prefix}_amount_cents"],
         "code": item[f"{prefix}_currency_code"],
-        "day": _day_of(connection, folder, item, of_payment=of_payment),
+        "day": _day_of(item, of_payment=of_payment),
     }
     other = _ORDERS if of_payment else _PAYMENTS.format(amount=amount_basis)
     totals = _own_totals(connection, folder, item) if of_payment else []
     connection.execute("SET TimeZone = 'UTC'")
-    files = {name: scan(folder / f"{name}.parquet") for name in ("payments", "orders", "items")}
+    files = {name: scan(folder / f"{name}.parquet") for name in ("payments", "items")}
     query = _NEAR.format(other=other.format(**files), days=MOST_DAYS_APART, most=MOST)
     rows = connection.execute(query, {**given, "totals": totals}).fetchall()
     return tuple(_candidate(row, of_payment=of_payment) for row in rows)
 
 
 _ORDERS = """
-    SELECT source_file || ':' || source_line AS name, o.reference, order_amount_cents AS cents,
-           order_currency_code AS code,
-           ordered_on AS day, status, i.payment_id IS NULL AS is_alone, []::BIGINT[] AS totals
-    FROM {orders} o JOIN {items} i ON order_source_file = source_file AND order_source_line = source_line
+    SELECT order_source_file || ':' || order_source_line AS name, row_reference AS reference,
+           order_amount_cents AS cents, order_currency_code AS code, ordered_on AS day, status,
+           payment_id IS NULL AS is_alone, []::BIGINT[] AS totals
+    FROM {items} WHERE order_source_line IS NOT NULL
 """
 _PAYMENTS = (
     """
@@ -154,15 +154,11 @@ def _candidate(row: tuple[Any, ...], *, of_payment: bool) -> Candidate:
     return Candidate(name, reference, cents, code, day, status, tuple(why))
 
 
-def _day_of(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row, *, of_payment: bool) -> date | None:
-    if of_payment:
-        moment = item["placed_at"] or item["payment_created_at"]
-        return None if moment is None else moment.date()
-    query = (
-        f"SELECT ordered_on FROM {scan(folder / 'orders.parquet')} WHERE source_file = ? AND source_line = ? LIMIT 1"
-    )
-    found = connection.execute(query, [item["order_source_file"], item["order_source_line"]]).fetchall()
-    return found[0][0] if found else None
+def _day_of(item: Row, *, of_payment: bool) -> date | None:
+    if not of_payment:
+        return item.get("ordered_on")
+    moment = item["placed_at"] or item["payment_created_at"]
+    return None if moment is None else moment.date()
 
 
 def _own_totals(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> list[int]:

@@ -6,6 +6,7 @@ Knows where each of them finds what it needs; what is noticed is known there.
 
 from __future__ import annotations
 
+from reconcile.days import weekdays_of
 from reconcile.errors import OutputError
 from reconcile.figures import warnings
 from reconcile.figures.counterparts import two_references, unknown_methods
@@ -33,7 +34,7 @@ def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: Earlier
         found += warnings.grouping_warnings(night.orders)
     found += _of_orders(night, before)
     found += missed_dates(
-        earlier.link.business_date if earlier.link else None, night.business_date, night.settings.run.weekdays
+        earlier.link.business_date if earlier.link else None, night.business_date, weekdays_of(night.settings.run.days)
     )
     found += _rules_changed(night, before)
     found += _replaced(night, run_id)

@@ -93,6 +93,13 @@ def test_the_command_stops_at_a_warning_that_is_a_limit() -> None:
     assert said("runs", "verify").exit_code == 0
 
 
+def test_a_limit_that_only_warns_can_be_one_that_stops() -> None:
+    folder = night_of(payments(2), books(0), warn_on=("breaks>0",), fail_on=("warning:over_limit",))
+
+    assert read_summary(folder).limits_exceeded == ("warning:over_limit: over limit: breaks>0: 1 break",)
+    assert said("runs", "verify").exit_code == 0
+
+
 def test_a_limit_on_a_warning_is_a_limit_of_the_file_too() -> None:
     Path("reconcile.toml").write_text('[run]\nfail_on = ["warning:stale_order"]\n')
     night(15, 4)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,15 +30,19 @@ def write_breaks(path: Path, *, breaks: int, night: int) -> None:
     moved = breaks // 100
     ids = [f"{number + (night if number % 100 == 0 else 0) * breaks:032x}" for number in range(breaks)]
     fresh = [number % 100 == 0 for number in range(breaks)]
-    columns = {
+    columns: dict[str, pa.Array[Any]] = {
         "item_id": pa.array(ids, pa.string()),
         "business_date": pa.array([FIRST + timedelta(days=night)] * breaks, pa.date32()),
         "status": pa.array(["missing_order"] * breaks, pa.string()),
         "kind": pa.array(["break"] * breaks, pa.string()),
         "is_break": pa.array([True] * breaks, pa.bool_()),
+        "break_id": pa.array(ids, pa.string()),
+        "first_seen_on": pa.array([FIRST + timedelta(days=night if new else 0) for new in fresh], pa.date32()),
         "state": pa.array(["new" if night == 0 or new else "open" for new in fresh], pa.string()),
         "payment_amount_cents": pa.array(range(breaks), pa.int64()),
         "payment_currency_code": pa.array(["EUR"] * breaks, pa.string()),
+        "at_stake_cents": pa.array(range(breaks), pa.int64()),
+        "at_stake_currency_code": pa.array(["EUR"] * breaks, pa.string()),
     }
     assert moved == sum(fresh), "one in a hundred"
     arrays = [columns.get(field.name, pa.nulls(breaks, field.type)) for field in ITEMS]
@@ -61,11 +66,12 @@ def one_night(out: Path, after: Path, on: date) -> float:
     from reconcile.figures.roll_forward import roll_forward
     from reconcile.history import ledger
     from reconcile.history.earlier import earlier_runs, published_runs
+    from reconcile.history.published import breaks_in
 
     started = time.perf_counter()
     earlier = earlier_runs(out, on)
     trend_of(earlier.runs)
-    roll_forward(earlier.breaks, ledger.breaks_at_stake(after / "breaks.parquet"))
+    roll_forward(earlier.breaks, breaks_in(after / "breaks.parquet"))
     ledger.follow(out / ledger.NAME, published_runs(out))
     return time.perf_counter() - started
 

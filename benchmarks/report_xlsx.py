@@ -27,7 +27,7 @@ def write_folder(folder: Path, items: int) -> None:
     from reconcile.figures.roll_forward import roll_forward
     from reconcile.figures.summary import Counts
     from reconcile.figures.totals import summarize
-    from reconcile.history import ledger
+    from reconcile.history.published import breaks_in
     from reconcile.matching.items import RunFacts
     from reconcile.matching.match import match_to_parquet
     from reconcile.matching.policy import MatchPolicy
@@ -45,7 +45,7 @@ def write_folder(folder: Path, items: int) -> None:
     figures = asdict(summarize(folder / "items.parquet", report.control, report.key_profile))
     figures |= {
         "counts": Counts(**asdict(figures["counts"]), rejects=0),
-        "roll_forward": roll_forward(None, ledger.breaks_at_stake(folder / "breaks.parquet")),
+        "roll_forward": roll_forward(None, breaks_in(folder / "breaks.parquet")),
     }
     head = {"version": 1, "business_date": "2026-04-01", "run_id": "r", "organization": None, "mode": None}
     head |= {"amount_basis": "total", "verdict": "clean"}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -23,20 +22,21 @@ CONFIG = Path(__file__).with_suffix(".toml")
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), default=CONFIG, help="Settings of the run.")
-@click.option("--date", "business_date", type=date.fromisoformat, help="Business date [yesterday, UTC].")
-def nightly(config: Path, business_date: date | None) -> None:
+@click.option("--date", help="Business date: yesterday, today or 2026-11-20 [as the settings have it].")
+def nightly(config: Path, date: str | None) -> None:
     """Reconcile one business date and say in one line how it went."""
     reconcile.end_on_sigterm()  # as on Ctrl-C: what was pulled is kept
-    business_date = business_date or datetime.now(UTC).date() - timedelta(days=1)
+    business_date = None
     try:
-        settings = reconcile.load_settings(config, environ=os.environ)
+        settings = reconcile.load_settings(config, environ=os.environ, options={"date": date})
+        business_date = reconcile.business_date_of(settings)
         secrets = reconcile.read_secrets(os.environ)
         result = reconcile.run_reconciliation(settings, secrets, business_date=business_date)
     except reconcile.ReconcileError as error:
-        click.echo(f"{business_date}: {error.explained()}", err=True)
+        click.echo(f"{business_date or date or config}: {error.explained()}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo(f"{business_date}: interrupted; run the same command to resume", err=True)
+        click.echo(f"{business_date or date or config}: interrupted; run the same command to resume", err=True)
         sys.exit(130)
     summary, counts = result.summary, result.summary.counts
     click.echo(

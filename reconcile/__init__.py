@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconcile.settings.credentials import read_secrets as read_secrets
     from reconcile.settings.settings import Settings as Settings
     from reconcile.settings.sources import load_settings as load_settings
+    from reconcile.settings.stages import business_date_of as business_date_of
     from reconcile.warehouse.load import load_run as load_run
 
 _PUBLIC = {
@@ -39,6 +40,7 @@ _PUBLIC = {
     "RunResult": ("reconcile.operations.staged_run", "RunResult"),
     "Secrets": ("reconcile.settings.credentials", "Secrets"),
     "Settings": ("reconcile.settings.settings", "Settings"),
+    "business_date_of": ("reconcile.settings.stages", "business_date_of"),
     "end_on_sigterm": ("reconcile.operations.stopping", "end_on_sigterm"),
     "fetch_payment": ("reconcile.operations.notebook", "fetch_payment"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
@@ -60,6 +62,7 @@ __all__ = [
     "Secrets",
     "Settings",
     "__version__",
+    "business_date_of",
     "end_on_sigterm",
     "fetch_payment",
     "load_run",

@@ -171,31 +171,54 @@ ITEMS = _table(
         "business_date minus the day of the payment (placed_at, else created_at), else of the order row",
     ),
     ("order_method", pa.string(), "payment method of the order row"),
+    (
+        "break_id",
+        pa.string(),
+        "the break across runs, however it looks: the item_id that it had first; null for non-breaks",
+    ),
+    ("changed_from_status", pa.string(), "its status in the run before, where it is another now"),
+    ("changed_from_item_id", pa.string(), "its item_id in the run before, where it is another now"),
+    ("accepted_for", pa.string(), "what this break was accepted for, where that holds no longer; else null"),
     required=("item_id", "business_date", "status", "kind", "is_break"),
 )
 
-LEDGER_COLUMNS = ("first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until")
+LEDGER_COLUMNS = (
+    "first_seen_on", "last_seen_on", "age_days", "state", "accepted_reason", "accepted_until", "break_id",
+    "changed_from_status", "changed_from_item_id", "accepted_for",
+)  # fmt: skip
 """Columns of ITEMS that the history of runs and people's decisions fill; they say nothing about the match."""
+
+ABOUT = pa.schema(
+    ITEMS.field(name)
+    for name in (
+        "item_id", "status", "matched_on", "payment_id", "order_id", "reference", "payment_reference",
+        "order_reference", "row_reference", "order_number", "row_order_number",
+    )
+)  # fmt: skip
+"""Columns of ITEMS that say what a break is about: by them it is known again in a later run."""
 
 HISTORY = _table(
     ("item_id", pa.string(), "as in ITEMS"),
-    ("first_seen_on", pa.date32(), "business date of the first run in which this item was a break"),
-    ("was_open", pa.bool_(), "it was a break in the latest run before this business date"),
-    required=("item_id", "first_seen_on", "was_open"),
+    ("break_id", pa.string(), "as in ITEMS: the break that this item was last"),
+    ("first_seen_on", pa.date32(), "business date of the first run in which that break was there"),
+    required=("item_id", "break_id", "first_seen_on"),
 )
 """What the ledger knows of breaks before a run: one row per item that ever was a break."""
 
 ACCEPTANCES = _table(
-    ("item_id", pa.string(), "as in ITEMS"),
+    ("item_id", pa.string(), "break_id or item_id of a break, as in ITEMS"),
+    ("place", pa.int64(), "of the decision among all: of two about one break, by its two ids, the later counts"),
+    ("stands", pa.bool_(), "it is an acceptance, and not past its last date"),
     ("status", pa.string(), "of the break when it was accepted; it returns when it has another"),
     ("at_stake_cents", pa.int64(), "at stake then, minor units; without a cap it returns with another"),
     ("currency_code", pa.string(), "ISO 4217"),
     ("cap_cents", pa.int64(), "the most it may put at stake and stay accepted; null: exactly at_stake_cents"),
     ("accepted_reason", pa.string(), "why it is accepted"),
     ("accepted_until", pa.date32(), "last business date on which it is accepted; null: no end"),
-    required=("item_id", "accepted_reason"),
+    ("accepted_for", pa.string(), "status, amount and reason in words"),
+    required=("item_id", "place", "stands", "accepted_reason"),
 )
-"""The acceptances that may hold on a business date: at most one per item."""
+"""What was decided last of each break, as known on a business date: at most one row per id."""
 
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""

@@ -46,16 +46,16 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     folder = run or latest_run(settings.out)
     rows = list_breaks(folder, Filter(**wanted))
     shown = rows[:limit]
-    columns = ("Item", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision")
+    columns = ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision")
     show(
         shown,
         form,
         header=columns,
-        left=("Item", "State", "Status", "Code", "Reference", "Currency", "Decision"),
+        left=("Break", "State", "Status", "Code", "Reference", "Currency", "Decision"),
         cells=_break_cells,
         nothing=f"no such break in {folder}",
         quiet=not session.talks,
-        spare=("Code", "Item", "State"),
+        spare=("Code", "Break", "State"),
     )
     if len(rows) > len(shown):
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
@@ -69,7 +69,7 @@ def _break_cells(row: Row) -> tuple[str, ...]:
     code = row["currency_code"]
     decided = row["decision"] or ""
     return (
-        row["item_id"][:SHORT_ID],
+        row["break_id"][:SHORT_ID],
         str(row["age_days"]),
         row["state"],
         LABEL_OF[row["status"]],
@@ -78,8 +78,12 @@ def _break_cells(row: Row) -> tuple[str, ...]:
         code or "",
         grouped_amount(row["at_stake_cents"], code),
         grouped_amount(row["difference_cents"], code),
-        f"{decided}: {row['accepted_reason']}" if row["accepted_reason"] else decided,
+        f"{decided}: {row['accepted_reason']}" if row["accepted_reason"] else decided or _was_for(row),
     )
+
+
+def _was_for(row: Row) -> str:
+    return f"no longer: {row['accepted_for']}" if row["accepted_for"] else ""
 
 
 @breaks.command(short_help="Accept known breaks, and say why.")
@@ -109,11 +113,11 @@ def accept(
     every: bool,
 ) -> None:
     """
-    Accept breaks, by reference, order number, payment id or item id, also as `breaks list` shows it.
+    Accept breaks, by reference, order number, payment id, item id or break id, also as `breaks list` shows it.
 
     An accepted break stays a break, is shown as accepted, and does not count towards --fail-on limits. It returns
-    when its status or its amount changes, when it exceeds the cap, and after the last date. Decisions are kept in
-    acceptances.csv beside the run folders, and apply from the next time that date or a later one is run.
+    when its status, its amount or its currency changes, when it exceeds the cap, and after the last date. Decisions
+    are kept in acceptances.csv beside the run folders, and apply from the next time that date or a later one is run.
     """
     settings = session.settings(out=out)
 

@@ -18,7 +18,6 @@ from reconcile.cli.options import (
     match_options,
     orders_options,
     output_options,
-    parse_business_date,
     pull_options,
 )
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--offline", is_flag=True, help="Skip what needs Commerce Layer.")
 @text_format_option
 @command
-def check(session: Session, business_date: str | None, offline: bool, form: str, **options: Any) -> None:
+def check(session: Session, offline: bool, form: str, **options: Any) -> None:
     """
     Check settings, credentials, scope, mode, clock, quota, order files, folder and disk; change nothing.
 
@@ -44,9 +43,10 @@ def check(session: Session, business_date: str | None, offline: bool, form: str,
     exported, and exits with the code that a run would stop with.
     """
     from reconcile.operations import check
+    from reconcile.settings.stages import business_date_of
 
     settings = session.settings(**options)
-    on = parse_business_date(business_date)
+    on = business_date_of(settings)
     secrets = None if offline else session.secrets()
     findings = check.check(settings, secrets, business_date=on)
     if form == "json":

@@ -59,7 +59,13 @@ def _lines(one: Explanation) -> Iterator[str]:
     if item["accepted_reason"]:
         until = f" until {item['accepted_until']}" if item["accepted_until"] else ""
         yield f"  accepted{until}: {item['accepted_reason']}"
+    if item.get("accepted_for"):
+        yield f"  accepted no longer, it was for: {item['accepted_for']}"
     yield f"  item {item['item_id']}"
+    if item.get("break_id") not in (None, item["item_id"]):
+        yield f"  break {item['break_id']}"
+    if item.get("changed_from_status"):
+        yield f"  until the run before: {LABEL_OF[item['changed_from_status']]}"
     yield from _side("payment", one.payment, "none")
     name = "order total"
     if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`

@@ -15,7 +15,6 @@ from reconcile.cli.options import (
     match_options,
     orders_options,
     output_options,
-    parse_business_date,
     setting_option,
 )
 from reconcile.cli.outcome import tell_run
@@ -30,7 +29,7 @@ from reconcile.cli.outcome import tell_run
 @orders_options
 @match_options
 @command
-def match(session: Session, payments: Path, business_date: str | None, **options: Any) -> None:
+def match(session: Session, payments: Path, **options: Any) -> None:
     """
     Match the payments in PAYMENTS with the order totals in ORDERS, write a run folder.
 
@@ -38,9 +37,9 @@ def match(session: Session, payments: Path, business_date: str | None, **options
     The last line on standard output is the run folder.
     """
     settings = session.settings(**options)
-    on = parse_business_date(business_date)
 
     from reconcile.operations import night
+    from reconcile.settings.stages import business_date_of
 
-    result = night.match(settings, payments, business_date=on)
+    result = night.match(settings, payments, business_date=business_date_of(settings))
     sys.exit(tell_run(result, session, settings.reports.locale))

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,11 +225,7 @@ orders_options = _group(
 )
 match_options = _options_of("population", "match", leave_out=_OF_FILES)
 locale_option = setting_option("locale")
-date_option = click.option("--date", "business_date", metavar="DATE", help="Business date [today, UTC].")
-output_options = _group(
-    date_option,
-    _options_of("run", "reports", leave_out=("load_to",)),
-)
+output_options = _options_of("run", "reports", leave_out=("load_to",))
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Estimate what a pull would cost, after one count; write nothing."
 )
@@ -243,13 +238,3 @@ decision_options = _group(
     click.option("--reason", required=True, metavar="TEXT", help="The reason, as shown in the reports."),
     click.option("--by", metavar="NAME", help="Who made the decision."),
 )
-
-
-def parse_business_date(text: str | None) -> date:
-    """Return the business date in `text`, or today in UTC."""
-    if text is None:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f'"{text}" is not a date; write it as 2026-11-22', param_hint="--date") from None

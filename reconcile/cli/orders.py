@@ -17,9 +17,8 @@ from reconcile.cli.options import (
     Session,
     command,
     connection_options,
-    date_option,
     orders_options,
-    parse_business_date,
+    setting_option,
 )
 
 if TYPE_CHECKING:
@@ -41,10 +40,10 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
 @text_format_option
-@date_option
+@setting_option("date")
 @orders_options
 @command
-def inspect(session: Session, rows: int, form: str, business_date: str | None, **options: Any) -> None:
+def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     """
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
@@ -52,13 +51,13 @@ def inspect(session: Session, rows: int, form: str, business_date: str | None, *
     the rejects, or at what the sender states.
     """
     settings = session.settings(**options)
-    on = parse_business_date(business_date)
 
     from reconcile.orders.inspection import inspect_orders
     from reconcile.orders.places.dated import telling_date
     from reconcile.orders.stated import check_stated
-    from reconcile.settings.stages import check_only_files, check_orders_named
+    from reconcile.settings.stages import business_date_of, check_only_files, check_orders_named
 
+    on = business_date_of(settings)
     check_orders_named(settings)
     check_only_files(settings)
     with telling_date(settings.orders.files, on):

@@ -18,7 +18,6 @@ from reconcile.cli.options import (
     match_options,
     orders_options,
     output_options,
-    parse_business_date,
     pull_options,
     setting_option,
 )
@@ -36,7 +35,7 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @plan_format_option
 @setting_option("load_to")
 @command
-def run(session: Session, business_date: str | None, dry_run: bool, form: str, **options: Any) -> None:
+def run(session: Session, dry_run: bool, form: str, **options: Any) -> None:
     """
     Pull all payments, match them with the order totals in ORDERS, write a run folder.
 
@@ -48,16 +47,16 @@ def run(session: Session, business_date: str | None, dry_run: bool, form: str, *
     """
     check_dry_run(form, dry_run=dry_run)
     settings = session.settings(**options)
-    on = parse_business_date(business_date)
     secrets = session.secrets()
 
     from reconcile.operations import night
     from reconcile.settings.settings import COMMERCE_LAYER
+    from reconcile.settings.stages import business_date_of
 
     if dry_run:
         exports = COMMERCE_LAYER in settings.orders.files
         tell_plan(settings, secrets, form, recheck=night.open_breaks(settings.out), with_orders=exports)
         return
     with console.PullDisplay(enabled=session.talks) as display:
-        result = night.run(settings, secrets, business_date=on, on_progress=display)
+        result = night.run(settings, secrets, business_date=business_date_of(settings), on_progress=display)
     sys.exit(tell_run(result, session, settings.reports.locale))

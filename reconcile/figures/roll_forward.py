@@ -1,7 +1,7 @@
 """
 Breaks since the run before: opening + new + reopened + changed − cleared = closing, in count and amount at stake.
 
-Takes breaks as `reconcile.history.ledger.breaks_at_stake` gives them. Amounts are minor units per currency.
+Takes breaks with the columns `reconcile.history.identity.FOLLOWED`. Amounts are minor units per currency.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ class Moved(Struct, frozen=True):
     amount_cents: Annotated[int, means("at stake; negative where open breaks lost some of it")]
 
 
-class RollForward(Struct, frozen=True):
+class RollForward(Struct, frozen=True, kw_only=True):
     """opening + new + reopened + changed - cleared = closing, in one currency, in count and amount."""
 
     currency_code: Currency
     opening: Annotated[Moved, means("breaks of the run before")]
     new: Annotated[Moved, means("breaks that never were one before")]
     reopened: Annotated[Moved, means("breaks that were one before, but not in the run before")]
-    changed: Annotated[Moved, means("what open breaks gained or lost, or brought from another currency")]
+    changed: Annotated[Moved, means("what breaks that go on gained or lost, or brought from another currency")] = Moved(
+        0, 0
+    )
     cleared: Annotated[Moved, means("breaks of the run before that are none now")]
     closing: Annotated[Moved, means("breaks of this run")]
 
@@ -63,7 +65,8 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
     Return the roll-forward of each currency, by its code, null last.
 
     Takes the breaks of the latest earlier run, null when there is none, and those of this one. `changed` is what open
-    breaks gained or lost since then, and counts those that came from or went to another currency.
+    breaks gained or lost since then, and counts those that came from or went to another currency: over all currencies
+    these counts add up to 0. A break of which anything is left, whatever it looks like now, is not cleared.
 
     Raises ProofFailed when the equation does not hold: a bug in reconcile.
     """
@@ -72,17 +75,21 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
         connection.register("after", after)
         rows = connection.execute(
             """
-            WITH moves AS (
-                SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM before
-                UNION ALL SELECT currency_code, state, 1, cents FROM after WHERE state <> 'open'
+            WITH opening AS (
+                SELECT break_id, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM before
+            ), closing AS (
+                SELECT break_id, state, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM after
+            ), moves AS (
+                SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM opening
+                UNION ALL SELECT currency_code, state, 1, cents FROM closing WHERE state <> 'open'
                 UNION ALL SELECT b.currency_code, 'changed',
                     -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
-                    FROM before b JOIN after a USING (item_id)
+                    FROM opening b JOIN closing a USING (break_id)
                 UNION ALL SELECT a.currency_code, 'changed',
                     (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
-                    FROM after a JOIN before b USING (item_id)
-                UNION ALL SELECT currency_code, 'cleared', 1, cents FROM before ANTI JOIN after USING (item_id)
-                UNION ALL SELECT currency_code, 'closing', 1, cents FROM after
+                    FROM closing a JOIN opening b USING (break_id)
+                UNION ALL SELECT currency_code, 'cleared', 1, cents FROM opening ANTI JOIN closing USING (break_id)
+                UNION ALL SELECT currency_code, 'closing', 1, cents FROM closing
             )
             SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves
             GROUP BY ALL ORDER BY currency_code NULLS LAST
@@ -91,7 +98,10 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
     moved: dict[str | None, dict[str, Moved]] = {}
     for currency_code, move, count, cents in rows:
         moved.setdefault(currency_code, {})[move] = Moved(count, cents)
-    lines = tuple(RollForward(code, *(of.get(move, Moved(0, 0)) for move in MOVES)) for code, of in moved.items())
+    lines = tuple(
+        RollForward(currency_code=code, **{move: of.get(move, Moved(0, 0)) for move in MOVES})
+        for code, of in moved.items()
+    )
     for line in lines:
         _check(line)
     return lines
@@ -123,7 +133,7 @@ def hang_together(whole: Sequence[RollForward], apart: Apart) -> bool:
 
 def _since(before: pa.Table, after: pa.Table) -> pa.Table:
     """Return the breaks `after` with their states since `before`."""
-    is_open = pc.is_in(after["item_id"], value_set=before["item_id"].combine_chunks())
+    is_open = pc.is_in(after["break_id"], value_set=before["break_id"].combine_chunks())
     not_open = pc.if_else(pc.equal(after["state"], pa.scalar("new")), "new", "reopened")
     return after.set_column(after.schema.get_field_index("state"), "state", pc.if_else(is_open, "open", not_open))
 

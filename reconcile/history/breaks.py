@@ -12,24 +12,22 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
-from reconcile.errors import AcceptanceError, OutputError, first_line
+from reconcile.errors import AcceptanceError, OutputError
 from reconcile.files.arrow import whole_column
-from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.history import decisions
+from reconcile.history.acceptances import Acceptances, standing
 from reconcile.history.decision_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
 from reconcile.history.decisions import Decision, append_decisions, read_decisions
-from reconcile.history.states import States
+from reconcile.history.published import breaks_in
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import ITEMS, Row
 
 SHORT_ID = 8
-"""Characters with which an item id begins in lists: they name it too, where it is the only one that begins so."""
+"""Characters with which a break id begins in lists: they name it too, where it is the only one that begins so."""
 
 _OFFERED = 5  # breaks that an error lists
 # Under [match.clean] a reference is written in other ways on the sides than it is compared.
@@ -59,14 +57,14 @@ def list_breaks(folder: Path, wanted: Filter) -> list[Row]:
     """
     Return the breaks of the run folder `folder`, oldest and largest first, as columns of ITEMS with what is decided.
 
-    Beside the columns: `at_stake_cents` and `currency_code`, and `decision`: `accepted` in this run, `accepted since`
-    or `withdrawn since` by a decision made after it, else null.
+    Beside the columns: `currency_code`, and `decision`: `accepted` in this run, `accepted since` or `withdrawn since`
+    by a decision made after it, else null.
     Raises OutputError when `folder` is no run folder, AcceptanceError when the decisions cannot be read.
     """
     on = read_manifest(folder).business_date
     breaks = _read(folder)
-    decided = _decided(breaks, folder, on)
-    rows = [row | {"decision": decision} for row, decision in zip(breaks.to_pylist(), decided, strict=True)]
+    decided = zip(breaks.to_pylist(), _decisions(breaks, folder, on), strict=True)
+    rows = [row | {"decision": _said(row, decision)} for row, decision in decided]
     return [row for row in rows if _is_wanted(row, wanted)]
 
 
@@ -81,7 +79,7 @@ def accept(
     every: bool = False,
 ) -> list[Decision]:
     """
-    Accept the breaks of `folder` that `named` names, by reference, order number, payment id or item id.
+    Accept the breaks of `folder` that `named` names, by reference, order number, payment id, break id or item id.
 
     `cap` is a decimal amount of the break's currency up to which it stays accepted. With `every` one name may stand for
     several breaks. Returns the decisions as recorded.
@@ -103,13 +101,15 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
     """Take back the acceptances of the breaks that `named` names; else as `accept`."""
     on = read_manifest(folder).business_date
     _check_reason(reason)
-    standing = _standing(folder, on)
+    stand = _standing(folder, on)
     made = []
     for name in named:
-        rows = [row for row in _named(folder, name, every=True) if row["item_id"] in standing]
+        rows = [row for row in _named(folder, name, every=True) if row["item_id"] in stand]
         if not rows:
             raise AcceptanceError(f'"{name}": is not accepted', hint="`reconcile breaks list --accepted` shows what is")
-        made += [Decision(row["item_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows]
+        made += [
+            Decision(row["break_id"], on, reason, accepts=False, by=by, reference=row["reference"]) for row in rows
+        ]
     append_decisions(out_of(folder) / decisions.NAME, made)
     return made
 
@@ -135,8 +135,9 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     since; then nothing is recorded.
     """
     on = read_manifest(folder).business_date
-    by_id = {row["item_id"]: row for row in _breaks(folder)}
-    standing = _standing(folder, on)
+    breaks = _breaks(folder)
+    by_id = {row[name]: row for name in ("break_id", "item_id") for row in breaks}
+    stand = _standing(folder, on)
     made = []
     for line, cells in lines_filled_in(sheet):
         row = by_id.get(cells["item_id"])
@@ -150,7 +151,7 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
             decision = _decided_in(cells, row, on)
         except AcceptanceError as error:
             raise AcceptanceError(f"{sheet}:{line}: {error.message}", hint=error.hint) from None
-        known = standing.get(decision.item_id, {})
+        known = stand.get(row["item_id"], {})
         same = (known.get("accepted_reason"), known.get("accepted_until"), known.get("cap_cents"))
         if same != (decision.reason, decision.until, decision.cap_cents):
             made.append(decision)
@@ -164,45 +165,37 @@ def _breaks(folder: Path) -> list[Row]:
 
 
 def _read(folder: Path) -> pa.Table:
-    """The breaks of the run in `folder`: ITEMS, `at_stake_cents` and `currency_code`."""
-    path = RunFolder(folder).breaks
-    query = f"SELECT *, at_stake_cents AS at_stake_cents, at_stake_currency_code AS currency_code FROM {scan(path)}"
-    with connected() as connection:
-        try:
-            table: pa.Table = connection.sql(query).to_arrow_table()
-        except duckdb.Error as error:
-            raise OutputError(
-                f"{path}: cannot be read: {first_line(error)}", hint="`reconcile runs verify` reports what was changed"
-            ) from error
-    return table
+    """The breaks of the run in `folder`: ITEMS, and `currency_code`, of what is at stake."""
+    breaks = breaks_in(RunFolder(folder).breaks, hint="`reconcile runs verify` reports what was changed")
+    return breaks.append_column("currency_code", breaks.column("at_stake_currency_code"))
 
 
-def _standing_table(folder: Path, on: date) -> pa.Table:
-    return decisions.standing(read_decisions(out_of(folder) / decisions.NAME), on)
+def _decisions(breaks: pa.Table, folder: Path, on: date) -> list[Row]:
+    """What is decided by now about each of `breaks`, those of the run in `folder`: ACCEPTANCES, and if it `holds`."""
+    acceptances = Acceptances(standing(read_decisions(out_of(folder) / decisions.NAME), on))
+    items = {name: whole_column(breaks.column(name)) for name in ITEMS.names}
+    found = {**acceptances.decided(items), "holds": acceptances.hold(items)}
+    return pa.table(found).to_pylist()
 
 
 def _standing(folder: Path, on: date) -> dict[str, Row]:
-    return {row["item_id"]: row for row in _standing_table(folder, on).to_pylist()}
+    """The acceptances that stand by now, by the item_id of the break of the run in `folder` that they are about."""
+    breaks = _read(folder)
+    ids = map(str, breaks.column("item_id").to_pylist())
+    decided = zip(ids, _decisions(breaks, folder, on), strict=True)
+    return {item_id: decision for item_id, decision in decided if decision["stands"]}
 
 
-def _decided(breaks: pa.Table, folder: Path, on: date) -> list[str | None]:
-    """What is decided by now about each of `breaks`, those of the run in `folder`."""
-    standing = _standing_table(folder, on)
-    ids = set(standing.column("item_id").to_pylist())
-    items = {name: whole_column(breaks.column(name)) for name in ITEMS.names}
-    stand = States(on, acceptances=standing).stand(items).to_pylist()
-    rows = zip(items["item_id"].to_pylist(), items["accepted_reason"].to_pylist(), stand, strict=True)
-    return [
-        ("accepted" if item_id in ids else "withdrawn since")
-        if reason is not None
-        else ("accepted since" if stands else None)
-        for item_id, reason, stands in rows
-    ]
+def _said(row: Row, decision: Row) -> str | None:
+    """What is said of the break `row` about which there is `decision` by now."""
+    if row["accepted_reason"] is not None:
+        return "accepted" if decision["stands"] else "withdrawn since"
+    return "accepted since" if decision["holds"] else None
 
 
 def _is_wanted(row: Row, wanted: Filter) -> bool:
     accepted = (row["decision"] or "").startswith("accepted")
-    texts = (row[name] or "" for name in (*_NAMES, "order_id"))
+    texts = (row[name] or "" for name in ("break_id", *_NAMES, "order_id"))
     return (
         (not wanted.statuses or row["status"] in wanted.statuses)
         and (wanted.currency_code is None or row["currency_code"] == wanted.currency_code.upper())
@@ -214,9 +207,10 @@ def _is_wanted(row: Row, wanted: Filter) -> bool:
 
 def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
     breaks = _breaks(folder)
-    rows = [row for row in breaks if any(row[key] == name for key in _NAMES)]
+    rows = [row for row in breaks if row["break_id"] == name]  # another's item_id may be the same
+    rows = rows or [row for row in breaks if any(row[key] == name for key in _NAMES)]
     if not rows and len(name) >= SHORT_ID:
-        begun = [row for row in breaks if row["item_id"].startswith(name)]
+        begun = [row for row in breaks if row["break_id"].startswith(name) or row["item_id"].startswith(name)]
         rows = begun if len(begun) == 1 else []
     if not rows:
         raise AcceptanceError(
@@ -225,13 +219,13 @@ def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
         )
     if len(rows) > 1 and not every:
         offered = "\n".join(
-            f"  {row['item_id']}  {row['status']}  {amount_text(row['at_stake_cents'], row['currency_code'])} "
+            f"  {row['break_id']}  {row['status']}  {amount_text(row['at_stake_cents'], row['currency_code'])} "
             f"{row['currency_code'] or ''}".rstrip()
             for row in rows[:_OFFERED]
         )
         more = f"\n  and {len(rows) - _OFFERED} more" if len(rows) > _OFFERED else ""
         raise AcceptanceError(
-            f'"{name}": {len(rows)} breaks have it\n{offered}{more}', hint="name one by its item id, or add --all"
+            f'"{name}": {len(rows)} breaks have it\n{offered}{more}', hint="name one by its break id, or add --all"
         )
     return rows
 
@@ -252,7 +246,7 @@ def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str |
                 hint="a cap is the largest amount that may be at stake; give a higher one, or none",
             )
     decision = Decision(
-        item_id=row["item_id"],
+        item_id=row["break_id"],
         accepted_on=on,
         reason=reason,
         status=row["status"],

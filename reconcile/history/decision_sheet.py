@@ -27,6 +27,7 @@ SHEET = (
     "currency_code",
     "first_seen_on",
     "age_days",
+    "accepted_for",
     "accept_reason",
     "accept_until",
     "accept_cap",
@@ -37,7 +38,7 @@ SHEET = (
 
 def write_lines(destination: Path, rows: Iterable[Row], standing: Mapping[str, Row]) -> None:
     """
-    Write the breaks `rows` (columns of ITEMS, `at_stake_cents`, `currency_code`) to `destination`, with columns SHEET.
+    Write the breaks `rows` (columns of ITEMS, and `currency_code`) to `destination`, with columns SHEET.
 
     What stands is filled in: `standing` has the columns of ACCEPTANCES by item id.
     Raises OutputError when the file cannot be written.
@@ -115,6 +116,7 @@ def _line(row: Row, decided: Row) -> tuple[object, ...]:
         guarded(row["currency_code"] or ""),
         row["first_seen_on"],
         row["age_days"],
+        guarded(row["accepted_for"] or ""),
         guarded(decided.get("accepted_reason") or ""),
         decided.get("accepted_until"),
         "" if cap is None else amount_text(cap, row["currency_code"]),

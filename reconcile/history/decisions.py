@@ -2,29 +2,25 @@
 Decisions about breaks that outlive a run: which are accepted, why, until when, up to which amount, by whom.
 
 `acceptances.csv` beside the run folders is the record: lines are added, never changed, so that it shows who decided
-what and when; the last line of an item counts. It is plain CSV, and may be edited by hand or written by others: where
-its header has no column that a new line needs, a longer header is added, for the lines that follow. Knows its form,
-and which acceptances stand on a business date. Whether a break is still the one that was accepted is for the matching
-to see: it knows what the break is now.
+what and when; the last line of a break counts. It is plain CSV, and may be edited by hand or written by others: where
+its header has no column that a new line needs, a longer header is added, for the lines that follow. Knows its form.
+Which acceptances stand on a business date, and whether a break is still what was accepted, is known to `acceptances`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-import pyarrow as pa
 
 from reconcile.errors import AcceptanceError
 from reconcile.files.csv_text import NotCsv, Table, csv_line, csv_table
 from reconcile.files.disk import disk_errors, locked, sync
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
-from reconcile.schema import ACCEPTANCES
 
 NAME = "acceptances.csv"
 
@@ -43,9 +39,10 @@ COLUMNS = (
     "recorded_at",
 )
 """
-Columns of the file. `decision` is `accept` or `withdraw`; `at_stake` and `cap` are decimals of `currency_code`;
-`accepted_on` is the business date from which it counts, `until` the last one, empty for no end; `reference` and
-`recorded_at` (UTC where it names no zone) are for people, and for a run that is matched again.
+Columns of the file. `item_id` is the break_id of a break, or its item_id; `decision` is `accept` or `withdraw`;
+`at_stake` and `cap` are decimals of `currency_code`; `accepted_on` is the business date from which it counts, `until`
+the last one, empty for no end; `reference` and `recorded_at` (UTC where it names no zone) are for people, and for a run
+that is matched again.
 """
 
 MOST_CHARACTERS = 1_000
@@ -148,31 +145,6 @@ def check_texts(decision: Decision) -> None:
                 f"{name}: character {error.start + 1} is not text in UTF-8",
                 hint="write it again: it was cut in the middle of a character, or comes from another encoding",
             ) from None
-
-
-def standing(decisions: Iterable[Decision], business_date: date) -> pa.Table:
-    """
-    Return the acceptances that may hold on `business_date`, as ACCEPTANCES sorted by item_id: the last of each item.
-
-    Decisions of later business dates have no influence, so that a date can be run again and gives the same answer.
-    """
-    last: dict[str, Decision] = {}
-    for decision in decisions:
-        if decision.accepted_on <= business_date:
-            last[decision.item_id] = decision
-    kept = [one for _, one in sorted(last.items()) if one.accepts and (one.until is None or business_date <= one.until)]
-    return pa.table(
-        {
-            "item_id": [one.item_id for one in kept],
-            "status": [one.status for one in kept],
-            "at_stake_cents": [one.cents for one in kept],
-            "currency_code": [one.currency_code for one in kept],
-            "cap_cents": [one.cap_cents for one in kept],
-            "accepted_reason": [one.reason for one in kept],
-            "accepted_until": [one.until for one in kept],
-        },
-        schema=ACCEPTANCES,
-    )
 
 
 def _text(path: Path) -> str | None:

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from reconcile.errors import OutputError
 from reconcile.history import ledger
+from reconcile.history.identity import FOLLOWED
+from reconcile.history.published import breaks_in
 from reconcile.runs.folder import latest_before, link_to, published, read_manifest
 from reconcile.runs.manifest import Link
 from reconcile.runs.run_folder import RunFolder
@@ -30,7 +32,7 @@ class EarlierRuns:
 
     history   a table of HISTORY: what is known of breaks
     link      the latest of them, null when there is none
-    breaks    the breaks of the latest, as `ledger.breaks_at_stake` gives them
+    breaks    the breaks of the latest: the columns FOLLOWED
     """
 
     runs: tuple[ledger.PublishedRun, ...]
@@ -101,7 +103,7 @@ def _read(out: Path, business_date: date, runs: Sequence[ledger.PublishedRun]) -
         runs=tuple(before),
         history=history,
         link=link_to(latest.parent) if latest else None,
-        breaks=ledger.breaks_at_stake(latest) if latest else None,
+        breaks=breaks_in(latest, FOLLOWED) if latest else None,
     )
 
 

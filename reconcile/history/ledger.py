@@ -1,9 +1,9 @@
 """
-Breaks across runs: when each was first seen, and whether it was open the night before.
+Breaks across runs: what each is called, and when it was first seen.
 
 The ledger is derived: everything in it comes from the published run folders, and `follow` brings it in line with
-them whatever happened in between (a crash after publishing, a date run again, a date run late). It knows item
-ids and dates, and nothing of matching or of folders' names.
+them whatever happened in between (a crash after publishing, a date run again, a date run late). It knows ids and dates,
+and nothing of matching, of what makes two breaks one, or of folders' names.
 """
 
 from __future__ import annotations
@@ -19,17 +19,29 @@ import pyarrow as pa
 
 from reconcile.errors import OutputError, first_line
 from reconcile.files.disk import locked
-from reconcile.files.duckdb import CONFIG, connected
-from reconcile.files.parquet import scan
+from reconcile.files.duckdb import CONFIG
+from reconcile.history.published import breaks_in
 from reconcile.schema import HISTORY
 
 NAME = "ledger.duckdb"
 
-# An episode is one unbroken stretch of runs in which an item was a break. It is open while `cleared_on` is null:
-# a night only adds what is new and closes what is gone, however many breaks stay open.
+# An episode is one unbroken stretch of runs in which there was a break. It is open while `cleared_on` is null: a night
+# only adds what is new and closes what is gone, however many breaks stay open. `names` has the items that are another
+# break than the one that is called like them, from a date on; `merged` the breaks that are older than their first
+# episode, because an older one was cleared into them.
 _TABLES = """
     CREATE TABLE IF NOT EXISTS runs (business_date DATE PRIMARY KEY, run_id TEXT NOT NULL);
-    CREATE TABLE IF NOT EXISTS episodes (item_id TEXT NOT NULL, opened_on DATE NOT NULL, cleared_on DATE);
+    CREATE TABLE IF NOT EXISTS episodes (break_id TEXT NOT NULL, opened_on DATE NOT NULL, cleared_on DATE);
+    CREATE TABLE IF NOT EXISTS names (item_id TEXT NOT NULL, break_id TEXT NOT NULL, named_on DATE NOT NULL);
+    CREATE TABLE IF NOT EXISTS merged (break_id TEXT NOT NULL, first_seen_on DATE NOT NULL, merged_on DATE NOT NULL);
+"""
+
+# Of each break, by the runs before $date.
+_FIRST_SEEN = """
+    SELECT break_id, min(first_seen_on) AS first_seen_on FROM (
+        SELECT break_id, opened_on AS first_seen_on FROM episodes WHERE opened_on < $date
+        UNION ALL SELECT break_id, first_seen_on FROM merged WHERE merged_on < $date
+    ) GROUP BY break_id
 """
 
 
@@ -76,32 +88,19 @@ def history_before(
         return [], HISTORY.empty_table()  # the first run of a folder: opening an empty ledger takes time
     with _opened(ledger) as connection:
         named = _follow(connection, runs)
-        # `was_open`: an episode covers the latest run before the date.
         table = connection.sql(
-            """
-            WITH latest AS (SELECT max(business_date) AS ran_on FROM runs WHERE business_date < $date)
-            SELECT item_id, min(opened_on) AS first_seen_on,
-                   bool_or(opened_on <= ran_on AND (cleared_on IS NULL OR cleared_on > ran_on)) AS was_open
-            FROM episodes, latest WHERE opened_on < $date GROUP BY item_id
+            f"""
+            WITH first_seen AS ({_FIRST_SEEN}), named AS (
+                SELECT break_id AS item_id, break_id, min(opened_on) AS named_on
+                FROM episodes WHERE opened_on < $date GROUP BY break_id
+                UNION ALL SELECT item_id, break_id, named_on FROM names WHERE named_on < $date
+            ), last_named AS (SELECT item_id, arg_max(break_id, named_on) AS break_id FROM named GROUP BY item_id)
+            SELECT item_id, break_id, first_seen_on FROM last_named JOIN first_seen USING (break_id)
             """,
             params={"date": business_date},
         ).to_arrow_table()
     history = pa.table({name: table[name] for name in HISTORY.names}).cast(HISTORY)
     return [run for run in named if run.business_date < business_date], history
-
-
-def breaks_at_stake(breaks: Path) -> pa.Table:
-    """
-    Return `item_id`, `state`, `currency_code` and `cents` at stake of the breaks in a `breaks.parquet`, or in items.
-
-    Raises OutputError when it cannot be read.
-    """
-    stake = "at_stake_currency_code AS currency_code, at_stake_cents AS cents"
-    with connected() as connection, _breaks_read(breaks):
-        table: pa.Table = connection.sql(
-            f"SELECT item_id, state, {stake} FROM {scan(breaks)} WHERE is_break"
-        ).to_arrow_table()
-    return table
 
 
 def _follow(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> list[PublishedRun]:
@@ -130,20 +129,39 @@ def _follow(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun])
 
 
 def _record(connection: duckdb.DuckDBPyConnection, run: PublishedRun) -> None:
-    given = {"date": run.business_date, "run_id": run.run_id}
-    with _breaks_read(run.breaks):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE tonight AS SELECT DISTINCT item_id FROM {scan(run.breaks)}")
-    connection.execute(
-        """UPDATE episodes SET cleared_on = $date
-           WHERE cleared_on IS NULL AND item_id NOT IN (SELECT item_id FROM tonight)""",
-        {"date": given["date"]},
+    connection.register("tonight", breaks_in(run.breaks, ("item_id", "break_id", "first_seen_on")))
+    for statement in (_CLEARED, _OPENED, _NAMED, _MERGED):
+        connection.execute(statement, {"date": run.business_date})
+    connection.unregister("tonight")
+    connection.execute("INSERT INTO runs VALUES (?, ?)", [run.business_date, run.run_id])
+
+
+_CLEARED = """
+    UPDATE episodes SET cleared_on = $date
+    WHERE cleared_on IS NULL AND break_id NOT IN (SELECT break_id FROM tonight)
+"""
+_OPENED = """
+    INSERT INTO episodes SELECT DISTINCT break_id, $date, NULL FROM tonight
+    WHERE break_id NOT IN (SELECT break_id FROM episodes WHERE cleared_on IS NULL)
+"""
+_NAMED = """
+    INSERT INTO names SELECT DISTINCT item_id, tonight.break_id, $date
+    FROM tonight LEFT JOIN (
+        SELECT item_id, arg_max(break_id, named_on) AS break_id FROM names GROUP BY item_id
+    ) AS so_far USING (item_id)
+    WHERE tonight.break_id <> coalesce(so_far.break_id, item_id)
+"""
+# A run says since when its breaks are there; that is believed where one of that day was cleared in it.
+_MERGED = f"""
+    INSERT INTO merged
+    WITH first_seen AS ({_FIRST_SEEN}), gone AS (
+        SELECT DISTINCT first_seen_on FROM first_seen
+        WHERE break_id IN (SELECT break_id FROM episodes WHERE cleared_on = $date)
     )
-    connection.execute(
-        """INSERT INTO episodes SELECT item_id, $date, NULL FROM tonight
-           WHERE item_id NOT IN (SELECT item_id FROM episodes WHERE cleared_on IS NULL)""",
-        {"date": given["date"]},
-    )
-    connection.execute("INSERT INTO runs VALUES ($date, $run_id)", {"date": given["date"], "run_id": given["run_id"]})
+    SELECT DISTINCT break_id, tonight.first_seen_on, $date
+    FROM tonight JOIN first_seen USING (break_id) JOIN gone ON gone.first_seen_on = tonight.first_seen_on
+    WHERE tonight.first_seen_on < first_seen.first_seen_on
+"""
 
 
 def _forget_from(connection: duckdb.DuckDBPyConnection, business_date: date) -> None:
@@ -151,19 +169,10 @@ def _forget_from(connection: duckdb.DuckDBPyConnection, business_date: date) -> 
         "DELETE FROM runs WHERE business_date >= $date",
         "DELETE FROM episodes WHERE opened_on >= $date",
         "UPDATE episodes SET cleared_on = NULL WHERE cleared_on >= $date",
+        "DELETE FROM names WHERE named_on >= $date",
+        "DELETE FROM merged WHERE merged_on >= $date",
     ):
         connection.execute(statement, {"date": business_date})
-
-
-@contextlib.contextmanager
-def _breaks_read(breaks: Path) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        raise OutputError(
-            f"{breaks}: cannot be read: {first_line(error)}",
-            hint="it records since when breaks are open: restore it as it was published, or run its date again",
-        ) from error
 
 
 @contextlib.contextmanager
@@ -179,10 +188,17 @@ def _opened(ledger: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             ) from error
         with contextlib.closing(connection):
             try:
-                connection.execute(_TABLES)
+                _prepare(connection)
                 yield connection
             except duckdb.Error as error:
                 raise OutputError(
                     f"{ledger}: cannot be read or written: {first_line(error)}",
                     hint="free some space there, or remove it: it is built again from the run folders beside it",
                 ) from error
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    columns = connection.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'episodes'").fetchall()
+    if ("item_id",) in columns:  # made by a version to which each item was a break of its own
+        connection.execute("ALTER TABLE episodes RENAME COLUMN item_id TO break_id")
+    connection.execute(_TABLES)

@@ -2,12 +2,12 @@
 Items as they are published: judged rows become ITEMS, in their order, and a file whose bytes depend on nothing else.
 
 Takes Arrow batches from any engine, sorted by SORT_ORDER. Adds what is the same for all rows of a run, and the states
-of its breaks, which it is handed. Does not judge.
+of its breaks, for which it asks with all of them at once. Does not judge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy
 from reconcile.matching.population import Population
-from reconcile.schema import ITEMS, Columns
+from reconcile.schema import ABOUT, ITEMS, Columns
 
 # ITEMS column: column of the judged rows.
 _PLAIN = {
@@ -91,6 +91,17 @@ _KINDS = pa.array([str(KIND_OF[status]) for status in STATUS_ORDER], pa.string()
 _IS_BREAK = pa.array([KIND_OF[status] is Kind.BREAK for status in STATUS_ORDER], pa.bool_())
 
 
+_BREAKS = [code for code, status in enumerate(STATUS_ORDER) if KIND_OF[status] is Kind.BREAK]
+
+
+class StatesOfRun(Protocol):
+    """What the breaks of this run are: `reconcile.history.states`."""
+
+    def columns_of(self, items: Columns) -> Columns:
+        """Return LEDGER_COLUMNS of some items, by the columns that they have so far."""
+        ...
+
+
 class States(Protocol):
     """What earlier runs knew of breaks, and what people have decided about them: `reconcile.history.states`."""
 
@@ -99,8 +110,8 @@ class States(Protocol):
         """The item ids of what was a break in the latest run before."""
         ...
 
-    def columns_of(self, items: Columns) -> Columns:
-        """Return the columns of ITEMS from `first_seen_on` to `accepted_until`, by those that `items` has so far."""
+    def of(self, breaks: Callable[[], pa.Table]) -> StatesOfRun:
+        """Return the states of a run, whose breaks (ABOUT) `breaks` gives if it is asked to."""
         ...
 
 
@@ -131,6 +142,17 @@ def with_was_open(engine: Engine, rows: Frame, open_before: pa.Array[Any]) -> Fr
 def _item_text() -> nw.Expr:
     """Return what the id of an item is made of: the payment, or an order row's keys and which of such rows it is."""
     return nw.coalesce("order_text", nw.concat_str([nw.lit("payment:"), nw.col("p_id")]))
+
+
+def breaks_among(engine: Engine, rows: Frame) -> pa.Table:
+    """Return the breaks among judged rows, as ABOUT, in no order: all of them lie in memory."""
+    of_text = {name: column for name, column in _PLAIN.items() if name in ABOUT.names and name != "item_id"}
+    breaks = rows.filter(nw.col("status_code").is_in(_BREAKS)).with_columns(_item_text().alias("item_text"))
+    named = engine.with_digest(breaks.select("status_code", "item_text", *of_text.values()), "item_text", "item_id")
+    table = engine.to_arrow(named)
+    columns: dict[str, Any] = {name: table.column(column) for name, column in of_text.items()}
+    columns |= {"item_id": table.column("item_id"), "status": _STATUSES.take(table.column("status_code"))}
+    return pa.Table.from_arrays([columns[field.name].cast(field.type) for field in ABOUT], schema=ABOUT)
 
 
 def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) -> Iterator[pa.RecordBatch]:
@@ -199,12 +221,13 @@ def _named(rows: Frame, *, orders: bool) -> Frame:
 
 
 def finish(
-    batches: Iterable[pa.RecordBatch], facts: RunFacts, policy: MatchPolicy
+    batches: Iterable[pa.RecordBatch], facts: RunFacts, policy: MatchPolicy, states: StatesOfRun | None
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """
     Yield each batch of `sorted_items`, with suggestions, as ITEMS, and its grouped orders: `item_id`, `order_rows`.
 
-    Asserts that the batches are in order: the engine was asked to sort, and a plan that forgets would be our bug.
+    `states` are those of all breaks in them; without, they have none. Asserts that the batches are in order: the engine
+    was asked to sort, and a plan that forgets would be our bug.
     """
     last = -1
     for batch in batches:
@@ -216,7 +239,12 @@ def finish(
         last = bounds["max"].as_py()
         several = batch.select(["item_id", "order_rows"]).filter(pc.greater(batch.column("order_rows"), _ONE))
         columns = _columns(batch, codes, facts, policy)
-        arrays = [columns[field.name].cast(field.type) for field in ITEMS]
+        if states is not None:
+            columns |= states.columns_of(columns)
+        arrays = [
+            columns[field.name].cast(field.type) if field.name in columns else pa.nulls(batch.num_rows, field.type)
+            for field in ITEMS
+        ]
         yield pa.RecordBatch.from_arrays(arrays, schema=ITEMS), several.cast(GROUPED)
 
 
@@ -225,7 +253,7 @@ def _columns(
 ) -> dict[str, pa.Array[Any]]:
     rows = batch.num_rows
     columns: dict[str, pa.Array[Any]] = {ours: batch.column(theirs) for ours, theirs in _PLAIN.items()}
-    columns |= {
+    return columns | {
         "business_date": pa.repeat(pa.scalar(facts.business_date, pa.date32()), rows),
         "run_id": pa.repeat(pa.scalar(facts.run_id, pa.string()), rows),
         "status": _STATUSES.take(codes),
@@ -236,9 +264,6 @@ def _columns(
         "data_age_days": _ages(columns, facts.business_date, policy.population),
         **stakes_of(codes, batch.column("is_staked"), columns),
     }
-    if facts.states is not None:
-        return {**columns, **facts.states.columns_of(columns)}
-    return columns | {field.name: pa.nulls(rows, field.type) for field in ITEMS if field.name not in columns}
 
 
 def _ages(columns: Columns, business_date: date, population: Population) -> pa.Array[Any]:
@@ -258,7 +283,7 @@ _ROWS_PER_GROUP = 61_440  # one is written while the next is made: together what
 _MANY_VALUES = frozenset(
     (
         "item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference",
-        "row_reference", "row_order_number",
+        "row_reference", "row_order_number", "break_id",
     )
 )  # fmt: skip
 # A dictionary pays for strings and dates of few values only.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -26,9 +26,11 @@ from reconcile.matching.engines.arrow import ArrowEngine
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Engine, FileEngine, Frame
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
+from reconcile.matching.frames import FrameT, like, table_of
 from reconcile.matching.items import (
     GROUPED,
     RunFacts,
+    breaks_among,
     finish,
     name_any,
     name_pairs,
@@ -60,9 +62,6 @@ FRAME_ENGINES = ("arrow", "duckdb")
 
 LARGE_SIDE = 100_000
 """Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
-
-
-FrameT = TypeVar("FrameT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ def match_frames(
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
     floats), SettingsError for an engine that does not exist, ProofFailed when the totals differ.
     """
-    tables = (_table_of(payments), _table_of(orders))
+    tables = (table_of(payments), table_of(orders))
     if engine is None:
         engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
     if engine not in FRAME_ENGINES:
@@ -164,7 +163,7 @@ def match_frames(
         work = _Work(opened, policy, run, Suggester(opened.connection.cursor(), totals_in_table(tables[0])))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, opened.connection.from_arrow(items))
-    return MatchResult(_like(payments, items), report)
+    return MatchResult(like(payments, items), report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +252,9 @@ class _Work:
     def items(self) -> Iterator[pa.RecordBatch]:
         rows = sorted_items(self.engine, self.rows, self.payments.frame, self.orders.frame)
         judged = self.suggester.suggested(rows)
-        for batch, several in finish(judged, self.run, self.policy):
+        known = self.run.states
+        states = None if known is None else known.of(lambda: breaks_among(self.engine, self.rows))
+        for batch, several in finish(judged, self.run, self.policy, states):
             if several.num_rows:
                 self.several.append(several)
             yield batch
@@ -281,25 +282,3 @@ class _Work:
             shared_keys=shared_keys,
             policy=self.policy,
         )
-
-
-def _table_of(frame: object) -> pa.Table:
-    if isinstance(frame, pa.Table):
-        return frame
-    return nw.from_native(frame, eager_only=True).to_arrow()  # type: ignore[call-overload, no-any-return]
-
-
-def _like(given: FrameT, items: pa.Table) -> FrameT:
-    """Return `items` as the kind of frame that was given."""
-    found: Any
-    if isinstance(given, pa.Table):
-        found = items
-    elif nw.from_native(given, eager_only=True).implementation.is_pandas():  # type: ignore[call-overload]
-        import pandas as pd
-
-        found = items.to_pandas(types_mapper=pd.ArrowDtype)
-    else:
-        backend = nw.from_native(given, eager_only=True).implementation  # type: ignore[call-overload]
-        found = nw.from_arrow(items, backend=backend).to_native()
-    result: FrameT = found
-    return result

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from reconcile.days import Period, period_of, starts_at, zone_of
+from reconcile.days import Period, day_of, period_of, starts_at, zone_of
 from reconcile.errors import SettingsError
 
 METHODS = ("*klarna*",)
@@ -92,6 +92,10 @@ class Population(Struct, frozen=True, kw_only=True):
     def starts_at(self, day: date) -> datetime:
         """Return the instant at which `day` begins, in UTC."""
         return starts_at(day, self.time_zone)
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the day on which an instant is."""
+        return day_of(moment, self.time_zone)
 
 
 EVERYTHING = Population()

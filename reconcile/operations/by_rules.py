@@ -13,9 +13,10 @@ from pathlib import Path
 
 from reconcile.errors import ReconcileError
 from reconcile.figures.roll_forward import Apart, told_apart
-from reconcile.history import ledger
 from reconcile.history.deliveries import latest_deliveries
 from reconcile.history.earlier import EarlierRuns
+from reconcile.history.identity import FOLLOWED
+from reconcile.history.published import breaks_in
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
@@ -32,10 +33,8 @@ def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
     if not before or earlier.breaks is None or not rules_changed(night, before[0]):
         return None
     run, limit = RunFolder(night.out / before[0].business_date.isoformat()), night.settings.run.memory_limit
-    # What was open then is not set aside today: the history is that of tonight, for both.
-    facts = RunFacts(
-        before[0].business_date, before[0].manifest.run_id, States(before[0].business_date, history=earlier.history)
-    )
+    on = before[0].business_date
+    facts = RunFacts(on, before[0].manifest.run_id, States(on, before=earlier.breaks, history=earlier.history))
     with night.timings.stage("rules"), tempfile.TemporaryDirectory(dir=night.folder.path) as place:
         items = RunFolder(Path(place)).items
         try:
@@ -50,5 +49,5 @@ def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
         except ReconcileError as error:
             log.info("the run before cannot be matched again: %s", error.message)
             return None
-        again = ledger.breaks_at_stake(items)
-    return told_apart(earlier.breaks, again, ledger.breaks_at_stake(night.folder.breaks))
+        again = breaks_in(items, FOLLOWED)
+    return told_apart(earlier.breaks, again, breaks_in(night.folder.breaks, FOLLOWED))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet as pq
 from msgspec import to_builtins
@@ -30,7 +30,10 @@ from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
+from reconcile.history.acceptances import standing
 from reconcile.history.earlier import EarlierRuns, Neighbours, earlier_runs, neighbours, published_runs
+from reconcile.history.identity import FOLLOWED
+from reconcile.history.published import breaks_in
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
@@ -47,7 +50,9 @@ from reconcile.runs.folder import publishing_lock
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.settings.stages import limits_of
 from reconcile.version import __version__
-from reconcile.warehouse.load import LoadReceipt, load_run
+
+if TYPE_CHECKING:
+    from reconcile.warehouse.load import LoadReceipt
 
 log = logging.getLogger("reconcile.run")
 
@@ -101,9 +106,10 @@ def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
 def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
     """Write the items, with the states of breaks as the `earlier` runs and people's decisions make them."""
     folder, on, policy, chosen = night.folder, night.business_date, night.settings.policy, night.settings.run
-    accepted = decisions.standing(decisions.read_decisions(night.out / decisions.NAME), on)
+    accepted = standing(decisions.read_decisions(night.out / decisions.NAME), on)
     run_id = run_id_of(on, policy, folder, earlier.runs, accepted)
-    run = RunFacts(on, run_id, States(on, history=earlier.history, acceptances=accepted))
+    states = States(on, before=earlier.breaks, history=earlier.history, acceptances=accepted)
+    run = RunFacts(on, run_id, states)
     resources = Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder.path)
     with night.timings.stage("matching"):
         return run_id, match_to_parquet(folder.payments, folder.orders, folder.items, policy, run, resources)
@@ -150,7 +156,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             ),
             aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
-            roll_forward=roll_forward(earlier.breaks, ledger.breaks_at_stake(folder.breaks)),
+            roll_forward=roll_forward(earlier.breaks, breaks_in(folder.breaks, FOLLOWED)),
             roll_forward_by_rules=apart.by_rules if apart else (),
             roll_forward_by_data=apart.by_data if apart else (),
             key_profile=figures.key_profile,
@@ -263,6 +269,8 @@ def reports_written(night: StagedRun, summary: Summary, record: dict[str, object
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:
+    from reconcile.warehouse.load import load_run
+
     try:
         return load_run(place, url)
     except ReconcileError as error:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.files.parquet import scan
 from reconcile.history.breaks import SHORT_ID
+from reconcile.history.published import breaks_sql
 from reconcile.keys import clean_key
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Frame
@@ -36,7 +37,16 @@ from reconcile.settings.stages import settings_of
 MOST_ITEMS = 20
 """Items that one name may stand for; a name that stands for more explains none of them."""
 
-_NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number", "order_id")
+_NAMES = (
+    "item_id",
+    "break_id",
+    "payment_id",
+    "reference",
+    "payment_reference",
+    "order_reference",
+    "order_number",
+    "order_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +123,13 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
         raise UnknownItem(f"{name!r}: no item has it: it is not UTF-8 text", hint="copy it from items.csv") from None
     wanted = pa.table({"name": list(dict.fromkeys((name, clean_key(name) or name)))})
     connection.register("wanted", wanted)
-    has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)
+    there = connection.sql(f"SELECT * FROM {scan(folder / 'items.parquet')} LIMIT 0").columns
+    has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES if column in there)
     query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}"
     rows = _rows(connection, query)
     if not rows and len(name) >= SHORT_ID:
-        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE starts_with(item_id, ?) LIMIT 2"
+        begins = " OR ".join(f"starts_with({column}, $1)" for column in ("item_id", "break_id") if column in there)
+        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {begins} LIMIT 2"
         begun = _rows(connection, query, [name])
         rows = begun if len(begun) == 1 else []
     if not rows:
@@ -166,7 +178,7 @@ def _explained(
         keys=tuple(_tried(engine, sides, policy, item, payment_side, order_side)),
         meaning=MEANING_OF[Status(item["status"])],
         allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,
-        nights=tuple(_nights(connection, folder, item["item_id"])),
+        nights=tuple(_nights(connection, folder, item)),
         candidates=candidates(connection, folder, item, amount_basis=policy.amount_basis),
     )
 
@@ -218,15 +230,26 @@ def _allowed(engine: DuckDBEngine, item: Row, policy: MatchPolicy) -> int | None
     return int(engine.to_arrow(allowed).column(0)[0].as_py())
 
 
-def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item_id: str) -> Iterator[BreakNight]:
-    until = folder.resolve().name
-    for run in published(out_of(folder)):
-        if run.name > until:
-            return
-        query = f"""SELECT business_date::VARCHAR AS business_date, status, difference_cents, accepted_reason
-                    FROM {scan(RunFolder(run).breaks)} WHERE item_id = ?"""
-        with contextlib.suppress(duckdb.IOException):  # an older run may have been cleared away in part
-            yield from (BreakNight(**row) for row in _rows(connection, query, [item_id]))
+def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> list[BreakNight]:
+    """Return the nights of the break that `item` is, or of those that it was."""
+    until, nights = folder.resolve().name, []
+    ids = {item["break_id"]} if item.get("break_id") else set()
+    item_id = None if ids else item["item_id"]
+    for run in reversed([run for run in published(out_of(folder)) if run.name <= until]):
+        with contextlib.suppress(duckdb.IOException, OSError, pa.ArrowException):  # may be cleared away in part
+            breaks = breaks_sql(RunFolder(run).breaks, _OF_NIGHT)
+            query = f"SELECT * FROM ({breaks}) WHERE list_contains($1, break_id) OR item_id = $2"
+            rows = _rows(connection, query, [sorted(ids), item_id])
+            ids |= {row["break_id"] for row in rows}
+            nights += [_night(row) for row in rows]
+    return nights[::-1]
+
+
+_OF_NIGHT = ("item_id", "break_id", "business_date", "status", "difference_cents", "accepted_reason")
+
+
+def _night(row: Row) -> BreakNight:
+    return BreakNight(row["business_date"].isoformat(), row["status"], row["difference_cents"], row["accepted_reason"])
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> list[Row]:

@@ -34,6 +34,7 @@ from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.runs.owner import check_owner
 from reconcile.runs.run_folder import RunFolder
+from reconcile.runs.unfinished import remembered
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
 from reconcile.settings.stages import check_business_date, check_only_files, checked
@@ -61,7 +62,7 @@ def run(
 
     checks = checked(settings)
     check_business_date(business_date)
-    with staged(settings.out, business_date) as staging:
+    with remembered(settings.out, business_date), staged(settings.out, business_date) as staging:
         _check_records(staging, settings)  # an error in them is reported before an hour of pulling
         timings = Timings()
         exported = None

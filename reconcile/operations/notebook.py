@@ -28,22 +28,24 @@ from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.population import Population
 from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
 from reconcile.orders.format import OrderFormat
 from reconcile.payments.pull import PullProgress, agreed_mode, pull_to_table
-from reconcile.payments.request import parse_moment
 from reconcile.reports.csv_tables import BREAKS_ORDER
 from reconcile.schema import ITEMS, Row
 from reconcile.settings.credentials import Secrets, read_secrets
 from reconcile.settings.declared import declared as declared_in
 from reconcile.settings.settings import Settings
 from reconcile.settings.sources import clean_settings, load_settings
-from reconcile.settings.stages import connect
+from reconcile.settings.stages import business_date_of, connect
 
 _SETTINGS = frozenset(setting.name for setting in declared_in(Settings))
 _READING = frozenset({*OrderFormat.__struct_fields__, "max_rejects", "rejects"})
-_MATCHING = frozenset({*MatchPolicy.__struct_fields__} - {"tolerances"})
+_MATCHING = frozenset(
+    {*MatchPolicy.__struct_fields__, *Population.__struct_fields__} - {"tolerances", "population", "delivery"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def match_payments(
     Match payments with order totals; neither frame is changed.
 
     `payments` has the columns of PAYMENTS, `orders` those of ORDERS, in any order of rows. `business_date` (a date,
-    or "2026-11-20") is today in UTC unless given. `policy` takes settings by name: `on`, `amount_basis`,
+    or "2026-11-20") is today in `time_zone` unless given. `policy` takes settings by name: `on`, `amount_basis`,
     `tolerance_cents`, `tolerance_percent` (text), `lag_days`, `group_orders`, `mode`, and `clean`, a dictionary of
     clean-up rules as in `[match.clean]`: `{"case": "fold", "strip_prefix": ["PO-"]}`. What is not given comes from
     `settings`, where given.
@@ -172,8 +174,8 @@ def match_payments(
     given |= clean_settings(given.pop("clean"))
     chosen = (settings or Settings()).replaced(**given).policy
     if isinstance(business_date, str):
-        business_date = parse_moment(business_date, "business_date").date()
-    on = business_date or datetime.now(UTC).date()
+        business_date = business_date_of((settings or Settings()).replaced(date=business_date))
+    on = business_date or chosen.population.day_of(datetime.now(UTC))
     matched = match_frames(payments, orders, chosen, RunFacts(on, None, States(on)))
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     figures = summarize(items, matched.report.control, matched.report.key_profile)

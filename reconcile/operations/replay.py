@@ -19,6 +19,9 @@ from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
+from reconcile.history.acceptances import standing
+from reconcile.history.identity import FOLLOWED
+from reconcile.history.published import breaks_in
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
@@ -62,14 +65,16 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     before, history = ledger.history_before(book, [run for run in runs if run.business_date < on], on)
     made = decisions.read_decisions(out / decisions.NAME)
     made_at = manifest.created_at
-    accepted = decisions.standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
+    accepted = standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
     policy = settings.policy
+    latest = breaks_in(before[-1].breaks, FOLLOWED) if before else None
+    states = States(on, before=latest, history=history, acceptances=accepted)
     report = match_to_parquet(
         run.payments,
         run.orders,
         items,
         policy,
-        RunFacts(on, manifest.run_id, States(on, history=history, acceptances=accepted)),
+        RunFacts(on, manifest.run_id, states),
         Resources(memory_limit=settings.run.memory_limit, spill=place),
     )
     is_as_it_was = run_id_of(on, policy, run, before, accepted) == manifest.run_id

@@ -28,6 +28,8 @@ from reconcile.figures.totals import summarize
 from reconcile.files.duckdb import connected
 from reconcile.history import ledger
 from reconcile.history.earlier import published_runs
+from reconcile.history.identity import FOLLOWED
+from reconcile.history.published import breaks_in
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import verdict_of
@@ -145,7 +147,7 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
         "verdict": verdict_of(figures, exceeded),
     }
     if before is not None:
-        found["roll_forward"] = roll_forward(before, ledger.breaks_at_stake(RunFolder(folder).breaks))
+        found["roll_forward"] = roll_forward(before, breaks_in(RunFolder(folder).breaks, FOLLOWED))
     if run.summary.apart is not None and not hang_together(run.summary.roll_forward, run.summary.apart):
         yield "summary.json: what came and went by rules and by data is not its roll_forward"
     for name, value in found.items():
@@ -188,13 +190,13 @@ def _breaks_before(run: _Run) -> pa.Table | None:
     """The breaks of the run before, as they were: null when that run is there no longer."""
     link = run.manifest.previous
     if link is None:
-        return ledger.breaks_at_stake(RunFolder(run.folder).breaks).slice(0, 0)
+        return breaks_in(RunFolder(run.folder).breaks, FOLLOWED).slice(0, 0)
     folder = out_of(run.folder) / link.business_date.isoformat()
     try:
         is_same = read_manifest(folder).sha256 == link.manifest_sha256
     except OutputError:
         return None
-    return ledger.breaks_at_stake(RunFolder(folder).breaks) if is_same else None
+    return breaks_in(RunFolder(folder).breaks, FOLLOWED) if is_same else None
 
 
 def _is_other(run: _Run, name: str, again: Path) -> bool:

@@ -4,12 +4,13 @@ What is requested of a pull: the window, the transport, the mirror, and whether 
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from reconcile.commercelayer.query import timestamp
+from reconcile.days import starts_at, zone_of
 from reconcile.errors import SettingsError
 
 
@@ -17,7 +18,8 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     """
     `[pull]` of the settings. Raises SettingsError for a window that is none.
 
-    Without a mirror ("") nothing is kept. What was read is committed to it after so many seconds or pages.
+    Without a mirror ("") nothing is kept. What was read is committed to it after so many seconds or pages. Dates, and
+    times without an offset, are those of `time_zone`.
     """
 
     via: Annotated[
@@ -27,7 +29,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     since: Annotated[
         str | None,
         Meta(
-            description="only payments created at or after this date or time (UTC)",
+            description="only payments created at or after this date or time",
             examples=["2026-01-01"],
             extra={"metavar": "WHEN"},
         ),
@@ -35,7 +37,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     until: Annotated[
         str | None,
         Meta(
-            description="only payments created before this date or time (UTC)",
+            description="only payments created before this date or time",
             examples=["2026-11-01T00:00:00Z"],
             extra={"metavar": "WHEN"},
         ),
@@ -64,6 +66,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         ),
     ] = 60
 
+    time_zone: str = "UTC"
     commit_seconds: float = 2.0
     commit_pages: int = 200
 
@@ -75,12 +78,12 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     @property
     def created_from(self) -> datetime | None:
         """The first instant of the window; null for all there are."""
-        return parse_moment(self.since, "since") if self.since else None
+        return parse_moment(self.since, "since", self.time_zone) if self.since else None
 
     @property
     def created_before(self) -> datetime | None:
         """The first instant after the window; null for now."""
-        return parse_moment(self.until, "until") if self.until else None
+        return parse_moment(self.until, "until", self.time_zone) if self.until else None
 
     @property
     def window(self) -> str:
@@ -100,17 +103,17 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         return " and ".join([*parts, f"before {self.until}"] if self.until else parts) or None
 
 
-def parse_moment(text: str, name: str) -> datetime:
+def parse_moment(text: str, name: str, time_zone: str) -> datetime:
     """
-    Return an ISO 8601 date ("2026-11-01", its first instant in UTC) or date-time (UTC unless it has an offset).
+    Return an ISO 8601 date ("2026-11-01", its first instant) or date-time in `time_zone`, unless it has an offset.
 
     Raises SettingsError naming the setting `name`.
     """
     try:
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
+            return starts_at(date.fromisoformat(text), time_zone)
         moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return (moment.replace(tzinfo=zone_of(time_zone)) if moment.tzinfo is None else moment).astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last day of the calendar end elsewhere in UTC
         raise SettingsError(
             f'{name}: "{text}" is not a date or time', hint='write "2026-11-01" or "2026-11-01T06:00:00Z"'

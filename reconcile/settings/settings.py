@@ -143,6 +143,14 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     """`[run]`: where runs are published, and what stops them."""
 
     out: Annotated[str, Meta(description="folder of the run folders", extra={"metavar": "FOLDER"})] = "runs"
+    date: Annotated[
+        str,
+        Meta(
+            description='business date: "today" or "yesterday" in the time zone of the population, or a date',
+            examples=["yesterday"],
+            extra={"metavar": "DATE"},
+        ),
+    ] = "today"
     on_empty_payments: Annotated[
         OnEmpty, Meta(description='what to do when there are no payments: "fail" or "warn"', extra=_IN_FILE)
     ] = "fail"
@@ -229,6 +237,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     match: MatchPolicy = MatchPolicy()
     run: RunSettings = RunSettings()
     reports: ReportSettings = ReportSettings()
+
+    def __post_init__(self) -> None:
+        """Give the pull the days of the population."""
+        force_setattr(self, "pull", msgspec.structs.replace(self.pull, time_zone=self.population.time_zone))
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

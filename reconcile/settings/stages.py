@@ -4,8 +4,9 @@ What settings are good for, found out before any work: a client, limits, and wha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from reconcile.matching.engines.spark_session import check_spark
 from reconcile.matching.policy import Status
 from reconcile.reports.display import display_of
 from reconcile.runs.manifest import NAME, Manifest
+from reconcile.runs.unfinished import unfinished_date
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.declared import declared
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -25,6 +27,8 @@ from reconcile.settings.sources import settings_in
 
 if TYPE_CHECKING:
     from reconcile.commercelayer.client import CommerceLayer
+
+log = logging.getLogger("reconcile.run")
 
 AUTH_URL = "https://auth.commercelayer.io"
 
@@ -77,6 +81,28 @@ def checked(settings: Settings) -> list[limits.Limit]:
     display_of(settings.reports.locale)
     limits_of(settings.run.warn_on, "--warn-on")
     return limits_of(settings.run.fail_on, "--fail-on")
+
+
+def business_date_of(settings: Settings) -> date:
+    """
+    Return the business date of a run that begins now: that of an unfinished one in its folder, where none is named.
+
+    Raises SettingsError when `settings.run.date` is no date.
+    """
+    text, now = settings.run.date, datetime.now(UTC)
+    today = settings.population.day_of(now)
+    days = {"today": today, "yesterday": today - timedelta(days=1)}
+    if text not in days:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise SettingsError(
+                f'date "{text}" is not a date', hint="write it as 2026-11-22, or today, or yesterday"
+            ) from None
+    begun = unfinished_date(settings.out, now)
+    if begun is not None and begun != days[text]:
+        log.info("the unfinished run of %s is resumed; name another date with --date", begun)
+    return begun or days[text]
 
 
 def check_business_date(business_date: date) -> None:

@@ -159,7 +159,7 @@ def test_a_line_that_may_be_read_in_two_ways_is_not_read(line: str, problem: str
 @every_file
 def test_a_sheet_comes_back(reference: str, reason: str, payment_id: str, currency: str, tmp_path: Path) -> None:
     row = {"item_id": "x1", "reference": reference, "payment_id": payment_id, "status": "missing_order", "age_days": 1}
-    row |= {"at_stake_cents": 5, "currency_code": currency, "first_seen_on": ON}
+    row |= {"at_stake_cents": 5, "currency_code": currency, "first_seen_on": ON, "accepted_for": None}
     write_lines(tmp_path / "sheet.csv", [row], {"x1": {"accepted_reason": reason}})
 
     ((line, cells),) = lines_filled_in(tmp_path / "sheet.csv")

@@ -15,6 +15,7 @@ import pytest
 from reconcile.errors import OutputError
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.history import ledger
+from reconcile.history.published import breaks_in
 from reconcile.schema import HISTORY, ITEMS
 
 
@@ -25,6 +26,7 @@ def night(folder: Path, day: int, *breaks: tuple[str, str, int], run_id: str | N
         | {
             "item_id": item, "business_date": date(2026, 1, day), "status": "missing_order", "kind": "break",
             "is_break": True, "state": state, "at_stake_cents": cents, "at_stake_currency_code": "EUR",
+            "break_id": item,
         }
         for item, state, cents in breaks
     ]  # fmt: skip
@@ -35,14 +37,14 @@ def night(folder: Path, day: int, *breaks: tuple[str, str, int], run_id: str | N
 
 def known(book: Path, runs: list[ledger.PublishedRun], day: int) -> dict[str, tuple[int, bool]]:
     """Return item → (day first seen, was open) before a day."""
-    _, history = ledger.history_before(book, runs, date(2026, 1, day))
-    rows = history.to_pylist()
-    return {row["item_id"]: (row["first_seen_on"].day, row["was_open"]) for row in rows}
+    before, history = ledger.history_before(book, runs, date(2026, 1, day))
+    latest = breaks_in(before[-1].breaks, ("item_id",)).column(0).to_pylist() if before else []
+    return {row["item_id"]: (row["first_seen_on"].day, row["item_id"] in latest) for row in history.to_pylist()}
 
 
 def rolled(before: ledger.PublishedRun | None, after: ledger.PublishedRun) -> list[dict[str, Any]]:
-    opening = None if before is None else ledger.breaks_at_stake(before.breaks)
-    return [msgspec.to_builtins(line) for line in roll_forward(opening, ledger.breaks_at_stake(after.breaks))]
+    opening = None if before is None else breaks_in(before.breaks)
+    return [msgspec.to_builtins(line) for line in roll_forward(opening, breaks_in(after.breaks))]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders_table, payments_table
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
+from reconcile.history.identity import BEFORE
 from reconcile.history.states import States
 from reconcile.keys import clean_key
 from reconcile.matching.items import GROUPED, RunFacts
@@ -125,13 +126,19 @@ def test_a_reference_is_told_as_it_was_written_on_each_side(match: Match) -> Non
 def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
     payments = payments_table([{"reference": key} for key in ("A", "B", "C", "D")])
     orders = orders_table([{"reference": "D"}])
-    rows = [
-        {"item_id": md5("payment:P1"), "first_seen_on": date(2026, 3, 1), "was_open": True},
-        {"item_id": md5("payment:P2"), "first_seen_on": date(2026, 3, 31), "was_open": False},
-        {"item_id": md5("payment:P4"), "first_seen_on": date(2026, 3, 31), "was_open": True},
+    ids = {name: md5(f"payment:{name}") for name in ("P1", "P2", "P4")}
+    seen = {"P1": date(2026, 3, 1), "P2": date(2026, 3, 31), "P4": date(2026, 3, 31)}
+    known = [{"item_id": id_, "break_id": id_, "first_seen_on": seen[name]} for name, id_ in ids.items()]
+    before = [
+        dict.fromkeys(BEFORE.names) | {"item_id": ids[name], "break_id": ids[name], "status": "missing_order"}
+        for name in ("P1", "P4")
     ]
-    history = pa.Table.from_pylist(rows, schema=HISTORY)
-    items, _ = match(payments, orders, policy=POLICY, states=States(BUSINESS_DATE, history=history))
+    states = States(
+        BUSINESS_DATE,
+        before=pa.Table.from_pylist(before, schema=BEFORE),
+        history=pa.Table.from_pylist(known, schema=HISTORY),
+    )
+    items, _ = match(payments, orders, policy=POLICY, states=states)
 
     shown = ["payment_id", "first_seen_on", "last_seen_on", "age_days", "state"]
     assert items.select(shown).sort_by("payment_id").to_pylist() == [

@@ -53,7 +53,7 @@ def payments_file(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 def night_of(payments: Sequence[Mapping[str, Any]], orders: str, *, day: int = 20, **options: Any) -> Path:
     """Match `payments` with the CSV text `orders` on a day of November 2026, as `night`, and return the run folder."""
     Path("orders.csv").write_text(orders, encoding="utf-8", newline="")
-    settings = Settings.of(orders=("orders.csv",), mode="live", **{"html": False, "xlsx": False, **options})
+    settings = Settings.of(orders=("orders.csv",), **{"mode": "live", "html": False, "xlsx": False, **options})
     file = payments_file(Path("payments.parquet"), payments)
     return match(settings, file, business_date=date(2026, 11, day)).folder
 

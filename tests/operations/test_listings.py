@@ -165,7 +165,7 @@ def test_text_that_goes_to_no_terminal_is_not_folded(night: Path) -> None:
 def test_a_column_that_no_row_has_is_left_out_of_the_table_and_not_of_the_rest(night: Path) -> None:
     table, as_csv = (said("breaks", "list", "--format", form).stdout.splitlines() for form in ("table", "csv"))
 
-    assert table[0].split() == ["Item", "Age", "State", "Status", "Reference", "Currency", "At", "stake", "Difference"]
+    assert table[0].split() == ["Break", "Age", "State", "Status", "Reference", "Currency", "At", "stake", "Difference"]
     assert {"decision", "accepted_reason"} <= set(as_csv[0].split(","))
 
 

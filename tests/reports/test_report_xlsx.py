@@ -23,7 +23,7 @@ from reconcile.errors import OutputError
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import Counts
 from reconcile.figures.totals import summarize
-from reconcile.history import ledger
+from reconcile.history.published import breaks_in
 from reconcile.matching.policy import LABEL_OF
 from reconcile.matching.report import ControlTotals, KeyProfile
 from reconcile.money import EXPONENTS, format_amount
@@ -73,7 +73,7 @@ def folder_of(tmp_path: Path, write_items: Any) -> Callable[..., Path]:
         figures = asdict(summarize(items, ControlTotals((), ()), KeyProfile((), (), ())))
         figures |= {
             "counts": Counts(**asdict(figures["counts"]), rejects=len(rejects or [])),
-            "roll_forward": roll_forward(None, ledger.breaks_at_stake(tmp_path / "breaks.parquet")),
+            "roll_forward": roll_forward(None, breaks_in(tmp_path / "breaks.parquet")),
             "patterns": (),
         }
         head = {"business_date": "2026-11-22", "run_id": "run-1", "amount_basis": "total", "verdict": "clean"}

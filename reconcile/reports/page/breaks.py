@@ -34,8 +34,17 @@ _TEXTS = (
     "payment_id", "payment_reference", "order_id", "order_number", "order_reference", "order_source_file",
     "order_source_line", "order_status", "payment_status", "mode", "placed_at", "payment_created_at",
     "mismatched_amounts", "payment_currency_code", "order_currency_code", "currency_code", "age_days", "item_id",
+    "break_id", "changed_from_status", "changed_from_item_id", "accepted_for",
 )  # fmt: skip
-_LONGEST = ("reference", "payment_reference", "order_reference", "order_number", "accepted_reason", "suggestion")
+_LONGEST = (
+    "reference",
+    "payment_reference",
+    "order_reference",
+    "order_number",
+    "accepted_reason",
+    "accepted_for",
+    "suggestion",
+)
 _AMOUNTS = {
     "payment_amount": ("payment_amount_cents", "payment_currency_code"),
     "order_amount": ("order_amount_cents", "order_currency_code"),

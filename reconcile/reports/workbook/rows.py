@@ -56,6 +56,7 @@ ITEM_COLUMNS = (
     SheetColumn("Likely cause", "text", "suggestion", 40),
     SheetColumn("Accepted because", "text", "accepted_reason", 24),
     SheetColumn("Accepted until", "day", "accepted_until", 14),
+    SheetColumn("Accepted no longer, was for", "text", "accepted_for", 24),
     SheetColumn("First seen", "day", "first_seen_on", 11),
     SheetColumn("Last seen", "day", "last_seen_on", 11),
     SheetColumn("Matched on", "text", "matched_on", 13),
@@ -84,7 +85,10 @@ ITEM_COLUMNS = (
     SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
     SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
     SheetColumn("Status code", "text", "status", 20),
+    SheetColumn("Code in the run before", "text", "changed_from_status", 20),
+    SheetColumn("Item in the run before", "text", "changed_from_item_id", 34),
     SheetColumn("Item id", "text", "item_id", 34),
+    SheetColumn("Break id", "text", "break_id", 34),
 )
 """Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
 

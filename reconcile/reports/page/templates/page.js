@@ -10,14 +10,14 @@ if (source) {
     ["reference", "Reference", "t"], ["status", "Status", ""], ["currency_code", "Currency", ""],
     ["payment_amount", "Payment", "n"], ["order_amount", "Order", "n"], ["difference", "Difference", "n"],
     ["at_stake", "At stake", "n"], ["age_days", "Days", "n"], ["state", "State", ""],
-    ["suggestion", "Likely cause", "t"], ["accepted_reason", "Accepted", "t"],
+    ["suggestion", "Likely cause", "t"], ["accepted_reason", "Accepted", "t"], ["accepted_for", "Accepted no longer", "t"],
   ].filter(([name]) => column[name].some(text => text !== ""));
   const sides = {
     Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts"],
     "Order total": ["order_reference", "order_amount", "order_currency_code", "order_source_file", "order_source_line"],
-    Break: ["matched_on", "first_seen_on", "suggestion", "accepted_reason", "accepted_until", "item_id"],
+    Break: ["matched_on", "first_seen_on", "suggestion", "accepted_reason", "accepted_until", "accepted_for", "changed_from_status", "break_id", "item_id"],
   };
-  const searched = ["reference", "payment_reference", "order_reference", "order_number", "order_id", "payment_id", "item_id", "suggestion", "accepted_reason"];
+  const searched = ["reference", "payment_reference", "order_reference", "order_number", "order_id", "payment_id", "item_id", "break_id", "suggestion", "accepted_reason"];
   const amounts = ["payment_amount", "order_amount", "difference", "at_stake"];
   const PAGE = 200;
   const $ = id => document.getElementById(id);

@@ -7,6 +7,7 @@ ReconcileError
 │   ├── OrderFileError       one file cannot be read as a table of order totals
 │   ├── PaymentFileError     one file cannot be read as a table of payments
 │   ├── TooManyRejects       rows were rejected, more than allowed
+│   ├── NotAsStated          order files hold something else than their sender states
 │   ├── EmptySide            one side has no rows, or no usable keys
 │   ├── AcceptanceError      a decision about a break cannot be read or made
 │   └── UnknownItem          no item of a run has this name, or too many have
@@ -96,6 +97,10 @@ class TooManyRejects(InputError):
         super().__init__(message, hint=hint)
         self.rejects = rejects
         self.rejects_path = rejects_path
+
+
+class NotAsStated(InputError):
+    """The order files hold other rows or sums than their sender states. The message names each difference."""
 
 
 class EmptySide(InputError):

@@ -155,8 +155,8 @@ _SECTIONS = {
 }
 
 
-_OF_FILES = ("method_column",)
-"""Settings of `[population]` that say how order files are read."""
+_OF_FILES = ("method_column", "expect_rows", "expect_total")
+"""Settings of `[population]` that say how order files are read, and what is in them."""
 
 
 def setting_option(name: str) -> Callable[[Any], Any]:

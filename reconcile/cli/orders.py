@@ -49,13 +49,14 @@ def inspect(session: Session, rows: int, form: str, business_date: str | None, *
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
     Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
-    the rejects.
+    the rejects, or at what the sender states.
     """
     settings = session.settings(**options)
     on = parse_business_date(business_date)
 
     from reconcile.orders.inspection import inspect_orders
     from reconcile.orders.places.dated import telling_date
+    from reconcile.orders.stated import check_stated
     from reconcile.settings.stages import check_only_files, check_orders_named
 
     check_orders_named(settings)
@@ -70,6 +71,7 @@ def inspect(session: Session, rows: int, form: str, business_date: str | None, *
         show_lines("\n\n".join(_blocks(look)).split("\n"))
     if look.report.rejects > settings.orders.max_rejects:
         sys.exit(3)
+    check_stated(look.report, settings.orders.stated)
 
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
@@ -143,7 +145,7 @@ def _totals(look: OrdersLook) -> str:
     from reconcile.reports.terminal import grouped_amount
 
     cells = [
-        (one.currency_code, PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
+        (one.currency_code or "", PLAIN.count(one.rows), grouped_amount(one.amount_cents, one.currency_code))
         for one in look.totals
     ]
     return _block("Currency,Rows,Amount", "Currency", cells)

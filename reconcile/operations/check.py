@@ -23,6 +23,7 @@ from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import count_placed
 from reconcile.orders.places.dated import telling_date
 from reconcile.orders.read import read_orders_to_parquet
+from reconcile.orders.stated import check_stated
 from reconcile.payments.pull import agreed_mode
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -132,6 +133,7 @@ def _orders(settings: Settings, business_date: date) -> Iterator[Finding]:
             rejects=Path(folder) / "rejects.csv",
             max_rejects=settings.orders.max_rejects,
         )
+    check_stated(report, settings.orders.stated)
     refuse_empty("orders", report.rows, settings.run.on_empty_orders)
     yield Finding("orders", "ok" if not report.rejects else "warn", f"{report.rows:,} rows, {report.rejects} rejected")
 

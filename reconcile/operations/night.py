@@ -27,6 +27,7 @@ from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
+from reconcile.orders.stated import check_stated
 from reconcile.payments.from_file import copy_payments
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
@@ -124,6 +125,7 @@ def _read_orders(settings: Settings, staging: Staging, exported: ExportedOrders 
                 rejects=kept,
                 max_rejects=settings.orders.max_rejects,
             )
+        check_stated(report, settings.orders.stated)
     except (InputError, OutputError) as error:
         if not isinstance(error, TooManyRejects):
             kept.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from reconcile.files.duckdb import connected, path_literal
 from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
-from reconcile.orders.report import OrdersReport
+from reconcile.orders.report import CurrencyTotal, OrdersReport
 from reconcile.schema import ORDERS, Row
 
 KEYS = ("reference", "order_number", "order_id")
@@ -40,15 +40,6 @@ class KeyLook:
     distinct: int
     shared: int
     examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CurrencyTotal:
-    """Rows of one currency and their sum, in minor units."""
-
-    currency_code: str
-    rows: int
-    amount_cents: int
 
 
 @dataclass(frozen=True, slots=True)

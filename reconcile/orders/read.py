@@ -23,6 +23,7 @@ import pyarrow as pa
 from reconcile.errors import OrderFileError, TooManyRejects
 from reconcile.orders.cells.left_out import LeftOutTally
 from reconcile.orders.cells.rows import OrderRows, order_rows, own_rows
+from reconcile.orders.cells.totals import Totals
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.databases.query import QueryStream
@@ -166,6 +167,7 @@ class _Reader:
         self._agreed = AgreedColumns()
         self._marks = MarksMet(form.marks)
         self._left_out = LeftOutTally()
+        self._totals = Totals()
 
     def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
@@ -180,6 +182,7 @@ class _Reader:
             files=files,
             continuation_rows=sum(file.continuation_rows for file in files),
             left_out=self._left_out.lines(),
+            totals=self._totals.lines(),
         )
 
     def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
@@ -217,6 +220,7 @@ class _Reader:
             if (table := done.delivered).num_rows:
                 self._keep(table)
             self._left_out.add(done.left_out)
+            self._totals.add(done.table)
             self._note(name, done.rejects)
             rows += done.table.num_rows
             rejects += done.rejected_rows

@@ -29,6 +29,15 @@ class LeftOut(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class CurrencyTotal:
+    """Rows of one currency and their sum, in minor units; the currency is null where rows have none."""
+
+    currency_code: str | None
+    rows: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderFile:
     """
     One file as it was read.
@@ -68,7 +77,7 @@ class OrdersReport:
     Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files.
 
     `continuation_rows` were left out as further rows of an order, where the user has declared such; `left_out` are all
-    other rows that were.
+    other rows that were. `totals` are the sums of the rows read.
     """
 
     rows: int
@@ -76,6 +85,7 @@ class OrdersReport:
     files: tuple[OrderFile, ...]
     continuation_rows: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    totals: tuple[CurrencyTotal, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest."""

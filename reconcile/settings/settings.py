@@ -23,6 +23,7 @@ from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.places.addresses import printable, without_secrets
 from reconcile.orders.places.dated import check_dated, dated
+from reconcile.orders.stated import Stated
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
 
@@ -116,6 +117,7 @@ class OrderSources(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     format: Annotated[OrderFormat, Meta(extra={"table": ""})] = OrderFormat()
+    stated: Annotated[Stated, Meta(extra={"table": "/population.expect"})] = Stated()
     max_rejects: Annotated[
         int,
         Meta(ge=0, description="rejected rows allowed before the run stops", extra={"metavar": "N"}),

@@ -26,7 +26,8 @@ class RawRows:
     where there is none. `rejects` are those of rows that the leaf itself cannot read; such rows are in `lines` too,
     with what is known of their cells, as far as anything is. `literal` (bool) marks amounts that are number literals of
     a typed format: their decimal separator is a point, whatever is declared for strings; None where all are text.
-    `shown` is the text of the columns in `ColumnMap.shown`, by their places.
+    `shown` is the text of the columns in `ColumnMap.shown`, by their places. `sums` are lines of which the file itself
+    says that they add up others.
     """
 
     lines: Column
@@ -34,6 +35,7 @@ class RawRows:
     rejects: tuple[Reject, ...] = ()
     literal: Column | None = None
     shown: Mapping[int, Column] = field(default_factory=dict)
+    sums: frozenset[int] = frozenset()
 
     def where(self, mask: Column) -> RawRows:
         """Return the rows that are true in `mask`, with all `rejects`."""

@@ -8,10 +8,8 @@ the frame that `read_orders` returns.
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -20,16 +18,18 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-from reconcile.errors import OrderFileError, TooManyRejects
+from reconcile.errors import TooManyRejects
+from reconcile.orders.batches import WORKERS, finished, in_order
 from reconcile.orders.cells.left_out import LeftOutTally
-from reconcile.orders.cells.rows import OrderRows, order_rows, own_rows
+from reconcile.orders.cells.rows import OrderRows
+from reconcile.orders.cells.suspects import KeylessTotals
 from reconcile.orders.cells.totals import Totals
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.format import DETECTED, OrderFormat
-from reconcile.orders.opened import Batch, OpenedOrders
+from reconcile.orders.opened import OpenedOrders
 from reconcile.orders.places.folders import AgreedColumns
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
@@ -62,7 +62,6 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 }
 """Suffix → name of the format, and the function that opens it."""
 
-_WORKERS = max(2, min(4, os.cpu_count() or 1))
 _TOLD = 3  # rejects, and remedies, that an error shows in full
 
 
@@ -168,9 +167,10 @@ class _Reader:
         self._marks = MarksMet(form.marks)
         self._left_out = LeftOutTally()
         self._totals = Totals()
+        self._sums = KeylessTotals()
 
     def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
-        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="orders") as pool:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="orders") as pool:
             files = (
                 *(self._read_file(source, pool) for source in sources),
                 *(self._read_query(query, pool) for query in queries),
@@ -208,15 +208,12 @@ class _Reader:
         kind: str,
     ) -> OrderFile:
         rows = rejects = continued = left_out = 0
-        before = None
         self._marks.add(opened.columns, path=name)
         tasks = (
-            partial(_finished, batch, opened.columns, self._form, name, is_delivery=self._is_delivery)
+            partial(finished, batch, opened.columns, self._form, name, is_delivery=self._is_delivery)
             for batch in opened.batches
         )
-        for found in _in_order(tasks, pool):
-            done = found.after(before, self._form)
-            before = done.last or before
+        for done in self._settled(in_order(tasks, pool), opened.columns):
             if (table := done.delivered).num_rows:
                 self._keep(table)
             self._left_out.add(done.left_out)
@@ -246,37 +243,21 @@ class _Reader:
             left_out=left_out,
         )
 
+    def _settled(self, batches: Iterable[OrderRows], columns: ColumnMap) -> Iterator[OrderRows]:
+        """Yield the rows of a file when it is known that they neither continue others nor are the sum of them."""
+        before = None
+        self._sums.begin(columns)
+        for found in batches:
+            done = found.after(before, self._form)
+            before = done.last or before
+            yield from self._sums.add(done)
+        yield from self._sums.settled()
+
     def _note(self, source_file: str, rejects: Sequence[Reject]) -> None:
         if self._rejects_file is not None:
             self._rejects_file.write(source_file, rejects)
         self.told += [reject.sentence(source_file) for reject in rejects[: _TOLD - len(self.told)]]
         self.remedies |= dict.fromkeys(reject.remedy for reject in rejects)
-
-
-def _finished(batch: Batch, columns: ColumnMap, form: OrderFormat, source_file: str, *, is_delivery: bool) -> OrderRows:
-    raw = batch()
-    if isinstance(raw, pa.Table):
-        return own_rows(raw, columns, form, is_delivery=is_delivery)
-    return order_rows(raw, columns, form, source_file=source_file, is_delivery=is_delivery)
-
-
-def _in_order(tasks: Iterable[Callable[[], OrderRows]], pool: ThreadPoolExecutor) -> Iterator[OrderRows]:
-    """Yield what `tasks` return, in their order, with a few of them in progress at once."""
-    waiting: deque[Future[OrderRows]] = deque()
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(task))
-            if len(waiting) > _WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except OrderFileError:
-        for earlier in waiting:  # an error further up in the file is reported first, however fast its block was
-            earlier.result()
-        raise
-    finally:
-        for rest in waiting:
-            rest.cancel()
 
 
 def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path | None) -> None:

@@ -83,6 +83,9 @@ def test_a_column_named_by_the_user_tells_the_header_too(read: Any) -> None:
 def test_a_sum_below_the_table_is_never_dropped(read: Any) -> None:
     outcome = read("reference,amount,currency\nR1,1,EUR\nR2,2,EUR\n,3,EUR\nSum,3,\n")
 
-    assert outcome.columns("reference", "amount_cents") == [("R1", 100), ("R2", 200), (None, 300)]
-    assert outcome.reasons == [("5", "currency", "", "is empty")]
-    assert "remove total rows" in outcome.rejects[0]["remedy"]
+    assert outcome.columns("reference", "amount_cents") == [("R1", 100), ("R2", 200)]
+    assert outcome.reasons == [
+        ("4", "amount", "3", "looks like a total"),
+        ("5", "amount", "3", "looks like a total"),
+    ]
+    assert "--skip-rows" in outcome.rejects[0]["remedy"]

@@ -242,7 +242,7 @@ def test_shared_strings_are_read_as_they_are_shown(read_book: Any) -> None:
         "<si><t>EUR</t></si>",
     ]
     at = [f't="s"><v>{i}</v></c>' for i in range(7)]
-    table = rows(at[:3], [at[3], number("1"), at[6]], [at[4], number("2"), at[6]], [at[5], number("3"), at[6]])
+    table = rows(at[:3], [at[3], number("1"), at[6]], [at[4], number("2"), at[6]], [at[5], number("4"), at[6]])
 
     outcome = read_book(workbook(sheet(table), strings=shared))
 

@@ -19,6 +19,7 @@ from reconcile.orders.cells.continuations import Edge, edges, starts_with_contin
 from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
 from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
+from reconcile.orders.cells.total_words import without_totals
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
@@ -90,7 +91,7 @@ def order_rows(
     With `is_delivery`, `others` are withdrawn rows, and rejected ones that have a key.
     """
     rows = sort_rows(raw, columns, form)
-    unread, kept = _split(rows.kept)
+    unread, kept = _split(without_totals(rows.kept, columns))
     first = last = None
     continued = 0
     if form.continuation_rows is not None:

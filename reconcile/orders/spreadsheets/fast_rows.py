@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
+from reconcile.orders.spreadsheets.sums import adds_up
+
 # https://support.microsoft.com/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
 MOST_ROWS = 1 << 20
 MOST_COLUMNS = 1 << 14
@@ -37,12 +39,13 @@ class SheetRow(NamedTuple):
     """
     A row with its number in the sheet, from 1, and its cells by column, from 0; cells of no content are left out.
 
-    `characters` is about what it takes in the file.
+    `characters` is about what it takes in the file; `sums` are columns with a formula that adds up other rows of it.
     """
 
     line: int
     cells: dict[int, Cell]
     characters: int
+    sums: tuple[int, ...] = ()
 
 
 def plain_rows(block: bytes, *, after: int) -> tuple[list[SheetRow], int] | None:
@@ -66,11 +69,12 @@ def plain_rows(block: bytes, *, after: int) -> tuple[list[SheetRow], int] | None
             return None
         line, at = int(number), match.end()
         if content:
-            cells = _cells(content, number)
-            if cells is None:
+            found = _cells(content, number)
+            if found is None:
                 return None
+            cells, sums = found
             if cells:
-                rows.append(SheetRow(line, cells, len(content)))
+                rows.append(SheetRow(line, cells, len(content), sums))
     return rows, line
 
 
@@ -88,8 +92,9 @@ def column_number(letters: str) -> int | None:
 _COLUMNS: dict[str, int] = {}  # letters are one column in every row: each is read once
 
 
-def _cells(content: str, number: str) -> dict[int, Cell] | None:
+def _cells(content: str, number: str) -> tuple[dict[int, Cell], tuple[int, ...]] | None:
     cells: dict[int, Cell] = {}
+    sums: tuple[int, ...] = ()
     before = -1
     for letters, row, style, kind, formula, value, inline in _CELLS.findall(content):
         column = _COLUMNS.get(letters)
@@ -100,4 +105,6 @@ def _cells(content: str, number: str) -> dict[int, Cell] | None:
         before = column
         if text := value or inline:
             cells[column] = (kind or "n", int(style) if style else 0, text, bool(formula))
-    return cells
+            if formula and adds_up(formula[3:-4], letters, int(number)):
+                sums = (*sums, column)
+    return cells, sums

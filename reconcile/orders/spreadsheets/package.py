@@ -9,6 +9,7 @@ Source: ECMA-376 part 1 (SpreadsheetML) and part 2 (packages).
 from __future__ import annotations
 
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -62,6 +63,10 @@ class Workbook:
         """Open the part of `sheet`."""
         with _opened(self.package, sheet.part, self.path) as part:
             yield part
+
+    def totals_rows(self, sheet: Sheet) -> frozenset[int]:
+        """Return the numbers of the rows of `sheet` that are the totals of a table in it, as the table says."""
+        return frozenset(line for part in _tables(self.package, sheet, self.path) for line in _totals(part))
 
 
 @contextmanager
@@ -183,6 +188,23 @@ def _related(package: zipfile.ZipFile, part: str, path: str) -> dict[str, tuple[
         for one in found
         if one.get("TargetMode") != "External"
     }
+
+
+def _tables(package: zipfile.ZipFile, sheet: Sheet, path: str) -> Iterator[Mapping[str, str]]:
+    """Yield the attributes of each table in `sheet`."""
+    for kind, part in _related(package, sheet.part, path).values():
+        if kind == "table" and _found(package, part) is not None:
+            with _opened(package, part, path) as stream:
+                yield from (found for above, found in elements(stream, name=part, path=path) if len(above) == 1)
+
+
+def _totals(table: Mapping[str, str]) -> range:
+    """Return the last rows of a table that are its totals. Source: ECMA-376 part 1, 18.5.1.2."""
+    count = table.get("totalsRowCount", "0")
+    last = re.search(r"([0-9]{1,7})$", table.get("ref", ""))
+    if last is None or not (count.isascii() and count.isdecimal() and len(count) < 8):
+        return range(0)
+    return range(int(last[1]) - int(count) + 1, int(last[1]) + 1)
 
 
 def _target(folder: str, relationship: Mapping[str, str]) -> str:

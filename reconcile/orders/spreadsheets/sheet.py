@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from reconcile.errors import OrderFileError
 from reconcile.orders.places.packing import Readable
 from reconcile.orders.spreadsheets.fast_rows import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
+from reconcile.orders.spreadsheets.sums import adds_up
 from reconcile.orders.spreadsheets.xml import XmlFeed, damaged, names_of, new_parser, pieces_of
 
 _ROW, _CELL, _TEXTS, _FORMULA, _PHONETIC, _ROWS = "row", "c", ("v", "t"), "f", "rPh", "sheetData"
@@ -19,6 +20,7 @@ _KINDS = names_of(_ROW, _CELL, *_TEXTS, _FORMULA, _PHONETIC, _ROWS)
 _ROW_END = b"</row>"
 _DEEPEST = 64
 _LONGEST_CELL = 16 << 20
+_MOST_PIECES = 64  # of the text of a formula: a sum is short
 
 
 def sheet_rows(part: Readable, *, name: str, path: str) -> Iterator[SheetRow]:
@@ -66,6 +68,10 @@ class _SheetReader:
         self._cell: tuple[str, int] | None = None  # kind and style of the cell that is open
         self._is_formula = self._is_phonetic = self._is_read = False
         self._texts: list[str] = []
+        self._formula: list[str] = []
+        self._in_formula = False
+        self._letters = ""
+        self._sums: tuple[int, ...] = ()
         self._length = self._row_length = 0
 
     @property
@@ -91,7 +97,7 @@ class _SheetReader:
         elif known == _ROW:
             self._start_row(attributes)
         elif known == _FORMULA:
-            self._is_formula = True
+            self._is_formula = self._in_formula = True
         elif known == _PHONETIC:
             self._is_phonetic = True
         else:
@@ -100,6 +106,8 @@ class _SheetReader:
                 raise self._damaged(f"elements inside each other, {_DEEPEST} deep")
 
     def _characters(self, text: str) -> None:
+        if self._in_formula and len(self._formula) < _MOST_PIECES:
+            self._formula.append(text)
         if self._is_read:
             self._texts.append(text)
             self._length += len(text)
@@ -116,11 +124,13 @@ class _SheetReader:
             self._end_cell()
         elif known == _ROW:
             if self._cells:
-                self.rows.append(SheetRow(self.line, self._cells, self._row_length))
+                self.rows.append(SheetRow(self.line, self._cells, self._row_length, self._sums))
             self._cells = None
         elif known == _PHONETIC:
             self._is_phonetic = False
-        elif known != _FORMULA:
+        elif known == _FORMULA:
+            self._in_formula = False
+        else:
             self._open.pop()
 
     def _start_row(self, attributes: list[str]) -> None:
@@ -133,7 +143,7 @@ class _SheetReader:
             raise self._damaged(f"a row {line}, and a spreadsheet has {MOST_ROWS} at most")
         if line <= self.line:
             raise self._damaged(f"row {line} after row {self.line}")
-        self.line, self._cells, self._column, self._row_length = line, {}, -1, 0
+        self.line, self._cells, self._column, self._row_length, self._sums = line, {}, -1, 0, ()
 
     def _start_cell(self, attributes: list[str]) -> None:
         if self._cell is not None or self._cells is None:
@@ -148,8 +158,10 @@ class _SheetReader:
             elif attribute == "t":
                 kind = value
         column: int | None = self._column + 1
+        self._letters = ""
         if place is not None:
-            column = column_number(place.removesuffix(str(self.line)))
+            self._letters = place.removesuffix(str(self.line))
+            column = column_number(self._letters)
         if column is None or column <= self._column:
             raise self._damaged(f"cell {(place or '')[:20]} out of its place in row {self.line}")
         self._cell, self._column, self._is_formula = (kind, style), column, False
@@ -160,6 +172,10 @@ class _SheetReader:
         text = "".join(self._texts) if self._texts else None
         if text is not None or self._is_formula:
             self._cells[self._column] = (*self._cell, text, self._is_formula)
+        if self._formula:
+            if adds_up("".join(self._formula), self._letters, self.line):
+                self._sums = (*self._sums, self._column)
+            self._formula.clear()
         self._row_length += self._length
         self._cell, self._length = None, 0
         self._texts.clear()

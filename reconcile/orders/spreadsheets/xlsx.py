@@ -7,7 +7,7 @@ left out; hidden ones are rows as any other. Does not know what a cell means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -57,10 +57,13 @@ def open_xlsx(source: OrderSource, _: SourceStream, form: OrderFormat) -> Opened
         cells = CellTexts(book)
         header, others = _find_header(book, cells, form)
         columns = map_columns(header.names, form, path=source.name, line=header.line)
+        read = len(columns.positions) + len(columns.shown)
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * read)))
+        totals = book.totals_rows(header.sheet)
         rows = sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name, path=source.name)
         return OpenedOrders(
             columns,
-            _batches(rows, header, columns, cells, stack.pop_all()),
+            _batches(rows, partial(_rows, columns=columns, cells=cells, totals=totals), header, most, stack.pop_all()),
             sheet=header.sheet.name,
             other_sheets=others,
         )
@@ -137,11 +140,10 @@ def _first_rows(book: Workbook, sheet: Sheet, cells: CellTexts) -> Iterator[_Hea
 
 
 def _batches(
-    rows: Iterator[SheetRow], header: _Header, columns: ColumnMap, cells: CellTexts, stack: ExitStack
+    rows: Iterator[SheetRow], read: Callable[[list[SheetRow]], RawRows], header: _Header, most: int, stack: ExitStack
 ) -> Iterator[Batch]:
+    """Yield the rows below `header` as batches of `most` rows, or of fewer that are long, each to be `read`."""
     with stack:
-        read = len(columns.positions) + len(columns.shown)
-        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * read)))
         group: list[SheetRow] = []
         characters = 0
         for row in rows:
@@ -150,13 +152,13 @@ def _batches(
             group.append(row)
             characters += row.characters
             if len(group) == most or characters > _BATCH_BYTES:
-                yield partial(_rows, group, columns, cells)
+                yield partial(read, group)
                 group, characters = [], 0
         if group:
-            yield partial(_rows, group, columns, cells)
+            yield partial(read, group)
 
 
-def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> RawRows:
+def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, totals: Collection[int]) -> RawRows:
     texts: dict[str, list[str | None]] = {}
     rejects: dict[int, list[Reject]] = {}  # by index of the row
     for role, at in columns.positions.items():
@@ -176,6 +178,7 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts) -> Ra
         tuple(reject for i in sorted(rejects) for reject in rejects[i]),
         pa.array([amount_at in group[i].cells and group[i].cells[amount_at][0] == "n" for i in kept], pa.bool_()),
         {at: pa.array(column, pa.string()) for at, column in shown.items()},
+        frozenset(row.line for row in group if amount_at in row.sums or row.line in totals),
     )
 
 

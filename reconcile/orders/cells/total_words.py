@@ -1,0 +1,71 @@
+"""
+Rows that say themselves that they are totals: by a word in place of their keys, or because a spreadsheet knows.
+
+Does not decide that such a row is left out: it is rejected, with the option that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pyarrow as pa
+
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
+from reconcile.orders.cells.left_out import fits, is_filled
+from reconcile.orders.cells.remedies import quoted
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.opened import RawRows
+from reconcile.orders.rejects import Reject
+
+LOOKS_LIKE_TOTAL = "looks like a total"
+
+# en, de, sv, nb and da, fi, nl, fr, es, it, pl: as spreadsheets and reports write them below a table.
+_WORDS = (
+    r"(?:grand|sub|sum|overall|report)?[ -]?totals?|total result|total amount|sum",
+    r"summen?|gesamt|(?:gesamt|end|zwischen)(?:summe|betrag|ergebnis)|insgesamt|ergebnis",
+    r"summa|totalt|(?:total|slut|del)summa|summa totalt",
+    r"i alt|(?:del|total|slut)sum|hovedtotal|samlet(?: total)?|sum totalt|totalsum",
+    r"yhteensä|(?:väli|loppu|kokonais)summa|kaikki yhteensä",
+    r"totaal|(?:eind|sub)totaal|totaalbedrag",
+    r"total g[ée]n[ée]ral|sous[ -]total|total ttc|totaux",
+    r"total general|suma(?: total)?|importe total",
+    r"(?:sub)?totale(?: generale| complessivo)?|somma|totali",
+    r"razem|łącznie|suma (?:całkowita|końcowa|łączna|częściowa)|ogółem",
+)
+_PATTERN = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})[*=:.\s-]*\z"
+
+
+def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
+    """Return `raw` without rows that say that they are totals, which become rejects and nothing else."""
+    roles = [role for role in ("reference", "order_number", "order_id") if role in raw.cells]
+    has_key, has_other = (pa.repeat(pa.scalar(False), len(raw.lines)) for _ in range(2))
+    for role in roles:
+        filled, is_word = is_filled(raw.cells[role]), fits(raw.cells[role], _PATTERN)
+        has_key = pc.or_(has_key, filled)
+        has_other = pc.or_(has_other, pc.and_not(filled, is_word))
+    is_total: Column = pc.and_not(has_key, has_other)
+    if raw.sums:
+        is_total = pc.or_(is_total, pc.is_in(raw.lines, value_set=pa.array(sorted(raw.sums), pa.int64())))
+    if not pc.any(is_total).as_py():
+        return raw
+    totals = raw.where(is_total)
+    keys = zip(*(pc.utf8_trim_whitespace(totals.cells[role]).to_pylist() for role in roles), strict=True)
+    lines: list[int] = totals.lines.to_numpy().tolist()
+    amounts = totals.cells["amount"].to_pylist()
+    told = [
+        total_reject(line, texts, columns.name("amount"), amount)
+        for line, texts, amount in zip(lines, keys, amounts, strict=True)
+    ]
+    rejects = (*(reject for reject in raw.rejects if reject.line not in lines), *told)
+    return replace(raw.where(pc.invert(is_total)), rejects=rejects)
+
+
+def total_reject(line: int, keys: Iterable[str | None], column: str | None, value: str | None) -> Reject:
+    """Return the reject for a row that looks like a total, with the option that leaves it out: by its key, if any."""
+    key = next(filter(None, keys), "")
+    remedy = f"if it is one, add --skip-rows {quoted(key)}"
+    if not key:
+        remedy += ", which leaves out rows without any key; else fill in its key"
+    return Reject(line, column, value, LOOKS_LIKE_TOTAL, remedy)

@@ -158,3 +158,19 @@ def test_a_damaged_page_is_one_error(read: Any, tmp_path: Path) -> None:
 
     with pytest.raises(OrderFileError, match="is not a readable Parquet file"):
         read.paths(path)
+
+
+def test_a_file_of_orders_of_an_earlier_version_is_our_own_and_has_nulls_for_newer_columns(
+    read: Any, tmp_path: Path
+) -> None:
+    row = {"reference": "A", "amount_cents": 5, "currency_code": "EUR", "source_file": "erp.csv", "source_line": 7}
+    own = pa.Table.from_pylist([row | {"method": "klarna"}], ORDERS)
+    earlier = own.select(ORDERS.names[:10])
+    assert earlier.column_names[-1] == "amount_raw"
+
+    pq.write_table(earlier, tmp_path / "earlier.parquet")
+    pq.write_table(own, tmp_path / "own.parquet")
+
+    found = [read.paths(tmp_path / name).rows for name in ("earlier.parquet", "own.parquet")]
+
+    assert found == [[dict.fromkeys(ORDERS.names) | row], [dict.fromkeys(ORDERS.names) | row | {"method": "klarna"}]]

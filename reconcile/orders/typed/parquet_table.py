@@ -31,6 +31,8 @@ from reconcile.orders.typed.columns import Reader, column_readers, is_text, type
 from reconcile.schema import ORDERS
 
 _BATCH_ROWS = 1 << 16
+_OWN = (ORDERS.names, ORDERS.names[: ORDERS.names.index("amount_raw") + 1])
+"""Columns of our own files: of this version, and as they were before there were a method and a document."""
 
 
 def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> OpenedOrders:
@@ -56,11 +58,11 @@ def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> Ope
 
 def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> OpenedOrders:
     schema = file.schema_arrow
-    if schema.names == ORDERS.names and not form.names_columns:
+    if schema.names in _OWN and not form.names_columns:
         _check_types(schema, source.name)
         marks = mark_places(schema.names, form.marks, path=source.name)
         columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)}, marks=marks)
-        return OpenedOrders(columns, _own_rows(file, source.name))
+        return OpenedOrders(columns, _own_rows(file, schema.names, source.name))
     schema = _with_partitions(schema, source)
     columns = map_columns(schema.names, form, path=source.name)
     readers = column_readers(schema, columns, path=source.name)
@@ -106,15 +108,18 @@ def _rows(
     return typed_rows(column, columns, readers, first=first, damaged=damaged)
 
 
-def _own_rows(file: pq.ParquetFile, path: str) -> Iterator[Batch]:
-    for batch in _read(file, ORDERS.names, path):
+def _own_rows(file: pq.ParquetFile, names: list[str], path: str) -> Iterator[Batch]:
+    for batch in _read(file, names, path):
         yield partial(_checked, batch, path)
 
 
 def _checked(batch: pa.RecordBatch, path: str) -> pa.Table:
     """Return `batch` as a table of ORDERS; raises OrderFileError when it is not what `read_orders` writes."""
     try:
-        table = pa.Table.from_batches([batch]).cast(ORDERS)
+        table = pa.Table.from_batches([batch])
+        for field in list(ORDERS)[table.num_columns :]:  # what earlier versions did not know is null
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+        table = table.cast(ORDERS)
         table.validate(full=True)
     except pa.ArrowException as error:
         raise _damaged(path, error) from error
@@ -141,8 +146,8 @@ def _read(file: pq.ParquetFile, names: list[str], path: str) -> Iterator[pa.Reco
 
 
 def _check_types(schema: pa.Schema, path: str) -> None:
-    for field in ORDERS:
-        found = schema.field(field.name).type
+    for name in schema.names:
+        field, found = ORDERS.field(name), schema.field(name).type
         if found != field.type and not (is_text(found) and is_text(field.type)) and not pa.types.is_null(found):
             raise _not_ours(path, field.name, f"its type is {found}, not {field.type}")
 

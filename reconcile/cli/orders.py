@@ -55,11 +55,7 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     from reconcile.orders.inspection import inspect_orders
     from reconcile.orders.places.dated import telling_date
     from reconcile.orders.stated import check_stated
-<<<<<<< HEAD
     from reconcile.settings.stages import business_date_of, check_only_files, check_orders_named
-=======
-    from reconcile.settings.stages import check_only_files, check_orders_named
->>>>>>> orders
 
     on = business_date_of(settings)
     check_orders_named(settings)

@@ -96,9 +96,8 @@ def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
     if not settings.population.brings_changes:
         return night
     with night.timings.stage("order book"):
-        book = build_order_book(
-            night.folder, night.business_date, earlier.runs, settings.policy, settings.run.memory_limit
-        )
+        delivery, orders, limit = night.folder.delivery, night.folder.orders, settings.run.memory_limit
+        book = build_order_book(delivery, orders, night.business_date, earlier.runs, settings.policy, limit)
     refuse_empty("orders", sum(line.rows for line in book.report.after), settings.run.on_empty_orders)
     return dataclasses.replace(night, book=book)
 

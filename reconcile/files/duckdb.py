@@ -12,12 +12,15 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from reconcile.errors import SettingsError, first_line
 
 CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": False,  # what is needed is inside DuckDB's own wheel
@@ -32,61 +35,61 @@ def connected(folder: Path | None = None, memory_limit: str | None = None) -> It
     Give a connection in which there is nothing yet; what is made there must be temporary (`CREATE TEMP VIEW`).
 
     With a `folder` what does not fit `memory_limit` ("1GB"; null: DuckDB's own) is written there, below a name that
-    begins with ".spill-" and is gone at the end. Blocks of one folder and limit, one inside the other, share a
-    database; those without a folder all do.
+    begins with ".spill-" and is gone at the end. A block inside of another shares its database where it names the same
+    folder and limit, or no folder; outside of any, blocks without a folder share one that stays open.
     """
-    with _database(folder, memory_limit) as database, contextlib.closing(database.cursor()) as connection:
+    with contextlib.ExitStack() as stack:
+        database = _around.get()
+        if database is None or (folder is not None and database.place != (folder, memory_limit)):
+            database = _kept() if folder is None else _opened(stack, (folder, memory_limit))
+        stack.callback(_around.reset, _around.set(database))
+        connection = stack.enter_context(contextlib.closing(database.connection.cursor()))
         connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        try:
+            yield connection
+        except (duckdb.FatalException, duckdb.InternalException):
+            _databases.pop(os.getpid(), None)  # it may be this one, which answers nothing more
+            raise
 
 
-_Key = tuple[int, Path | None, str | None]
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """An open database, and the folder and limit of what it writes to disk."""
+
+    connection: duckdb.DuckDBPyConnection
+    place: tuple[Path, str | None] | None = None
+
+
+_around: ContextVar[_Database | None] = ContextVar("_around", default=None)
+"""The database of the block that the program is in."""
+
+_databases: dict[int, _Database] = {}
+"""The database that stays open, by process: a fork cannot use that of its parent."""
+
 _lock = threading.Lock()
 
 
-@dataclass(slots=True)
-class _Database:
-    """An open database, what is closed with it, how many blocks use it, and whether it stays open after the last."""
-
-    connection: duckdb.DuckDBPyConnection
-    resources: contextlib.ExitStack
-    is_kept: bool
-    users: int = 0
-
-
-_databases: dict[_Key, _Database] = {}
-
-
-@contextlib.contextmanager
-def _database(folder: Path | None, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    key = (os.getpid(), folder, memory_limit)
+def _kept() -> _Database:
     with _lock:
-        database = _databases.get(key)
-        if database is None:
-            database = _databases[key] = _opened(folder, memory_limit)
-        database.users += 1
+        if os.getpid() not in _databases:
+            _databases[os.getpid()] = _Database(open_database({}))
+        return _databases[os.getpid()]
+
+
+def _opened(stack: contextlib.ExitStack, place: tuple[Path, str | None]) -> _Database:
+    """Open a database that is closed with `stack`."""
+    folder, memory_limit = place
+    spill = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=folder))
+    connection = open_database({"memory_limit": memory_limit, "temp_directory": spill})
+    return _Database(stack.enter_context(contextlib.closing(connection)), place)
+
+
+def open_database(settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory; settings that are null stay DuckDB's own. Raises SettingsError for those it refuses."""
     try:
-        yield database.connection
-    except (duckdb.FatalException, duckdb.InternalException):
-        database.is_kept = False  # it answers nothing more
-        raise
-    finally:
-        with _lock:
-            database.users -= 1
-            if not (database.is_kept or database.users):
-                del _databases[key]
-                database.resources.close()
-
-
-def _opened(folder: Path | None, memory_limit: str | None) -> _Database:
-    config = dict(CONFIG)
-    with contextlib.ExitStack() as stack:
-        if memory_limit is not None:
-            config["memory_limit"] = memory_limit
-        if folder is not None:
-            config["temp_directory"] = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=folder))
-        connection = stack.enter_context(contextlib.closing(duckdb.connect(config=config)))
-        return _Database(connection, stack.pop_all(), is_kept=folder is None)
+        return duckdb.connect(config=CONFIG | {name: value for name, value in settings.items() if value is not None})
+    except duckdb.Error as error:
+        raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
 
 
 def text_literal(text: str) -> str:

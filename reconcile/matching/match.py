@@ -8,7 +8,7 @@ same expression and give the same items. Reads no settings, keeps no history: bo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, SettingsError, first_line
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.engines.arrow import ArrowEngine
 from reconcile.matching.engines.duckdb import DuckDBEngine
-from reconcile.matching.engines.protocol import Engine, Frame
+from reconcile.matching.engines.protocol import Engine, FileEngine, Frame
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.items import GROUPED, RunFacts, finish, name_any, name_pairs, sorted_items, write_items
 from reconcile.matching.keys.hints import key_hint
@@ -102,14 +104,13 @@ def match_to_parquet(
     check_engine(resources.engine)
     partial = items.with_name(f".{items.name}.partial")
     folder = resources.spill or items.parent
-    duck = _duckdb(resources)
     try:
         with ExitStack() as stack:
-            opened = _opened_files(stack, duck, (payments, orders), policy, resources, folder)
-            cursor = duck.connection.cursor()  # of its own: the items stream from the engine's
+            opened = _opened_files(stack, (payments, orders), policy, resources, folder)
+            cursor = opened.connection.cursor()  # of its own: the items stream from the engine's
             work = _Work(opened, policy, run, Suggester(cursor, totals_in_file(payments, cursor), folder))
             rows = write_items(work.items(), partial)
-            report = work.report(rows, duck.scan(partial), duck.connection)
+            report = work.report(rows, opened.connection.sql(f"SELECT * FROM {scan(partial)}"))
         partial.replace(items)
     except duckdb.OutOfMemoryException as error:
         raise OutputError(
@@ -118,7 +119,6 @@ def match_to_parquet(
         ) from error
     finally:
         partial.unlink(missing_ok=True)
-        duck.close()
     return report
 
 
@@ -149,57 +149,75 @@ def match_frames(
         engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is not one of {", ".join(FRAME_ENGINES)}')
-    duck = _duckdb(ON_THIS_MACHINE)
-    try:
-        opened = _opened_tables(duck, tables, policy, engine)
-        work = _Work(opened, policy, run, Suggester(duck.connection.cursor(), totals_in_table(tables[0])))
+    with ExitStack() as stack:
+        opened = _opened_tables(stack, tables, policy, engine)
+        work = _Work(opened, policy, run, Suggester(opened.connection.cursor(), totals_in_table(tables[0])))
         items = pa.Table.from_batches(work.items(), ITEMS)
-        report = work.report(items.num_rows, duck.connection.from_arrow(items), duck.connection)
-    finally:
-        duck.close()
+        report = work.report(items.num_rows, opened.connection.from_arrow(items))
     return MatchResult(_like(payments, items), report)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """Both sides in the engine that matches them; `relation` is how DuckDB, which proves the items, sees a frame."""
+    """
+    Both sides in the engine that matches them.
+
+    `connection` is that of DuckDB, which proves the items on every engine, and `relation` how it sees a frame.
+    """
 
     engine: Engine
+    connection: duckdb.DuckDBPyConnection
     relation: Relation
     frames: tuple[Frame, Frame]
     names: tuple[str, str]
 
 
 def _opened_files(
-    stack: ExitStack,
-    duck: DuckDBEngine,
-    files: tuple[Path, Path],
-    policy: MatchPolicy,
-    resources: Resources,
-    folder: Path,
+    stack: ExitStack, files: tuple[Path, Path], policy: MatchPolicy, resources: Resources, folder: Path
 ) -> _Opened:
-    payments, orders = files
-    names = (str(payments), str(orders))
-    if resources.engine == "spark":
+    engine: FileEngine
+    if resources.engine == "duckdb" and _are_large(files):
+        engine, connection, relation = _duckdb(stack, resources)
+    elif resources.engine == "duckdb":
+        engine, connection, relation = _arrow(stack, connected(folder, resources.memory_limit))
+    else:
         from reconcile.matching.engines.spark import spark_engine
 
         size = sum(file.stat().st_size for file in files if file.exists())
-        spark = stack.enter_context(spark_engine(resources.spark_master, folder, input_bytes=size))
-        frames = (payments_from_parquet(spark, payments, policy), orders_from_parquet(spark, orders))
-        return _Opened(spark, lambda frame: duck.connection.sql(spark.select_of(frame)), frames, names)
-    frames = (payments_from_parquet(duck, payments, policy), orders_from_parquet(duck, orders))
-    if max(pq.read_metadata(file).num_rows for file in files) >= LARGE_SIDE:
-        return _Opened(duck, duck.relation, frames, names)
-    arrow = ArrowEngine()
-    in_memory = (arrow.from_arrow(duck.to_arrow(frames[0])), arrow.from_arrow(duck.to_arrow(frames[1])))
-    return _Opened(arrow, _through(duck), in_memory, names)
+        engine = spark = stack.enter_context(spark_engine(resources.spark_master, folder, input_bytes=size))
+        connection = stack.enter_context(connected(folder, resources.memory_limit))
+
+        def relation(frame: Frame) -> duckdb.DuckDBPyRelation:
+            return connection.sql(spark.select_of(frame))
+
+    frames = (payments_from_parquet(engine, files[0], policy), orders_from_parquet(engine, files[1]))
+    return _Opened(engine, connection, relation, frames, (str(files[0]), str(files[1])))
 
 
-def _opened_tables(duck: DuckDBEngine, tables: tuple[pa.Table, pa.Table], policy: MatchPolicy, engine: str) -> _Opened:
-    chosen: Engine = duck if engine == "duckdb" else ArrowEngine()
-    relation: Relation = duck.relation if engine == "duckdb" else _through(duck)
-    frames = (payments_from_arrow(chosen, tables[0], policy), orders_from_arrow(chosen, tables[1]))
-    return _Opened(chosen, relation, frames, ("payments", "orders"))
+def _are_large(files: tuple[Path, Path]) -> bool:
+    try:
+        return max(pq.read_metadata(file).num_rows for file in files) >= LARGE_SIDE
+    except (OSError, pa.ArrowException):
+        return False  # what is wrong with a file is told when it is opened
+
+
+def _opened_tables(stack: ExitStack, tables: tuple[pa.Table, pa.Table], policy: MatchPolicy, engine: str) -> _Opened:
+    opened = _duckdb(stack, ON_THIS_MACHINE) if engine == "duckdb" else _arrow(stack, connected())
+    frames = (payments_from_arrow(opened[0], tables[0], policy), orders_from_arrow(opened[0], tables[1]))
+    return _Opened(*opened, frames, ("payments", "orders"))
+
+
+def _duckdb(stack: ExitStack, resources: Resources) -> tuple[FileEngine, duckdb.DuckDBPyConnection, Relation]:
+    duck = DuckDBEngine(memory_limit=resources.memory_limit, temp_directory=resources.spill, threads=resources.threads)
+    stack.callback(duck.close)
+    return duck, duck.connection, duck.relation
+
+
+def _arrow(
+    stack: ExitStack, connecting: AbstractContextManager[duckdb.DuckDBPyConnection]
+) -> tuple[FileEngine, duckdb.DuckDBPyConnection, Relation]:
+    connection = stack.enter_context(connecting)
+    return ArrowEngine(), connection, lambda frame: connection.from_arrow(frame.to_native())
 
 
 class _Work:
@@ -207,6 +225,7 @@ class _Work:
 
     def __init__(self, opened: _Opened, policy: MatchPolicy, run: RunFacts, suggester: Suggester) -> None:
         self.engine = opened.engine
+        self.connection = opened.connection
         self.suggester = suggester
         sides = prepare_sides(opened.engine, opened.frames, opened.names, policy.clean, opened.relation)
         self.payments, self.orders = sides
@@ -228,8 +247,8 @@ class _Work:
                 self.several.append(several)
             yield batch
 
-    def report(self, rows: int, items: duckdb.DuckDBPyRelation, connection: duckdb.DuckDBPyConnection) -> MatchReport:
-        several = connection.from_arrow(pa.Table.from_batches(self.several, GROUPED))
+    def report(self, rows: int, items: duckdb.DuckDBPyRelation) -> MatchReport:
+        several = self.connection.from_arrow(pa.Table.from_batches(self.several, GROUPED))
         control = prove(items, several, self.payments.facts, self.orders.facts)
         pairs = pairs_on(items, self.first_key)
         return MatchReport(
@@ -251,20 +270,6 @@ class _Work:
             shared_keys=shared_keys,
             policy=self.policy,
         )
-
-
-def _duckdb(resources: Resources) -> DuckDBEngine:
-    try:
-        return DuckDBEngine(
-            memory_limit=resources.memory_limit, temp_directory=resources.spill, threads=resources.threads
-        )
-    except duckdb.Error as error:
-        raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
-
-
-def _through(duck: DuckDBEngine) -> Relation:
-    """Return how DuckDB, which proves the items, sees a frame of the Arrow engine."""
-    return lambda frame: duck.relation(duck.from_arrow(frame.to_native()))
 
 
 def _table_of(frame: object) -> pa.Table:

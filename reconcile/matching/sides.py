@@ -9,14 +9,13 @@ Knows what may stand in for a column that is missing, and which values count as 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import narwhals.stable.v2 as nw
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.matching.engines.arrow import aligned
 from reconcile.matching.engines.protocol import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import SIDE_KEYS, MatchPolicy
 from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK, ORDERS, PAYMENTS
@@ -116,14 +115,7 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
     _check(table.schema, columns, side, side)
-    row = "p_row" if side == "payments" else "o_row"
-    arrays: dict[str, Any] = {row: pa.array(np.arange(table.num_rows, dtype=np.int64))}
-    for ours, field in columns.items():
-        if field.name not in table.column_names:
-            arrays[ours] = pa.nulls(table.num_rows, field.type)
-        else:
-            arrays[ours] = table.column(field.name).cast(field.type)
-    return pa.table(arrays)
+    return aligned(table, columns, "p_row" if side == "payments" else "o_row")
 
 
 def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:

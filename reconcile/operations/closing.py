@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -45,18 +46,33 @@ from reconcile.warehouse.load import LoadReceipt, load_run
 log = logging.getLogger("reconcile.run")
 
 
-def close(night: StagedRun) -> RunResult:
-    """Match, prove, report and publish. Raises as `reconcile.operations.night.run`."""
-    earlier = earlier_runs(night.out, night.business_date)
-    run_id, report = matched(night, earlier)
-    refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
-    with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is read there
+@dataclass(frozen=True, slots=True)
+class MadeRun:
+    """A staged run, its summary, the runs before it, and the rows of the tables that were written for people."""
+
+    night: StagedRun
+    summary: Summary
+    earlier: EarlierRuns
+    rows: dict[str, int]
+
+
+def make(night: StagedRun) -> MadeRun:
+    """Match, prove and sum up. Raises as `reconcile.operations.night.run`."""
+    with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is made there
+        earlier = earlier_runs(night.out, night.business_date)
+        run_id, report = matched(night, earlier)
+        refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-    summary = judged(night, summary, warnings_of(night, report, earlier))
-    place, summary = publish(night, summary, earlier, rows)
-    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": summary.verdict})
-    load_to = night.settings.run.load_to
+    return MadeRun(night, judged(night, summary, warnings_of(night, report, earlier)), earlier, rows)
+
+
+def close(made: MadeRun) -> RunResult:
+    """Report and publish. Raises as `reconcile.operations.night.run`."""
+    place, summary = publish(made.night, made.summary, made.earlier, made.rows)
+    run_id, verdict = summary.run_id, summary.verdict
+    log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": verdict})
+    load_to = made.night.settings.run.load_to
     return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
 
 

@@ -18,9 +18,10 @@ from msgspec import UNSET
 from reconcile.errors import InputError, OutputError, TooManyRejects
 from reconcile.figures.summary import pull_of
 from reconcile.figures.warnings import refuse_empty
+from reconcile.files.duckdb import connected
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
-from reconcile.operations.closing import close
+from reconcile.operations.closing import close, make
 from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.places import Place
@@ -81,7 +82,7 @@ def run(
             narrowed=settings.pull.narrowed,
             orders_export=exported.as_dict() if exported is not None else UNSET,
         )
-        return close(StagedRun(settings, checks, staging, orders, source, timings))
+        return close(make(StagedRun(settings, checks, staging, orders, source, timings)))
 
 
 def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:
@@ -96,14 +97,16 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     with staged(settings.out, business_date) as staging:
         _check_records(staging)
         timings = Timings()
-        with timings.stage("orders"):
-            orders = _read_orders(settings, staging)
-        with timings.stage("payments"):
-            rows = copy_payments(payments, staging.run.payments)
-            digest = digest_of(payments, rows=rows)
-        chosen = settings.commercelayer
-        source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
-        return close(StagedRun(settings, checks, staging, orders, source, timings))
+        limit, chosen = settings.run.memory_limit, settings.commercelayer
+        with connected(staging.folder, limit):  # once, for all that is made there
+            with timings.stage("orders"):
+                orders = _read_orders(settings, staging)
+            with timings.stage("payments"):
+                rows = copy_payments(payments, staging.run.payments, memory_limit=limit)
+                digest = digest_of(payments, rows=rows)
+            source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
+            made = make(StagedRun(settings, checks, staging, orders, source, timings))
+        return close(made)
 
 
 def _check_records(staging: Staging) -> None:

@@ -18,7 +18,8 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations import night as operations
-from reconcile.operations.staged_run import RunResult, StagedRun
+from reconcile.operations.closing import MadeRun
+from reconcile.operations.staged_run import StagedRun
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
@@ -59,17 +60,17 @@ def night(matched: dict[Sides, bytes], monkeypatch: pytest.MonkeyPatch) -> Calla
 
     A night of sides that have been matched before ends there.
     """
-    close = operations.close
+    make = operations.make
 
-    def close_once(staged: StagedRun) -> RunResult:
+    def make_once(staged: StagedRun) -> MadeRun:
         sides = staged.folder.payments.read_bytes(), staged.folder.orders.read_bytes()
         if sides in matched:
             raise _Known(matched[sides])
-        result = close(staged)
-        matched[sides] = (result.folder / "items.csv").read_bytes()
-        return result
+        made = make(staged)
+        matched[sides] = staged.folder.items_csv.read_bytes()
+        return made
 
-    monkeypatch.setattr(operations, "close", close_once)
+    monkeypatch.setattr(operations, "make", make_once)
 
     def items(out: Path, *faults: str, retry_seconds: float = 3) -> bytes:
         with SandboxServer(

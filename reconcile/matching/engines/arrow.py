@@ -5,16 +5,26 @@ The matching on Arrow tables in memory: at once, for sides of some thousand rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reconcile.files.duckdb import connected
-from reconcile.matching.engines.protocol import Frame, Source, changed_here
+from reconcile.matching.engines.protocol import Fields, Frame, Source, changed_here
 
 
 class ArrowEngine:
     """Arrow tables in memory: what pandas frames with Arrow types are made of, without a copy."""
+
+    def from_parquet(self, path: Path, fields: Fields, row: str) -> Frame:
+        wanted = {field.name for field in fields.values()}
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=[name for name in file.schema_arrow.names if name in wanted])
+        return self.from_arrow(aligned(table, fields, row))
 
     def settle(self, frame: Frame) -> Frame:
         return frame  # computed already: narwhals runs each step on Arrow tables at once
@@ -44,6 +54,17 @@ class ArrowEngine:
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         yield from self.to_arrow(frame).to_batches()
+
+
+def aligned(table: pa.Table, fields: Fields, row: str) -> pa.Table:
+    """Return `table` as `FileEngine.from_parquet` opens a file."""
+    arrays: dict[str, Any] = {row: pa.array(np.arange(table.num_rows, dtype=np.int64))}
+    for ours, field in fields.items():
+        if field.name in table.column_names:
+            arrays[ours] = table.column(field.name).cast(field.type)
+        else:
+            arrays[ours] = pa.nulls(table.num_rows, field.type)
+    return pa.table(arrays)
 
 
 def md5_texts(table: pa.Table, text: str) -> pa.Array[pa.StringScalar]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.files.arrow import ahead
-from reconcile.files.duckdb import CONFIG, path_literal
+from reconcile.files.duckdb import open_database, path_literal
 from reconcile.matching.engines.protocol import Fields, Frame, Source, changed_here
 
 FEW_TEXTS = 250
@@ -30,14 +30,14 @@ class DuckDBEngine:
     def __init__(
         self, *, memory_limit: str | None = None, temp_directory: Path | None = None, threads: int | None = None
     ) -> None:
-        settings = CONFIG | {"preserve_insertion_order": False}
-        if memory_limit is not None:
-            settings["memory_limit"] = memory_limit
-        if temp_directory is not None:
-            settings["temp_directory"] = str(temp_directory)
-        if threads is not None:
-            settings["threads"] = threads
-        self.connection = duckdb.connect(config=settings)
+        self.connection = open_database(
+            {
+                "memory_limit": memory_limit,
+                "temp_directory": None if temp_directory is None else str(temp_directory),
+                "threads": threads,
+                "preserve_insertion_order": False,
+            }
+        )
         self.connection.execute("SET TimeZone = 'UTC'")
         self._settled = 0
 
@@ -56,10 +56,6 @@ class DuckDBEngine:
         """Return the relation that a frame of this engine is."""
         relation: duckdb.DuckDBPyRelation = frame.to_native()
         return relation
-
-    def scan(self, path: Path) -> duckdb.DuckDBPyRelation:
-        """Open one Parquet file."""
-        return self.connection.sql(f"SELECT * FROM read_parquet({path_literal(path)})")
 
     def settle(self, frame: Frame) -> Frame:
         self._settled += 1

@@ -10,7 +10,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
 
 import click
 
@@ -65,10 +64,9 @@ class _NoPandas:
     """What an import asks where a module is: says of pandas that it is not installed."""
 
     @staticmethod
-    def find_spec(name: str, *_: object) -> NoReturn | None:
+    def find_spec(name: str, *_: object) -> None:
         if name == "pandas":
             raise ModuleNotFoundError("a command has no frames of pandas", name=name)
-        return None
 
 
 @contextlib.contextmanager

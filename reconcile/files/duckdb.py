@@ -85,7 +85,7 @@ def _opened(stack: contextlib.ExitStack, place: tuple[Path, str | None]) -> _Dat
 
 
 def open_database(settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory; settings that are null stay DuckDB's own. Raises SettingsError for those it refuses."""
+    """Open a database in memory with `settings`, but for null ones. Raises SettingsError for what DuckDB refuses."""
     try:
         return duckdb.connect(config=CONFIG | {name: value for name, value in settings.items() if value is not None})
     except duckdb.Error as error:

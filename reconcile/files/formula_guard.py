@@ -10,6 +10,7 @@ Source: https://owasp.org/www-community/attacks/CSV_Injection
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from reconcile.files.duckdb import text_literal
 
@@ -25,6 +26,7 @@ _STARTS_CELL = rf"({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
 # line break continues in a new cell.
 _STARTS_PART = rf"({_SKIPPED}{_FORMULA})"
 _SEPARATOR = r"([;\t\r\n])"
+_ODD = r"\x1f[^0-9A-~]|[;\t\r\n]"  # in texts one behind the other, each after a unit separator
 
 
 def guarded(text: str) -> str:
@@ -65,6 +67,11 @@ def guarded_sql(column: str) -> str:
     inside = rf"regexp_replace({column}, {text_literal(_SEPARATOR + _STARTS_PART)}, '\1''\2', 'g')"
     both = rf"regexp_replace({inside}, {text_literal('^' + _STARTS_CELL)}, '''\1')"
     return f"CASE WHEN {starts_well} AND NOT ({has_separator}) THEN {column} ELSE {both} END"
+
+
+def is_plain_sql(columns: Iterable[str]) -> str:
+    """Return SQL for whether `guarded_sql` leaves the texts of all `columns` as they are; false for a few others too."""
+    return f"NOT regexp_matches(concat_ws(chr(31), '', {', '.join(columns)}), {text_literal(_ODD)})"
 
 
 def unguarded_sql(column: str) -> str:

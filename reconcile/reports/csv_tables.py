@@ -27,7 +27,7 @@ from reconcile.errors import OutputError, first_line
 from reconcile.files.csv_text import WRITE_OPTIONS
 from reconcile.files.disk import disk_error, replacing
 from reconcile.files.duckdb import connected, text_literal
-from reconcile.files.formula_guard import guarded_sql
+from reconcile.files.formula_guard import guarded_sql, is_plain_sql
 from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
 from reconcile.schema import AT_STAKE_CENTS, ITEMS
 
@@ -76,7 +76,7 @@ def write_csv(
     The file is complete when it appears under its name.
     Raises OutputError when a column of `source` is missing or `destination` cannot be written.
     """
-    columns = columns_of(source, schema, guard=True)
+    columns = columns_of(source, schema)
     with (
         errors_told(destination),
         replacing(destination) as partial,
@@ -87,13 +87,16 @@ def write_csv(
         else:
             connection.register("source", source)
             relation = "source"
+        expected = _rows_of(source)
+        if expected is None or expected > _FEW_ROWS or not _is_plain(connection, relation, schema):
+            columns = _guarded(schema)
         copy = f"COPY (SELECT {columns} FROM {relation}) TO {text_literal(str(partial.absolute()))} ({WRITE_OPTIONS})"
         rows = int(connection.execute(copy).fetchall()[0][0])
-        _check_rows(source, rows)
+        assert expected in (None, rows), "a CSV has one row per row of its table"
     return rows
 
 
-def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema, *, guard: bool = False) -> str:
+def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> str:
     """
     Return the columns of `schema` as SQL; raises OutputError when one of `source` is missing, or it cannot be
     read.
@@ -106,11 +109,27 @@ def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema
                 f"{where}: has no column `{field.name}` of type {field.type}",
                 hint="it was written by another version: run `reconcile match` again",
             )
+    return ", ".join(map(_identifier, schema.names))
+
+
+_FEW_ROWS = 1_000
+"""Rows in which it is faster to look for a cell that must be guarded than to have DuckDB plan how all of them are."""
+
+
+def _is_plain(connection: duckdb.DuckDBPyConnection, relation: str, schema: pa.Schema) -> bool:
+    """Return whether no cell of few rows needs a guard."""
+    texts = [_identifier(field.name) for field in schema if field.type == pa.string()]
+    if not texts:
+        return True
+    odd = connection.execute(f"SELECT 1 FROM {relation} WHERE NOT ({is_plain_sql(texts)}) LIMIT 1").fetchall()
+    return not odd
+
+
+def _guarded(schema: pa.Schema) -> str:
     return ", ".join(
-        f"{guarded_sql(_identifier(field.name))} AS {_identifier(field.name)}"
-        if guard and field.type == pa.string()
-        else _identifier(field.name)
+        f"{guarded_sql(name)} AS {name}" if field.type == pa.string() else name
         for field in schema
+        for name in (_identifier(field.name),)
     )
 
 
@@ -123,11 +142,11 @@ def _read_schema(path: Path) -> pa.Schema:
         ) from error
 
 
-def _check_rows(source: Path | pa.Table | pa.RecordBatchReader, rows: int) -> None:
+def _rows_of(source: Path | pa.Table | pa.RecordBatchReader) -> int | None:
+    """Return how many rows `source` has; null for a reader, which knows at its end."""
     if isinstance(source, pa.RecordBatchReader):
-        return
-    expected = pq.read_metadata(source).num_rows if isinstance(source, Path) else source.num_rows
-    assert rows == expected, "a CSV has one row per row of its table"
+        return None
+    return int(pq.read_metadata(source).num_rows) if isinstance(source, Path) else source.num_rows
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.files.formula_guard import guarded, guarded_sql, unguarded, unguarded_sql
+from reconcile.files.formula_guard import guarded, guarded_sql, is_plain_sql, unguarded, unguarded_sql
 
 SIGNS = "=+-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 hostile = st.text(alphabet=SIGNS + "'; \t\r\n\u00a0\u2003\u200b\ufeff\x00\x0b\"aZ09,é\ue000", max_size=8)
@@ -44,8 +44,10 @@ def test_sql_and_python_guard_alike_and_the_guard_comes_off(texts: list[str]) ->
         connection.execute(f"CREATE TABLE safe AS SELECT {guarded_sql('x')} AS x FROM given")
         written = [row[0] for row in connection.execute("FROM safe").fetchall()]
         back = [row[0] for row in connection.execute(f"SELECT {unguarded_sql('x')} FROM safe").fetchall()]
+        plain = connection.execute(f"SELECT x FROM given WHERE {is_plain_sql(['NULL', 'x', 'x'])}").fetchall()
 
     assert written == [guarded(text) for text in texts]
+    assert [text for (text,) in plain if guarded(text) != text] == []
     assert back == texts
     runs = re.compile(rf"^[\t\r\n]|(?:^|[;\t\r\n])[^\S\t\r\n]*[{re.escape(SIGNS)}]")
     assert [text for text in written if runs.search(text)] == []

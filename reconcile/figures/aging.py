@@ -13,8 +13,8 @@ from typing import Annotated
 import duckdb
 from msgspec import Meta, Struct
 
-from reconcile.figures.tables import views
-from reconcile.matching.keys.rules import SIDES
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
 
 _BUCKETS = ((0, 1), (2, 3), (4, 7), (8, 30), (31, 60), (61, 90), (91, None))  # first and last day; the last has no end
@@ -54,9 +54,9 @@ class AgingBucket(Struct, frozen=True):
         return int(first), int(last)
 
 
-def aging_of(connection: duckdb.DuckDBPyConnection) -> tuple[AgingBucket, ...]:
-    """Return the breaks of the view `items` by days since they were first seen: every bucket, also empty ones."""
-    return _in_buckets(connection, "SELECT * FROM items", "age_days")
+def aging_of(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[AgingBucket, ...]:
+    """Return the breaks of `items`, SQL for a table, by days since they were first seen: every bucket, also empty."""
+    return _in_buckets(connection, items, "age_days")
 
 
 def aging_from_data(folder: Path, *, memory_limit: str = "1GB", spill: Path | None = None) -> tuple[AgingBucket, ...]:
@@ -66,24 +66,24 @@ def aging_from_data(folder: Path, *, memory_limit: str = "1GB", spill: Path | No
     Where it was not placed, since the payment was created; of an order row alone, since its date: NO_DATE where it has
     none. What does not fit `memory_limit` goes to disk, to `spill` or else in `folder`.
     """
-    tables = {name: folder / f"{name}.parquet" for name in ("items", *SIDES)}
-    with views(tables, folder=spill or folder, memory_limit=memory_limit) as connection:
-        return _in_buckets(connection, _DATED, "data_age")
+    tables = {name: scan(folder / f"{name}.parquet") for name in ("items", "orders")}
+    with connected(spill or folder, memory_limit) as connection:
+        return _in_buckets(connection, _DATED.format(**tables), "data_age")
 
 
 # A row of tomorrow is as old as one of today; `greatest` alone would take a row without date for one.
-_DATED = """
+_DATED = """(
     SELECT *, CASE WHEN dated_on IS NOT NULL THEN greatest(business_date - dated_on, 0) END AS data_age FROM (
         SELECT items.*, coalesce(coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE, ordered_on) AS dated_on
-        FROM items LEFT JOIN (
-            SELECT source_file, source_line, min(ordered_on) AS ordered_on FROM orders SEMI JOIN (
-                SELECT order_source_file AS source_file, order_source_line AS source_line FROM items
+        FROM {items} items LEFT JOIN (
+            SELECT source_file, source_line, min(ordered_on) AS ordered_on FROM {orders} orders SEMI JOIN (
+                SELECT order_source_file AS source_file, order_source_line AS source_line FROM {items}
                 WHERE is_break AND payment_id IS NULL
             ) USING (source_file, source_line) GROUP BY ALL
         ) dates ON payment_id IS NULL AND order_source_file = source_file AND order_source_line = source_line
         WHERE is_break
     )
-"""
+)"""
 
 _Row = tuple[int | None, str | None, int, int]  # age, currency, breaks, at stake
 
@@ -91,7 +91,7 @@ _Row = tuple[int | None, str | None, int, int]  # age, currency, breaks, at stak
 def _in_buckets(connection: duckdb.DuckDBPyConnection, items: str, age: str) -> tuple[AgingBucket, ...]:
     rows: list[_Row] = connection.execute(
         f"""SELECT {age} AS age, {AT_STAKE_CURRENCY} AS currency_code, count(*), sum({AT_STAKE_CENTS})
-            FROM ({items}) WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age"""
+            FROM {items} WHERE is_break GROUP BY ALL ORDER BY currency_code NULLS LAST, age"""
     ).fetchall()
     aging = [
         _bucket(

@@ -14,8 +14,8 @@ import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
+from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.matching.policy import Status
 from reconcile.money import format_amount
 from reconcile.schema import Count, means
@@ -42,18 +42,20 @@ class Pattern(Struct, frozen=True):
 def find_patterns(items: Path | pa.Table) -> tuple[Pattern, ...]:
     """Return the patterns in `items`, a file or table of ITEMS: the largest first, at most a few of each kind."""
     with connected() as connection:
-        if isinstance(items, pa.Table):
-            connection.register("given", items)
-        source = "given" if isinstance(items, pa.Table) else scan(items)
-        connection.execute(f"CREATE TEMP VIEW items AS SELECT * FROM {source}")
-        found = [*_differences(connection), *_rates(connection), *_days(connection), *_files(connection)]
+        return patterns_in(connection, items_in(connection, items))
+
+
+def patterns_in(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[Pattern, ...]:
+    """Return what `find_patterns` does, in `items`, SQL for a table."""
+    kinds = (_differences, _rates, _days, _files)
+    found = [one for find in kinds for one in find(connection, items)]
     return tuple(sorted(found, key=lambda one: (-one.count, one.kind, str(one.value))))
 
 
-def _differences(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _differences(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     rows = connection.execute(
         f"""SELECT order_currency_code, difference_cents, count(*) AS n, any_value(total)
-            FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM items
+            FROM (SELECT *, count(*) OVER (PARTITION BY order_currency_code) AS total FROM {items}
                   WHERE status = 'amount_mismatch')
             GROUP BY ALL HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total)
             ORDER BY n DESC, order_currency_code, difference_cents LIMIT {_MOST_TOLD}"""
@@ -65,13 +67,13 @@ def _differences(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     ]  # fmt: skip
 
 
-def _rates(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _rates(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     # A rate only says something where the differences differ, and where the amounts are large enough to show it.
     rows = connection.execute(
         f"""SELECT rate, count(*) AS n, any_value(total) FROM (
                 SELECT round(payment_amount_cents::DOUBLE / order_amount_cents, 3) AS rate, difference_cents,
                        count(*) OVER () AS total
-                FROM items WHERE status = 'amount_mismatch' AND order_amount_cents <> 0 AND payment_amount_cents <> 0
+                FROM {items} WHERE status = 'amount_mismatch' AND order_amount_cents <> 0 AND payment_amount_cents <> 0
                 AND abs(payment_amount_cents) >= 1000 AND abs(order_amount_cents) >= 10)
             WHERE rate NOT BETWEEN 0.99 AND 1.01 GROUP BY rate
             HAVING n >= {FEWEST} AND n >= {_PART} * any_value(total) AND count(DISTINCT difference_cents) > 1
@@ -84,27 +86,30 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
     ]  # fmt: skip
 
 
-def _days(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
+def _days(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     rows = _crowds(
         connection,
+        items,
         "coalesce(placed_at, payment_created_at)::TIMESTAMP::DATE",
         where="payment_id IS NOT NULL AND kind IN ('ok', 'break')",
     )
     return [
-        Pattern("day", None, None, day, n, total, f"{n} of {items} payments of {day} are breaks")
-        for day, n, items, total in rows
+        Pattern("day", None, None, day, n, total, f"{n} of {of} payments of {day} are breaks")
+        for day, n, of, total in rows
     ]
 
 
-def _files(connection: duckdb.DuckDBPyConnection) -> list[Pattern]:
-    rows = _crowds(connection, "order_source_file", where="order_source_file IS NOT NULL")
+def _files(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
+    rows = _crowds(connection, items, "order_source_file", where="order_source_file IS NOT NULL")
     return [
-        Pattern("file", None, None, file, n, total, f"{n} of {items} order rows of {file} are breaks")
-        for file, n, items, total in rows
+        Pattern("file", None, None, file, n, total, f"{n} of {of} order rows of {file} are breaks")
+        for file, n, of, total in rows
     ]
 
 
-def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -> list[tuple[str, int, int, int]]:
+def _crowds(
+    connection: duckdb.DuckDBPyConnection, items: str, shared: str, *, where: str
+) -> list[tuple[str, int, int, int]]:
     """
     Return the values of the column `shared`, among the items `where`, on which far more break than on others.
 
@@ -113,7 +118,7 @@ def _crowds(connection: duckdb.DuckDBPyConnection, shared: str, *, where: str) -
     return connection.execute(
         f"""WITH by_value AS (
                 SELECT {shared} AS shared, count(*) AS items, count(*) FILTER (is_break) AS n
-                FROM items WHERE {where} GROUP BY shared
+                FROM {items} WHERE {where} GROUP BY shared
             ), together AS (SELECT sum(items) AS items, sum(n) AS n FROM by_value)
             SELECT shared::VARCHAR, by_value.n, by_value.items, together.n::BIGINT FROM by_value, together
             WHERE by_value.n >= {FEWEST} AND by_value.n >= {_PART} * together.n AND together.items > by_value.items

@@ -7,15 +7,17 @@ Adds up the files that are published, never what was in memory. Amounts are mino
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from reconcile.errors import ProofFailed
-from reconcile.figures.statuses import StatusLine, statuses_of
-from reconcile.figures.tables import views
+from reconcile.figures.statuses import COUNTED, StatusLine, counted, status_lines
+from reconcile.figures.tables import items_in_csv
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
@@ -60,9 +62,8 @@ def hash_totals(
     `memory_limit` goes to disk, to `spill` or else in `folder`. Raises ProofFailed when a hash total that came out is
     not the one that went in.
     """
-    tables = {name: folder / f"{name}.parquet" for name in ("items", *SIDES)}
-    with views(tables, folder=spill or folder, memory_limit=memory_limit) as connection:
-        payments, orders = (_hash_totals(connection, side) for side in SIDES)
+    with connected(spill or folder, memory_limit) as connection:
+        payments, orders = (_hash_totals(connection, folder, side) for side in SIDES)
     if are_orders_grouped:
         orders = tuple(replace(line, keys_out=None) for line in orders)
     for side, lines in zip(SIDES, (payments, orders), strict=True):
@@ -77,22 +78,15 @@ def control_of(folder: Path, *, amount_basis: str) -> ControlTotals:
 
     An item counts as one order row, though it may stand for a group of them.
     """
-    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
-    tables, code = {name: folder / f"{name}.parquet" for name in ("items", *SIDES)}, known_currency("currency_code")
-    with views(tables) as connection:
-        incoming = _totals(
-            connection,
-            f"""SELECT 'payments', {code}, NULL, count(*), coalesce(sum({known_amount(amount_basis)}), 0)
-                FROM payments GROUP BY ALL
-                UNION ALL SELECT 'orders', {code}, NULL, count(*), coalesce(sum({known_amount("amount_cents")}), 0)
-                FROM orders GROUP BY ALL""",
-        )
+    with connected() as connection:
+        incoming = _incoming(connection, folder, amount_basis)
+        items = scan(folder / "items.parquet")
         outgoing = _totals(
             connection,
             f"""SELECT 'payments', payment_currency_code, status, count(*), coalesce(sum(payment_amount_cents), 0)
-                FROM items WHERE {_IN_ITEMS["payments"]} GROUP BY ALL
+                FROM {items} WHERE {_IN_ITEMS["payments"]} GROUP BY ALL
                 UNION ALL SELECT 'orders', order_currency_code, status, count(*), coalesce(sum(order_amount_cents), 0)
-                FROM items WHERE {_IN_ITEMS["orders"]} GROUP BY ALL""",
+                FROM {items} WHERE {_IN_ITEMS["orders"]} GROUP BY ALL""",
         )
     return ControlTotals(incoming, outgoing)
 
@@ -103,27 +97,36 @@ def prove_files(folder: Path, figures: Figures, *, amount_basis: str) -> None:
 
     Raises ProofFailed naming the file that disagrees with `figures`.
     """
-    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
     breaks = tuple(line for line in figures.statuses if line.kind == Kind.BREAK)
-    for name, told in (("items", figures.statuses), ("breaks", breaks)):
-        for file in (f"{name}.parquet", f"{name}.csv"):
-            with views({"items": folder / file}) as connection:
-                _agree(file, _statuses(connection), told)
-    for side, cents, lines in (
-        ("payments", amount_basis, figures.control.payments),
-        ("orders", "amount_cents", figures.control.orders),
-    ):
-        with views({"side": folder / f"{side}.parquet"}) as connection:
-            found = connection.execute(
-                f"""SELECT {known_currency("currency_code")} AS code, count(*), coalesce(sum({known_amount(cents)}), 0)
-                    FROM side GROUP BY code ORDER BY code NULLS LAST"""
-            ).fetchall()
+    told = {"items": figures.statuses, "breaks": breaks}
+    tables = {f"{name}.parquet": scan(folder / f"{name}.parquet") for name in told}
+    tables |= {f"{name}.csv": items_in_csv(folder / f"{name}.csv", COUNTED) for name in told}
+    with connected() as connection:
+        for file, rows in counted(connection, tables).items():
+            _agree(file, _statuses(rows), told[Path(file).stem])
+        incoming = _incoming(connection, folder, amount_basis)
+    for side, lines in (("payments", figures.control.payments), ("orders", figures.control.orders)):
+        found = [(total.currency_code, total.rows, total.amount_cents) for total in incoming if total.side == side]
         _agree(f"{side}.parquet", found, [(line.currency_code, line.rows_in, line.amount_in_cents) for line in lines])
 
 
-def _statuses(connection: duckdb.DuckDBPyConnection) -> tuple[StatusLine, ...] | None:
+def _incoming(connection: duckdb.DuckDBPyConnection, folder: Path, amount_basis: str) -> tuple[Total, ...]:
+    """Add up both sides as they were read."""
+    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
+    code, payments, orders = known_currency("currency_code"), known_amount(amount_basis), known_amount("amount_cents")
+    return _totals(
+        connection,
+        f"""SELECT 'payments', {code}, NULL, count(*), coalesce(sum({payments}), 0)
+            FROM {scan(folder / "payments.parquet")} GROUP BY ALL
+            UNION ALL SELECT 'orders', {code}, NULL, count(*), coalesce(sum({orders}), 0)
+            FROM {scan(folder / "orders.parquet")} GROUP BY ALL
+            ORDER BY ALL NULLS LAST""",
+    )
+
+
+def _statuses(rows: list[list[Any]]) -> tuple[StatusLine, ...] | None:
     try:
-        return statuses_of(connection)
+        return status_lines(rows)
     except ValueError:  # a file that was changed can name a status that does not exist
         return None
 
@@ -144,18 +147,18 @@ _NAMES = {
 _IN_ITEMS = {"payments": "payment_id IS NOT NULL", "orders": "payment_id IS NULL OR matched_on IS NOT NULL"}
 
 
-def _hash_totals(connection: duckdb.DuckDBPyConnection, side: str) -> tuple[HashTotal, ...]:
+def _hash_totals(connection: duckdb.DuckDBPyConnection, folder: Path, side: str) -> tuple[HashTotal, ...]:
     name, prefix = _NAMES[side], "payment_" if side == "payments" else "order_"
     total = "coalesce(sum(('0x' || left(md5({}), 15))::BIGINT), 0)::VARCHAR"
     rows = connection.execute(
         f"""
         WITH went_in AS (
             SELECT {known_currency("currency_code")} AS currency_code, {total.format(name.format(""))} AS keys_in
-            FROM {side} GROUP BY ALL
+            FROM {scan(folder / f"{side}.parquet")} GROUP BY ALL
         ),
         came_out AS (
             SELECT {prefix}currency_code AS currency_code, {total.format(name.format(prefix))} AS keys_out
-            FROM items WHERE {_IN_ITEMS[side]} GROUP BY ALL
+            FROM {scan(folder / "items.parquet")} WHERE {_IN_ITEMS[side]} GROUP BY ALL
         )
         SELECT coalesce(i.currency_code, o.currency_code) AS code, coalesce(keys_in, '0'), coalesce(keys_out, '0')
         FROM went_in i FULL JOIN came_out o ON i.currency_code IS NOT DISTINCT FROM o.currency_code

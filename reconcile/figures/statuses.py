@@ -6,11 +6,13 @@ Amounts are minor units of the currency beside them; nothing is converted or rou
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import duckdb
 from msgspec import Struct
 
+from reconcile.files.duckdb import text_literal
 from reconcile.matching.policy import Kind, Status
 from reconcile.schema import AT_STAKE_CENTS, AT_STAKE_CURRENCY, Count, Currency, means
 
@@ -46,17 +48,43 @@ class StatusLine(Struct, frozen=True):
         return sum(line.accepted_count for line in self.amounts)
 
 
-def statuses_of(connection: duckdb.DuckDBPyConnection) -> tuple[StatusLine, ...]:
-    """Return the statuses of the view `items` by kind (ok, timing, info, break), then by status."""
+COUNTED = (
+    "status",
+    "kind",
+    "payment_currency_code",
+    "order_currency_code",
+    "payment_amount_cents",
+    "order_amount_cents",
+    "difference_cents",
+    "accepted_reason",
+)
+"""Columns of ITEMS that statuses are counted by."""
+
+
+def statuses_of(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[StatusLine, ...]:
+    """Return the statuses of `items`, SQL for a table, by kind (ok, timing, info, break), then by status."""
+    return status_lines(counted(connection, {"items": items})["items"])
+
+
+def counted(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> dict[str, list[list[Any]]]:
+    """Return for each of `tables` (SQL by name) what `status_lines` are made of, in one query."""
+    together = " UNION ALL ".join(
+        f"SELECT {text_literal(name)} AS name, {', '.join(COUNTED)} FROM {table}" for name, table in tables.items()
+    )
     rows = connection.execute(
         f"""
-        SELECT status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
+        SELECT name, status, kind, {AT_STAKE_CURRENCY} AS currency_code, count(*),
                sum(payment_amount_cents), sum(order_amount_cents),
                sum(difference_cents), sum({AT_STAKE_CENTS}),
                count(accepted_reason), coalesce(sum({AT_STAKE_CENTS}) FILTER (accepted_reason IS NOT NULL), 0)
-        FROM items GROUP BY ALL ORDER BY status, currency_code NULLS LAST
+        FROM ({together}) GROUP BY ALL ORDER BY status, currency_code NULLS LAST
         """
     ).fetchall()
+    return {name: [row for table, *row in rows if table == name] for name in tables}
+
+
+def status_lines(rows: Iterable[list[Any]]) -> tuple[StatusLine, ...]:
+    """Return the statuses that `counted` has found. Raises ValueError for one that does not exist."""
     amounts: dict[tuple[str, str], list[StatusAmounts]] = {}
     for status, kind, *sums in rows:
         amounts.setdefault((status, kind), []).append(StatusAmounts(*sums))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.aging import aging_of
-from reconcile.figures.patterns import find_patterns
+from reconcile.figures.patterns import FEWEST, patterns_in
 from reconcile.figures.proof import OUR_BUG
 from reconcile.figures.statuses import statuses_of
 from reconcile.figures.summary import (
@@ -26,7 +26,8 @@ from reconcile.figures.summary import (
     FrameCounts,
     FrameSummary,
 )
-from reconcile.figures.tables import views
+from reconcile.figures.tables import items_in
+from reconcile.files.duckdb import connected
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Status
 from reconcile.matching.report import ControlTotals, KeyProfile, Total
@@ -38,16 +39,20 @@ def summarize(items: Path | pa.Table, control: ControlTotals, key_profile: KeyPr
 
     `items` is a Parquet file or an Arrow table of ITEMS. Raises ProofFailed as `bridge_of`.
     """
-    with views({"items": items}) as connection:
+    with connected() as connection:
+        table = items_in(connection, items)
+        payments, orders = (sum(total.rows for total in control.incoming if total.side == side) for side in SIDES)
+        items_and_breaks, flags = _counts(connection, table)
+        counts = FrameCounts(payments, orders, *items_and_breaks)
         return FrameSummary(
-            counts=_counts(connection, control),
-            statuses=statuses_of(connection),
+            counts=counts,
+            statuses=statuses_of(connection, table),
             control=Control(_control(control, "payments"), _control(control, "orders")),
             bridge=bridge_of(control),
-            flag_agreement=_flag_agreement(connection),
-            aging=aging_of(connection),
+            flag_agreement=FlagAgreement(*flags),
+            aging=aging_of(connection, table),
             key_profile=key_profile,
-            patterns=find_patterns(items),
+            patterns=patterns_in(connection, table) if counts.breaks >= FEWEST else (),
         )
 
 
@@ -89,10 +94,20 @@ def _currencies(totals: tuple[Total, ...]) -> list[str | None]:
     return sorted({total.currency_code for total in totals}, key=lambda code: (code is None, code or ""))
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, control: ControlTotals) -> FrameCounts:
-    payments, orders = (sum(total.rows for total in control.incoming if total.side == side) for side in SIDES)
-    ((items, breaks),) = connection.execute("SELECT count(*), count(*) FILTER (is_break) FROM items").fetchall()
-    return FrameCounts(payments, orders, items, breaks)
+def _counts(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return items and breaks; and of the payments, how many agree with their flag, in the order of FlagAgreement."""
+    (counts,) = connection.execute(
+        f"""
+        SELECT count(*), count(*) FILTER (is_break),
+               count(payment_id) FILTER (mismatched_amounts AND NOT amounts_agree),
+               count(payment_id) FILTER (mismatched_amounts AND amounts_agree),
+               count(payment_id) FILTER (NOT mismatched_amounts AND NOT amounts_agree),
+               count(payment_id) FILTER (NOT mismatched_amounts AND amounts_agree),
+               count(payment_id) FILTER (mismatched_amounts IS NULL OR amounts_agree IS NULL)
+        FROM {items}
+        """
+    ).fetchall()
+    return counts[:2], counts[2:]
 
 
 def _control(control: ControlTotals, side: str) -> tuple[ControlLine, ...]:
@@ -108,17 +123,3 @@ def _control(control: ControlTotals, side: str) -> tuple[ControlLine, ...]:
 def _rows_and_cents(totals: list[Total], code: str | None) -> tuple[int, int]:
     mine = [total for total in totals if total.currency_code == code]
     return sum(total.rows for total in mine), sum(total.amount_cents for total in mine)
-
-
-def _flag_agreement(connection: duckdb.DuckDBPyConnection) -> FlagAgreement:
-    (counts,) = connection.execute(
-        """
-        SELECT count(*) FILTER (mismatched_amounts AND NOT amounts_agree),
-               count(*) FILTER (mismatched_amounts AND amounts_agree),
-               count(*) FILTER (NOT mismatched_amounts AND NOT amounts_agree),
-               count(*) FILTER (NOT mismatched_amounts AND amounts_agree),
-               count(*) FILTER (mismatched_amounts IS NULL OR amounts_agree IS NULL)
-        FROM items WHERE payment_id IS NOT NULL
-        """
-    ).fetchall()
-    return FlagAgreement(*counts)

@@ -70,7 +70,7 @@ def guarded_sql(column: str) -> str:
 
 
 def is_plain_sql(columns: Iterable[str]) -> str:
-    """Return SQL for whether `guarded_sql` leaves the texts of all `columns` as they are; false for a few others too."""
+    """Return SQL for whether `guarded_sql` leaves all texts of a row as they are; false for a few others too."""
     return f"NOT regexp_matches(concat_ws(chr(31), '', {', '.join(columns)}), {text_literal(_ODD)})"
 
 

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.files.csv_text import scan_csv
-from reconcile.files.formula_guard import unguarded_sql
+from reconcile.files.formula_guard import may_be_guarded, unguarded_sql
 from reconcile.files.parquet import scan
 from reconcile.schema import ITEMS
 
@@ -26,9 +26,10 @@ def items_in(connection: duckdb.DuckDBPyConnection, items: Path | pa.Table) -> s
 
 def items_in_csv(path: Path, columns: Sequence[str]) -> str:
     """Return SQL for `columns` of ITEMS from the CSV that people get."""
+    is_guarded = may_be_guarded(path)
     read = [
         f"{unguarded_sql(name)} AS {name}"
-        if ITEMS.field(name).type == pa.string()
+        if is_guarded and ITEMS.field(name).type == pa.string()
         else f"{name}::BIGINT AS {name}"
         if ITEMS.field(name).type == pa.int64()
         else name

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 from reconcile.files.duckdb import text_literal
 
@@ -27,6 +28,9 @@ _STARTS_CELL = rf"({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
 _STARTS_PART = rf"({_SKIPPED}{_FORMULA})"
 _SEPARATOR = r"([;\t\r\n])"
 _ODD = r"\x1f[^0-9A-~]|[;\t\r\n]"  # in texts one behind the other, each after a unit separator
+
+
+_BLOCK_BYTES = 1 << 20
 
 
 def guarded(text: str) -> str:
@@ -72,6 +76,12 @@ def guarded_sql(column: str) -> str:
 def is_plain_sql(columns: Iterable[str]) -> str:
     """Return SQL for whether `guarded_sql` leaves all texts of a row as they are; false for a few others too."""
     return f"NOT regexp_matches(concat_ws(chr(31), '', {', '.join(columns)}), {text_literal(_ODD)})"
+
+
+def may_be_guarded(path: Path) -> bool:
+    """Return whether a text in this file may have a guard: it has apostrophes. Raises OSError as the disk does."""
+    with path.open("rb") as file:
+        return any(b"'" in block for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
 def unguarded_sql(column: str) -> str:

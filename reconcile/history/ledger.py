@@ -72,6 +72,8 @@ def history_before(
     gives the same answer. The ledger follows `runs` first, and nobody else can change it in between.
     Raises OutputError as `follow`.
     """
+    if not runs and not ledger.exists():
+        return [], HISTORY.empty_table()  # the first run of a folder: opening an empty ledger takes time
     with _opened(ledger) as connection:
         named = _follow(connection, runs)
         # `was_open`: an episode covers the latest run before the date.

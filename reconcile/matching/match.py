@@ -248,7 +248,7 @@ class _Work:
             yield batch
 
     def report(self, rows: int, items: duckdb.DuckDBPyRelation) -> MatchReport:
-        several = self.connection.from_arrow(pa.Table.from_batches(self.several, GROUPED))
+        several = self.connection.from_arrow(pa.Table.from_batches(self.several, GROUPED)) if self.several else None
         control = prove(items, several, self.payments.facts, self.orders.facts)
         pairs = pairs_on(items, self.first_key)
         return MatchReport(

@@ -75,21 +75,18 @@ _CAME_OUT = """status, payment_currency_code, order_currency_code,
 
 def prove(
     items: duckdb.DuckDBPyRelation,
-    several: duckdb.DuckDBPyRelation,
+    several: duckdb.DuckDBPyRelation | None,
     payments: SideFacts,
     orders: SideFacts,
 ) -> ControlTotals:
     """
     Show that every row of both sides is in exactly one item, with its amount; raises ProofFailed when it is not.
 
-    `items` are ITEMS as written, `several` the items that stand for more than one order row (item_id, order_rows).
+    `items` are ITEMS as written, `several` the items that stand for more than one order row (item_id, order_rows); null
+    where there are none.
     """
     found = _dicts(items.aggregate(_CAME_OUT, "status, payment_currency_code, order_currency_code"))
-    more = _dicts(
-        items.join(several, "item_id").aggregate(
-            "status, order_currency_code, sum(order_rows - 1) AS more", "status, order_currency_code"
-        )
-    )
+    more = _several(items.join(several, "item_id")) if several is not None else []
     rows: dict[tuple[str, str | None, str], list[int]] = {}
     for line in found:
         _add(rows, ("payments", line["payment_currency_code"], line["status"]), line["payments"], line["payment_cents"])
@@ -112,6 +109,11 @@ def prove(
             hint="this is a bug in reconcile: nothing was published, please report it with the versions you use",
         )
     return totals
+
+
+def _several(items: duckdb.DuckDBPyRelation) -> list[Row]:
+    by = "status, order_currency_code"
+    return _dicts(items.aggregate(f"{by}, sum(order_rows - 1) AS more", by))
 
 
 def pairs_on(items: duckdb.DuckDBPyRelation, key: str) -> int:

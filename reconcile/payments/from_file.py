@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from reconcile.errors import PaymentFileError, first_line
 from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.files.duckdb import connected
-from reconcile.files.formula_guard import unguarded_sql
+from reconcile.files.formula_guard import may_be_guarded, unguarded_sql
 from reconcile.files.parquet import scan
 from reconcile.money import AMOUNT_BASES
 from reconcile.payments.mirror.sorted_rows import ROW_GROUP_ROWS, write_payments
@@ -95,7 +95,8 @@ def _scan(source: Path) -> str:
 
 
 def _typed(source: Path, found: list[str]) -> str:
-    columns = [_column(field, field.name in found, guarded=_is_csv(source)) for field in PAYMENTS]
+    guarded = _is_csv(source) and may_be_guarded(source)
+    columns = [_column(field, field.name in found, guarded=guarded) for field in PAYMENTS]
     return f"SELECT {', '.join(columns)} FROM {_scan(source)}"
 
 
@@ -125,9 +126,10 @@ def _check_columns(source: Path, found: list[str]) -> None:
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
-    for column in _NEVER_EMPTY:
-        if connection.execute(f"SELECT 1 FROM payments WHERE {column} IS NULL LIMIT 1").fetchall():
-            raise PaymentFileError(f"{column} is empty in a row", path=source, column=column, hint=_WRITE_IT)
+    empty = ", ".join(f"bool_or({column} IS NULL)" for column in _NEVER_EMPTY)
+    (is_empty,) = connection.execute(f"SELECT {empty} FROM payments").fetchall()
+    for column in (name for name, found in zip(_NEVER_EMPTY, is_empty, strict=True) if found):
+        raise PaymentFileError(f"{column} is empty in a row", path=source, column=column, hint=_WRITE_IT)
     twice = connection.execute(
         "SELECT payment_id FROM payments GROUP BY payment_id HAVING count(*) > 1 ORDER BY payment_id LIMIT 1"
     ).fetchall()

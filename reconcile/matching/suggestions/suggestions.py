@@ -170,14 +170,13 @@ _DUPLICATES = """
 
 
 def _of_unpaired(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+    ids = held.column("p_id")
+    payments, orders = len(ids) - ids.null_count, ids.null_count
+    if not 0 < min(payments, orders) <= MOST_LONE:
+        return pa.table({"item_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
     connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was set to
     with _registered(connection, held=held.scannable):
         connection.execute(_SIDES)
-    ((payments, orders),) = connection.execute(
-        "SELECT (SELECT count(*) FROM lone_payments), (SELECT count(*) FROM lone_orders)"
-    ).fetchall()
-    if not 0 < min(payments, orders) <= MOST_LONE:
-        return pa.table({"item_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
     few, many = ("payments", "orders") if payments <= orders else ("orders", "payments")
     connection.execute(_NEAR.format(few=few, many=many, alike=MOST_ALIKE))
     found: pa.Table = connection.sql(_CANDIDATES).to_arrow_table()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
@@ -41,7 +41,9 @@ from reconcile.runs.folder import publishing_lock
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.settings.stages import limits_of
 from reconcile.version import __version__
-from reconcile.warehouse.load import LoadReceipt, load_run
+
+if TYPE_CHECKING:
+    from reconcile.warehouse.load import LoadReceipt
 
 log = logging.getLogger("reconcile.run")
 
@@ -230,6 +232,8 @@ def reports_written(night: StagedRun, summary: Summary, record: dict[str, object
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:
+    from reconcile.warehouse.load import load_run
+
     try:
         return load_run(place, url)
     except ReconcileError as error:

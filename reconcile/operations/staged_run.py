@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -21,7 +22,9 @@ from reconcile.runs.folder import Staging
 from reconcile.runs.manifest import FileDigest
 from reconcile.runs.run_folder import RunFolder
 from reconcile.settings.settings import Settings
-from reconcile.warehouse.load import LoadReceipt
+
+if TYPE_CHECKING:
+    from reconcile.warehouse.load import LoadReceipt
 
 log = logging.getLogger("reconcile.run")
 

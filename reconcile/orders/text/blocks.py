@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.places.packing import Readable
+from reconcile.files.streams import Readable
 
 BLOCK_BYTES = 4 << 20
 _SHORT = 4096

@@ -1,4 +1,4 @@
-"""`reconcile breaks`: list the breaks of a run, accept them, decide about many in a CSV file."""
+"""`reconcile breaks`: list the breaks of a run, accept them, decide about many in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group(short_help="List the breaks of a run, and decide about them.")
 def breaks() -> None:
-    """Breaks of a run: list them, accept them, decide about many in a CSV file."""
+    """Breaks of a run: list them, accept them, decide about many in a spreadsheet."""
 
 
 @breaks.command("list", short_help="List the breaks of a run, oldest and largest first.")
@@ -152,13 +152,13 @@ def withdraw(
         console.say(f"withdrawn {plain(one.reference or one.item_id)}", quiet=session.quiet)
 
 
-@breaks.command(short_help="Write the breaks to a CSV file for decisions.")
+@breaks.command(short_help="Write the breaks to a CSV file or a workbook for decisions.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @run_options
 @command
 def export(session: Session, file: Path, run: Path | None, out: str | None) -> None:
     """
-    Write the breaks of a run to FILE, a CSV file, with columns to fill in.
+    Write the breaks of a run to FILE, with columns to fill in: a workbook where it ends with .xlsx, else CSV.
 
     Fill in accept_reason, and accept_until, accept_cap and accept_by as needed; `reconcile breaks
     import` reads the file back.
@@ -166,26 +166,28 @@ def export(session: Session, file: Path, run: Path | None, out: str | None) -> N
     settings = session.settings(out=out)
 
     from reconcile.history.breaks import latest_run, write_sheet
+    from reconcile.matching.policy import LABEL_OF
 
-    rows = write_sheet(run or latest_run(settings.out), file)
+    rows = write_sheet(run or latest_run(settings.out), file, labels=LABEL_OF)
     console.say(f"{rows:,} breaks", quiet=session.quiet)
     click.echo(file)
 
 
-@breaks.command("import", short_help="Record the decisions made in a CSV file.")
+@breaks.command("import", short_help="Record the decisions made in a CSV file or a workbook.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--encoding", metavar="NAME", help="Encoding of a CSV file that is not in Unicode; default: cp1252.")
 @run_options
 @command
-def import_(session: Session, file: Path, run: Path | None, out: str | None) -> None:
+def import_(session: Session, file: Path, run: Path | None, out: str | None, encoding: str | None) -> None:
     """
-    Record the decisions filled in in FILE, which `reconcile breaks export` wrote.
+    Record the decisions filled in in FILE, which `reconcile breaks export` wrote, as a spreadsheet has saved it.
 
-    All of them or none: a line about a break that has changed since is an error. Decisions already in force are
-    skipped.
+    All of them or none: a line about a break that has changed since is an error, and so is a date or an amount that
+    could be two. Decisions already in force are skipped.
     """
     settings = session.settings(out=out)
 
     from reconcile.history.breaks import accept_sheet, latest_run
 
-    decisions = accept_sheet(run or latest_run(settings.out), file)
+    decisions = accept_sheet(run or latest_run(settings.out), file, encoding=encoding)
     console.say(f"{len(decisions):,} decisions recorded", quiet=session.quiet)

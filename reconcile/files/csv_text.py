@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Table:
     """
     A whole file: the names of its header, its other rows, and the delimiter.
 
-    A spreadsheet in a country with a decimal comma saves a semicolon in place of each comma.
+    A spreadsheet in a country with a decimal comma saves a semicolon in place of each comma, another one a tab.
     """
 
     names: tuple[str, ...]
@@ -81,15 +81,28 @@ class Table:
         return dict(zip(self.names, (*row.cells, *[""] * len(self.names)), strict=False))
 
 
-def csv_table(text: str) -> Table:
-    """Return the table that `text` is, rows of nothing but blanks left out. Raises NotCsv as `csv_rows`."""
-    header = _HEADER.match(text)
-    delimiter = ";" if header and ";" in header[0] and "," not in header[0] else ","
+def csv_table(text: str, columns: Set[str]) -> Table:
+    """
+    Return the table that `text` is, rows of nothing but blanks left out. Raises NotCsv as `csv_rows`.
+
+    The delimiter is the one under which most names of the header are among `columns`, the first of the best.
+    """
+    delimiter = max(_DELIMITERS, key=lambda mark: len(columns & set(_names(text, mark))))
     rows = csv_rows(io.StringIO(text, newline="\n"), delimiter=delimiter)
     first = next(rows, Row(1, ()))
     return Table(first.cells, tuple(row for row in rows if any(map(str.strip, row.cells))), delimiter)
 
 
+def _names(text: str, delimiter: str) -> tuple[str, ...]:
+    header = _HEADER.match(text)
+    try:
+        rows = csv_rows([header[0]] if header else (), delimiter=delimiter)
+        return next(rows, Row(1, ())).cells
+    except NotCsv:  # its quotes are those of cells between other delimiters
+        return ()
+
+
+_DELIMITERS = (",", ";", "\t")
 _HEADER = re.compile(r"""[\r\n]*(?:[^"\r\n]|"[^"]*")*(?:\r\n|\r|\n|$)""")
 
 

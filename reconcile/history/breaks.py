@@ -1,5 +1,5 @@
 """
-Breaks of a published run, looked at and decided about: filtered, accepted, withdrawn, by hand or by a CSV file.
+Breaks of a published run, looked at and decided about: filtered, accepted, withdrawn, by hand or in a spreadsheet.
 
 A published run is never changed: a decision is a line in `acceptances.csv` beside the run folders and holds from the
 run on whose break it was made, when that date or a later one runs.
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -18,9 +19,10 @@ from reconcile.errors import AcceptanceError, OutputError
 from reconcile.files.arrow import whole_column
 from reconcile.history import decisions
 from reconcile.history.acceptances import Acceptances, standing
-from reconcile.history.decision_sheet import amount_text, lines_filled_in, until_in, why_stale, write_lines
+from reconcile.history.decision_sheet import amount_text, break_of, cap_in, line_of, reason_in, until_in
 from reconcile.history.decisions import Decision, append_decisions, read_decisions
 from reconcile.history.published import breaks_in
+from reconcile.history.sheet_files import lines_filled_in, write_lines
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.runs.run_folder import RunFolder
@@ -114,23 +116,26 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
     return made
 
 
-def write_sheet(folder: Path, destination: Path) -> int:
+def write_sheet(folder: Path, destination: Path, *, labels: Mapping[str, str] = MappingProxyType({})) -> int:
     """
-    Write the breaks of `folder` as a CSV file to decide in, and return how many; what stands is filled in.
+    Write the breaks of `folder` as a file to decide in, and return how many; what stands is filled in.
 
-    The columns are `decision_sheet.SHEET`.
+    It is a workbook where `destination` ends with .xlsx, else CSV; the columns are `decision_sheet.SHEET`. `labels` are
+    the names of statuses where people read them.
     Raises OutputError when the file cannot be written.
     """
     rows = list_breaks(folder, Filter())
     on = read_manifest(folder).business_date
-    write_lines(destination, rows, _standing(folder, on))
+    stand = _standing(folder, on)
+    write_lines(destination, (line_of(row, stand.get(row["item_id"], {}), labels) for row in rows), on=on)
     return len(rows)
 
 
-def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
+def accept_sheet(folder: Path, sheet: Path, *, encoding: str | None = None) -> list[Decision]:
     """
-    Record what was filled in in `sheet`, a CSV file as `write_sheet` writes it; what stands already is left out.
+    Record what was filled in in `sheet`, a file as `write_sheet` writes it; what stands already is left out.
 
+    `encoding` is that of a CSV file which is not in Unicode.
     Raises AcceptanceError naming line and column when a row is of no break of `folder`, or of one that has changed
     since; then nothing is recorded.
     """
@@ -138,26 +143,22 @@ def accept_sheet(folder: Path, sheet: Path) -> list[Decision]:
     breaks = _breaks(folder)
     by_id = {row[name]: row for name in ("break_id", "item_id") for row in breaks}
     stand = _standing(folder, on)
-    made = []
-    for line, cells in lines_filled_in(sheet):
-        row = by_id.get(cells["item_id"])
-        problem = why_stale(cells, row)
-        if row is None or problem:
-            raise AcceptanceError(
-                f"{sheet}:{line}: {problem}",
-                hint="write the file again with `reconcile breaks export` and decide again",
-            )
+    made: dict[str, tuple[int, Decision]] = {}
+    for line, cells in lines_filled_in(sheet, encoding=encoding):
         try:
-            decision = _decided_in(cells, row, on)
+            row = break_of(cells, by_id)
+            known = stand.get(row["item_id"], {})
+            decision = _decided_in(cells, row, on, known, encoding)
+            _check_agrees(decision, made.get(decision.item_id))
         except AcceptanceError as error:
             raise AcceptanceError(f"{sheet}:{line}: {error.message}", hint=error.hint) from None
-        known = stand.get(row["item_id"], {})
         same = (known.get("accepted_reason"), known.get("accepted_until"), known.get("cap_cents"))
         if same != (decision.reason, decision.until, decision.cap_cents):
-            made.append(decision)
-    if made:
-        append_decisions(out_of(folder) / decisions.NAME, made)
-    return made
+            made.setdefault(decision.item_id, (line, decision))
+    taken = [decision for _, decision in made.values()]
+    if taken:
+        append_decisions(out_of(folder) / decisions.NAME, taken)
+    return taken
 
 
 def _breaks(folder: Path) -> list[Row]:
@@ -261,12 +262,18 @@ def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str |
     return decision
 
 
-def _decided_in(cells: Mapping[str, str], row: Row, on: date) -> Decision:
-    until = until_in(cells)
+def _decided_in(cells: Mapping[str, str], row: Row, on: date, known: Row, encoding: str | None) -> Decision:
+    """What the line `cells` decides about the break `row`, where by now `known` stands."""
+    reason = reason_in(cells, known.get("accepted_reason"), encoding)
+    until = until_in(cells, known.get("accepted_until"))
+    cap = cap_in(cells, row["currency_code"], known.get("cap_cents"))
     _check_until(until, on)
-    return _accepted(
-        row, on, reason=cells["accept_reason"], until=until, cap=cells.get("accept_cap"), by=cells.get("accept_by")
-    )
+    return _accepted(row, on, reason=reason, until=until, cap=cap, by=cells.get("accept_by"))
+
+
+def _check_agrees(decision: Decision, made: tuple[int, Decision] | None) -> None:
+    if made is not None and made[1] != decision:
+        raise AcceptanceError(f"line {made[0]} decides otherwise about this break", hint="leave one of them")
 
 
 def _check_reason(reason: str) -> None:

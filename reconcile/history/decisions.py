@@ -138,6 +138,9 @@ def check_texts(decision: Decision) -> None:
                 f"{name}: has {len(text):,} characters: {MOST_CHARACTERS:,} is the most that is kept",
                 hint="shorten it, and refer to a document for details",
             )
+        if name != "reference" and "\0" in text:
+            problem = f"{name}: character {text.index(chr(0)) + 1} is a NUL, which no spreadsheet keeps"
+            raise AcceptanceError(problem, hint="leave it out")
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -158,7 +161,7 @@ def _text(path: Path) -> str | None:
 
 def _table(text: str, path: Path) -> Table:
     try:
-        table = csv_table(text)
+        table = csv_table(text, frozenset(COLUMNS))
     except NotCsv as error:
         raise AcceptanceError(f"{path}:{error.line}: {error.problem}", hint=_QUOTES) from error
     missing = [name for name in ("item_id", "accepted_on", "reason") if name not in table.names]

@@ -10,7 +10,7 @@ import pytest
 from hostile import CENTS, Case, cases, check, read_as, refused
 from spreadsheets import HEADER, cell, named, number, relationships, rows, sheet, text, workbook, zipped
 
-from reconcile.orders.spreadsheets import xml as xlsx_xml
+from reconcile.files.spreadsheets import xml as xlsx_xml
 
 XLSX = "orders.xlsx"
 R1 = ("R1", 1230, "EUR", 2)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.places.packing import LARGEST_RATIO, ROOM_BYTES
+from reconcile.files.streams import LARGEST_RATIO, ROOM_BYTES
 from reconcile.orders.places.sources import OrderSource, SourceStream
 
 TABLE = b"reference,amount,currency\nR1,1.00,EUR\nR2,2.00,EUR\n"

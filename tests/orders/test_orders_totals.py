@@ -14,7 +14,7 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.orders.spreadsheets.sums import adds_up
+from reconcile.files.spreadsheets.sums import adds_up
 from reconcile.orders.text import blocks
 from reconcile.schema import ORDERS
 

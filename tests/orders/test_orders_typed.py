@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.files.doubles import double_text
 from reconcile.money import AmountError, parse_amount
-from reconcile.orders.typed.columns import double_text
 
 
 @pytest.mark.parametrize(

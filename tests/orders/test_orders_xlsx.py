@@ -11,7 +11,7 @@ import xlsxwriter
 from spreadsheets import HEADER, STRICT, cell, named, number, rows, sheet, text, workbook
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.spreadsheets import xml as xlsx_xml
+from reconcile.files.spreadsheets import xml as xlsx_xml
 
 GENERAL, DATE, ZEROS, WORDS, ELAPSED, MONEY, DATE_14, SCIENTIFIC = range(8)
 SHOWN = ("source_line", "reference", "amount_cents", "currency_code")

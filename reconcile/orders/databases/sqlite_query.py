@@ -2,7 +2,7 @@
 A query on a SQLite file: opened for reading only, and allowed to read and nothing else.
 
 Knows SQLite's cells: each has a type of its own, whatever its column says. There are no exact decimals among them: a
-REAL amount is the decimal it is taken to mean (`typed.columns.double_text`), a REAL key is rejected.
+REAL amount is the decimal it is taken to mean (`files.doubles`), a REAL key is rejected.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import pyarrow as pa
 
 from reconcile.errors import OrderFileError, first_line
 from reconcile.files.arrow import Column, boolean_column, text_column
+from reconcile.files.doubles import double_text
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
-from reconcile.orders.typed.columns import double_text
 
 _BATCH_ROWS = 1 << 15
 _REFUSED = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_TRANSACTION}

@@ -1,7 +1,7 @@
 """
 Packed files: gzip, Zstandard and zip, unpacked as a stream.
 
-Knows what makes a packed file damaged, and when it unpacks to more than a table of order totals can be. Memory does
+Knows what makes a packed file damaged. Memory does
 not grow with what is packed, and no name that stands in an archive is ever used as a path. Does not know formats.
 """
 
@@ -11,34 +11,17 @@ import gzip
 import zlib
 from collections.abc import Callable
 from io import IOBase
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-LARGEST_RATIO = 500
-"""
-How many bytes one packed byte may stand for, from ROOM_BYTES on.
+from reconcile.files.streams import Readable
 
-A row holds at least a reference that no other row has, some eight bytes that do not pack: a table would need rows of
-4,000 repeated characters to come near. What is made to fill memory or a disk packs a thousandfold and more.
-"""
-ROOM_BYTES = 64 << 20
 TOO_SHORT = "it ends too early"
-
-
-class Readable(Protocol):
-    """Bytes that are read forward."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, all of the rest when negative."""
 
 
 class DamagedPacking(Exception):
     """The packed bytes are not what they should be; the message says in which way."""
-
-
-class PackedTooWell(Exception):
-    """What comes out is so much more than what went in that it cannot be a table."""
 
 
 def gunzipped(packed: Readable) -> Readable:
@@ -57,25 +40,6 @@ STREAMS: dict[str, Callable[[Readable], Readable]] = {".gz": gunzipped, ".zst": 
 ARCHIVE = ".zip"
 PACKINGS = (*STREAMS, ARCHIVE)
 """Every suffix of a packed file."""
-
-
-class Watched:
-    """A stream of unpacked bytes that ends with PackedTooWell where no table would continue."""
-
-    def __init__(self, plain: Readable, packed_bytes: Callable[[], int]) -> None:
-        self._plain = plain
-        self._packed_bytes = packed_bytes
-        self._bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, nothing at the end."""
-        if size < 0:
-            return b"".join(iter(lambda: self.read(1 << 20), b""))
-        got = self._plain.read(size)
-        self._bytes += len(got)
-        if self._bytes > ROOM_BYTES and self._bytes > LARGEST_RATIO * self._packed_bytes():
-            raise PackedTooWell
-        return got
 
 
 class _Gunzipped:

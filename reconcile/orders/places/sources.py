@@ -14,16 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconcile.errors import OrderFileError
+from reconcile.files.streams import LARGEST_RATIO, PackedTooWell, Readable, Watched
 from reconcile.orders.places.archives import MemberStream, only_member
-from reconcile.orders.places.packing import (
-    ARCHIVE,
-    LARGEST_RATIO,
-    STREAMS,
-    DamagedPacking,
-    PackedTooWell,
-    Readable,
-    Watched,
-)
+from reconcile.orders.places.packing import ARCHIVE, STREAMS, DamagedPacking
 
 _PIECE_BYTES = 1 << 20
 

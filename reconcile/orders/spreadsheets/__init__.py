@@ -1,1 +1,1 @@
-"""Spreadsheets (.xlsx), read as they are stored."""
+"""Spreadsheets (.xlsx), of order totals, read as they are stored."""

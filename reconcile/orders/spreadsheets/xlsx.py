@@ -16,19 +16,21 @@ from itertools import islice
 import pyarrow as pa
 
 from reconcile.errors import OrderFileError
+from reconcile.files.spreadsheets.cells import REMEDIES, CellKind, CellTexts
+from reconcile.files.spreadsheets.fast_rows import Cell, SheetRow
+from reconcile.files.spreadsheets.package import Sheet, Workbook
+from reconcile.files.spreadsheets.sheet import sheet_rows
 from reconcile.orders.columns.mapping import ColumnMap, has_required, known_columns, map_columns
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
-from reconcile.orders.spreadsheets.cells import REMEDIES, CellTexts
-from reconcile.orders.spreadsheets.fast_rows import Cell, SheetRow
-from reconcile.orders.spreadsheets.package import Sheet, Workbook, open_workbook
-from reconcile.orders.spreadsheets.sheet import sheet_rows
+from reconcile.orders.spreadsheets.opened import open_order_workbook
 
 _BATCH_ROWS = 1 << 13
 _BATCH_BYTES = 16 << 20
 _SEARCHED_ROWS = 50
+_KINDS: dict[str, CellKind] = {"reference": "key", "order_number": "key", "order_id": "key", "ordered_on": "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,14 @@ def open_xlsx(source: OrderSource, _: SourceStream, form: OrderFormat) -> Opened
             hint="uncompress it first: a spreadsheet is compressed inside",
         )
     with ExitStack() as stack:
-        book = stack.enter_context(open_workbook(source.path, name=source.name))
+        book = stack.enter_context(open_order_workbook(source.path, name=source.name))
         cells = CellTexts(book)
         header, others = _find_header(book, cells, form)
         columns = map_columns(header.names, form, path=source.name, line=header.line)
         read = len(columns.positions) + len(columns.shown)
         most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * read)))
         totals = book.totals_rows(header.sheet)
-        rows = sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name, path=source.name)
+        rows = sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name)
         return OpenedOrders(
             columns,
             _batches(rows, partial(_rows, columns=columns, cells=cells, totals=totals), header, most, stack.pop_all()),
@@ -79,7 +81,7 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
         above: list[_Header] = []
         for header in _first_rows(book, sheet, cells):
             if has_required(header.names, form):
-                _refuse_rows_above(header, above, path=book.path)
+                _refuse_rows_above(header, above, path=book.name)
                 found.append(header)
                 break
             above.append(header)
@@ -91,7 +93,7 @@ def _find_header(book: Workbook, cells: CellTexts, form: OrderFormat) -> tuple[_
         where = f'sheet "{sheets[0].name}"' if len(sheets) == 1 else "the visible sheets"
         raise OrderFileError(
             f"there is nothing in {where}",
-            path=book.path,
+            path=book.name,
             hint=f"name the sheet with --sheet; there are {_listed(book.sheets)}",
         )
     return best, ()
@@ -124,14 +126,14 @@ def _candidates(book: Workbook, form: OrderFormat) -> list[Sheet]:
     named = [sheet for sheet in book.sheets if sheet.name.casefold() == form.sheet.casefold()]
     if not named:
         raise OrderFileError(
-            f'there is no sheet "{form.sheet}"', path=book.path, hint=f"the sheets are {_listed(book.sheets)}"
+            f'there is no sheet "{form.sheet}"', path=book.name, hint=f"the sheets are {_listed(book.sheets)}"
         )
     return named
 
 
 def _first_rows(book: Workbook, sheet: Sheet, cells: CellTexts) -> Iterator[_Header]:
     with book.opened(sheet) as part:
-        for row in islice(sheet_rows(part, name=sheet.name, path=book.path), _SEARCHED_ROWS):
+        for row in islice(sheet_rows(part, name=sheet.name), _SEARCHED_ROWS):
             names = [""] * (max(row.cells) + 1)
             for column, cell in row.cells.items():
                 names[column] = (cells.plain(cell) or "").strip()
@@ -166,7 +168,7 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, total
         if role in columns.loose:
             texts[role] = [cells.text(cell) for cell in column]
             continue
-        texts[role], problems = _column(column, role, cells)
+        texts[role], problems = _column(column, _KINDS.get(role, "other"), cells)
         for i, why in problems.items():
             rejects.setdefault(i, []).append(
                 Reject(group[i].line, columns.name(role), texts[role][i], why, REMEDIES[why])
@@ -186,12 +188,12 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, total
     )
 
 
-def _column(column: Sequence[Cell | None], role: str, cells: CellTexts) -> tuple[list[str | None], dict[int, str]]:
-    """Return the strings of a column of `role`, and why those of some rows cannot be read."""
+def _column(column: Sequence[Cell | None], kind: CellKind, cells: CellTexts) -> tuple[list[str | None], dict[int, str]]:
+    """Return the strings of a column of `kind`, and why those of some rows cannot be read."""
     texts: list[str | None] = []
     problems: dict[int, str] = {}
     for i, cell in enumerate(column):
-        text, why = cells.of_role(cell, role) if cell is not None else (None, None)
+        text, why = cells.of_kind(cell, kind) if cell is not None else (None, None)
         texts.append(text)
         if why is not None:
             problems[i] = why

@@ -14,21 +14,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.places.packing import Readable
+from reconcile.files.encodings import marked_encoding, utf_16_without_mark
+from reconcile.files.streams import Readable
 
 BLOCK_BYTES = 4 << 20
 _SHORT = 4096
 _MARKS_AT_START = re.compile(rb"(?:\xef\xbb\xbf)+")
 _MARK_OF_LINE = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 _LINE_FEED = 10
-
-_MARKS = (  # UTF-32's little-endian mark begins with UTF-16's: longest first
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 class TextBlocks:
@@ -54,7 +47,7 @@ class TextBlocks:
         self._first: bytes | None = first
         self.head = first[:_SHORT]
         self._declared = encoding is not None
-        self.encoding = encoding or next((name for mark, name in _MARKS if first.startswith(mark)), "utf-8")
+        self.encoding = encoding or marked_encoding(first) or "utf-8"
         self.is_empty = not first
 
     def __iter__(self) -> Iterator[bytes]:
@@ -111,7 +104,7 @@ class TextBlocks:
     def _nul(self, block: bytes) -> OrderFileError:
         before = block[: block.index(b"\0")]
         hint = "the file is damaged, or not a text file: export it again"
-        if not self._declared and (guess := _utf_16_without_mark(block)):
+        if not self._declared and (guess := utf_16_without_mark(block)):
             hint = f"it looks like UTF-16 without a byte-order mark: try --encoding {guess}"
         return OrderFileError(
             "there is a NUL character in the text",
@@ -128,18 +121,11 @@ class TextBlocks:
             return f"the file is not in {self.encoding}: name the right one with --encoding"
         if not self.encoding.startswith("utf-8"):
             return "the file is damaged or truncated: export it again"
-        if guess := _utf_16_without_mark(raw):
+        if guess := utf_16_without_mark(raw):
             return f"it looks like UTF-16 without a byte-order mark: try --encoding {guess}"
         around = raw[start : start + 1].decode("cp1252", "replace")
         shown = f' (there this byte is "{around}")' if around.isprintable() and around != "\ufffd" else ""
         return f"name the encoding; files of older Windows programs are often --encoding cp1252{shown}"
-
-
-def _utf_16_without_mark(text: bytes) -> str | None:
-    first, second = text[:2000:2], text[1:2000:2]  # of each pair of bytes, one is NUL in nearly all text
-    if second.count(0) * 2 > len(second) and first.count(0) * 10 < len(first):
-        return "utf-16-le"
-    return "utf-16-be" if first.count(0) * 2 > len(first) and second.count(0) * 10 < len(second) else None
 
 
 def _without_marks(block: bytes, *, at_line_start: bool) -> bytes:

@@ -2,17 +2,14 @@
 Typed columns to cells of text, without losing a digit: what a Parquet file and a database have in common.
 
 Knows which Arrow types keep what was written: strings, integers and decimals do, a float does not and is refused as a
-column. Knows the one string of a floating-point number where a source has no other kind (`double_text`). Does not know
-what a cell means, nor where the column comes from.
+column. Does not know what a cell means, nor where the column comes from.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +18,7 @@ import pyarrow as pa
 from reconcile.errors import OrderFileError, first_line
 from reconcile.files.arrow import Column, text_column
 from reconcile.files.arrow import compute as pc
+from reconcile.files.doubles import double_text
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.format import COLUMN_OPTIONS
 from reconcile.orders.opened import RawRows
@@ -31,8 +29,6 @@ TYPE_NAME = b"type_name"
 """Metadata of a field: what its source calls the type."""
 
 _BATCH_ROWS = 1 << 16
-_FIRST_INEXACT = 2**53  # every whole number below has a double of its own
-_NOISE_TELLS_ITSELF = 10**12  # below, 15 digits leave three decimals: what is beyond them is no money, but noise
 
 
 def export_it(role: str, _: str) -> str:
@@ -147,27 +143,6 @@ def is_text(found: pa.DataType) -> bool:
             pa.types.is_large_binary,
         )
     )
-
-
-def double_text(value: float) -> str:
-    """
-    Return the decimal text that a double is taken to mean, for sources that have no exact decimals.
-
-    At 15 significant digits, without an exponent: 12.3 is "12.3", and so is 12.300000000000001. A decimal of up to 15
-    digits survives being a double (C, DBL_DIG), and a spreadsheet shows no more. Whole numbers below 2**53 are written
-    in full. From 10**12 on, 15 digits cannot distinguish noise from cents: a fraction that is not exactly its own text
-    gets all its binary digits, and a whole number from 2**53 on an exponent, so that no amount is made of either.
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if abs(value) >= _FIRST_INEXACT:
-        return repr(value) if "e" in repr(value) else f"{value:.17e}"
-    if value == int(value):
-        return str(int(value))
-    text = format(Decimal(f"{value:.15g}"), "f")
-    if abs(value) < _NOISE_TELLS_ITSELF or float(text) == value:
-        return text
-    return format(Decimal(value), "f")
 
 
 def _reader(role: str, field: pa.Field[Any]) -> Reader | None:

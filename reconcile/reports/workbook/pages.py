@@ -13,11 +13,12 @@ from reconcile.figures.aging import AgingBucket
 from reconcile.figures.roll_forward import MOVES, RollForward
 from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
+from reconcile.files.workbook_cells import MOST_EXACT, Money
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
 from reconcile.orders.report import LeftOut
 from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES
-from reconcile.reports.workbook.page import Cell, Count, Money, Page, Styled
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT
+from reconcile.reports.workbook.page import Cell, Count, Page, Styled
+from reconcile.reports.workbook.rows import ITEM_COLUMNS
 from reconcile.reports.workbook.sums import Sums
 from reconcile.schema import ITEMS
 from reconcile.version import __version__

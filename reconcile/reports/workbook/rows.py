@@ -14,12 +14,10 @@ from dataclasses import dataclass
 
 from reconcile.figures.summary import NO_CURRENCY
 from reconcile.files.duckdb import text_literal
+from reconcile.files.workbook_cells import MOST_EXACT
 from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
 from reconcile.schema import ITEMS, REJECTS
-
-MOST_EXACT = 10**15 - 1
-"""The largest number of which a spreadsheet keeps every digit: it has fifteen."""
 
 _MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a character takes up to two
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import duckdb
 
 from reconcile.figures.summary import NO_CURRENCY
+from reconcile.files.workbook_cells import MOST_EXACT
 from reconcile.money import CURRENCIES, EXPONENTS
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, MOST_EXACT, letters
+from reconcile.reports.workbook.rows import ITEM_COLUMNS, letters
 
 ITEMS_SHEET, BREAKS_SHEET = "All items", "Breaks"
 _CURRENCY_OF = {

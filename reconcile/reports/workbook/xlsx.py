@@ -29,9 +29,10 @@ from reconcile.files.csv_text import NotCsv
 from reconcile.files.disk import replacing
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.files.workbook_cells import WORKBOOK, formats_of
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import columns_of, errors_told
-from reconcile.reports.workbook.page import ROW_STYLES, Page, formats_of
+from reconcile.reports.workbook.page import ROW_STYLES, Page
 from reconcile.reports.workbook.pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
@@ -140,8 +141,7 @@ def _notes(tables: Mapping[str, _Table], long: int) -> list[str]:
 def _shell(summary: Summary, tables: Mapping[str, _Table], sums: Sums, notes: Sequence[str]) -> bytes:
     """Return the workbook without the rows of `tables`; row 2 of their sheets has one empty cell per style."""
     packed = io.BytesIO()
-    safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    workbook = Workbook(packed, {"in_memory": True, **safe})
+    workbook = Workbook(packed, dict(WORKBOOK))
     workbook.set_properties(
         {
             "title": f"Reconciliation of {summary.business_date}",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from array import array
 
-from reconcile.orders.places.packing import Readable
-from reconcile.orders.spreadsheets.xml import damaged, names_of, new_parser, parsed
+from reconcile.files.spreadsheets.unreadable import damaged
+from reconcile.files.spreadsheets.xml import names_of, new_parser, parsed
+from reconcile.files.streams import Readable
 
 _MOST_BYTES = 512 << 20  # of memory, for all strings together
 _KINDS = names_of("si", "t", "rPh")
@@ -48,17 +49,17 @@ class SharedStrings:
         return self._texts[start : self._ends[at]].decode()
 
 
-def read_strings(part: Readable, *, path: str) -> SharedStrings:
-    """Return the shared strings in `part`; raises OrderFileError when it is damaged, or they do not fit."""
+def read_strings(part: Readable) -> SharedStrings:
+    """Return the shared strings in `part`; raises NotASpreadsheet when it is damaged, or they do not fit."""
     strings = SharedStrings()
     reader = _StringsReader(strings)
     parser = new_parser()
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.characters
-    for _ in parsed(part, parser, name="the shared strings", path=path):
+    for _ in parsed(part, parser, name="the shared strings"):
         if strings.held_bytes + reader.waiting_bytes > _MOST_BYTES:
-            raise damaged(path, f"the shared strings take more than {_MOST_BYTES >> 20} MiB")
+            raise damaged(f"the shared strings take more than {_MOST_BYTES >> 20} MiB")
     return strings
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.errors import OrderFileError
-from reconcile.orders.places.packing import Readable
-from reconcile.orders.spreadsheets.fast_rows import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
-from reconcile.orders.spreadsheets.sums import adds_up
-from reconcile.orders.spreadsheets.xml import XmlFeed, damaged, names_of, new_parser, pieces_of
+from reconcile.files.spreadsheets.fast_rows import MOST_ROWS, Cell, SheetRow, column_number, plain_rows
+from reconcile.files.spreadsheets.sums import adds_up
+from reconcile.files.spreadsheets.unreadable import NotASpreadsheet, damaged
+from reconcile.files.spreadsheets.xml import XmlFeed, names_of, new_parser, pieces_of
+from reconcile.files.streams import Readable
 
 _ROW, _CELL, _TEXTS, _FORMULA, _PHONETIC, _ROWS = "row", "c", ("v", "t"), "f", "rPh", "sheetData"
 _KINDS = names_of(_ROW, _CELL, *_TEXTS, _FORMULA, _PHONETIC, _ROWS)
@@ -23,17 +23,17 @@ _LONGEST_CELL = 16 << 20
 _MOST_PIECES = 64  # of the text of a formula: a sum is short
 
 
-def sheet_rows(part: Readable, *, name: str, path: str) -> Iterator[SheetRow]:
+def sheet_rows(part: Readable, *, name: str) -> Iterator[SheetRow]:
     """
     Yield the rows of a sheet that have a cell, in order; `name` is the sheet's, for messages.
 
-    Raises OrderFileError when rows or cells are out of order, there twice, or where no spreadsheet has any.
+    Raises NotASpreadsheet when rows or cells are out of order, there twice, or where no spreadsheet has any.
     """
-    reader = _SheetReader(name, path)
+    reader = _SheetReader(name)
     title = f'sheet "{name}"'
-    feed = XmlFeed(reader.parser, name=title, path=path)
+    feed = XmlFeed(reader.parser, name=title)
     rest = b""
-    for piece in pieces_of(part, name=title, path=path):
+    for piece in pieces_of(part, name=title):
         rest += piece
         end = rest.rfind(_ROW_END) + len(_ROW_END)
         block, rest = (rest[:end], rest[end:]) if piece and end >= len(_ROW_END) else (rest, b"")
@@ -51,7 +51,7 @@ def sheet_rows(part: Readable, *, name: str, path: str) -> Iterator[SheetRow]:
 class _SheetReader:
     """What expat calls: keeps the rows that are whole in `rows`. `line` is the number of the last row."""
 
-    def __init__(self, name: str, path: str) -> None:
+    def __init__(self, name: str) -> None:
         self.parser = new_parser()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -59,7 +59,7 @@ class _SheetReader:
         self.parser.XmlDeclHandler = self._declared
         self.rows: list[SheetRow] = []
         self.line = 0
-        self._name, self._path = name, path
+        self._name = name
         self._encoding = "utf-8"
         self._is_unprefixed = self._has_markup = False
         self._open: list[str] = []  # elements around the rows, or unknown ones in them
@@ -185,5 +185,5 @@ class _SheetReader:
             raise self._damaged(f'"{text[:20]}" in place of a number, near row {self.line}')
         return int(text)
 
-    def _damaged(self, what: str) -> OrderFileError:
-        return damaged(self._path, f'sheet "{self._name}" has {what}')
+    def _damaged(self, what: str) -> NotASpreadsheet:
+        return damaged(f'sheet "{self._name}" has {what}')

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reconcile.errors import OrderFileError
-from reconcile.orders.columns.not_a_table import known_as
-from reconcile.orders.places.packing import Readable, Watched
-from reconcile.orders.places.sources import unreadable
-from reconcile.orders.spreadsheets.strings import SharedStrings, read_strings
-from reconcile.orders.spreadsheets.xml import damaged, elements
+from reconcile.files.spreadsheets.strings import SharedStrings, read_strings
+from reconcile.files.spreadsheets.unreadable import NotASpreadsheet, damaged
+from reconcile.files.spreadsheets.xml import elements
+from reconcile.files.streams import Readable, Watched
 
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what encrypted files and those of before 2007 are
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -50,7 +48,7 @@ class Workbook:
     is. `is_uncalculated` says that whoever wrote the file left its formulas to be calculated when it is opened.
     """
 
-    path: str
+    name: str
     sheets: tuple[Sheet, ...]
     strings: SharedStrings
     formats: tuple[str, ...]
@@ -61,12 +59,12 @@ class Workbook:
     @contextmanager
     def opened(self, sheet: Sheet) -> Iterator[Readable]:
         """Open the part of `sheet`."""
-        with _opened(self.package, sheet.part, self.path) as part:
+        with _opened(self.package, sheet.part) as part:
             yield part
 
     def totals_rows(self, sheet: Sheet) -> frozenset[int]:
         """Return the numbers of the rows of `sheet` that are the totals of a table in it, as the table says."""
-        return frozenset(line for part in _tables(self.package, sheet, self.path) for line in _totals(part))
+        return frozenset(line for part in _tables(self.package, sheet) for line in _totals(part))
 
 
 @contextmanager
@@ -74,73 +72,69 @@ def open_workbook(path: Path, *, name: str) -> Iterator[Workbook]:
     """
     Open the spreadsheet at `path`, called `name` in messages.
 
-    Raises OrderFileError when it is none, is encrypted, or is of a kind that cannot be read.
+    Raises NotASpreadsheet when it is none, is encrypted, or is of a kind that cannot be read; OSError as the disk does.
     """
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
-            _check_kind(file, name)
+            _check_kind(file)
             package = stack.enter_context(zipfile.ZipFile(file))
-        except OSError as error:
-            raise unreadable(path, error) from error
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise damaged(name, str(error)) from error
+            raise damaged(str(error)) from error
         yield _workbook(package, name)
 
 
-def _check_kind(file: BinaryIO, name: str) -> None:
-    """Raise OrderFileError for what is no archive, and for one whose directory is of no honest size."""
+def _check_kind(file: BinaryIO) -> None:
+    """Raise NotASpreadsheet for what is no archive, and for one whose directory is of no honest size."""
     head = file.read(1 << 16)
     size = file.seek(0, 2)
     if not head:
-        raise OrderFileError("there is nothing in the file", path=name, hint="export it again")
+        raise NotASpreadsheet("there is nothing in the file", hint="export it again")
     if head.startswith(_COMPOUND):
-        raise _compound(file, name)
+        raise _compound(file)
     if not head.startswith(b"PK"):
-        raise _another_kind(head, name)
+        raise _another_kind(head)
     file.seek(max(0, size - _LONGEST_COMMENT - 22))
     tail = file.read()
     at = tail.rfind(_END_OF_DIRECTORY)
     if at >= 0 and int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_DIRECTORY_BYTES:
-        raise damaged(name, "its directory is larger than that of any spreadsheet")
+        raise damaged("its directory is larger than that of any spreadsheet")
     file.seek(0)
 
 
-def _another_kind(head: bytes, name: str) -> OrderFileError:
-    if known := known_as(head):
-        return OrderFileError(f"this is {known[0]}, not a spreadsheet", path=name, hint=known[1])
+def _another_kind(head: bytes) -> NotASpreadsheet:
     what = "of another kind" if b"\0" in head[:1000] else "text"
-    return OrderFileError(
+    return NotASpreadsheet(
         f"this is not a spreadsheet: its content is {what}",
-        path=name,
         hint="give the file the right extension, such as .csv, or save it as .xlsx",
+        head=head,
     )
 
 
-def _compound(file: BinaryIO, name: str) -> OrderFileError:
+def _compound(file: BinaryIO) -> NotASpreadsheet:
     file.seek(0)
     before = b""
     while piece := file.read(1 << 20):
         if _ENCRYPTED in before[-len(_ENCRYPTED) :] + piece:
-            return OrderFileError("the spreadsheet is protected by a password", path=name, hint="save it without one")
+            return NotASpreadsheet("the spreadsheet is protected by a password", hint="save it without one")
         before = piece
-    return OrderFileError("this is a spreadsheet in the old .xls format", path=name, hint=_SAVE_AS)
+    return NotASpreadsheet("this is a spreadsheet in the old .xls format", hint=_SAVE_AS)
 
 
-def _workbook(package: zipfile.ZipFile, path: str) -> Workbook:
+def _workbook(package: zipfile.ZipFile, name: str) -> Workbook:
     names = [member.filename for member in package.infolist()]
     if len({name.casefold() for name in names}) < len(names):
-        raise damaged(path, "a part occurs twice")
-    part = next((target for kind, target in _related(package, "", path).values() if kind == "officeDocument"), None)
+        raise damaged("a part occurs twice")
+    part = next((target for kind, target in _related(package, "").values() if kind == "officeDocument"), None)
     if part is None:
-        raise _not_a_workbook(package, path)
+        raise _not_a_workbook(package)
     if part.endswith(".bin"):
-        raise OrderFileError("this is a spreadsheet in the binary .xlsb format", path=path, hint=_SAVE_AS)
-    related = _related(package, part, path)
+        raise NotASpreadsheet("this is a spreadsheet in the binary .xlsb format", hint=_SAVE_AS)
+    related = _related(package, part)
     sheets: list[Sheet] = []
     counts_from_1904 = is_uncalculated = False
-    with _opened(package, part, path) as stream:
-        for above, attributes in elements(stream, name="the workbook", path=path):
+    with _opened(package, part) as stream:
+        for above, attributes in elements(stream, name="the workbook"):
             match above[1:]:
                 case ("workbookPr",):
                     counts_from_1904 = _is_true(attributes.get("date1904"))
@@ -152,37 +146,36 @@ def _workbook(package: zipfile.ZipFile, path: str) -> Workbook:
                         is_visible = attributes.get("state", "visible") == "visible"
                         sheets.append(Sheet(attributes.get("name", ""), is_visible, target))
     if not sheets:
-        raise _not_a_workbook(package, path)
+        raise _not_a_workbook(package)
     by_kind = dict(related.values())
     strings = SharedStrings()
     if "sharedStrings" in by_kind:
-        with _opened(package, by_kind["sharedStrings"], path) as stream:
-            strings = read_strings(stream, path=path)
+        with _opened(package, by_kind["sharedStrings"]) as stream:
+            strings = read_strings(stream)
     formats: tuple[str, ...] = ()
     if "styles" in by_kind:
-        with _opened(package, by_kind["styles"], path) as stream:
-            formats = _formats(stream, path)
-    return Workbook(path, tuple(sheets), strings, formats, counts_from_1904, is_uncalculated, package)
+        with _opened(package, by_kind["styles"]) as stream:
+            formats = _formats(stream)
+    return Workbook(name, tuple(sheets), strings, formats, counts_from_1904, is_uncalculated, package)
 
 
-def _not_a_workbook(package: zipfile.ZipFile, path: str) -> OrderFileError:
+def _not_a_workbook(package: zipfile.ZipFile) -> NotASpreadsheet:
     if "mimetype" in package.namelist():  # as every OpenDocument file has
-        return OrderFileError("this is a spreadsheet in the OpenDocument format (.ods)", path=path, hint=_SAVE_AS)
-    return OrderFileError(
+        return NotASpreadsheet("this is a spreadsheet in the OpenDocument format (.ods)", hint=_SAVE_AS)
+    return NotASpreadsheet(
         "there is no worksheet in the file",
-        path=path,
         hint="an archive of tables has the extension .zip; a spreadsheet may be saved again, as .xlsx",
     )
 
 
-def _related(package: zipfile.ZipFile, part: str, path: str) -> dict[str, tuple[str, str]]:
+def _related(package: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
     """Return the relationships of `part` ("": the package): id → the last word of the kind, and the part meant."""
     folder, base = posixpath.split(part)
     name = _found(package, posixpath.join(folder, "_rels", f"{base}.rels"))
     if name is None:
         return {}
-    with _opened(package, name, path) as stream:
-        found = [one for above, one in elements(stream, name=name, path=path) if above[1:] == ("Relationship",)]
+    with _opened(package, name) as stream:
+        found = [one for above, one in elements(stream, name=name) if above[1:] == ("Relationship",)]
     return {
         one.get("Id", ""): (one.get("Type", "").rpartition("/")[2], _target(folder, one))
         for one in found
@@ -190,12 +183,12 @@ def _related(package: zipfile.ZipFile, part: str, path: str) -> dict[str, tuple[
     }
 
 
-def _tables(package: zipfile.ZipFile, sheet: Sheet, path: str) -> Iterator[Mapping[str, str]]:
+def _tables(package: zipfile.ZipFile, sheet: Sheet) -> Iterator[Mapping[str, str]]:
     """Yield the attributes of each table in `sheet`."""
-    for kind, part in _related(package, sheet.part, path).values():
+    for kind, part in _related(package, sheet.part).values():
         if kind == "table" and _found(package, part) is not None:
-            with _opened(package, part, path) as stream:
-                yield from (found for above, found in elements(stream, name=part, path=path) if len(above) == 1)
+            with _opened(package, part) as stream:
+                yield from (found for above, found in elements(stream, name=part) if len(above) == 1)
 
 
 def _totals(table: Mapping[str, str]) -> range:
@@ -220,27 +213,27 @@ def _found(package: zipfile.ZipFile, part: str) -> str | None:
 
 
 @contextmanager
-def _opened(package: zipfile.ZipFile, part: str, path: str) -> Iterator[Readable]:
+def _opened(package: zipfile.ZipFile, part: str) -> Iterator[Readable]:
     name = _found(package, part)
     if name is None:
-        raise damaged(path, f'part "{part}" is missing')
+        raise damaged(f'part "{part}" is missing')
     try:
         stream = package.open(name)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
-        raise damaged(path, f"{part}: {error}") from error
+        raise damaged(f"{part}: {error}") from error
     except RuntimeError as error:  # zipfile's word for an encrypted member
         problem = "the spreadsheet is protected by a password"
-        raise OrderFileError(problem, path=path, hint="save it without one") from error
+        raise NotASpreadsheet(problem, hint="save it without one") from error
     with stream:
         packed_bytes = package.NameToInfo[name].compress_size
         yield Watched(stream, lambda: packed_bytes)
 
 
-def _formats(stream: Readable, path: str) -> tuple[str, ...]:
+def _formats(stream: Readable) -> tuple[str, ...]:
     """Return the number format of each style: its code, or of the built-in ones `builtin:NUMBER`."""
     codes: dict[str, str] = {}
     styles: list[str] = []
-    for above, attributes in elements(stream, name="the styles", path=path):
+    for above, attributes in elements(stream, name="the styles"):
         match above[1:]:
             case ("numFmts", "numFmt"):
                 codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from xml.parsers import expat
 
-from reconcile.errors import OrderFileError
-from reconcile.orders.places.packing import PackedTooWell, Readable
+from reconcile.files.spreadsheets.unreadable import damaged
+from reconcile.files.streams import PackedTooWell, Readable
 
 PIECE_BYTES = 128 << 10
 _LONGEST_TAG_BYTES = 1 << 20
@@ -21,7 +21,6 @@ _DEEPEST = 64
 _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 # ISO/IEC 29500 has two sets of names for the same elements: Transitional, and Strict as Excel can save it too.
 _STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
-_DAMAGED = "open it in a spreadsheet program and save it again, or save it as CSV"
 
 Parser = expat.XMLParserType
 
@@ -43,10 +42,9 @@ def new_parser() -> Parser:
 class XmlFeed:
     """Gives `parser` the pieces of one XML text, called `name` in messages."""
 
-    def __init__(self, parser: Parser, *, name: str, path: str) -> None:
+    def __init__(self, parser: Parser, *, name: str) -> None:
         self._parser = parser
         self._name = name
-        self._path = path
         self._bytes = 0
 
     @property
@@ -55,46 +53,46 @@ class XmlFeed:
         return self._parser.CurrentByteIndex == self._bytes
 
     def feed(self, piece: bytes, *, is_last: bool) -> None:
-        """Read on; raises OrderFileError when it is no XML, or not what a spreadsheet has."""
+        """Read on; raises NotASpreadsheet when it is no XML, or not what a spreadsheet has."""
         self._bytes += len(piece)
         try:
             self._parser.Parse(piece, is_last)
         except expat.ExpatError as error:
-            raise damaged(self._path, f"{self._name}: {error}") from error
+            raise damaged(f"{self._name}: {error}") from error
         except _Doctype as error:
             what = f"{self._name} has a document type, which no spreadsheet program writes"
-            raise damaged(self._path, what) from error
+            raise damaged(what) from error
         if self._bytes - self._parser.CurrentByteIndex > _LONGEST_TAG_BYTES:
-            raise damaged(self._path, f"{self._name} has one tag of more than {_LONGEST_TAG_BYTES >> 20} MiB")
+            raise damaged(f"{self._name} has one tag of more than {_LONGEST_TAG_BYTES >> 20} MiB")
 
 
-def pieces_of(part: Readable, *, name: str, path: str) -> Iterator[bytes]:
-    """Yield the bytes of `part`, an empty piece last; raises OrderFileError when it is damaged, or too much of it."""
+def pieces_of(part: Readable, *, name: str) -> Iterator[bytes]:
+    """Yield the bytes of `part`, an empty piece last; raises NotASpreadsheet when it is damaged, or too much of it."""
     while True:
         try:
             piece = part.read(PIECE_BYTES)
         except PackedTooWell as error:
-            raise damaged(path, f"{name} unpacks to more than any spreadsheet") from error
+            raise damaged(f"{name} unpacks to more than any spreadsheet") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-            raise damaged(path, f"{name}: {error}") from error
+            raise damaged(f"{name}: {error}") from error
         yield piece
         if not piece:
             return
 
 
-def parsed(part: Readable, parser: Parser, *, name: str, path: str) -> Iterator[None]:
-    """Give `part` to `parser`, and yield after each piece; raises OrderFileError as `XmlFeed` and `pieces_of`."""
-    feed = XmlFeed(parser, name=name, path=path)
-    for piece in pieces_of(part, name=name, path=path):
+def parsed(part: Readable, parser: Parser, *, name: str) -> Iterator[None]:
+    """Give `part` to `parser`, and yield after each piece; raises NotASpreadsheet as `XmlFeed` and `pieces_of`."""
+    feed = XmlFeed(parser, name=name)
+    for piece in pieces_of(part, name=name):
         feed.feed(piece, is_last=not piece)
         yield
 
 
-def elements(part: Readable, *, name: str, path: str) -> Iterator[tuple[tuple[str, ...], Mapping[str, str]]]:
+def elements(part: Readable, *, name: str) -> Iterator[tuple[tuple[str, ...], Mapping[str, str]]]:
     """
     Yield each element of a small `part`: plain names from the root down to it, and its attributes by plain name.
 
-    Raises OrderFileError as `parsed`.
+    Raises NotASpreadsheet as `parsed`.
     """
     found: list[tuple[tuple[str, ...], dict[str, str]]] = []
     above: list[str] = []
@@ -102,21 +100,16 @@ def elements(part: Readable, *, name: str, path: str) -> Iterator[tuple[tuple[st
     def start(element: str, attributes: list[str]) -> None:
         above.append(element.rpartition(" ")[2])
         if len(above) > _DEEPEST:
-            raise damaged(path, f"{name} has elements inside each other, {_DEEPEST} deep")
+            raise damaged(f"{name} has elements inside each other, {_DEEPEST} deep")
         plain = (attribute.rpartition(" ")[2] for attribute in attributes[::2])
         found.append((tuple(above), dict(zip(plain, attributes[1::2], strict=True))))
 
     parser = new_parser()
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: above.pop()
-    for _ in parsed(part, parser, name=name, path=path):
+    for _ in parsed(part, parser, name=name):
         yield from found
         found.clear()
-
-
-def damaged(path: str, what: str) -> OrderFileError:
-    """Return the error for a spreadsheet file that is not what such a file must be."""
-    return OrderFileError(f"this is not a readable spreadsheet ({what})", path=path, hint=_DAMAGED)
 
 
 class _Doctype(Exception):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
-from reconcile.orders.spreadsheets.sums import adds_up
+from reconcile.files.spreadsheets.sums import adds_up
 
 # https://support.microsoft.com/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
 MOST_ROWS = 1 << 20

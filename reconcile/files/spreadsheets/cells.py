@@ -1,5 +1,5 @@
 """
-Cells of a spreadsheet to the text of a reference, an amount or a date, exactly, or the reason why that cannot be.
+Cells of a spreadsheet to the text of a key, a date or an amount, exactly, or the reason why that cannot be.
 
 Knows what a spreadsheet does to what is typed into it: digits beyond the 15th are lost, leading zeros are a matter of
 format, `1-2` becomes a date, a formula may never have been calculated. Does not know rows or columns.
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
-from reconcile.orders.spreadsheets.fast_rows import Cell
-from reconcile.orders.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
-from reconcile.orders.spreadsheets.package import Workbook
-from reconcile.orders.spreadsheets.strings import shown_text
-from reconcile.orders.typed.columns import double_text
+from reconcile.files.doubles import double_text
+from reconcile.files.spreadsheets.fast_rows import Cell
+from reconcile.files.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
+from reconcile.files.spreadsheets.package import Workbook
+from reconcile.files.spreadsheets.strings import shown_text
 
-_KEYS = frozenset(("reference", "order_number", "order_id"))
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?(?<!-0)")
 _PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double means
@@ -45,6 +45,10 @@ REMEDIES = {
 """Reason → what to do about it."""
 
 
+CellKind = Literal["key", "day", "other"]
+"""What a cell is to be: the name of something, a date, or anything else, as an amount."""
+
+
 class CellTexts:
     """Reads the cells of one workbook."""
 
@@ -55,20 +59,20 @@ class CellTexts:
         self._from_1904 = book.counts_from_1904
         self._is_uncalculated = book.is_uncalculated
 
-    def of_role(self, cell: Cell, role: str) -> tuple[str | None, str | None]:
-        """Return the text of `cell` in a column of `role` (None where it is empty), and why it cannot be read."""
+    def of_kind(self, cell: Cell, wanted: CellKind) -> tuple[str | None, str | None]:
+        """Return the text of `cell`, which is to be `wanted` (None where it is empty), and why it cannot be read."""
         kind, style, text, is_formula = cell
         if is_formula and (self._is_uncalculated or text is None or (text == "" and kind == "n")):
             return text, NO_RESULT
         if text is None:
             return None, None
         if kind == "n":
-            return self._of_number(text, style, role)
+            return self._of_number(text, style, wanted)
         if kind == "e":
             return text, IS_ERROR
         if kind == "b":
             return ("TRUE" if text == "1" else "FALSE"), IS_TRUTH
-        if kind == "d" and role in _KEYS:
+        if kind == "d" and wanted == "key":
             return text, IS_DATE
         shown = self.plain(cell)
         return (shown, None) if shown is not None else (text, NOT_STORED)
@@ -87,7 +91,7 @@ class CellTexts:
 
     def shown(self, cell: Cell | None) -> str | None:
         """Return the text of a cell in no column of ours: a date as a day, true and false as words, None if empty."""
-        return self.of_role(cell, "ordered_on")[0] if cell is not None else None
+        return self.of_kind(cell, "day")[0] if cell is not None else None
 
     def text(self, cell: Cell | None) -> str | None:
         """Return what a cell of text holds; None for numbers, dates and anything else."""
@@ -101,24 +105,24 @@ class CellTexts:
         text = self.plain(cell)
         return text is not None and not text.strip()
 
-    def _of_number(self, text: str, style: int, role: str) -> tuple[str | None, str | None]:
+    def _of_number(self, text: str, style: int, wanted: CellKind) -> tuple[str | None, str | None]:
         if not text:
             return None, None
         number_format = self._formats[style] if style < len(self._formats) else GENERAL
         kind = kind_of(number_format)
         if kind == "date":
             day = _iso_day(text, self._from_1904)
-            if role == "ordered_on":
+            if wanted == "day":
                 return day or text, None if day else NO_DAY
             return day or text, IS_DATE
         digits = _digits(text)
         if digits is None:
             return text, NOT_STORED
-        if kind == "time" and role != "ordered_on":
+        if kind == "time" and wanted != "day":
             return digits, IS_DATE
         if abs(float(digits)) >= _FIRST_LOST:
             return text, LOST_DIGITS
-        return (digits, None) if role not in _KEYS else _key(digits, number_format)
+        return (digits, None) if wanted != "key" else _key(digits, number_format)
 
 
 def _digits(text: str) -> str | None:

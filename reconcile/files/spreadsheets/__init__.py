@@ -1,0 +1,1 @@
+"""Spreadsheets (.xlsx), whoever has written them: read as they are stored."""

@@ -15,7 +15,8 @@ from msgspec.structs import astuple
 from reconcile.errors import ProofFailed
 from reconcile.figures.aging import aging_from_data
 from reconcile.figures.proof import HashTotal, hash_totals
-from reconcile.figures.tables import views
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_to_parquet
 from reconcile.matching.policy import MatchPolicy
@@ -114,8 +115,8 @@ def test_breaks_age_from_the_placing_of_the_order_or_the_date_of_its_row(tmp_pat
         {"reference": "X", "ordered_on": date(2026, 1, 1), "amount_cents": 7},
         {"reference": "Y", "amount_cents": 9, "currency_code": "SEK"},
     ]
-    with views({"items": write(tmp_path, payments, orders) / "items.parquet"}) as connection:
-        aging = aging_from_data(connection)
+    with connected() as connection:
+        aging = aging_from_data(connection, scan(write(tmp_path, payments, orders) / "items.parquet"))
 
     found = {one.bucket: (one.count, list(map(astuple, one.amounts))) for one in aging}
     assert list(found) == ["0-1", "2-3", "4-7", "8-30", "31-60", "61-90", "over 90", "no date"]

@@ -111,9 +111,10 @@ def test_the_order_of_the_rows_does_not_matter(world: World, policy: MatchPolicy
 @few
 @given(world=worlds, policy=policies)
 def test_an_unrelated_row_changes_nothing_else(world: World, policy: MatchPolicy) -> None:
+    # Of amounts that no other row has: else a suggestion would know of them.
     stranger = {"payment_id": "stranger", "order_id": "stranger", "reference": "stranger", "order_number": "stranger"}
-    payments = pa.concat_tables([world[0], payments_table([stranger])])
-    unknown = {"reference": "nobody", "order_number": "nobody", "order_id": "nobody", "line": 99}
+    payments = pa.concat_tables([world[0], payments_table([stranger | {"amount_cents": 31_415}])])
+    unknown = {"reference": "nobody", "order_number": "nobody", "order_id": "nobody", "line": 99, "amount_cents": 2}
     orders = pa.concat_tables([world[1], orders_table([unknown])])
     items, _ = match_arrow(*world, policy=policy)
     more, _ = match_arrow(payments, orders, policy=policy)

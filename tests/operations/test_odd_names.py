@@ -102,7 +102,7 @@ def test_the_first_and_the_last_business_date_can_run(business_date: str) -> Non
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
 def test_an_instant_beyond_the_calendar_is_no_instant(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a date or time"):
-        parse_moment(text, "since")
+        parse_moment(text, "since", "UTC")
 
 
 def test_rows_at_both_ends_of_the_calendar_are_items_as_any_other() -> None:

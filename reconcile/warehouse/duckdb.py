@@ -18,9 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import WarehouseError, first_line
-from reconcile.files.duckdb import CONFIG, text_literal
-from reconcile.files.parquet import scan
-from reconcile.schema import UTC_MS
+from reconcile.files.duckdb import CONFIG, SQL_TYPES, text_literal
 from reconcile.warehouse.place import local_path, without_secrets
 from reconcile.warehouse.tables import (
     RUNS,
@@ -36,15 +34,6 @@ from reconcile.warehouse.verified_run import VerifiedRun
 
 MEMORY_LIMIT = "1GB"
 """Beyond it a load spills into `FILE.tmp`, beside the database."""
-
-_TYPES = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.int32(): "INTEGER",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    UTC_MS: "TIMESTAMP WITH TIME ZONE",
-}
 
 
 def load(run: VerifiedRun, url: str, *, loaded_at: datetime) -> LoadReceipt:
@@ -102,7 +91,7 @@ def _ensure(connection: duckdb.DuckDBPyConnection, path: Path, name: str, schema
             [name],
         ).fetchall()
     )
-    expected = {field.name: _TYPES[field.type] for field in schema}
+    expected = {field.name: SQL_TYPES[field.type] for field in schema}
     if not found:
         connection.execute(_create_statement(name, schema))
         connection.execute(f"COMMENT ON TABLE {name} IS {text_literal(description)}")
@@ -117,7 +106,7 @@ def _ensure(connection: duckdb.DuckDBPyConnection, path: Path, name: str, schema
 
 def _create_statement(name: str, schema: pa.Schema) -> str:
     columns = (
-        f'"{field.name}" {_TYPES[field.type]}'
+        f'"{field.name}" {SQL_TYPES[field.type]}'
         + ("" if field.nullable and field.name != "business_date" else " NOT NULL")
         for field in schema
     )
@@ -143,7 +132,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, name: str, business_date: dat
 def _insert(connection: duckdb.DuckDBPyConnection, path: Path, run: VerifiedRun, table: WarehouseTable) -> int:
     connection.execute(f"INSERT INTO {table.name} BY NAME {run.select(table, table.schema)}")
     of_the_date = f"(FROM {table.name} WHERE business_date = DATE '{run.business_date.isoformat()}')"
-    sent = totals(connection, scan(run.path(table)), table.source)
+    sent = totals(connection, f"({run.select(table, table.source)})", table.source)
     arrived = totals(connection, of_the_date, table.source)
     _compare(path, table.name, sent, arrived)
     return int(arrived[0])

@@ -164,7 +164,7 @@ def _write(connection: duckdb.DuckDBPyConnection, run: VerifiedRun, table: Wareh
     schema = _without_date(table.schema)
     rows = _copy(connection.sql(run.select(table, schema)), schema, destination)
     common = pa.schema([field for field in schema if field.name in table.source.names])
-    sent = totals(connection, scan(run.path(table)), common)
+    sent = totals(connection, f"({run.select(table, common)})", common)
     arrived = totals(connection, scan(destination), common)
     if sent != arrived:
         raise WarehouseError(

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
+from reconcile.files.parquet import scan, selected, stored
 from reconcile.runs.folder import read_manifest
 from reconcile.runs.manifest import Manifest
 from reconcile.runs.run_folder import RunFile
@@ -35,7 +35,11 @@ _Identity = tuple[int, ...]  # device, inode, size, time of the last change
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRun:
-    """A verified run folder: its tables have the digests, rows and columns that its manifest names."""
+    """
+    A verified run folder: its tables have the digests and rows that its manifest names, and columns of this version.
+
+    Of an earlier version they may have fewer: those are null.
+    """
 
     folder: Path
     business_date: date
@@ -59,7 +63,7 @@ class VerifiedRun:
         columns = (
             f'"{name}"' if name in table.source.names else f"{of_the_run[name]} AS {name}" for name in schema.names
         )
-        return f"SELECT {', '.join(columns)} FROM {scan(self.path(table))}"
+        return f"SELECT {', '.join(columns)} FROM ({selected(self.path(table), table.source)})"
 
     def check_unchanged(self) -> None:
         """Raise OutputError when the folder no longer holds the files that were verified: ask before a commit."""
@@ -138,8 +142,12 @@ def _verified_rows(file: BufferedReader, manifest: Manifest, table: WarehouseTab
         schema, rows = found.schema_arrow, found.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=_REMEDY) from error
-    if not schema.equals(table.source):
-        raise OutputError(f"{path}: does not have the columns of this version of reconcile", hint=_REMEDY)
+    stored(path, schema, table.source)
+    if unknown := [name for name in schema.names if name not in table.source.names]:
+        raise OutputError(
+            f"{path}: has columns that this version of reconcile does not know: {', '.join(unknown[:3])}",
+            hint="load it with the version that wrote it; nothing was loaded",
+        )
     if output.rows is not None and output.rows != rows:
         raise OutputError(f"{path}: has {rows} rows, but {output.rows} in the manifest", hint=_REMEDY)
     return int(rows)

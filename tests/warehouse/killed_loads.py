@@ -109,6 +109,9 @@ class _Connection:
         self._counted()
         return self._connection.sql(query, **keywords)
 
+    def cursor(self) -> _Connection:
+        return _Connection(self._connection.cursor(), self._counted)
+
     def close(self) -> None:
         self._counted()
         self._connection.close()

@@ -7,6 +7,7 @@ The one clock of a run: business dates, lags, ages and periods are days of one t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -15,6 +16,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from reconcile.errors import SettingsError
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Names of the days of the week."""
 
 _DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1)
@@ -100,6 +104,13 @@ def period_of(text: str | None) -> Period:
         f'covers "{text}" is not a period',
         hint="write a month (2026-11), a day (2026-11-20), or from..to (2026-11-01..2026-11-20, 2026-11-01..)",
     )
+
+
+def weekdays_of(names: Sequence[str]) -> frozenset[int]:
+    """Return days of the week as `date.weekday` has them: Monday is 0. Raises SettingsError for a name that is none."""
+    if unknown := [name for name in names if name not in WEEKDAYS]:
+        raise SettingsError(f'"{unknown[0]}" is not a day of the week: name some of {", ".join(WEEKDAYS)}')
+    return frozenset(map(WEEKDAYS.index, names))
 
 
 def _days(text: str) -> Period | None:

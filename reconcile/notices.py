@@ -54,7 +54,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "unknown_statuses": "orders have statuses that this version does not know",
         "missed_dates": "days of `[run] days` between the run before and this one have no run",
         "rules_changed": "`[match]` or `[population]` are not as in the run before",
-        "replaced_run": "a run of this date was published before, and is replaced",
+        "replaced_run": "another run of this date was published before, and is replaced",
         "run_meanwhile": "the run of an earlier date was published while this one was made",
         "later_runs": "runs of later dates were made without this one",
         "unreadable_run": "an earlier run cannot be read; nothing of it was needed",

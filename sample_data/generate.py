@@ -29,6 +29,7 @@ RATES = {"EUR": 1, "SEK": 11, "NOK": 11, "DKK": 7, "GBP": 1, "USD": 1}  # price 
 PRICES = (1290, 1995, 2490, 2995, 3990, 4995, 5990, 7995, 8990, 11995, 14990, 18995, 24990, 32995)
 SHIPPING = {"EUR": 495, "SEK": 4900, "NOK": 5900, "DKK": 3900, "GBP": 495, "USD": 795}
 METHODS = ({"identifier": "pay_later", "name": "Pay later"}, {"identifier": "pay_over_time", "name": "Financing"}, {"identifier": "pay_now", "name": "Pay now"})  # fmt: skip
+KLARNA_NAMES = ("Klarna Pay later", "Klarna Pay now", "Klarna")  # as the ERP writes them
 
 Row = dict[str, Any]
 
@@ -240,10 +241,54 @@ def write(shop: Shop, folder: Path) -> None:
     for name, rows in (("klarna_payments", shop.payments), ("orders", shop.orders)):
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         (folder / "commerce_layer" / f"{name}.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    with (folder / "orders.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(shop.exported[0]), lineterminator="\n")
+    write_csv(shop.exported, folder / "orders.csv")
+    rows = of_all_methods(shop)
+    write_csv(rows, folder / "all_methods.csv")
+    write_days(rows, folder)
+
+
+def of_all_methods(shop: Shop) -> list[Row]:
+    """Return what the ERP exports where nobody asks for Klarna alone: every order with its payment method."""
+    chance = random.Random(20261121)  # of its own: the other files stay as they are
+    noted_as_card = next(row["reference"] for row in shop.exported if row["market"] == "AT")  # but paid with Klarna
+    rows = [
+        row | {"payment_method": "Card" if row["reference"] == noted_as_card else chance.choice(KLARNA_NAMES)}
+        for row in shop.exported
+    ]
+    for n in range(540):
+        country = chance.choices(list(COUNTRIES), [weight for _, weight in COUNTRIES.values()])[0]
+        currency, day = COUNTRIES[country][0], FIRST_DAY + timedelta(days=chance.randrange(31))
+        total = (chance.choice(PRICES) * RATES[currency] + SHIPPING[currency]) // 100
+        number = str(90_000 + 3 * n + chance.randrange(3))
+        rows.append({
+            "reference": f"NW-{day:%y%m}-{number}", "order_number": number, "ordered_on": day.isoformat(),
+            "currency": currency, "total_amount": f"{total}.00", "market": country,
+            "payment_method": chance.choice(("Card", "Card", "PayPal", "Invoice", "Swish" if country == "SE" else "Card")),
+        })  # fmt: skip
+    rows.sort(key=lambda row: (row["ordered_on"], row["order_number"]))
+    return rows
+
+
+def write_days(rows: list[Row], folder: Path) -> None:
+    """Write the last three days as an ERP does that exports what was invoiced or changed on a day."""
+    days = {day: [row for row in rows if row["ordered_on"] == f"2026-11-{day}"] for day in (18, 19, 20)}
+    klarna = [row for row in days[18] if row["payment_method"] in KLARNA_NAMES and row["total_amount"]]
+    late, corrected = klarna[0], klarna[1]
+    days[18].remove(late)
+    days[20].append(late)  # invoiced two days after it was placed
+    days[18][days[18].index(corrected)] = corrected | {"total_amount": f"{float(corrected['total_amount']) + 10:.2f}"}
+    days[19].append(corrected)  # a voucher was forgotten on the day before
+    (folder / "days").mkdir(exist_ok=True)
+    for day, of_day in days.items():
+        write_csv(of_day, folder / "days" / f"orders-2026-11-{day}.csv")
+
+
+def write_csv(rows: list[Row], path: Path) -> None:
+    """Write rows as a CSV file with the names of the first one's columns."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(shop.exported)
+        writer.writerows(rows)
 
 
 def write_pulled(shop: Shop, folder: Path) -> None:
@@ -254,10 +299,7 @@ def write_pulled(shop: Shop, folder: Path) -> None:
         row = pulled_row(payment, orders.get(payment["order_id"], {}), "test")
         rows.append(row | {"payment_id": f"{payment['id'][:8]}T{n}", "reference": f"TEST-{n}"})
     rows.sort(key=lambda row: row["payment_id"])
-    with (folder / "payments.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(rows, folder / "payments.csv")
 
 
 def pulled_row(payment: Row, order: Row, mode: str) -> Row:

@@ -27,7 +27,8 @@ def demo(session: Session, out: str, locale: str | None) -> None:
     """
     Run the main job on sample data: no credentials, no network beyond this machine.
 
-    Starts the sandbox, pulls its payments over HTTP, matches them with `sample_data/orders.csv`.
+    Starts the sandbox, pulls its payments over HTTP, matches them with `sample_data/all_methods.csv`, an
+    export of orders of all payment methods.
     """
     from reconcile.operations import night
     from reconcile.sandbox.server import SandboxServer
@@ -43,7 +44,7 @@ def demo(session: Session, out: str, locale: str | None) -> None:
             organization="nordwand",
             api_url=sandbox.api_url,
             auth_url=sandbox.auth_url,
-            orders=(str(sample / "orders.csv"),),
+            orders=(str(sample / "all_methods.csv"),),
             tolerance_cents=2,
             lag_days=1,
             out=out,

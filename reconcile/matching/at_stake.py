@@ -31,7 +31,6 @@ DUE = (
     Status.DUPLICATE_REFERENCE,
     Status.MISSING_REFERENCE,
     Status.AMOUNT_UNKNOWN,
-    Status.WRONG_MODE,
 )
 """What the payment has, in its currency; where that is not known, or there is no payment, what the books have."""
 

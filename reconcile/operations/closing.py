@@ -77,7 +77,7 @@ def make(night: StagedRun) -> MadeRun:
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
-        notices = noticed(night, report, earlier)
+        notices = noticed(night, run_id, report, earlier)
     return MadeRun(night, summary, tuple(notices), earlier, rows)
 
 
@@ -96,9 +96,8 @@ def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
     if not settings.population.brings_changes:
         return night
     with night.timings.stage("order book"):
-        book = build_order_book(
-            night.folder, night.business_date, earlier.runs, settings.policy, settings.run.memory_limit
-        )
+        delivery, orders, limit = night.folder.delivery, night.folder.orders, settings.run.memory_limit
+        book = build_order_book(delivery, orders, night.business_date, earlier.runs, settings.policy, limit)
     refuse_empty("orders", sum(line.rows for line in book.report.after), settings.run.on_empty_orders)
     return dataclasses.replace(night, book=book)
 
@@ -168,13 +167,14 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
 
 def judged(night: StagedRun, summary: Summary, notices: Sequence[Notice]) -> Summary:
     """Return `summary` with its verdict by the limits, and everything that is to be known besides."""
-    exceeded = limits.exceeded(night.checks, summary, notices)
     over = limits.exceeded(limits_of(night.settings.run.warn_on, "--warn-on"), summary, notices)
+    told = (*notices, *(notice("over_limit", f"over limit: {sentence}") for sentence in over))
+    exceeded = limits.exceeded(night.checks, summary, told)
     return replace(
         summary,
         verdict=verdict_of(summary, exceeded),
         limits_exceeded=tuple(exceeded),
-        warnings=(*notices, *(notice("over_limit", f"over limit: {sentence}") for sentence in over)),
+        warnings=told,
         seconds=night.timings.seconds,
     )
 

@@ -6,6 +6,7 @@ Knows where each of them finds what it needs; what is noticed is known there.
 
 from __future__ import annotations
 
+from reconcile.days import weekdays_of
 from reconcile.errors import OutputError
 from reconcile.figures import warnings
 from reconcile.figures.counterparts import two_references, unknown_methods
@@ -22,8 +23,8 @@ from reconcile.settings.settings import COMMERCE_LAYER
 from reconcile.settings.stages import rules_of, settings_of
 
 
-def noticed(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list[Notice]:
-    """Return the notes and warnings of a run, but for those that are known when it is published."""
+def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: EarlierRuns) -> list[Notice]:
+    """Return the notes and warnings of the run `run_id`, but for those that are known when it is published."""
     source, before = night.source, latest_deliveries(earlier.runs)
     found = warnings.pull_warnings(source.pull) if source.pull else []
     found += warnings.narrowed_warnings(source.narrowed or None)
@@ -33,10 +34,10 @@ def noticed(night: StagedRun, report: MatchReport, earlier: EarlierRuns) -> list
         found += warnings.grouping_warnings(night.orders)
     found += _of_orders(night, before)
     found += missed_dates(
-        earlier.link.business_date if earlier.link else None, night.business_date, night.settings.run.weekdays
+        earlier.link.business_date if earlier.link else None, night.business_date, weekdays_of(night.settings.run.days)
     )
     found += _rules_changed(night, before)
-    found += _replaced(night)
+    found += _replaced(night, run_id)
     found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in earlier.problems]
     if night.book is not None:
         found += warnings.book_warnings(night.book.report, night.book.late)
@@ -77,13 +78,14 @@ def _rules_changed(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> lis
     return [notice("rules_changed", text, rules=changed, date=on.isoformat())]
 
 
-def _replaced(night: StagedRun) -> list[Notice]:
+def _replaced(night: StagedRun, run_id: str) -> list[Notice]:
+    """A run of this date that was published before; the same run once more, after an interruption, replaces nothing."""
     place = night.staging.place
     if not place.exists():
         return []
     try:
-        run_id = read_manifest(place).run_id
+        before = read_manifest(place).run_id
     except OutputError:
-        run_id = "unreadable"
-    text = f"this date was published before, as run {run_id}: this run replaces it"
-    return [notice("replaced_run", text, run_id=run_id)]
+        before = "unreadable"
+    text = f"this date was published before, as run {before}: this run replaces it"
+    return [notice("replaced_run", text, run_id=before)] if before != run_id else []

@@ -85,23 +85,24 @@ _RUN_AGAIN = "the order book is built from it: restore it as it was published, o
 
 
 def build_order_book(
-    folder: RunFolder,
+    delivery: Path,
+    destination: Path,
     business_date: date,
     runs: Sequence[PublishedRun],
     policy: MatchPolicy,
     memory_limit: str | None,
 ) -> OrderBook:
     """
-    Make `folder.orders`, the book after `folder.delivery`, on the deliveries of `runs`, those of earlier dates.
+    Make `destination`, the book after `delivery`, on the deliveries of `runs`, those of earlier dates.
 
     `runs` are oldest first. Raises OutputError when an earlier run that is needed cannot be read or was changed, or
     memory and disk are used up.
     """
     plan = _planned(runs)
     with (
-        disk_errors(folder.path),
-        tempfile.TemporaryDirectory(prefix=".book-", dir=folder.path) as partial,
-        contextlib.closing(DuckDBEngine(memory_limit=memory_limit, temp_directory=folder.path)) as engine,
+        disk_errors(destination),
+        tempfile.TemporaryDirectory(prefix=".book-", dir=destination.parent) as partial,
+        contextlib.closing(DuckDBEngine(memory_limit=memory_limit, temp_directory=Path(partial))) as engine,
         _errors_told(),
     ):
         builder = _Builder(engine, policy)
@@ -110,7 +111,7 @@ def build_order_book(
             after = Path(partial) / f"{number}.parquet"
             builder.step((book, began_on), _checked(late, RunFile.DELIVERY), late.manifest.business_date, after)
             book, began_on = after, None
-        report = builder.step((book, began_on), folder.delivery, business_date, folder.orders)
+        report = builder.step((book, began_on), delivery, business_date, destination)
     return OrderBook(plan.deliveries, report, plan.late)
 
 

@@ -33,6 +33,7 @@ from reconcile.history.published import breaks_in
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import verdict_of
+from reconcile.operations.order_book import build_order_book
 from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.csv_tables import items_columns, write_breaks, write_items_csv
 from reconcile.reports.page.html import render_html
@@ -188,6 +189,22 @@ def _head(run: _Run, place: Path) -> Iterator[str]:
         yield "items.parquet: has rows of a different run from manifest.json"
 
 
+def _book(run: _Run, place: Path) -> Iterator[str]:
+    """The order book follows from the deliveries that it names, as long as they are what is published."""
+    record, folder = run.manifest.order_book, RunFolder(run.folder)
+    if record is None or other_software(run.manifest):
+        return
+    on, limit = run.manifest.business_date, run.settings.run.memory_limit
+    before = [one for one in published_runs(out_of(run.folder)) if one.business_date < on]
+    again = RunFolder(place).orders
+    try:
+        book = build_order_book(folder.delivery, again, on, before, run.policy, limit)
+    except OutputError:  # of an earlier run, which is reported there
+        return
+    if book.deliveries == record.deliveries[:-1] and _is_other(run, RunFile.ORDERS, again):
+        yield "orders.parquet: is not the order book that the deliveries make"
+
+
 def _page(run: _Run, place: Path) -> Iterator[str]:
     """The page follows from the files; of another version's no word need be the same."""
     if RunFile.PAGE not in run.manifest.digests or _is_of_other_version(run):
@@ -197,7 +214,7 @@ def _page(run: _Run, place: Path) -> Iterator[str]:
         yield "report.html: is not what is rendered from the run's files"
 
 
-_CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _tables, _figures, _page)
+_CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _book, _tables, _figures, _page)
 
 
 def _workbook(run: _Run, place: Path) -> Iterator[str]:

@@ -62,6 +62,7 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 }
 """Suffix → name of the format, and the function that opens it."""
 
+_AS_FOUND = ("encoding", "delimiter", "quote", "sheet", "other_sheets")  # in the file, told as they are
 _TOLD = 3  # rejects, and remedies, that an error shows in full
 
 
@@ -232,13 +233,9 @@ class _Reader:
             sha256=sha256,
             rows=rows,
             rejects=rejects,
-            encoding=opened.encoding,
-            delimiter=opened.delimiter,
-            quote=opened.quote,
             columns=opened.columns.as_dict(),
             unread=opened.columns.unread,
-            sheet=opened.sheet,
-            other_sheets=opened.other_sheets,
+            **{name: getattr(opened, name) for name in _AS_FOUND},
             continuation_rows=continued,
             left_out=left_out,
         )

@@ -5,14 +5,16 @@ What the sender of order files states about all of them together, and whether it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from reconcile.errors import NotAsStated, SettingsError
 from reconcile.money import CURRENCIES, AmountError, format_amount, parse_amount
-from reconcile.orders.report import OrdersReport
+
+if TYPE_CHECKING:  # with it comes Arrow, which a command's help does without
+    from reconcile.orders.report import OrdersReport
 
 
 class Stated(Struct, frozen=True, kw_only=True):

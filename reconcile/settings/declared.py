@@ -232,12 +232,16 @@ def _built(
     struct: type[StructT], given: Mapping[tuple[str, ...], Any], path: tuple[str, ...], problems: list[SettingsError]
 ) -> StructT | None:
     values: dict[str, Any] = {}
+    is_whole = True
     for field in msgspec.structs.fields(struct):
         place = (*path, field.name)
         if place in given:
             values[field.name] = given[place]
         elif any(one[: len(place)] == place for one in given):
             values[field.name] = _built(type(field.default), given, place, problems)
+            is_whole = is_whole and values[field.name] is not None
+    if not is_whole:
+        return None
     try:
         return struct(**values)
     except SettingsError as error:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
+from reconcile.days import WEEKDAYS, weekdays_of
 from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.population import Population
@@ -31,9 +32,6 @@ from reconcile.settings.declared import built, declared, documented
 FILE_NAME = "reconcile.toml"
 COMMERCE_LAYER = "commerce-layer"
 """In place of an order file: the order totals of Commerce Layer's own exports."""
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""Days of the week, as `[run] days` has them."""
 
 OnEmpty = Literal["fail", "warn"]
 _IN_FILE = {"has_option": False}
@@ -207,13 +205,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         force_setattr(self, "days", tuple(self.days))
-        if unknown := [day for day in self.days if day not in WEEKDAYS]:
-            raise SettingsError(f'run_days "{unknown[0]}" is not one of {", ".join(WEEKDAYS)}')
-
-    @property
-    def weekdays(self) -> frozenset[int]:
-        """The days of the week that have a run, Monday as 0."""
-        return frozenset(map(WEEKDAYS.index, self.days))
+        weekdays_of(self.days)
 
 
 class ReportSettings(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,24 @@ def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
             ("P4", None, None, None, None),
         ]
     ]
+
+
+def test_breaks_known_again_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:
+    payments = payments_table([{"reference": f"R{number % 40}", "order_number": f"{number}"} for number in range(60)])
+    orders = orders_table([{"reference": f"R{number % 50}", "order_number": f"{number + 20}"} for number in range(60)])
+    MatchFiles(tmp_path)(payments, orders, policy=POLICY)
+    before = pq.read_table(tmp_path / "items.parquet", filters=[("is_break", "=", True)]).select(BEFORE.names)
+    states = States(BUSINESS_DATE, before=before.slice(0, before.num_rows // 2).cast(BEFORE))
+    seen = set()
+    for files, side in itertools.product((MatchFiles(tmp_path), MatchFiles(tmp_path, large=False)), (1, -1)):
+        rows = [table.take(pa.array(range(table.num_rows)[::side])) for table in (payments, orders)]
+        items, _ = files(*rows, policy=POLICY, states=states, threads=2)
+        seen.add((tmp_path / "items.parquet").read_bytes())
+        frame, _ = match_arrow(*rows, policy=POLICY, states=states)
+        assert frame.equals(items)
+
+    assert len(seen) == 1
+    assert {"open", "new"} <= set(items.column("state").to_pylist())
 
 
 def test_an_item_carries_what_both_sides_say(match: Match) -> None:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
-from matching_world import Case, MatchFiles, orders_table, payments_table
+from matching_world import BUSINESS_DATE, Case, MatchFiles, orders_table, payments_table
 from test_cases import marked, worlds
 from worlds import policies
 from worlds import worlds as any_worlds
 
 from reconcile.errors import SettingsError
+from reconcile.history.identity import BEFORE
+from reconcile.history.states import States
 from reconcile.matching.engines import spark_session
 from reconcile.matching.match import check_engine
 from reconcile.matching.policy import MatchPolicy
@@ -49,6 +52,23 @@ def test_cases_on_spark(cases: list[Case], tmp_path: Path) -> None:
     duckdb, spark = both(tmp_path, (payments, orders), policy=cases[0].policy, business_date=cases[0].business_date)
 
     assert spark == duckdb
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.usefixtures("spark")
+def test_breaks_are_known_again_on_spark(tmp_path: Path) -> None:
+    world = (
+        payments_table([{"reference": f"R{number}", "order_number": f"{number}"} for number in range(9)]),
+        orders_table([{"reference": f"R{number}", "amount_cents": 10000 + number % 3} for number in range(3, 12)]),
+    )
+    MatchFiles(tmp_path)(*world, policy=MatchPolicy())
+    breaks = pq.read_table(tmp_path / "items.parquet", filters=[("is_break", "=", True)]).select(BEFORE.names)
+    states = States(BUSINESS_DATE, before=breaks.slice(2).cast(BEFORE))
+    duckdb, spark = both(tmp_path, world, policy=MatchPolicy(), states=states)
+
+    assert spark == duckdb
+    assert set(pq.read_table(tmp_path / "items.parquet").column("state").to_pylist()) == {None, "new", "open"}
 
 
 @pytest.mark.slow

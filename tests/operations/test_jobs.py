@@ -61,9 +61,21 @@ def test_nightly_publishes_and_tells_the_limits_that_are_exceeded(job: Job) -> N
     assert result.stderr.splitlines() == [
         "2026-11-20: over_limit, 400 payments, 362 order rows, 33 breaks",
         "over limit: breaks>25: 33 breaks",
-        "over limit: amount>500.00EUR: 1886.53 EUR at stake in breaks",
+        "over limit: amount>500.00EUR: 1688.93 EUR at stake in breaks",
         "over limit: currency_mismatch>0: 2 items are currency_mismatch",
     ]
+
+
+def test_nightly_goes_on_with_the_order_book_of_the_night_before(job: Job, workplace: Path) -> None:
+    for path in (SAMPLE / "days").iterdir():
+        (workplace / "exports" / path.name).write_bytes(path.read_bytes())
+    nights = [
+        job("nightly.py", "--date", f"2026-11-{day}", RECONCILE_COVERS="2026-11-18..", **BARE) for day in (18, 19)
+    ]
+
+    assert [night.returncode for night in nights] == [0, 0], nights[1].stderr
+    assert "33 order rows" in nights[0].stderr
+    assert "54 order rows" in nights[1].stderr  # 22 more, one of which replaces another
 
 
 def test_nightly_within_its_limits_ends_with_0(job: Job) -> None:

@@ -65,7 +65,8 @@ def test_a_date_that_runs_again_has_no_old_file_but_replaces_a_run() -> None:
     night(15, 4)
     run_id = json.loads((OUT / "2026-11-15/manifest.json").read_text())["run_id"]
 
-    again = night(15, 4)
+    assert night(15, 4) == {}  # the same run once more
+    again = night(15, 5)
 
     assert list(again) == ["replaced_run"]
     assert again["replaced_run"].figures == {"run_id": run_id}
@@ -89,6 +90,13 @@ def test_the_command_stops_at_a_warning_that_is_a_limit() -> None:
     assert "over limit: warning:stale_orders: orders.csv: the same byte for byte" in result.stderr
     summary = read_summary(OUT / "2026-11-16")
     assert (summary.verdict, len(summary.limits_exceeded)) == ("over_limit", 1)
+    assert said("runs", "verify").exit_code == 0
+
+
+def test_a_limit_that_only_warns_can_be_one_that_stops() -> None:
+    folder = night_of(payments(2), books(0), warn_on=("breaks>0",), fail_on=("warning:over_limit",))
+
+    assert read_summary(folder).limits_exceeded == ("warning:over_limit: over limit: breaks>0: 1 break",)
     assert said("runs", "verify").exit_code == 0
 
 

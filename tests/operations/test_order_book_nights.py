@@ -20,6 +20,7 @@ import pytest
 from nights import payments_file
 
 from reconcile.errors import EmptySide, OutputError
+from reconcile.files.disk import sha256_of
 from reconcile.operations.night import match
 from reconcile.operations.staged_run import RunResult
 from reconcile.operations.verify import verify
@@ -192,3 +193,21 @@ def test_an_earlier_book_that_was_changed_stops_the_night() -> None:
 
     with pytest.raises(OutputError, match=r"orders\.parquet: was changed since it was published"):
         run("out", 2, payments, line("B", "1", FIRST, 1000), delivery="changes")
+
+
+def test_a_book_that_its_deliveries_do_not_make_is_found_though_it_was_hashed_again() -> None:
+    payments = payments_file(Path("p.parquet"), PAYMENTS)
+    run("out", 1, payments, line("A", "1", FIRST, 1000), delivery="changes")
+    last = run("out", 2, payments, line("B", "1", FIRST, 1000), delivery="changes")
+    path, manifest = last.folder / "orders.parquet", last.folder / "manifest.json"
+    orders = pq.read_table(path)
+    later = orders.schema.get_field_index("delivered_on")
+    pq.write_table(orders.set_column(later, orders.schema.field(later), [[date(2026, 11, 2)] * 2]), path)
+    document = json.loads(manifest.read_bytes())
+    for output in document["outputs"]:
+        if output["path"] == path.name:
+            output |= {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    manifest.write_text(json.dumps(document))
+
+    (found,) = (one for one in verify(Path("out")) if one.problems)
+    assert found.problems == ("orders.parquet: is not the order book that the deliveries make",)

@@ -91,11 +91,14 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "sheet": None,
                 "other_sheets": (),
                 "continuation_rows": 0,
+                "left_out": 0,
                 "query_sha256": None,
                 "ordered": True,
             },
         ),
         "continuation_rows": 0,
+        "left_out": (),
+        "totals": ({"currency_code": "EUR", "rows": 1, "amount_cents": 100},),
     }
 
 

@@ -81,7 +81,7 @@ def test_rejects_of_a_row_over_several_lines_name_its_first(read: Any) -> None:
 def test_a_footer_without_an_amount_is_a_reject_and_a_blank_row_is_none(read: Any) -> None:
     outcome = read(f"{HEADER}A;1;EUR;\n;;;\n; ; ;\nTotal;;;\n;;;\n", amount_column="Betrag")
 
-    assert outcome.reasons == [("5", "Betrag", "", "is empty"), ("5", "Currency", "", "is empty")]
+    assert outcome.reasons == [("5", "Betrag", "", "looks like a total")]
 
 
 @pytest.mark.parametrize(

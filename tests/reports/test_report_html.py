@@ -281,7 +281,15 @@ def test_above_the_limit_the_largest_of_each_currency_are_shown(run: Path, monke
     differing = ((100, "EUR"), (9_000, "SEK"), (300, "EUR"), (8_000, "SEK"))
     with_breaks(
         run,
-        *({"difference_cents": cents, "payment_currency_code": code} for cents, code in differing),
+        *(
+            {
+                "difference_cents": cents,
+                "payment_currency_code": code,
+                "at_stake_cents": cents,
+                "at_stake_currency_code": code,
+            }
+            for cents, code in differing
+        ),
     )
     page = render_html(run)
 
@@ -292,7 +300,8 @@ def test_above_the_limit_the_largest_of_each_currency_are_shown(run: Path, monke
 
 def test_texts_that_would_fill_a_browser_are_left_to_the_files(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaks, "MOST_TEXT", 25_000)
-    with_breaks(run, *({"reference": "x" * 10_000, "difference_cents": cents} for cents in (3, 1, 2)))
+    long = {"reference": "x" * 10_000, "at_stake_currency_code": "EUR"}
+    with_breaks(run, *(long | {"difference_cents": cents, "at_stake_cents": cents} for cents in (3, 1, 2)))
     columns = rows_of(render_html(run))
 
     assert columns["difference"] == ["0.03", "0.02"]

@@ -58,6 +58,8 @@ def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
     """Return for each row whether it continues the one before it; the first does not."""
     same: Column = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
     for role, texts in cells.items():
+        if role == "method":  # an order has one, whatever its rows say
+            continue
         if kind == "repeated":
             same = pc.and_(same, _same_as_before(texts))
         elif role in _OF_THE_ORDER:

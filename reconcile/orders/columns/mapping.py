@@ -34,6 +34,7 @@ from reconcile.orders.columns.systems import System, system_of, vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
 REQUIRED = ("reference", "amount")
+_OPTIONAL = ("method",)  # what they say is welcome, and no reason to stop
 # Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
 _OF_PAYMENTS = ("mismatched_amounts",)
 _EXAMPLES = {
@@ -49,6 +50,7 @@ class ColumnMap:
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
     `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
+    Of roles in `loose` only text counts, and whatever else is in their cells is null: nobody has asked for them.
     `marks` are columns by whose values rows are left out, under the names that the user gives them; `shown` are the
     places of all columns whose cells are wanted for that.
     """
@@ -57,6 +59,7 @@ class ColumnMap:
     positions: Mapping[str, int]
     system: str | None = None
     unit: str | None = None
+    loose: frozenset[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
 
@@ -108,6 +111,8 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
         if form.column(role) == "":
             continue
         candidates = table.candidates(role)
+        if len(candidates) > 1 and role in _OPTIONAL and form.column(role) is None:
+            continue
         if len(candidates) > 1:
             raise table.ambiguous(role, candidates)
         if candidates:
@@ -124,7 +129,8 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
     system = table.system.name if table.system else None
-    return ColumnMap(table.names, positions, system, form.amount_unit, marks, tuple(shown))
+    loose = frozenset(role for role in _OPTIONAL if form.column(role) is None)
+    return ColumnMap(table.names, positions, system, form.amount_unit, loose, marks, tuple(shown))
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:

@@ -189,12 +189,19 @@ DOCUMENT_DATE = _words(
     "document date | belegdatum | dokumentdatum | bilagsdato | asiakirjan pvm | documentdatum | date document",
     "fecha emisión documento | data documento",
 )
-_METHOD = _words(
-    "payment method | payment method title | payment method name | paymentmethod | payment type | method of payment",
-    "zahlungsart | zahlungsmethode | zahlungsweise | zahlart | betalningsmetod | betalningssätt | betalsätt",
-    "betalingsmetode | betalingsmåte | betalingsform | maksutapa | betaalmethode | betaalwijze",
-    "moyen de paiement | mode de paiement | méthode de paiement | método de pago | forma de pago | medio de pago",
-    "metodo di pagamento | modalità di pagamento | metoda płatności | sposób płatności | forma płatności",
+_METHOD = _words(  # the first one there is taken: what all programs have in common, then each language's, codes last
+    "payment method | payment method name | payment method title | method of payment | payment option",
+    "zahlungsart | zahlungsmethode | zahlart | zahlungsweise | zahlungsform | bezahlmethode | bezahlart",
+    "betalningsmetod | betalningssätt | betalsätt | betalningsform",
+    "betalingsmåte | betalingsmetode | betalingsmåde | betalingsform",
+    "maksutapa | tilauksen maksutapa | maksumuoto",
+    "betaalmethode | betaalwijze | betalingswijze | betalingsmethode | betaalmiddel",
+    "moyen de paiement | mode de paiement | méthode de paiement | mode de règlement | moyen de règlement",
+    "método de pago | forma de pago | modalidad de pago | medio de pago | modo de pago",
+    "metodo di pagamento | modalità di pagamento | mezzo di pagamento | forma di pagamento",
+    "metoda płatności | sposób płatności | forma płatności | sposób zapłaty | forma zapłaty | rodzaj płatności",
+    "payment method code | zahlungsformcode | betalningsmetodkod | betalingsmåtekode | betalingsformskode",
+    "maksutapakoodi | betalingswijzecode | payment type | payment gateway",
 )
 SIGNS = _words(
     "soll/haben-kennzeichen | soll-/haben-kennzeichen | soll/haben-kennz. | soll/haben | s/h | shkzg | sh-kennzeichen",
@@ -227,7 +234,7 @@ CLEAR: dict[str, Groups] = {
     "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON),
     "sign": (),
     "document": (),
-    "method": (("payment_method",), _METHOD),
+    "method": tuple((word,) for word in _METHOD),
 }
 """Role → names that mean it, in groups of falling precedence; names of one group are equals."""
 

@@ -103,6 +103,11 @@ SYSTEMS: tuple[System, ...] = (
         },
     ),
     System(
+        "PrestaShop",
+        marks=(("New client", "Payment"), ("Nouveau client", "Paiement"), ("total_paid_tax_incl", "payment")),
+        columns={"method": (("Payment", "Paiement"),)},  # elsewhere that is an amount
+    ),
+    System(
         "WooCommerce",
         marks=(("order_subtotal", "order_total"), ("order_number_formatted", "order_total")),
         columns={"reference": (), "order_id": ()},

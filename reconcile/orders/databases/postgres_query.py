@@ -71,7 +71,7 @@ class PostgresQuery:
     def rows(self, columns: ColumnMap) -> Iterator[RawRows]:
         """Yield the rows, lines from 1; raises OrderFileError for a type that has lost digits, or a lost connection."""
         schema = pa.schema([_named(field) for field in self._reader.schema])
-        for position in columns.positions.values():
+        for position in (position for role, position in columns.positions.items() if role not in columns.loose):
             self._check_number(schema.field(position))
         readers = column_readers(schema, columns, path=self._query.name, remedy=_REMEDY)
         batches = read_batches(self._reader, self._errors_told)

@@ -95,8 +95,11 @@ def _raw_rows(records: Sequence[tuple[Any, ...]], first: int, columns: ColumnMap
     rejects = {
         row: Reject(first + row, columns.name(role), str(value), reason, "cast it to TEXT or INTEGER in the query")
         for role, values in cells.items()
+        if role not in columns.loose
         for row, value, reason in _unreadable(role, values)
     }
+    for role in columns.loose & cells.keys():
+        cells[role] = [value if type(value) is str else None for value in cells[role]]
     lines = pa.array(range(first, first + len(records)), pa.int64())
     numbers = boolean_column([type(value) in (int, float) for value in cells["amount"]])
     texts: dict[str, Column] = {role: text_column([_text(value) for value in values]) for role, values in cells.items()}

@@ -20,6 +20,7 @@ _KEYS = frozenset(("reference", "order_number", "order_id"))
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?(?<!-0)")
 _PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double means
+_TEXTS = ("s", "str", "inlineStr")
 _FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
 
 LOST_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
@@ -88,10 +89,14 @@ class CellTexts:
         """Return the text of a cell in no column of ours: a date as a day, true and false as words, None if empty."""
         return self.of_role(cell, "ordered_on")[0] if cell is not None else None
 
+    def text(self, cell: Cell | None) -> str | None:
+        """Return what a cell of text holds; None for numbers, dates and anything else."""
+        return self.plain(cell) if cell is not None and cell[0] in _TEXTS else None
+
     def is_blank(self, cell: Cell) -> bool:
         """Return whether `cell` shows nothing."""
         kind, _, stored, is_formula = cell
-        if is_formula or kind not in ("s", "str", "inlineStr"):
+        if is_formula or kind not in _TEXTS:
             return stored is None and not is_formula
         text = self.plain(cell)
         return text is not None and not text.strip()

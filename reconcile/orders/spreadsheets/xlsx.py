@@ -162,7 +162,11 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, total
     texts: dict[str, list[str | None]] = {}
     rejects: dict[int, list[Reject]] = {}  # by index of the row
     for role, at in columns.positions.items():
-        texts[role], problems = _column([row.cells.get(at) for row in group], role, cells)
+        column = [row.cells.get(at) for row in group]
+        if role in columns.loose:
+            texts[role] = [cells.text(cell) for cell in column]
+            continue
+        texts[role], problems = _column(column, role, cells)
         for i, why in problems.items():
             rejects.setdefault(i, []).append(
                 Reject(group[i].line, columns.name(role), texts[role][i], why, REMEDIES[why])

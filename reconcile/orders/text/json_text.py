@@ -83,7 +83,7 @@ def _opened(texts: TextBlocks, form: OrderFormat, path: str) -> OpenedOrders:
     _check_wrapped(head, names, path)
     columns = map_columns(tuple(names), form, path=path)
     found = _Found(
-        tuple(role for role in COLUMN_OPTIONS if form.column(role) is None),
+        tuple(role for role in COLUMN_OPTIONS if form.column(role) is None and role not in columns.loose),
         frozenset(columns.names),
         frozenset(folded(mark) for mark in form.marks if mark not in columns.marks),
     )
@@ -118,8 +118,9 @@ def _rows(group: JsonValues, columns: ColumnMap, found: _Found, path: str) -> Ra
             rejects.append(Reject(line, None, shortened(text.decode(), 200), "is not a JSON object"))
             continue
         raws = [_raw(row, name) for name in roles.values()]
-        values = [_text_of(raw) for raw in raws]
-        rejects += _problems(text, line, raws, values, roles) or _elsewhere(row, line, roles, found)
+        texts = zip(roles, map(_text_of, raws), strict=True)
+        values = [text if role not in columns.loose else (text[0], None) for role, text in texts]
+        rejects += _problems(text, line, raws, values, roles, columns.loose) or _elsewhere(row, line, roles, found)
         lines.append(line)
         rows.append([value for value, _ in values])
         shown.append([_shown(_raw(row, columns.names[place])) for place in columns.shown])
@@ -135,14 +136,15 @@ def _problems(
     raws: Sequence[bytes],
     values: Sequence[tuple[str | None, str | None]],
     roles: dict[str, str],
+    loose: Collection[str],
 ) -> list[Reject]:
     found = []
-    names = roles.values()
+    names = [name for role, name in roles.items() if role not in loose]
     # A key may be written with escapes: then only a parser sees that it is the same.
     suspect = b"\\" in text or any(text.count(f'"{name}"'.encode()) > 1 for name in names)
     repeated = _repeated(text) if suspect else frozenset()
     for name, raw, (_, problem) in zip(roles.values(), raws, values, strict=True):
-        if problem is None and name in repeated:
+        if problem is None and name in repeated and name in names:
             problem = "occurs more than once in the object"
         if problem is not None:
             found.append(Reject(line, name, shortened(raw.decode(), 200), problem))

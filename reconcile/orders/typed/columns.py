@@ -61,9 +61,12 @@ def column_readers(
     gives the type (`TYPE_NAME`). Raises OrderFileError for a type that has lost digits (float) or cannot be what the
     column is mapped to.
     """
-    readers = {}
+    readers: dict[str, Reader] = {}
     for role, position in columns.positions.items():
         field = schema.field(position)
+        if role in columns.loose and not is_text(field.type):
+            readers[role] = _nothing
+            continue
         reader = _reader(role, field)
         if reader is None:
             hint = f"{remedy(role, field.name)}, or name another column with {COLUMN_OPTIONS[role]}"
@@ -209,6 +212,10 @@ def _shown_text(column: Column) -> Column:
         return column.cast(pa.string())
     except pa.ArrowNotImplementedError:  # a list, a struct
         return text_column([None if value is None else str(value) for value in column.to_pylist()])
+
+
+def _nothing(column: Column) -> Column:
+    return pa.nulls(len(column), pa.string())
 
 
 def _as_text(column: Column) -> Column:

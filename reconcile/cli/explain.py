@@ -59,12 +59,12 @@ def _lines(one: Explanation) -> Iterator[str]:
     if item["accepted_reason"]:
         until = f" until {item['accepted_until']}" if item["accepted_until"] else ""
         yield f"  accepted{until}: {item['accepted_reason']}"
-    if item.get("accepted_for"):
+    if item["accepted_for"]:
         yield f"  accepted no longer, it was for: {item['accepted_for']}"
     yield f"  item {item['item_id']}"
-    if item.get("break_id") not in (None, item["item_id"]):
+    if item["break_id"] not in (None, item["item_id"]):
         yield f"  break {item['break_id']}"
-    if item.get("changed_from_status"):
+    if item["changed_from_status"]:
         yield f"  until the run before: {LABEL_OF[item['changed_from_status']]}"
     yield from _side("payment", one.payment, "none")
     name = "order total"

@@ -16,9 +16,9 @@ from reconcile.cli.options import Session, command
 @command
 def load(session: Session, run: Path, url: str) -> None:
     """
-    Load the run folder RUN into a warehouse, replacing the rows of its business date.
+    Load the run folder RUN into a warehouse, replacing the rows of its organization, mode and business date.
 
-    Loading the same run again changes nothing; another run of the same date takes its place.
+    Loading the same run again changes nothing; another run of the same takes its place.
     """
     from reconcile.warehouse.load import load_run
 

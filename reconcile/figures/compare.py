@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from reconcile.errors import OutputError
 from reconcile.figures.summary import TrendRun, read_summary
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.history.ledger import PublishedRun
+from reconcile.history.published import items_sql
 from reconcile.runs.folder import published, read_manifest, superseded
 from reconcile.runs.run_folder import RunFolder
 from reconcile.runs.verify import check_out
@@ -123,14 +124,15 @@ def diff_runs(before: Path, after: Path) -> list[Change]:
         f"a.{name} AS a_{name}, b.{name} AS b_{name}" for name in ("item_id", "reference", "payment_id", *_COMPARED)
     )
     differs = " OR ".join(f"a.{name} IS DISTINCT FROM b.{name}" for name in _COMPARED)
-    query = f"""
-        SELECT {columns} FROM {scan(RunFolder(before).items)} a FULL JOIN {scan(RunFolder(after).items)} b
-        ON a.item_id = b.item_id WHERE a.item_id IS NULL OR b.item_id IS NULL OR {differs}
-    """
     with connected() as connection:
         try:
+            query = f"""
+                SELECT {columns} FROM {items_sql(RunFolder(before).items)} a
+                FULL JOIN {items_sql(RunFolder(after).items)} b ON a.item_id = b.item_id
+                WHERE a.item_id IS NULL OR b.item_id IS NULL OR {differs}
+            """
             rows = connection.sql(query).to_arrow_table().to_pylist()
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
             raise OutputError(
                 f"{before}, {after}: the items of these runs cannot be compared",
                 hint="`reconcile runs verify` reports whether their files are intact",

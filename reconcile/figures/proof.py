@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.statuses import COUNTED, CountedItems, StatusLine, counted, status_lines
-from reconcile.figures.tables import items_in_csv
+from reconcile.figures.tables import as_counted, items_in_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
+from reconcile.history.published import columns_in, items_sql
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
@@ -99,8 +100,10 @@ def prove_files(folder: Path, figures: Figures, *, amount_basis: str) -> None:
     """
     breaks = tuple(line for line in figures.statuses if line.kind == Kind.BREAK)
     told = {"items": figures.statuses, "breaks": breaks}
-    tables = {f"{name}.parquet": scan(folder / f"{name}.parquet") for name in told}
-    tables |= {f"{name}.csv": items_in_csv(folder / f"{name}.csv", COUNTED) for name in told}
+    there = columns_in(folder / "items.parquet").names
+    tables = {f"{name}.parquet": items_sql(folder / f"{name}.parquet") for name in told}
+    tables |= {f"{name}.csv": items_in_csv(folder / f"{name}.csv", COUNTED, there) for name in told}
+    tables = {name: as_counted(items, there) for name, items in tables.items()}
     with connected() as connection:
         for file, rows in counted(connection, tables).items():
             _agree(file, _statuses(rows), told[Path(file).stem])

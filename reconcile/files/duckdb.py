@@ -19,14 +19,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from reconcile.errors import SettingsError, first_line
+from reconcile.schema import UTC_MS
 
 CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": False,  # what is needed is inside DuckDB's own wheel
     "autoload_known_extensions": False,
     "enable_external_file_cache": False,
 }
+
+SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.int32(): "INTEGER",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    UTC_MS: "TIMESTAMP WITH TIME ZONE",
+}
+"""DuckDB's name of each type that a column of our tables has."""
 
 
 @contextlib.contextmanager

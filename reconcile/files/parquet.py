@@ -2,12 +2,14 @@
 Parquet files, written one way: a fixed schema, fixed settings, under a temporary name until they are whole.
 
 The same rows in the same order give the same bytes, however they were batched on their way here.
+
+And read as tables of this version, though an earlier one has written them: what it did not know is null.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.errors import OutputError
 from reconcile.files.arrow import compute as pc
 from reconcile.files.disk import replacing
-from reconcile.files.duckdb import path_literal
+from reconcile.files.duckdb import SQL_TYPES, path_literal
 
 ROWS_PER_GROUP = 122_880
 TEXT_BYTES_PER_GROUP = 256 << 20  # fewer rows than these where strings are so long that a group would fill the memory
@@ -147,3 +150,44 @@ def write_parquet(
 def scan(path: Path) -> str:
     """Return the SQL by which DuckDB reads exactly this Parquet file, whatever characters its name holds."""
     return f"read_parquet({path_literal(path)}, hive_partitioning = false)"
+
+
+def selected(path: Path, schema: pa.Schema, instead: Mapping[str, str] | None = None) -> str:
+    """
+    Return the SELECT of the columns of `schema` from a Parquet file of this version or an earlier one; see `completed`.
+
+    Raises OutputError as `stored`, OSError or an Arrow error when the file cannot be opened.
+    """
+    found = stored(path, pq.read_schema(path), schema)
+    return f"SELECT {completed(found.names, schema, instead)} FROM {scan(path)}"
+
+
+def completed(found: Collection[str], schema: pa.Schema, instead: Mapping[str, str] | None = None) -> str:
+    """
+    Return the columns of `schema` in order, as SQL over a relation that has the columns `found`.
+
+    One that it lacks is what `instead` says of it in SQL, else null, and always of its type.
+    """
+    known = instead or {}
+    return ", ".join(
+        f'"{field.name}"'
+        if field.name in found
+        else f'CAST({known.get(field.name, "NULL")} AS {SQL_TYPES[field.type]}) AS "{field.name}"'
+        for field in schema
+    )
+
+
+def stored(path: Path, found: pa.Schema, schema: pa.Schema) -> pa.Schema:
+    """
+    Return the fields of `schema` that are among those `found` in the file `path`: all, or those of an earlier version.
+
+    Raises OutputError when one is of another type, or lacks though it is never null.
+    """
+    there = set(found.names)
+    for field in schema:
+        if found.field(field.name).type != field.type if field.name in there else not field.nullable:
+            raise OutputError(
+                f"{path}: has no column `{field.name}` of type {field.type}",
+                hint="it was written by another version: run `reconcile match` again",
+            )
+    return pa.schema([field for field in schema if field.name in there])

@@ -1,8 +1,12 @@
-"""Breaks as a run has published them, also one of an earlier version: with the columns of ITEMS of this one."""
+"""
+Items and breaks as a run has published them, also one of an earlier version: with the columns of ITEMS of this one.
+
+The one place that knows how earlier versions said what is a column now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,16 +15,16 @@ import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
+from reconcile.files.parquet import completed, scan, stored
 from reconcile.schema import ITEMS
 
-# How earlier versions knew what is a column now; what else they did not know is null.
+# SQL over the columns that they had; what else they did not know is null.
 _BEFORE_IT_WAS = {
-    "break_id": "item_id",
+    "break_id": "CASE WHEN is_break THEN item_id END",
     "at_stake_currency_code": "coalesce(payment_currency_code, order_currency_code)",
     "at_stake_cents": """abs(coalesce(
-        CASE WHEN status IN ('amount_mismatch', 'within_tolerance') THEN difference_cents END,
-        payment_amount_cents, order_amount_cents, 0))""",
+        CASE WHEN status IN ('matched', 'within_tolerance', 'amount_mismatch', 'flagged_by_api')
+        THEN difference_cents END, payment_amount_cents, order_amount_cents, 0))""",
 }
 
 NEEDED_LATER = "it records since when breaks are open: restore it as it was published, or run its date again"
@@ -41,10 +45,26 @@ def breaks_in(breaks: Path, names: Sequence[str] = ITEMS.names, *, hint: str = N
     return table.cast(pa.schema(ITEMS.field(name) for name in names))
 
 
-def breaks_sql(breaks: Path, names: Sequence[str]) -> str:
-    """Return the SELECT of `breaks_in`. Raises OSError or an Arrow error when the file cannot be opened."""
-    found = set(pq.read_schema(breaks).names)
-    columns = ", ".join(
-        f'"{name}"' if name in found else f'{_BEFORE_IT_WAS.get(name, "NULL")} AS "{name}"' for name in names
-    )
-    return f"SELECT {columns} FROM {scan(breaks)} WHERE is_break"
+def breaks_sql(breaks: Path, names: Sequence[str] = ITEMS.names) -> str:
+    """Return the SELECT of `breaks_in`; raises as `columns_in`."""
+    return f"SELECT {item_columns(columns_in(breaks).names, names)} FROM {scan(breaks)} WHERE is_break"
+
+
+def items_sql(items: Path) -> str:
+    """Return SQL that may stand after FROM, for items or breaks in a Parquet file: ITEMS; raises as `columns_in`."""
+    found = columns_in(items)
+    return scan(items) if found.equals(ITEMS) else f"(SELECT {item_columns(found.names)} FROM {scan(items)})"
+
+
+def item_columns(found: Collection[str], names: Sequence[str] = ITEMS.names) -> str:
+    """Return the columns `names` of ITEMS as SQL over items that have the columns `found`."""
+    return completed(found, pa.schema(ITEMS.field(name) for name in names), _BEFORE_IT_WAS)
+
+
+def columns_in(items: Path) -> pa.Schema:
+    """
+    Return the columns of ITEMS that a file of items or breaks has: all of them, or those of an earlier version.
+
+    Raises OutputError when it is no table of items, OSError or an Arrow error when it cannot be opened.
+    """
+    return stored(items, pq.read_schema(items), ITEMS)

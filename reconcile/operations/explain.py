@@ -19,7 +19,7 @@ import pyarrow as pa
 from reconcile.errors import OutputError, UnknownItem, first_line
 from reconcile.files.parquet import scan
 from reconcile.history.breaks import SHORT_ID
-from reconcile.history.published import breaks_sql
+from reconcile.history.published import breaks_sql, items_sql
 from reconcile.keys import clean_key
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Frame
@@ -107,7 +107,7 @@ def explain(folder: Path, name: str) -> list[Explanation]:
         items = _named(engine.connection, folder, name)
         sides = _sides(engine, folder, policy)
         return [_explained(engine, folder, item, sides, policy) for item in items]
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
         raise OutputError(
             f"{folder}: its files cannot be read: {first_line(error)}",
             hint="`reconcile runs verify` reports what was changed",
@@ -123,14 +123,12 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
         raise UnknownItem(f"{name!r}: no item has it: it is not UTF-8 text", hint="copy it from items.csv") from None
     wanted = pa.table({"name": list(dict.fromkeys((name, clean_key(name) or name)))})
     connection.register("wanted", wanted)
-    there = connection.sql(f"SELECT * FROM {scan(folder / 'items.parquet')} LIMIT 0").columns
-    has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES if column in there)
-    query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}"
-    rows = _rows(connection, query)
+    items = items_sql(RunFolder(folder).items)
+    has_name = " OR ".join(f"{column} IN (SELECT name FROM wanted)" for column in _NAMES)
+    rows = _rows(connection, f"SELECT * FROM {items} WHERE {has_name} ORDER BY item_id LIMIT {MOST_ITEMS + 1}")
     if not rows and len(name) >= SHORT_ID:
-        begins = " OR ".join(f"starts_with({column}, $1)" for column in ("item_id", "break_id") if column in there)
-        query = f"SELECT * FROM {scan(folder / 'items.parquet')} WHERE {begins} LIMIT 2"
-        begun = _rows(connection, query, [name])
+        begins = " OR ".join(f"starts_with({column}, $1)" for column in ("item_id", "break_id"))
+        begun = _rows(connection, f"SELECT * FROM {items} WHERE {begins} LIMIT 2", [name])
         rows = begun if len(begun) == 1 else []
     if not rows:
         raise UnknownItem(
@@ -167,7 +165,7 @@ def _explained(
     payment_side = _first(engine, sides["payments"], {"p_id": item["payment_id"]})
     # In an order book, files of several days may have one name: their rows differ by what they say.
     place = {"source_file": item["order_source_file"], "source_line": item["order_source_line"]}
-    said = {"reference_raw": reference} if (reference := item.get("row_reference")) is not None else {}
+    said = {"reference_raw": reference} if (reference := item["row_reference"]) is not None else {}
     order_side = _first(engine, sides["orders"], {f"o_{name}": value for name, value in (place | said).items()})
     connection = engine.connection
     payment = _as_read(connection, RunFolder(folder).payments, {"payment_id": item["payment_id"]})
@@ -233,10 +231,12 @@ def _allowed(engine: DuckDBEngine, item: Row, policy: MatchPolicy) -> int | None
 def _nights(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> list[BreakNight]:
     """Return the nights of the break that `item` is, or of those that it was."""
     until, nights = folder.resolve().name, []
-    ids = {item["break_id"]} if item.get("break_id") else set()
+    ids = {item["break_id"]} if item["break_id"] else set()
     item_id = None if ids else item["item_id"]
     for run in reversed([run for run in published(out_of(folder)) if run.name <= until]):
-        with contextlib.suppress(duckdb.IOException, OSError, pa.ArrowException):  # may be cleared away in part
+        with contextlib.suppress(
+            OutputError, duckdb.IOException, OSError, pa.ArrowException
+        ):  # may be cleared away in part
             breaks = breaks_sql(RunFolder(run).breaks, _OF_NIGHT)
             query = f"SELECT * FROM ({breaks}) WHERE list_contains($1, break_id) OR item_id = $2"
             rows = _rows(connection, query, [sorted(ids), item_id])

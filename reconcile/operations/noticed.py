@@ -6,6 +6,9 @@ Knows where each of them finds what it needs; what is noticed is known there.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 from reconcile.days import weekdays_of
 from reconcile.errors import OutputError
 from reconcile.figures import warnings
@@ -18,7 +21,7 @@ from reconcile.history.earlier import EarlierRuns
 from reconcile.matching.report import MatchReport
 from reconcile.notices import Notice, notice
 from reconcile.operations.staged_run import StagedRun
-from reconcile.runs.folder import read_manifest
+from reconcile.runs.folder import read_manifest, superseded
 from reconcile.settings.settings import COMMERCE_LAYER
 from reconcile.settings.stages import rules_of, settings_of
 
@@ -80,12 +83,22 @@ def _rules_changed(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> lis
 
 def _replaced(night: StagedRun, run_id: str) -> list[Notice]:
     """A run of this date that was published before; the same run once more, after an interruption, replaces nothing."""
-    place = night.staging.place
-    if not place.exists():
+    place, date = night.staging.place, f"{night.business_date:%Y%m%d}"
+    kept = [folder for folder in superseded(night.out) if folder.name.startswith(date)]
+    before = [folder for folder in (place, *kept) if folder.exists()]
+    replaced = [known for folder in before if (known := _published_as(folder))[1] != run_id]
+    if not replaced:
         return []
+    _, last = max(replaced)
+    text = f"this date was published before, as run {last}: this run replaces it"
+    return [notice("replaced_run", text, run_id=last)]
+
+
+def _published_as(folder: Path) -> tuple[datetime, str]:
+    """Return when the run `folder` was made, and its id."""
+    long_ago = datetime.min.replace(tzinfo=UTC)
     try:
-        before = read_manifest(place).run_id
+        manifest = read_manifest(folder)
     except OutputError:
-        before = "unreadable"
-    text = f"this date was published before, as run {before}: this run replaces it"
-    return [notice("replaced_run", text, run_id=before)] if before != run_id else []
+        return long_ago, "unreadable"
+    return manifest.created_at or long_ago, manifest.run_id

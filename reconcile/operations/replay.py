@@ -21,7 +21,7 @@ from reconcile.files.parquet import scan
 from reconcile.history import decisions, ledger
 from reconcile.history.acceptances import standing
 from reconcile.history.identity import FOLLOWED
-from reconcile.history.published import breaks_in
+from reconcile.history.published import breaks_in, columns_in
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
@@ -86,9 +86,10 @@ def _compared(published: Path, again: Path, manifest: Manifest, report: MatchRep
         return Replay(report, problem="items.parquet is missing")
     if sha256_of(published) == sha256_of(again):
         return Replay(report)
-    others = other_software(manifest)
+    there = columns_in(published).names
+    others = other_software(manifest) or ("" if set(there) == set(ITEMS.names) else "reconcile")
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
-    compared = ITEMS.names if is_as_it_was else [name for name in ITEMS.names if name not in LEDGER_COLUMNS]
+    compared = there if is_as_it_was else [name for name in there if name not in LEDGER_COLUMNS]
     if items := differing_items(published, again, compared):
         made = f" (it was made with different versions of {others})" if others else ""
         return Replay(report, problem=f"matched again, {items:,} of its items differ{made}")

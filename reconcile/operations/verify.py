@@ -35,13 +35,14 @@ from reconcile.matching.report import MatchReport
 from reconcile.operations.closing import verdict_of
 from reconcile.operations.order_book import build_order_book
 from reconcile.operations.replay import differing_items, replay
-from reconcile.reports.csv_tables import write_breaks, write_items_csv
+from reconcile.reports.csv_tables import items_columns, write_breaks, write_items_csv
 from reconcile.reports.page.html import render_html
 from reconcile.reports.workbook.xlsx import write_xlsx
 from reconcile.runs.folder import out_of, read_manifest
 from reconcile.runs.manifest import Manifest, digest_of, other_software
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.runs.verify import Verification, unvouched, verify_run, verify_runs
+from reconcile.schema import ITEMS
 from reconcile.settings.settings import Settings
 from reconcile.settings.stages import limits_of, settings_of
 
@@ -74,6 +75,8 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
     notes: list[str] = []
     try:
         run = _opened(folder)
+        if run.is_earlier:
+            notes.append("was made by an earlier version: what that version did not know is not compared")
         if runs_in is not None:
             again = replay(folder, run.manifest, place, runs_in(out_of(folder)))
             problems.extend(filter(None, [again.problem]))
@@ -93,20 +96,31 @@ def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Ver
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A published run to be made again; `report` is that of matching it again, null where that was not requested."""
+    """
+    A published run to be made again; `report` is that of matching it again, null where that was not requested.
+
+    `columns` are those of its items: all of ITEMS, or what an earlier version knew.
+    """
 
     folder: Path
     manifest: Manifest
     settings: Settings
     policy: MatchPolicy
     summary: Summary
+    columns: tuple[str, ...]
     report: MatchReport | None = None
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether an earlier version has made it, whose reports and figures were others."""
+        return set(self.columns) != set(ITEMS.names)
 
 
 def _opened(folder: Path) -> _Run:
     manifest = read_manifest(folder)
     settings = settings_of(manifest, folder)
-    return _Run(folder, manifest, settings, settings.policy, read_summary(folder))
+    columns = tuple(items_columns(RunFolder(folder).items).names)
+    return _Run(folder, manifest, settings, settings.policy, read_summary(folder), columns)
 
 
 def _tables(run: _Run, place: Path) -> Iterator[str]:
@@ -114,7 +128,7 @@ def _tables(run: _Run, place: Path) -> Iterator[str]:
     published, again, limit = RunFolder(run.folder), RunFolder(place), run.settings.run.memory_limit
     write_items_csv(published.items, again.items_csv, memory_limit=limit)
     write_breaks(published.items, again.breaks, again.breaks_csv, memory_limit=limit)
-    if differing_items(published.breaks, again.breaks):
+    if differing_items(published.breaks, again.breaks, run.columns):
         yield "breaks.parquet: its rows are not the breaks in items.parquet"
     for name, source in ((RunFile.ITEMS_CSV, RunFile.ITEMS), (RunFile.BREAKS_CSV, RunFile.BREAKS)):
         if _is_other(run, name, place / name):
@@ -152,8 +166,16 @@ def _figures(run: _Run, place: Path) -> Iterator[str]:
     if run.summary.apart is not None and not hang_together(run.summary.roll_forward, run.summary.apart):
         yield "summary.json: what came and went by rules and by data is not its roll_forward"
     for name, value in found.items():
-        if getattr(run.summary, name) != value:
+        if _COUNTED_FROM.get(name, "item_id") in run.columns and getattr(run.summary, name) != value:
             yield f"summary.json: its {name} are not those of the run's files"
+
+
+_COUNTED_FROM = {
+    "statuses": "at_stake_currency_code",  # the proof has compared them as that version counted
+    "aging_from_data": "data_age_days",
+    "patterns": "data_age_days",
+}
+"""Figures that are made from a column which came later: from another, or by other rules, where it is not there."""
 
 
 def _head(run: _Run, place: Path) -> Iterator[str]:
@@ -185,7 +207,7 @@ def _book(run: _Run, place: Path) -> Iterator[str]:
 
 def _page(run: _Run, place: Path) -> Iterator[str]:
     """The page follows from the files; of another version's no word need be the same."""
-    if RunFile.PAGE not in run.manifest.digests or other_software(run.manifest):
+    if RunFile.PAGE not in run.manifest.digests or _is_of_other_version(run):
         return
     (RunFolder(place).page).write_bytes(render_html(run.folder, memory_limit=run.settings.run.memory_limit))
     if _is_other(run, RunFile.PAGE, RunFolder(place).page):
@@ -196,11 +218,15 @@ _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _book, _tab
 
 
 def _workbook(run: _Run, place: Path) -> Iterator[str]:
-    if RunFile.WORKBOOK not in run.manifest.digests or other_software(run.manifest):
+    if RunFile.WORKBOOK not in run.manifest.digests or _is_of_other_version(run):
         return
     write_xlsx(run.folder, RunFolder(place).workbook, memory_limit=run.settings.run.memory_limit)
     if _is_other(run, RunFile.WORKBOOK, RunFolder(place).workbook):
         yield "report.xlsx: is not what is written from the run's files"
+
+
+def _is_of_other_version(run: _Run) -> bool:
+    return run.is_earlier or bool(other_software(run.manifest))
 
 
 def _breaks_before(run: _Run) -> pa.Table | None:

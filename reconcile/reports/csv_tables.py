@@ -28,7 +28,8 @@ from reconcile.files.csv_text import WRITE_OPTIONS
 from reconcile.files.disk import disk_error, replacing
 from reconcile.files.duckdb import connected, text_literal
 from reconcile.files.formula_guard import guarded_sql, is_plain_sql
-from reconcile.files.parquet import ROWS_PER_GROUP, scan, write_parquet
+from reconcile.files.parquet import ROWS_PER_GROUP, scan, stored, write_parquet
+from reconcile.history.published import items_sql
 from reconcile.schema import ITEMS
 
 BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
@@ -37,26 +38,26 @@ BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
 
 def write_items_csv(items: Path, destination: Path, *, memory_limit: str = "1GB") -> int:
     """
-    Write the Parquet table `items` (ITEMS) as CSV to `destination`; return the number of rows.
+    Write the Parquet table `items` (ITEMS, or what an earlier version had of it) as CSV; return the number of rows.
 
     Raises OutputError when `items` is not such a table or `destination` cannot be written.
     """
-    return write_csv(items, ITEMS, destination, memory_limit=memory_limit)
+    return write_csv(items, items_columns(items), destination, memory_limit=memory_limit)
 
 
 def write_breaks(items: Path, parquet: Path, csv: Path, *, memory_limit: str = "1GB") -> int:
     """
     Write the rows of `items` with `is_break`, in BREAKS_ORDER, as Parquet and as CSV; return their number.
 
-    Both files have the columns of ITEMS. Sorting beyond `memory_limit` goes to disk, beside `parquet`.
+    Both files have the columns that `items` has. Sorting beyond `memory_limit` goes to disk, beside `parquet`.
     Raises OutputError when `items` is not a table of items or a file cannot be written.
     """
-    columns = columns_of(items, ITEMS)
-    query = f"SELECT {columns} FROM {scan(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
+    schema = items_columns(items)
+    query = f"SELECT {_names(schema)} FROM {items_sql(items)} WHERE is_break ORDER BY {BREAKS_ORDER}"
     with errors_told(parquet), connected(parquet.parent, memory_limit) as connection:
         batches = connection.sql(query).to_arrow_reader(ROWS_PER_GROUP)
-        rows = write_parquet((batch.cast(ITEMS) for batch in batches), ITEMS, parquet)
-    written = write_csv(parquet, ITEMS, csv, memory_limit=memory_limit)
+        rows = write_parquet((batch.cast(schema) for batch in batches), schema, parquet)
+    written = write_csv(parquet, schema, csv, memory_limit=memory_limit)
     assert written == rows, "the CSV is written from the Parquet file"
     return rows
 
@@ -109,6 +110,15 @@ def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema
                 f"{where}: has no column `{field.name}` of type {field.type}",
                 hint="it was written by another version: run `reconcile match` again",
             )
+    return _names(schema)
+
+
+def items_columns(items: Path) -> pa.Schema:
+    """Return the columns of ITEMS that a Parquet file has; raises OutputError when it is no table of items."""
+    return stored(items, _read_schema(items), ITEMS)
+
+
+def _names(schema: pa.Schema) -> str:
     return ", ".join(map(_identifier, schema.names))
 
 

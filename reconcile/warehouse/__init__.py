@@ -1,1 +1,1 @@
-"""Run folders loaded into warehouses: fixed schemas, idempotent per business date."""
+"""Run folders loaded into warehouses: fixed schemas, idempotent per organization, mode and business date."""

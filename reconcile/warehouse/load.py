@@ -4,12 +4,13 @@ Loading a run folder into a warehouse: the front door, and the list of what can 
 Knows which scheme goes to which sink. A sink is a module with
 `load(run: RunFolder, url: str, *, loaded_at: datetime) -> LoadReceipt`, and a line in SINKS.
 
-Loads are idempotent per business date: a load replaces exactly the rows of its date, all of them or none.
+Loads are idempotent: a load replaces exactly the rows of its organization, mode and business date, all of them or none.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,8 @@ from reconcile.errors import SettingsError
 from reconcile.warehouse.place import scheme_of, without_secrets
 from reconcile.warehouse.tables import LoadReceipt
 from reconcile.warehouse.verified_run import open_run_folder
+
+log = logging.getLogger("reconcile.run")
 
 __all__ = ["SINKS", "LoadReceipt", "load_run", "sink_of"]
 
@@ -53,10 +56,11 @@ def sink_of(url: str) -> ModuleType:
 
 def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> LoadReceipt:
     """
-    Load the published run folder `folder` into the warehouse `url`, replacing the rows of its business date.
+    Load the published run folder `folder` into the warehouse `url`, in place of the rows of its scope.
 
-    `url` is `duckdb:FILE` or `parquet:FOLDER` (`duckdb:///…` where absolute); `loaded_at` (aware; default now)
-    is kept in `runs` and nowhere else. Loading the same folder again leaves the same rows.
+    Its scope is its organization, mode and business date. `url` is `duckdb:FILE` or `parquet:FOLDER` (`duckdb:///…`
+    where absolute); `loaded_at` (aware; default now) is kept in `runs` and nowhere else. Loading the same folder again
+    leaves the same rows.
     Raises SettingsError when `url` names no warehouse, OutputError when `folder` is not whole, and WarehouseError
     when the warehouse refuses; nothing of the load is visible then.
     """
@@ -65,4 +69,9 @@ def load_run(folder: Path, url: str, *, loaded_at: datetime | None = None) -> Lo
     milliseconds = moment.microsecond // 1000 * 1000  # as precise as every other instant
     with open_run_folder(Path(folder)) as run:
         receipt: LoadReceipt = sink.load(run, url, loaded_at=moment.replace(microsecond=milliseconds))
+    if receipt.unclaimed:
+        log.warning(
+            "%s: rows of %s without an organization or a mode are of no run of this folder, and were left alone: %s",
+            receipt.url, receipt.business_date, ", ".join(receipt.unclaimed),
+        )  # fmt: skip
     return receipt

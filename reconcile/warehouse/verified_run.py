@@ -7,11 +7,12 @@ Knows the manifest and the three tables of a run folder. Reads nothing else, and
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 
@@ -19,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OutputError
-from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
-from reconcile.runs.folder import read_manifest
-from reconcile.runs.manifest import Manifest
+from reconcile.files.duckdb import connected, text_literal
+from reconcile.files.parquet import scan, selected, stored
+from reconcile.runs.folder import out_of, read_manifest, superseded
+from reconcile.runs.manifest import Manifest, manifest_of
 from reconcile.runs.run_folder import RunFile
 from reconcile.schema import Row
-from reconcile.warehouse.tables import TABLES, WarehouseTable
+from reconcile.warehouse.tables import PAYMENT_MODE, TABLES, UNKNOWN, UNNAMED, Scope, WarehouseTable
 
 _REMEDY = "run the reconciliation of this business date again; nothing was loaded"
 
@@ -35,11 +36,17 @@ _Identity = tuple[int, ...]  # device, inode, size, time of the last change
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRun:
-    """A verified run folder: its tables have the digests, rows and columns that its manifest names."""
+    """
+    A verified run folder: its tables have the digests and rows that its manifest names, and columns of this version.
+
+    Of an earlier version they may have fewer: those are null.
+    """
 
     folder: Path
-    business_date: date
+    scope: Scope
     run_id: str
+    folder_runs: frozenset[str]
+    """Ids of all runs of its date in its folder of runs: itself, the published one, and those that were replaced."""
     manifest_sha256: str
     breaks: int
     rows: dict[str, int]
@@ -52,14 +59,15 @@ class VerifiedRun:
 
     def select(self, table: WarehouseTable, schema: pa.Schema) -> str:
         """Return the SQL by which DuckDB reads the columns of `schema`, of the file or of the run, in order."""
-        of_the_run = {
-            "business_date": f"DATE '{self.business_date.isoformat()}'",
-            "run_id": "'" + self.run_id.replace("'", "''") + "'",
+        known = {
+            "organization": text_literal(self.scope.organization),
+            "mode": text_literal(self.scope.mode),
+            "business_date": f"DATE '{self.scope.business_date.isoformat()}'",
+            "run_id": text_literal(self.run_id),
+            PAYMENT_MODE: '"mode"',
         }
-        columns = (
-            f'"{name}"' if name in table.source.names else f"{of_the_run[name]} AS {name}" for name in schema.names
-        )
-        return f"SELECT {', '.join(columns)} FROM {scan(self.path(table))}"
+        columns = (f'{known[name]} AS "{name}"' if name in known else f'"{name}"' for name in schema.names)
+        return f"SELECT {', '.join(columns)} FROM ({selected(self.path(table), table.source)})"
 
     def check_unchanged(self) -> None:
         """Raise OutputError when the folder no longer holds the files that were verified: ask before a commit."""
@@ -75,7 +83,7 @@ class VerifiedRun:
     def as_row(self, loaded_at: datetime) -> Row:
         """Return this run as a row of RUNS."""
         return {
-            "business_date": self.business_date,
+            **dataclasses.asdict(self.scope),
             "run_id": self.run_id,
             "manifest_sha256": self.manifest_sha256,
             "items": self.rows[RunFile.ITEMS],
@@ -106,13 +114,29 @@ def open_run_folder(folder: Path) -> Iterator[VerifiedRun]:
         items = folder / TABLES[0].file
         yield VerifiedRun(
             folder=folder,
-            business_date=manifest.business_date,
+            scope=_scope_of(manifest),
             run_id=manifest.run_id,
+            folder_runs=_folder_runs(folder, manifest),
             manifest_sha256=manifest.sha256,
             breaks=_count_breaks(items, manifest),
             rows=rows,
             verified=verified,
         )
+
+
+def _scope_of(manifest: Manifest) -> Scope:
+    return Scope(manifest.organization or UNNAMED, manifest.mode or UNKNOWN, manifest.business_date)
+
+
+def _folder_runs(folder: Path, own: Manifest) -> frozenset[str]:
+    """Return the ids of the runs of the date of `own` that are in its folder of runs, and of nobody else."""
+    out, scope, ids = out_of(folder), _scope_of(own), {own.run_id}
+    for path in (out / own.business_date.isoformat(), *superseded(out)):
+        with contextlib.suppress(OutputError):
+            manifest = manifest_of(path)
+            if _scope_of(manifest) in (scope, *scope.less_known):
+                ids.add(manifest.run_id)
+    return frozenset(ids)
 
 
 @contextlib.contextmanager
@@ -138,8 +162,12 @@ def _verified_rows(file: BufferedReader, manifest: Manifest, table: WarehouseTab
         schema, rows = found.schema_arrow, found.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=_REMEDY) from error
-    if not schema.equals(table.source):
-        raise OutputError(f"{path}: does not have the columns of this version of reconcile", hint=_REMEDY)
+    stored(path, schema, table.source)
+    if unknown := [name for name in schema.names if name not in table.source.names]:
+        raise OutputError(
+            f"{path}: has columns that this version of reconcile does not know: {', '.join(unknown[:3])}",
+            hint="load it with the version that wrote it; nothing was loaded",
+        )
     if output.rows is not None and output.rows != rows:
         raise OutputError(f"{path}: has {rows} rows, but {output.rows} in the manifest", hint=_REMEDY)
     return int(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations.night import run
-from reconcile.payments.request import parse_moment
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults
 from reconcile.sandbox.server import SandboxServer
@@ -19,7 +19,7 @@ from reconcile.sandbox.world.world import World
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
 
-NIGHT = parse_moment("2026-11-20", "date").date()
+NIGHT = date(2026, 11, 20)
 LATEST, EARLIEST = "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"
 
 # What is odd about a payment or its order, and what becomes of a pair that would have matched.

@@ -108,7 +108,7 @@ def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
     way: tuple[signal.Signals, bool], workplace: Path
 ) -> None:
     (workplace / "exports").mkdir()
-    (workplace / "exports" / "orders-1.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
+    (workplace / "exports" / "orders-2026-11-20.csv").write_bytes((SAMPLE / "orders.csv").read_bytes())
     command = [sys.executable, str(ROOT / "jobs" / "nightly.py"), "--date", "2026-11-20"]
     world = World.load(SAMPLE / "commerce_layer")
     status, told = interrupted(command, world, way)

@@ -47,6 +47,11 @@ def changed(table: pa.Table, column: str, value: Any) -> tuple[int, pa.Field[Any
 def rewrite(folder: Path, name: str, table: pa.Table) -> None:
     """Put `table` in place of a run's, and its digest into the manifest: a forger's work."""
     pq.write_table(table, folder / name)
+    rehash(folder, name)
+
+
+def rehash(folder: Path, name: str) -> None:
+    """Put the digest of a file as it is now into the manifest."""
     document = json.loads((folder / "manifest.json").read_bytes())
     for output in document["outputs"]:
         if output["path"] == name:

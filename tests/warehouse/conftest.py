@@ -23,18 +23,30 @@ def publish_run(tmp_path: Path) -> PublishRun:
     """Give a function that publishes a small run folder: `items` items, as many payments, one order less."""
 
     def publish(
-        *, business_date: date = NIGHT, run_id: str = "run-1", items: int = 3, of_run: str | None = None
+        *,
+        business_date: date = NIGHT,
+        run_id: str = "run-1",
+        items: int = 3,
+        of_run: str | None = None,
+        organization: str | None = "acme",
+        mode: str | None = "live",
+        out: str = "runs",
     ) -> Path:
         tables = {
             "items.parquet": (ITEMS, [_item(n, business_date, of_run or run_id) for n in range(items)]),
             "payments.parquet": (PAYMENTS, [_payment(n) for n in range(items)]),
             "orders.parquet": (ORDERS, [_order(n) for n in range(max(items - 1, 0))]),
         }
-        with staged(tmp_path / "runs", business_date) as staging:
+        with staged(tmp_path / out, business_date) as staging:
             for name, (schema, rows) in tables.items():
                 write_parquet(pa.Table.from_pylist(rows, schema=schema).to_batches(), schema, staging.folder / name)
             return staging.publish(
-                {"run_id": run_id, "business_date": business_date.isoformat()},
+                {
+                    "run_id": run_id,
+                    "business_date": business_date.isoformat(),
+                    "organization": organization,
+                    "mode": mode,
+                },
                 staging.outputs({name: len(rows) for name, (_, rows) in tables.items()}),
             )
 

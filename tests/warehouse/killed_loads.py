@@ -109,6 +109,9 @@ class _Connection:
         self._counted()
         return self._connection.sql(query, **keywords)
 
+    def cursor(self) -> _Connection:
+        return _Connection(self._connection.cursor(), self._counted)
+
     def close(self) -> None:
         self._counted()
         self._connection.close()
@@ -141,10 +144,14 @@ def _read_duckdb(path: str) -> list[list[str]]:
 def _read_parquet(path: str) -> list[list[str]]:
     met = []
     for table in ("items", "payments", "orders", "runs"):
-        (part,) = (Path(path) / table).glob("*/*")
-        runs = pq.read_table(part, columns=["run_id"], partitioning=None)["run_id"].to_pylist()
+        parts = [pq.read_table(part, columns=["run_id"], partitioning=None) for part in _parts(Path(path) / table)]
+        runs = [run for part in parts for run in part["run_id"].to_pylist()]
         met.append([f"{run} {runs.count(run)}" for run in sorted(set(runs))])
     return met
+
+
+def _parts(table: Path) -> list[Path]:
+    return sorted(table.rglob("part-0.parquet"))
 
 
 if __name__ == "__main__":

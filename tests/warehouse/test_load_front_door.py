@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from earlier_version import earlier_runs
 
 from reconcile.errors import OutputError, SettingsError
 from reconcile.runs.manifest import digest_of
@@ -122,16 +123,25 @@ def test_items_of_another_run_are_not_loaded(publish_run: Any) -> None:
         load_run(publish_run(run_id="run-2", of_run="run-1"), "duckdb:x.duckdb")
 
 
-def test_a_table_of_another_version_is_not_loaded(publish_run: Any) -> None:
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"amount_cents": ["1"]}, "has no column `amount_cents` of type int64"),
+        ({"reference": ["1"], "colour": ["red"]}, "has columns that this version of reconcile does not know: colour"),
+    ],
+)
+def test_a_table_of_a_later_version_is_not_loaded(
+    columns: dict[str, list[str]], problem: str, publish_run: Any
+) -> None:
     folder = publish_run()
     path = folder / "orders.parquet"
-    pq.write_table(pa.table({"reference": ["1"]}), path)
+    pq.write_table(pa.table(columns), path)
     _edit_manifest(
         folder,
         lambda m: [o.update(sha256=digest_of(path).sha256) for o in m["outputs"] if o["path"] == "orders.parquet"],
     )
 
-    with pytest.raises(OutputError, match=r"orders\.parquet: does not have the columns of this version"):
+    with pytest.raises(OutputError, match=rf"orders\.parquet: {problem}"):
         load_run(folder, "duckdb:x.duckdb")
 
 
@@ -187,3 +197,12 @@ def test_a_file_that_is_changed_in_its_place_while_it_is_loaded_is_not_loaded(pu
         (folder / "orders.parquet").unlink()
         with pytest.raises(OutputError, match="was replaced"):
             run.check_unchanged()
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_a_run_of_an_earlier_version_is_loaded_with_nulls_for_what_it_did_not_know(kind: str, tmp_path: Path) -> None:
+    for run in earlier_runs(tmp_path / "runs"):
+        receipt = load_run(run, f"{kind}:{tmp_path}/x.{kind}")
+
+        assert receipt.rows["klarna_payments"] == 12
+        assert receipt.rows["order_totals"] == 8

@@ -23,7 +23,8 @@ from reconcile.schema import ITEMS, PAYMENTS
 from reconcile.warehouse.load import load_run
 
 LOADED_AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-PARTITION = "business_date=2026-11-22"
+ACME = "organization=acme/mode=live"
+PARTITION = f"{ACME}/business_date=2026-11-22"
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def _state(root: Path) -> dict[str, list[dict[str, Any]]]:
     """Every row of every partition, read as it stands; also proves that no reader meets half a file."""
     return {
         str(path.relative_to(root)): pq.read_table(path, partitioning=None).to_pylist()
-        for path in sorted(root.glob("[!.]*/*/[!.]*"))
+        for path in sorted(root.glob("[!.]*/**/[!.]*.parquet"))
     }
 
 
@@ -44,7 +45,7 @@ def test_each_table_has_one_file_per_business_date(publish_run: Any, root: Path)
     load_run(publish_run(), f"parquet:{root}")
 
     assert sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()) == [
-        f"{table}/business_date=2026-11-{day}/part-0.parquet"
+        f"{table}/{ACME}/business_date=2026-11-{day}/part-0.parquet"
         for table in ("items", "orders", "payments", "runs")
         for day in (21, 22)
     ]
@@ -56,22 +57,29 @@ def test_every_column_arrives_exactly(publish_run: Any, root: Path) -> None:
 
     items = pq.read_table(root / "items" / PARTITION / "part-0.parquet", partitioning=None)
     payments = pq.read_table(root / "payments" / PARTITION / "part-0.parquet", partitioning=None)
-    assert items.equals(pq.read_table(folder / "items.parquet").drop_columns("business_date"))
-    assert payments["run_id"].to_pylist() == ["run-1"] * 3
-    assert payments.drop_columns("run_id").equals(pq.read_table(folder / "payments.parquet"))
+    for read, name in ((items, "items"), (payments, "payments")):
+        source = pq.read_table(folder / f"{name}.parquet")
+        assert read.column_names[0] == "run_id"
+        assert read["run_id"].to_pylist() == ["run-1"] * 3
+        renamed = [name if name != "payment_mode" else "mode" for name in read.column_names]
+        own = [name for name in source.column_names if name not in ("business_date", "run_id")]
+        assert read.rename_columns(renamed).select(own).equals(source.select(own))
 
 
-def test_pyarrow_duckdb_and_pandas_read_the_business_date_from_the_path(publish_run: Any, root: Path) -> None:
+def test_pyarrow_duckdb_and_pandas_read_the_scope_from_the_path(publish_run: Any, root: Path) -> None:
     for day in (21, 22):
         load_run(publish_run(business_date=date(2026, 11, day), items=day), f"parquet:{root}")
     expected = {date(2026, 11, 21): 21, date(2026, 11, 22): 22}
 
-    partitioning = ds.partitioning(pa.schema([("business_date", pa.date32())]), flavor="hive")
+    partitioning = ds.partitioning(
+        pa.schema([("organization", pa.string()), ("mode", pa.string()), ("business_date", pa.date32())]), flavor="hive"
+    )
     typed = ds.dataset(root / "items", partitioning=partitioning)
-    assert set(typed.schema.names) == set(ITEMS.names)
+    assert set(typed.schema.names) == _names_of(ITEMS)
     assert {day: typed.count_rows(filter=ds.field("business_date") == day) for day in expected} == expected
     untyped = ds.dataset(root / "payments", partitioning="hive").to_table()
-    assert set(untyped.schema.names) == {"business_date", "run_id", *PAYMENTS.names}
+    assert set(untyped.schema.names) == _names_of(PAYMENTS)
+    assert set(zip(untyped["organization"].to_pylist(), untyped["mode"].to_pylist(), strict=True)) == {("acme", "live")}
     assert {str(day): untyped["business_date"].to_pylist().count(str(day)) for day in expected} == {
         str(day): rows for day, rows in expected.items()
     }
@@ -85,10 +93,16 @@ def test_pyarrow_duckdb_and_pandas_read_the_business_date_from_the_path(publish_
     root.rename(plain)
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT business_date, count(*) FROM read_parquet('{plain}/items/*/*.parquet', hive_partitioning = true) "
-            "GROUP BY ALL"
+            "SELECT business_date, count(*) "
+            f"FROM read_parquet('{plain}/items/*/*/*/*.parquet', hive_partitioning = true) GROUP BY ALL"
         ).fetchall()
     assert dict(rows) == expected
+
+
+def _names_of(source: pa.Schema) -> set[str]:
+    return {"organization", "mode", "business_date", "run_id", "payment_mode", *source.names} - (
+        set() if "mode" in source.names else {"payment_mode"}
+    )
 
 
 def test_a_load_replaces_the_partition_of_its_date_and_no_other(publish_run: Any, root: Path) -> None:
@@ -120,7 +134,8 @@ def test_a_run_without_rows_keeps_every_column(publish_run: Any, root: Path) -> 
     load_run(publish_run(items=0), f"parquet:{root}")
 
     read = pq.read_table(root / "items" / PARTITION / "part-0.parquet", partitioning=None)
-    assert read.schema.equals(pa.schema([field for field in ITEMS if field.name != "business_date"]))
+    assert {*read.schema.names, "organization", "mode", "business_date"} == _names_of(ITEMS)
+    assert not read.schema.field("run_id").nullable
     assert read.num_rows == 0
 
 
@@ -146,12 +161,12 @@ def test_a_part_that_is_no_parquet_file_stops_the_load(publish_run: Any, root: P
 
 
 def test_one_load_of_a_date_at_a_time(publish_run: Any, root: Path) -> None:
-    stage = root / ".loading-2026-11-22"
+    stage = root / ".loading-acme,live,2026-11-22"
     stage.mkdir(parents=True)
     descriptor = os.open(stage, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(WarehouseError, match="another load of this date is in progress"):
+        with pytest.raises(WarehouseError, match="another load of this organization and date is in progress"):
             load_run(publish_run(), f"parquet:{root}")
     finally:
         os.close(descriptor)
@@ -161,7 +176,7 @@ def test_one_load_of_a_date_at_a_time(publish_run: Any, root: Path) -> None:
 
 
 def test_what_a_killed_load_left_is_removed(publish_run: Any, root: Path) -> None:
-    stage = root / ".loading-2026-11-22"
+    stage = root / ".loading-acme,live,2026-11-22"
     stage.mkdir(parents=True)
     (stage / "items").write_bytes(b"half a file")
     (stage / "items.former").write_bytes(b"half a file")
@@ -283,7 +298,7 @@ def test_a_load_that_can_neither_go_on_nor_back_says_so_and_is_mended_by_the_nex
         load_run(folder, f"parquet:{root}")
 
     assert caught.value.hint == (
-        "tables of this date may mix two runs, see their run_id: load again, which rolls this back first"
+        "tables of this scope may mix two runs, see their run_id: load again, which rolls this back first"
     )
     faults.at = -1
     assert _state(root) != former

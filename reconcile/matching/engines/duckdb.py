@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.files.arrow import ahead
-from reconcile.files.duckdb import open_database, path_literal
+from reconcile.files.duckdb import SQL_TYPES, open_database, path_literal
 from reconcile.matching.engines.protocol import Fields, Frame, Source, changed_here
 
 FEW_TEXTS = 250
@@ -118,22 +118,13 @@ def select_from_parquet(path: Path, fields: Fields, row: str) -> str:
     """Return the SELECT by which DuckDB opens a Parquet file as `FileEngine.from_parquet` does."""
     found = pq.read_schema(path).names
     selected = ", ".join(
-        f'CAST({_quoted(field.name) if field.name in found else "NULL"} AS {_SQL_TYPES[field.type]}) AS "{ours}"'
+        f'CAST({_quoted(field.name) if field.name in found else "NULL"} AS {SQL_TYPES[field.type]}) AS "{ours}"'
         for ours, field in fields.items()
     )
     # The number of a row in its file is the same in every scan, in any order of threads.
     return (
         f'SELECT file_row_number AS "{row}", {selected} FROM read_parquet({path_literal(path)}, file_row_number = true)'
     )
-
-
-_SQL_TYPES = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    pa.timestamp("ms", tz="UTC"): "TIMESTAMPTZ",
-}
 
 
 def _casts(names: Sequence[str], types: Mapping[str, str]) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 
 import duckdb
 
-from reconcile.files.parquet import scan
+from reconcile.files.parquet import scan, selected
 from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE
 from reconcile.money import AMOUNT_BASES
-from reconcile.schema import Row
+from reconcile.schema import ITEMS, Row
 
 MOST = 5
 """Candidates that are shown; the nearest come first."""
@@ -62,7 +62,7 @@ def candidates(
     other = _ORDERS if of_payment else _PAYMENTS.format(amount=amount_basis)
     totals = _own_totals(connection, folder, item) if of_payment else []
     connection.execute("SET TimeZone = 'UTC'")
-    files = {name: scan(folder / f"{name}.parquet") for name in ("payments", "items")}
+    files = {"payments": scan(folder / "payments.parquet"), "items": f"({selected(folder / 'items.parquet', ITEMS)})"}
     query = _NEAR.format(other=other.format(**files), days=MOST_DAYS_APART, most=MOST)
     rows = connection.execute(query, {**given, "totals": totals}).fetchall()
     return tuple(_candidate(row, of_payment=of_payment) for row in rows)

@@ -21,11 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reconcile.files.parquet import scan
+from reconcile.files.parquet import completed, scan
 from reconcile.matching.ladder import STATUS_ORDER
 from reconcile.matching.policy import Status
 from reconcile.matching.suggestions.spilled_rows import SpilledRows
 from reconcile.money import AMOUNT_BASES
+from reconcile.schema import PAYMENTS
 
 MOST_ALIKE = 20
 """Rows of one side that may share an amount, or a reference with one character left out, and still explain a break."""
@@ -76,7 +77,7 @@ class Suggester:
 def totals_in_file(payments: Path, connection: duckdb.DuckDBPyConnection) -> TotalsOf:
     """Return what looks totals up in a Parquet file of PAYMENTS; `connection` must be none that items come from."""
     names = set(pq.read_schema(payments).names)
-    columns = ", ".join(name if name in names else f"NULL::BIGINT AS {name}" for name in AMOUNT_BASES)
+    columns = completed(names, pa.schema(PAYMENTS.field(name) for name in AMOUNT_BASES))
 
     def totals_of(ids: list[str]) -> pa.Table:
         with _registered(connection, wanted=pa.table({"id": pa.array(ids, pa.string())})):

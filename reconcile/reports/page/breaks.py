@@ -1,8 +1,8 @@
 """
 The breaks of a page: which of them it shows, and their cells as short JSON that its script reads.
 
-Takes the columns of `breaks.parquet` as they are. Where breaks are very many or very long, the largest of each currency
-are shown, and the page says where all of them are.
+Takes the columns of `breaks.parquet` as they are; those that an earlier version did not know are null. Where breaks are
+very many or very long, the largest of each currency are shown, and the page says where all of them are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import duckdb
 import msgspec
+import pyarrow as pa
 
 from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected, path_literal
+from reconcile.history.published import columns_in, item_columns
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import Row
@@ -101,7 +103,6 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
 
 def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
     """Return the rows to show, in the order of the file, and how many there are in all."""
-    source = f"read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"
     lengths = " + ".join(f"length(coalesce({name}, ''))" for name in _LONGEST)
     # Amounts of two currencies are not compared: the largest of each, then the second largest of each, and so on.
     # Ranked by few columns, for breaks may be more than the memory holds.
@@ -109,21 +110,25 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
         WITH ranked AS (
             SELECT file_row_number AS place, at_stake_currency_code AS code,
                    row_number() OVER (PARTITION BY code ORDER BY at_stake_cents DESC, file_row_number) AS rank
-            FROM {source}
+            FROM breaks
         ), chosen AS (
             SELECT * FROM ranked ORDER BY rank, code NULLS LAST LIMIT {MOST_SHOWN}
         ), counted AS (
             SELECT breaks.*, code AS currency_code, at_stake_cents AS at_stake_cents,
                    sum({lengths}) OVER (ORDER BY rank, code NULLS LAST ROWS UNBOUNDED PRECEDING) AS signs
-            FROM {source} AS breaks JOIN chosen ON place = file_row_number
+            FROM breaks JOIN chosen ON place = file_row_number
         )
         SELECT * FROM counted WHERE signs <= {MOST_TEXT} ORDER BY file_row_number
     """
     with tempfile.TemporaryDirectory() as spill, connected(Path(spill), memory_limit) as connection:
         try:
-            total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+            connection.execute(
+                f"""CREATE TEMP VIEW breaks AS SELECT {item_columns(columns_in(breaks).names)}, file_row_number
+                    FROM read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"""
+            )
+            total = connection.execute("SELECT count(*) FROM breaks").fetchall()[0][0]
             return connection.sql(query).to_arrow_table().to_pylist(), total
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
             raise OutputError(
                 f"{breaks}: cannot be read: {first_line(error)}",
                 hint="`reconcile runs verify` reports what was changed",

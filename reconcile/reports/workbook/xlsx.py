@@ -28,16 +28,16 @@ from reconcile.figures.summary import Summary, read_summary
 from reconcile.files.csv_text import NotCsv
 from reconcile.files.disk import replacing
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.files.workbook_cells import WORKBOOK, formats_of
+from reconcile.history.published import items_sql
 from reconcile.orders.rejects import read_rejects
-from reconcile.reports.csv_tables import columns_of, errors_told
+from reconcile.reports.csv_tables import errors_told, items_columns
 from reconcile.reports.workbook.page import ROW_STYLES, Page
 from reconcile.reports.workbook.pages import write_about, write_aging, write_control, write_summary
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.runs.run_folder import RunFile, RunFolder
-from reconcile.schema import ITEMS, REJECTS
+from reconcile.schema import REJECTS
 from reconcile.version import __version__
 
 MOST_ROWS = 1_048_576
@@ -76,7 +76,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     """
     summary = read_summary(folder)
     for name in (RunFile.ITEMS, RunFile.BREAKS):
-        columns_of(folder / name, ITEMS)  # refuses a table of another version
+        items_columns(folder / name)  # refuses what is no table of items, before anything is written
     with (
         errors_told(destination),
         replacing(destination) as partial,
@@ -98,8 +98,8 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
 def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
     _load_rejects(connection, RunFolder(folder).rejects)
     sources = {
-        BREAKS_SHEET: (ITEM_COLUMNS, scan(RunFolder(folder).breaks), RunFile.BREAKS),
-        ITEMS_SHEET: (ITEM_COLUMNS, scan(RunFolder(folder).items), RunFile.ITEMS),
+        BREAKS_SHEET: (ITEM_COLUMNS, items_sql(RunFolder(folder).breaks), RunFile.BREAKS),
+        ITEMS_SHEET: (ITEM_COLUMNS, items_sql(RunFolder(folder).items), RunFile.ITEMS),
         "Rejects": (REJECT_COLUMNS, "rejects", RunFile.REJECTS),
     }
     tables = {}

@@ -73,28 +73,7 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
     with connected() as connection:
         connection.register("before", after.slice(0, 0) if before is None else before)
         connection.register("after", after)
-        rows = connection.execute(
-            """
-            WITH opening AS (
-                SELECT break_id, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM before
-            ), closing AS (
-                SELECT break_id, state, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM after
-            ), moves AS (
-                SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM opening
-                UNION ALL SELECT currency_code, state, 1, cents FROM closing WHERE state <> 'open'
-                UNION ALL SELECT b.currency_code, 'changed',
-                    -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
-                    FROM opening b JOIN closing a USING (break_id)
-                UNION ALL SELECT a.currency_code, 'changed',
-                    (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
-                    FROM closing a JOIN opening b USING (break_id)
-                UNION ALL SELECT currency_code, 'cleared', 1, cents FROM opening ANTI JOIN closing USING (break_id)
-                UNION ALL SELECT currency_code, 'closing', 1, cents FROM closing
-            )
-            SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves
-            GROUP BY ALL ORDER BY currency_code NULLS LAST
-            """
-        ).fetchall()
+        rows = connection.execute(_MOVES_OF).fetchall()
     moved: dict[str | None, dict[str, Moved]] = {}
     for currency_code, move, count, cents in rows:
         moved.setdefault(currency_code, {})[move] = Moved(count, cents)
@@ -105,6 +84,28 @@ def roll_forward(before: pa.Table | None, after: pa.Table) -> tuple[RollForward,
     for line in lines:
         _check(line)
     return lines
+
+
+_MOVES_OF = """
+    WITH opening AS (
+        SELECT break_id, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM before
+    ), closing AS (
+        SELECT break_id, state, at_stake_currency_code AS currency_code, at_stake_cents AS cents FROM after
+    ), moves AS (
+        SELECT currency_code, 'opening' AS move, 1 AS n, cents FROM opening
+        UNION ALL SELECT currency_code, state, 1, cents FROM closing WHERE state <> 'open'
+        UNION ALL SELECT b.currency_code, 'changed',
+            -(a.currency_code IS DISTINCT FROM b.currency_code)::INT, -b.cents
+            FROM opening b JOIN closing a USING (break_id)
+        UNION ALL SELECT a.currency_code, 'changed',
+            (a.currency_code IS DISTINCT FROM b.currency_code)::INT, a.cents
+            FROM closing a JOIN opening b USING (break_id)
+        UNION ALL SELECT currency_code, 'cleared', 1, cents FROM opening ANTI JOIN closing USING (break_id)
+        UNION ALL SELECT currency_code, 'closing', 1, cents FROM closing
+    )
+    SELECT currency_code, move, sum(n)::BIGINT, sum(cents) FROM moves
+    GROUP BY ALL ORDER BY currency_code NULLS LAST
+"""
 
 
 def told_apart(published: pa.Table, again: pa.Table, tonight: pa.Table) -> Apart:

@@ -188,6 +188,7 @@ def import_(session: Session, file: Path, run: Path | None, out: str | None, enc
     settings = session.settings(out=out)
 
     from reconcile.history.breaks import accept_sheet, latest_run
+    from reconcile.reports.display import PLAIN
 
     decisions = accept_sheet(run or latest_run(settings.out), file, encoding=encoding)
-    console.say(f"{len(decisions):,} decisions recorded", quiet=session.quiet)
+    console.say(f"{PLAIN.plural(len(decisions), 'decision')} recorded", quiet=session.quiet)

@@ -33,9 +33,8 @@ def check_format(form: OrderFormat) -> None:
 
 
 def _check_columns(form: OrderFormat) -> None:
-    for role in ("reference", "amount"):
-        if form.column(role) == "":
-            raise SettingsError(f"--{role}-column is empty", hint="every order file needs this column")
+    if form.amount_column == "":
+        raise SettingsError("--amount-column is empty", hint="every order file needs this column")
     if form.amount_basis not in AMOUNT_BASES:
         raise SettingsError(
             f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(AMOUNT_BASES)}"

@@ -16,13 +16,13 @@ from pathlib import Path
 import duckdb
 
 from reconcile.files.duckdb import connected, path_literal
+from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.read import OrderPaths, read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import CurrencyTotal, OrdersReport
 from reconcile.schema import ORDERS, Row
 
-KEYS = ("reference", "order_number", "order_id")
 _EXAMPLES = 3
 
 

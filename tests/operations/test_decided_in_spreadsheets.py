@@ -132,7 +132,7 @@ def test_another_encoding_is_named(run: Path) -> None:
     sheet = save(rows, encoding="cp1250")
 
     result = said("breaks", "import", str(sheet), "--encoding", "cp1250")
-    assert (result.exit_code, result.stderr) == (0, "1 decisions recorded\n")
+    assert (result.exit_code, result.stderr) == (0, "1 decision recorded\n")
     (made,) = read_decisions(OUT / NAME)
     assert made.reason == "zwrot w późniejszym terminie"
     result = said("breaks", "import", str(sheet), "--encoding", "nonsense")
@@ -148,7 +148,7 @@ def test_a_workbook_is_exported_filled_in_and_imported(run: Path) -> None:
     fill(Path("decisions.xlsx"), given, line=place)
 
     result = said("breaks", "import", "decisions.xlsx")
-    assert (result.exit_code, result.stderr) == (0, "1 decisions recorded\n")
+    assert (result.exit_code, result.stderr) == (0, "1 decision recorded\n")
     (made,) = read_decisions(OUT / NAME)
     assert made.reason == "=known\u00a0für alle\n"
     assert (made.until, made.cap_cents, made.reference) == (date(2026, 12, 31), 125050, "R2")

@@ -144,7 +144,6 @@ def test_one_currency_for_all_fills_what_the_file_leaves_open(read: Any) -> None
         {"quote": "|"},
         {"encoding": "klingon"},
         {"encoding": "base64"},
-        {"reference_column": ""},
         {"amount_basis": "subtotal_amount_cents"},
     ],
 )

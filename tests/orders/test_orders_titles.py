@@ -61,7 +61,7 @@ def test_two_lines_that_could_be_the_header_are_none(read: Any) -> None:
 def test_a_table_above_the_header_is_never_passed_over(read: Any) -> None:
     table = "order no;price;cur\n1;2.00;EUR\n2;3.00;EUR\nreference;amount;currency\nR1;1.00;EUR\n"
 
-    with pytest.raises(OrderFileError, match=r'orders\.csv:1: there is no reference column among "order no", "price"'):
+    with pytest.raises(OrderFileError, match=r'orders\.csv:1: there is no amount column among "order no", "price"'):
         read(table)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
+from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.opened import RawRows
 
 # What the first row of an order has, and further rows leave empty; its number is repeated as the reference is.
@@ -54,9 +55,15 @@ def without_continuations(raw: RawRows, kind: str) -> tuple[RawRows, int]:
     return raw.where(kept), continued
 
 
+def key_of(cells: Mapping[str, object]) -> str:
+    """Return the role of the first key that a table has: its reference, else its order number or id."""
+    return next(role for role in KEYS if role in cells)
+
+
 def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
     """Return for each row whether it continues the one before it; the first does not."""
-    same: Column = pc.and_(_same_as_before(cells["reference"]), pc.invert(_blank(cells["reference"])))
+    key = key_of(cells)
+    same: Column = pc.and_(_same_as_before(cells[key]), pc.invert(_blank(cells[key])))
     for role, texts in cells.items():
         if role == "method":  # an order has one, whatever its rows say
             continue
@@ -64,7 +71,7 @@ def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
             same = pc.and_(same, _same_as_before(texts))
         elif role in _OF_THE_ORDER:
             same = pc.and_(same, _blank(texts))
-        elif role != "reference":
+        elif role != key:
             same = pc.and_(same, pc.or_(_blank(texts), _same_as_before(texts)))
     return same
 

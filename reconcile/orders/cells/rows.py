@@ -15,12 +15,12 @@ import pyarrow as pa
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
-from reconcile.orders.cells.continuations import Edge, edges, starts_with_continuation, without_continuations
+from reconcile.orders.cells.continuations import Edge, edges, key_of, starts_with_continuation, without_continuations
 from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
 from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
 from reconcile.orders.cells.total_words import without_totals
-from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
@@ -28,7 +28,6 @@ from reconcile.orders.rejects import Reject
 from reconcile.orders.report import LeftOut
 from reconcile.schema import DELIVERY, ORDERS
 
-KEYS = ("reference", "order_number", "order_id")
 _ROLES_TOLD = ("amount", "currency", "ordered_on", "sign")  # in this order, of one row
 _ASCII_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "  # what str.strip() strips of ASCII text
 
@@ -172,7 +171,7 @@ def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file:
     codes = money.codes.cast(pa.string())
     table = pa.table(
         [
-            clean_keys(raw.cells["reference"]),
+            clean_keys(raw.cells.get("reference", nothing)),
             clean_keys(raw.cells.get("order_number", nothing)),
             clean_keys(raw.cells.get("order_id", nothing)),
             known_amounts(money),
@@ -180,7 +179,7 @@ def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file:
             days,
             pa.repeat(pa.scalar(source_file, pa.string()), count),
             raw.lines,
-            raw.cells["reference"],
+            raw.cells.get("reference", nothing),
             raw.cells["amount"],
             clean_keys(raw.cells.get("method", nothing)),
             clean_keys(raw.cells.get("document", nothing)),
@@ -236,7 +235,7 @@ def _continues(raw: RawRows, row: int) -> bool:
     """Whether a row without an amount has the reference of the row above: it may be a further one of its order."""
     if row == 0 or (raw.cells["amount"][row].as_py() or "").strip():
         return False
-    reference = raw.cells["reference"]
+    reference = raw.cells[key_of(raw.cells)]
     mine: str = reference[row].as_py() or ""
     return bool(mine.strip()) and mine == reference[row - 1].as_py()
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from reconcile.files.arrow import compute as pc
-from reconcile.orders.cells.rows import KEYS, OrderRows
+from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.total_words import total_reject
-from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.columns.mapping import KEYS, ColumnMap
 
 _MOST_WAITING = 16  # batches that are held back until it is known whether a row is the last of its currency
 

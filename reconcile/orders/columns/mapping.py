@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
@@ -33,7 +33,8 @@ from reconcile.orders.columns.names import (
 from reconcile.orders.columns.systems import System, system_of, vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
-REQUIRED = ("reference", "amount")
+KEYS = ("reference", "order_number", "order_id")
+"""Roles of which an order table needs one, beside the amount."""
 _OPTIONAL = ("method",)  # what they say is welcome, and no reason to stop
 # Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
 _OF_PAYMENTS = ("mismatched_amounts",)
@@ -92,7 +93,8 @@ def known_columns(names: Sequence[str], form: OrderFormat) -> int:
 
 def has_required(names: Sequence[str], form: OrderFormat) -> bool:
     """Whether `names` have candidates for every column that an order table needs: whether they can be a header."""
-    return set(REQUIRED) <= _met_roles(names, form) and len({folded(name) for name in names}) > 1
+    met = _met_roles(names, form)
+    return "amount" in met and bool(met & set(KEYS)) and len({folded(name) for name in names}) > 1
 
 
 def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int | None = None) -> ColumnMap:
@@ -106,19 +108,9 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     table = _Table(tuple(names), form, path, line)
     if form.amount_column is None and (places := table.places(_OF_PAYMENTS)):
         raise table.of_payments(places[0])
-    positions: dict[str, int] = {}
-    for role in COLUMN_OPTIONS:
-        if form.column(role) == "":
-            continue
-        candidates = table.candidates(role)
-        if len(candidates) > 1 and role in _OPTIONAL and form.column(role) is None:
-            continue
-        if len(candidates) > 1:
-            raise table.ambiguous(role, candidates)
-        if candidates:
-            positions[role] = candidates[0]
-        elif form.column(role) or role in REQUIRED:
-            raise table.missing(role)
+    positions = table.positions(KEYS)
+    table.check_keys(positions)
+    positions |= table.positions([role for role in COLUMN_OPTIONS if role not in KEYS])
     if form.amount_column is None:
         table.check_amount(positions["amount"])
     table.check_unit(positions["amount"])
@@ -176,6 +168,29 @@ class _Table:
         if self.system and role in self.system.columns:
             return self.places(self.system.unsure.get(role, ()))
         return self.places(UNSURE[role])
+
+    def positions(self, roles: Iterable[str]) -> dict[str, int]:
+        """Return where the columns of `roles` stand that are there. Raises OrderFileError as `map_columns` does."""
+        found: dict[str, int] = {}
+        for role in roles:
+            named = self._form.column(role)
+            candidates = [] if named == "" else self.candidates(role)
+            if len(candidates) > 1:
+                if role in _OPTIONAL and named is None:
+                    continue
+                raise self.ambiguous(role, candidates)
+            if candidates:
+                found[role] = candidates[0]
+            elif named or role == "amount":
+                raise self.missing(role)
+        return found
+
+    def check_keys(self, positions: Mapping[str, int]) -> None:
+        """Refuse a table without a key, and one whose reference may be there under a name that is not clear."""
+        found = [role for role in KEYS if role in positions]
+        named = any(self._form.column(role) is not None for role in KEYS)
+        if not found or ("reference" not in found and not named and self.unsure("reference")):
+            raise self.missing("reference")
 
     def check_amount(self, place: int) -> None:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""

@@ -21,6 +21,7 @@ from pyarrow import csv
 
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
+from reconcile.orders.cells.continuations import key_of
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.columns.not_a_table import telling_kind
 from reconcile.orders.format import OrderFormat
@@ -107,7 +108,7 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     ragged: list[csv.InvalidRow] = []
     parsed = _parsed(block.text, header, columns, ragged)
     cells = {role: parsed[place] for role, place in columns.positions.items()}
-    good = len(cells["reference"])
+    good = len(cells["amount"])
     total = good + len(ragged)
     plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
     if plain:
@@ -220,12 +221,12 @@ class _Blank:
 
 
 def _maybe_blank(cells: Mapping[str, Column]) -> Column:
-    """Return the rows without an amount and a reference: they may be blank all over."""
-    amount, reference = (
+    """Return the rows without an amount and a key: they may be blank all over."""
+    amount, key = (
         pc.or_(pc.equal(pc.binary_length(cells[role]), 0), pc.utf8_is_space(cells[role]))
-        for role in ("amount", "reference")
+        for role in ("amount", key_of(cells))
     )
-    empty: Column = pc.and_(amount, reference)
+    empty: Column = pc.and_(amount, key)
     return empty
 
 

@@ -1,7 +1,7 @@
 """
 A night of changes on a large order book, against the same night without the book: the same rows as one full list.
 
-Night 1 brings all orders; night 2 brings a day's, some of them corrected, and is run both ways. Prints the book's own
+Night 1 brings all orders to both; night 2 brings a day's, some of them corrected, and is run both ways. Prints the book's own
 stage as well, as a share of its night.
 """
 
@@ -57,7 +57,7 @@ def main() -> None:
         payments, orders = write_world(folder, asked.rows)
         day, full = folder / "day.parquet", folder / "full.parquet"
         write_day(orders, day, full, asked.day)
-        night(payments, orders, folder / "book", delivery="full", days=0)
+        night(payments, orders, folder / "book", delivery="changes", days=0)
         night(payments, orders, folder / "list", delivery="full", days=0)
         ratios = []
         for _ in range(asked.rounds):

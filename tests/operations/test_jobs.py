@@ -105,7 +105,7 @@ def test_warehouse_loads_each_date_once_however_often_it_runs(job: Job, publishe
     again = job("warehouse.py", "--to", "duckdb:warehouse.duckdb", "--to", "parquet:warehouse")
 
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    for source in ("klarna_items", "read_parquet('warehouse/items/*/*.parquet', hive_partitioning = true)"):
+    for source in ("klarna_items", "read_parquet('warehouse/items/*/*/*/*.parquet', hive_partitioning = true)"):
         with duckdb.connect("warehouse.duckdb", read_only=True) as connection:
             counts = connection.execute(
                 f"SELECT business_date::TEXT, count(*) FROM {source} GROUP BY 1 ORDER BY 1"

@@ -135,7 +135,7 @@ def check(case: Case, told: list[dict[str, Any]]) -> None:
     ("name", "at"),
     [
         ("match-again", ["os.rename /runs/2026-11-20 ", "os.rename /runs/.2026-11-20.staging "]),
-        ("load-parquet", ["os.rename /warehouse/.loading-2026-11-20/payments "]),
+        ("load-parquet", ["os.rename /warehouse/.loading-unnamed,live,2026-11-20/payments "]),
         ("accept", ["open /runs/acceptances.csv "]),
     ],
 )

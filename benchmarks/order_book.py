@@ -1,8 +1,8 @@
 """
 A night of changes on a large order book, against the same night without the book: the same rows as one full list.
 
-Night 1 brings all orders to both; night 2 brings a day's, some of them corrected, and is run both ways. Prints the book's own
-stage as well, as a share of its night.
+Night 1 brings all orders to both; night 2 brings a day's, some of them corrected, and is run both ways. Prints the
+book's own stage as well.
 """
 
 from __future__ import annotations

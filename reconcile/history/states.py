@@ -78,7 +78,7 @@ class StatesOfRun:
         }
         return {**columns, **self.acceptances.columns_of({**items, **columns})}
 
-    def _identity(self, item_ids: Any, is_break: Any) -> dict[str, Any]:
+    def _identity(self, item_ids: Any, is_break: Any) -> Columns:
         names = [name for name in IDENTITY.names if name != "item_id"]
         ids: Any = pc.if_else(is_break, item_ids, pa.scalar(None, pa.string()))
         if self.found is None:

@@ -150,8 +150,11 @@ def breaks_among(engine: Engine, rows: Frame) -> pa.Table:
     breaks = rows.filter(nw.col("status_code").is_in(_BREAKS)).with_columns(_item_text().alias("item_text"))
     named = engine.with_digest(breaks.select("status_code", "item_text", *of_text.values()), "item_text", "item_id")
     table = engine.to_arrow(named)
-    columns: dict[str, Any] = {name: table.column(column) for name, column in of_text.items()}
-    columns |= {"item_id": table.column("item_id"), "status": _STATUSES.take(table.column("status_code"))}
+    columns: Columns = {
+        **{name: table.column(column) for name, column in of_text.items()},
+        "item_id": table.column("item_id"),
+        "status": _STATUSES.take(table.column("status_code")),
+    }
     return pa.Table.from_arrays([columns[field.name].cast(field.type) for field in ABOUT], schema=ABOUT)
 
 

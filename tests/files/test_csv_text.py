@@ -86,7 +86,7 @@ def test_what_is_not_csv_is_told_with_its_line(text: str, line: int, problem: st
 
 
 @given(texts=st.lists(st.none() | any_text | st.just("x\n" * 1_500_000), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tables_for_spreadsheets_come_back(texts: list[str | None], tmp_path: Path) -> None:
     path, schema = tmp_path / "a.csv", pa.schema([("row", pa.int64()), ("text", pa.string())])
     write_csv(pa.table({"row": range(len(texts)), "text": texts}, schema), schema, path)

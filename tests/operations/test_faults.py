@@ -43,6 +43,10 @@ FATAL = (
 )  # fmt: skip
 
 
+RATES = [fault for fault in MENDED if ":0." in fault]
+"""Faults that come at random: each of them also comes at a certain request, which is run more often."""
+
+
 Sides = tuple[bytes, bytes]
 """The files of payments and of order totals that a night is matched from."""
 
@@ -114,7 +118,9 @@ def undisturbed(matched: dict[Sides, bytes], night: Callable[..., bytes], tmp_pa
     return next(iter(matched.values()))
 
 
-@pytest.mark.parametrize("fault", MENDED)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.slow if fault in RATES else ()) for fault in MENDED]
+)
 def test_a_fault_that_passes_leaves_no_trace(
     fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
 ) -> None:

@@ -134,7 +134,11 @@ def check(case: Case, told: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("name", "at"),
     [
-        ("match-again", ["os.rename /runs/2026-11-20 ", "os.rename /runs/.2026-11-20.staging "]),
+        pytest.param(
+            "match-again",
+            ["os.rename /runs/2026-11-20 ", "os.rename /runs/.2026-11-20.staging "],
+            marks=pytest.mark.slow,
+        ),
         ("load-parquet", ["os.rename /warehouse/.loading-unnamed,live,2026-11-20/payments "]),
         ("accept", ["open /runs/acceptances.csv "]),
     ],

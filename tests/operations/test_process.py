@@ -32,6 +32,7 @@ WAYS = {
     "sigterm in the background": (signal.SIGTERM, False),
 }
 """A signal, and whether SIGINT is heeded: a shell has it ignored in what it starts with `&`."""
+OFTEN = [pytest.param(way, id=name, marks=pytest.mark.slow if name == "sigterm" else ()) for name, way in WAYS.items()]
 COMMAND = [sys.executable, "-m", "reconcile"]
 
 
@@ -82,7 +83,7 @@ def interrupted(command: list[str], world: World, way: tuple[signal.Signals, boo
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("way", OFTEN)
 def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     way: tuple[signal.Signals, bool], workplace: Path
 ) -> None:
@@ -103,7 +104,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("way", OFTEN)
 def test_the_nightly_job_ends_as_the_command_does_when_it_is_told_to(
     way: tuple[signal.Signals, bool], workplace: Path
 ) -> None:

@@ -119,6 +119,7 @@ def test_other_bytes_of_the_same_rows_are_a_note(nights: list[Path]) -> None:
     assert found.notes == ("matched again: the same rows, in different bytes: rewritten",)
 
 
+@pytest.mark.slow
 def test_the_command_tells_people_and_programs(nights: list[Path]) -> None:
     lines = said("runs", "verify", "--replay").stdout.splitlines()
     assert [line.split(", ", 1)[1] for line in lines] == [f"{files} files, matched again" for files in (9, 9, 11)]

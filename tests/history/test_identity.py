@@ -132,7 +132,7 @@ columns = {name: texts for group in KEYS if group != ("item_id",) for name in gr
 some = st.lists(st.fixed_dictionaries(columns), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(tonight=some, before=some, same=st.integers(0, 6), days=st.lists(st.integers(1, 4), min_size=6, max_size=6))
 def test_it_is_what_trying_every_pair_in_turn_gives(
     tonight: list[Row], before: list[Row], same: int, days: list[int]
@@ -155,6 +155,7 @@ def test_it_is_what_trying_every_pair_in_turn_gives(
     assert backwards == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["R{}", "the same"])
 def test_a_hundred_thousand_are_known_again_at_once(reference: str) -> None:
     many = 100_000

@@ -130,6 +130,7 @@ def test_a_pair_falls_apart() -> None:
     assert (rows["missing_payment"]["state"], rows["missing_payment"]["first_seen_on"]) == ("new", date(2026, 11, 20))
 
 
+@pytest.mark.slow
 def test_a_pair_that_came_of_a_row_falls_apart_into_two_names_also_when_it_runs_again() -> None:
     books = BOOKS + "R1,N1,12.00,EUR\n"
     row = told(night_of([OTHER], books, day=18))["missing_payment"]

@@ -115,12 +115,18 @@ def test_a_limit_on_a_warning_is_a_limit_of_the_file_too() -> None:
     ("before", "rows", "is_short"),
     [
         ((40,), 19, True),
-        ((40, 40), 10, True),
         ((40,), 20, False),
-        ((10, 40), 19, True),  # two runs: the run before says what is usual
-        ((8, 8, 40), 5, False),  # three: their median does
-        ((20, 20, 6), 9, True),
-        ((30, 30, 30, 6, 6, 6), 4, False),  # the last five
+        # Two runs: the run before says what is usual. Three: their median does. The last five.
+        *(
+            pytest.param(before, rows, is_short, marks=pytest.mark.slow)
+            for before, rows, is_short in (
+                ((40, 40), 10, True),
+                ((10, 40), 19, True),
+                ((8, 8, 40), 5, False),
+                ((20, 20, 6), 9, True),
+                ((30, 30, 30, 6, 6, 6), 4, False),
+            )
+        ),
     ],
 )
 def test_a_list_far_shorter_than_before_is_noticed(before: tuple[int, ...], rows: int, is_short: bool) -> None:

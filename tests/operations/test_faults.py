@@ -43,6 +43,8 @@ FATAL = (
 )  # fmt: skip
 
 
+ALIKE = ("truncate", "invalid-json", "html")
+"""Answers that cannot be read: the client takes them as it takes a broken connection, which is run more often."""
 RATES = [fault for fault in MENDED if ":0." in fault]
 """Faults that come at random: each of them also comes at a certain request, which is run more often."""
 
@@ -145,7 +147,9 @@ def test_a_payment_that_changes_under_way_changes_nothing_else(
     assert len(items) in (409, 408)
 
 
-@pytest.mark.parametrize("fault", FATAL)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.slow if fault in ALIKE else ()) for fault in FATAL]
+)
 def test_a_fault_that_stays_publishes_nothing_and_the_next_start_goes_on(
     fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
 ) -> None:

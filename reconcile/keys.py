@@ -7,7 +7,9 @@ merchant declares it: those rules are the matching's, and only what a case is st
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 
 WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace())
 """What `str.strip` takes away: the last character of white space is U+3000."""
@@ -16,6 +18,19 @@ WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()
 def clean_key(text: str) -> str | None:
     """Return a key as it is compared: Unicode NFC (UAX #15) without outer white space; None when nothing is left."""
     return unicodedata.normalize("NFC", text).strip() or None
+
+
+def pattern_of(values: Iterable[str]) -> str:
+    """
+    Return a regular expression (RE2 and Java's) that fits a text which is one of `values`, from end to end.
+
+    In a value, `*` stands for any characters, `?` for one.
+    """
+    regular = ("".join(_SIGNS.get(sign) or re.escape(sign) for sign in value.strip()) for value in values)
+    return rf"(?s)\A(?:{'|'.join(regular)})\z"
+
+
+_SIGNS = {"*": ".*", "?": "."}
 
 
 def fold_key(text: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import SettingsError, first_line
+from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.schema import UTC_MS
 
 CONFIG: dict[str, Any] = {
@@ -102,6 +102,18 @@ def open_database(settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(config=CONFIG | {name: value for name, value in settings.items() if value is not None})
     except duckdb.Error as error:
         raise SettingsError(f"the engine refuses its settings: {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def within_memory(what: str) -> Iterator[None]:
+    """Turn the end of memory and disk in the block into an OutputError: `what` does not fit."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise OutputError(
+            f"{what} does not fit the memory limit ({first_line(error)})",
+            hint="give a larger memory limit, or a temporary directory with free space",
+        ) from error
 
 
 def text_literal(text: str) -> str:

@@ -18,8 +18,8 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.errors import OutputError, SettingsError, first_line
-from reconcile.files.duckdb import connected
+from reconcile.errors import SettingsError
+from reconcile.files.duckdb import connected, within_memory
 from reconcile.files.parquet import scan
 from reconcile.matching.at_stake import with_stakes
 from reconcile.matching.engines.arrow import ArrowEngine
@@ -114,18 +114,13 @@ def match_to_parquet(
     partial = items.with_name(f".{items.name}.partial")
     folder = resources.spill or items.parent
     try:
-        with ExitStack() as stack:
+        with within_memory("the matching"), ExitStack() as stack:
             opened = _opened_files(stack, (payments, orders), policy, resources, folder)
             cursor = opened.connection.cursor()  # of its own: the items stream from the engine's
             work = _Work(opened, policy, run, Suggester(cursor, totals_in_file(payments, cursor), folder))
             rows = write_items(work.items(), partial)
             report = work.report(rows, opened.connection.sql(f"SELECT * FROM {scan(partial)}"))
         partial.replace(items)
-    except duckdb.OutOfMemoryException as error:
-        raise OutputError(
-            f"the matching does not fit the memory limit ({first_line(error)})",
-            hint="give a larger memory limit, or a temporary directory with free space",
-        ) from error
     finally:
         partial.unlink(missing_ok=True)
     return report

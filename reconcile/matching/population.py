@@ -6,7 +6,6 @@ Decides nothing about a row: `ladder` does.
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -15,6 +14,7 @@ from msgspec.structs import force_setattr
 
 from reconcile.days import Period, day_of, period_of, starts_at, zone_of
 from reconcile.errors import SettingsError
+from reconcile.keys import pattern_of
 
 METHODS = ("*klarna*",)
 """Patterns of the payment method's names that are Klarna's."""
@@ -82,7 +82,7 @@ class Population(Struct, frozen=True, kw_only=True):
     @property
     def method_pattern(self) -> str:
         """A regular expression (RE2 and Java's) that fits a lower-case method of `methods`, from end to end."""
-        return rf"(?s)\A(?:{'|'.join(map(_regular, self.methods))})\z"
+        return pattern_of(method.lower() for method in self.methods)
 
     def days(self, business_date: date) -> Period:
         """Return the days that the order side covers on `business_date`, with which it ends at the latest."""
@@ -100,9 +100,3 @@ class Population(Struct, frozen=True, kw_only=True):
 
 EVERYTHING = Population()
 """Nothing is declared: everything up to the business date, days in UTC."""
-
-
-def _regular(pattern: str) -> str:
-    """Return a pattern in which * and ? stand for any characters as a regular expression."""
-    signs = {"*": ".*", "?": "."}
-    return "".join(signs.get(sign) or re.escape(sign) for sign in pattern.strip().lower())

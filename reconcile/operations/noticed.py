@@ -58,7 +58,7 @@ def rules_changed(night: StagedRun, before: EarlierDelivery) -> tuple[str, ...]:
 
 def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
     folder, policy, files = night.folder, night.settings.policy, night.orders.files
-    is_full = policy.population.delivery == "full"
+    is_full = not policy.population.brings_changes
     found = delivery_warnings(Delivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before)
     if is_full and len(files) > 1:
         digests = [file.sha256 for file in files]

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 
-from reconcile.errors import OutputError, first_line
+from reconcile.errors import OutputError
 from reconcile.files.disk import disk_errors, sha256_of
+from reconcile.files.duckdb import within_memory
 from reconcile.history.ledger import PublishedRun
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.keys.leading import leading_keys
@@ -103,7 +103,7 @@ def build_order_book(
         disk_errors(destination),
         tempfile.TemporaryDirectory(prefix=".book-", dir=destination.parent) as partial,
         contextlib.closing(DuckDBEngine(memory_limit=memory_limit, temp_directory=Path(partial))) as engine,
-        _errors_told(),
+        within_memory("the order book"),
     ):
         builder = _Builder(engine, policy)
         book, began_on = _started(plan.base, Path(partial))
@@ -187,14 +187,3 @@ def _checked(run: _Run, name: RunFile) -> Path:
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_RUN_AGAIN) from error
     raise OutputError(f"{path}: was changed since it was published", hint=_RUN_AGAIN)
-
-
-@contextlib.contextmanager
-def _errors_told() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise OutputError(
-            f"the order book does not fit the memory limit ({first_line(error)})",
-            hint="give a larger memory limit, or a temporary directory with free space",
-        ) from error

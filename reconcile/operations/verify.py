@@ -63,34 +63,34 @@ def verify(out: Path, folders: Sequence[Path] = (), *, is_replayed: bool = False
         return [
             # A run whose files were changed is reported already: what they give is of no interest.
             one if one.problems or not (is_replayed or one.folder in deep)
-            else _made_again(one, Path(place), runs_in if is_replayed else None)
+            else _made_again(one, Path(place), runs_in, is_replayed=is_replayed)
             for one in found
         ]  # fmt: skip
 
 
-def _made_again(found: Verification, place: Path, runs_in: RunsIn | None) -> Verification:
-    """Return `found` with what comes of making the run's files again; with `runs_in` it is matched again first."""
+def _made_again(found: Verification, place: Path, runs_in: RunsIn, *, is_replayed: bool) -> Verification:
+    """Return `found` with what comes of making the run's files again; with `is_replayed` it is matched again first."""
     folder = Path(found.folder)
     problems: list[str] = []
     notes: list[str] = []
     try:
-        run = _opened(folder)
+        run = _opened(folder, runs_in)
         if run.is_earlier:
             notes.append("was made by an earlier version: what that version did not know is not compared")
-        if runs_in is not None:
+        if is_replayed:
             again = replay(folder, run.manifest, place, runs_in(out_of(folder)))
             problems.extend(filter(None, [again.problem]))
             notes.extend(filter(None, [again.note]))
             run = dataclasses.replace(run, report=again.report)
         with connected(place, run.settings.run.memory_limit):  # once, for all that is made there
-            for check in _CHECKS if runs_in is None else (*_CHECKS, _workbook):
+            for check in (*_CHECKS, _workbook) if is_replayed else _CHECKS:
                 problems.extend(check(run, place))
     except ProofFailed as error:
         problems.append(error.message)
     except ReconcileError as error:
         problems.append(f"cannot be made again: {error.message}")
     return dataclasses.replace(
-        found, problems=tuple(problems), notes=(*found.notes, *notes), replayed=runs_in is not None and not problems
+        found, problems=tuple(problems), notes=(*found.notes, *notes), replayed=is_replayed and not problems
     )
 
 
@@ -99,7 +99,8 @@ class _Run:
     """
     A published run to be made again; `report` is that of matching it again, null where that was not requested.
 
-    `columns` are those of its items: all of ITEMS, or what an earlier version knew.
+    `columns` are those of its items: all of ITEMS, or what an earlier version knew. `runs_in` gives the published runs
+    of a folder, which are read once for all that are verified.
     """
 
     folder: Path
@@ -108,6 +109,7 @@ class _Run:
     policy: MatchPolicy
     summary: Summary
     columns: tuple[str, ...]
+    runs_in: RunsIn
     report: MatchReport | None = None
 
     @property
@@ -116,11 +118,11 @@ class _Run:
         return set(self.columns) != set(ITEMS.names)
 
 
-def _opened(folder: Path) -> _Run:
+def _opened(folder: Path, runs_in: RunsIn) -> _Run:
     manifest = read_manifest(folder)
     settings = settings_of(manifest, folder)
     columns = tuple(items_columns(RunFolder(folder).items).names)
-    return _Run(folder, manifest, settings, settings.policy, read_summary(folder), columns)
+    return _Run(folder, manifest, settings, settings.policy, read_summary(folder), columns, runs_in)
 
 
 def _tables(run: _Run, place: Path) -> Iterator[str]:
@@ -195,7 +197,7 @@ def _book(run: _Run, place: Path) -> Iterator[str]:
     if record is None or other_software(run.manifest):
         return
     on, limit = run.manifest.business_date, run.settings.run.memory_limit
-    before = [one for one in published_runs(out_of(run.folder)) if one.business_date < on]
+    before = [one for one in run.runs_in(out_of(run.folder)) if one.business_date < on]
     again = RunFolder(place).orders
     try:
         book = build_order_book(folder.delivery, again, on, before, run.policy, limit)

@@ -16,15 +16,15 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
+from reconcile.keys import pattern_of
 from reconcile.orders.cells.money import known_amounts, read_money
-from reconcile.orders.columns.mapping import ColumnMap
-from reconcile.orders.columns.marks import pattern_of
+from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import shortened
 from reconcile.orders.report import LeftOut, LeftOutReason
 
-KEY_ROLES = ("reference", "order_number", "order_id", "document")
+KEY_ROLES = (*KEYS, "document")
 """Columns that are read as keys."""
 
 _MOST_VALUES = 20  # of a column that are told one by one

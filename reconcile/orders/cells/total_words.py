@@ -15,7 +15,7 @@ from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.left_out import fits, is_filled
 from reconcile.orders.cells.remedies import quoted
-from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
 
@@ -39,7 +39,7 @@ _PATTERN = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})[*=:.\s-]*\z"
 
 def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
     """Return `raw` without rows that say that they are totals, which become rejects and nothing else."""
-    roles = [role for role in ("reference", "order_number", "order_id") if role in raw.cells]
+    roles = [role for role in KEYS if role in raw.cells]
     has_key, has_other = (pa.repeat(pa.scalar(False), len(raw.lines)) for _ in range(2))
     for role in roles:
         filled, is_word = is_filled(raw.cells[role]), fits(raw.cells[role], _PATTERN)

@@ -1,12 +1,11 @@
 """
-The columns by whose values rows are left out or withdrawn, in one file, and what their values are compared with.
+The columns by whose values rows are left out or withdrawn, in one file.
 
-Knows names and patterns. Does not read cells, and does not decide what becomes of a row.
+Knows names. Does not read cells, and does not decide what becomes of a row.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from reconcile.orders.columns.names import folded
 
 if TYPE_CHECKING:
     from reconcile.orders.columns.mapping import ColumnMap
-
-_SIGNS = {"*": ".*", "?": "."}
 
 
 def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: int | None = None) -> dict[str, int]:
@@ -42,16 +39,6 @@ def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: 
         if found:
             places[mark] = found[0]
     return places
-
-
-def pattern_of(values: Iterable[str]) -> str:
-    """
-    Return a regular expression (RE2) that fits a text which is one of `values`, from end to end.
-
-    In a value, `*` stands for any characters, `?` for one.
-    """
-    regular = ("".join(_SIGNS.get(sign) or re.escape(sign) for sign in value.strip()) for value in values)
-    return rf"(?s)\A(?:{'|'.join(regular)})\z"
 
 
 class MarksMet:

@@ -22,7 +22,7 @@ from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.money import EXPONENTS
 from reconcile.orders.cells.rows import clean_keys
-from reconcile.orders.columns.mapping import ColumnMap, map_columns
+from reconcile.orders.columns.mapping import KEYS, ColumnMap, map_columns
 from reconcile.orders.columns.marks import mark_places
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
@@ -127,7 +127,7 @@ def _checked(batch: pa.RecordBatch, path: str) -> pa.Table:
     wrong = sorted(set(codes) - set(EXPONENTS))
     if wrong:
         raise _not_ours(path, "currency_code", f'"{wrong[0]}" is not an ISO 4217 currency code')
-    for name in ("reference", "order_number", "order_id"):
+    for name in KEYS:
         keys = whole_column(table[name])
         if not clean_keys(keys).equals(keys):
             raise _not_ours(path, name, "some keys are blank, padded or not Unicode NFC")

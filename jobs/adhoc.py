@@ -32,8 +32,8 @@ def reconciled(orders: str, config: Path, since: str | None, until: str | None) 
 @click.command()
 @click.argument("orders")
 @click.option("--config", type=click.Path(path_type=Path), default=CONFIG, help="Settings of the pull.")
-@click.option("--since", metavar="WHEN", help="Payments created at or after this date or time (UTC).")
-@click.option("--until", metavar="WHEN", help="Payments created before this date or time (UTC).")
+@click.option("--since", metavar="WHEN", help="Payments of orders placed at or after this date or time (UTC).")
+@click.option("--until", metavar="WHEN", help="Payments of orders placed before this date or time (UTC).")
 def adhoc(orders: str, config: Path, since: str | None, until: str | None) -> None:
     """Print the breaks between the payments of a window and the order totals in ORDERS."""
     try:

@@ -11,7 +11,7 @@ sequence hidden behind them (https://docs.commercelayer.io/core/pagination, sdk-
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -72,16 +72,24 @@ async def count_payments(client: CommerceLayer, window: Window) -> Count:
     return Count(record_count(document, PAYMENTS_PATH), first_created_at(document.body))
 
 
+async def count_all(client: CommerceLayer, windows: Sequence[Window]) -> int:
+    """Ask how many payments `windows` hold together, a request for each. Raises IncompletePull as `count_payments`."""
+    return sum([(await count_payments(client, window)).payments for window in windows])
+
+
 async def count_now(client: CommerceLayer, window: Window) -> CountNow:
     """
     Ask how many payments `window` holds, and find out by the same answer what time it is: one request.
 
+    Where the placing ends at a time of its own, that of the payment created last says nothing about clocks.
     Raises WrongClock, and IncompletePull when the answer has no count.
     """
     document = await client.get(PAYMENTS_PATH, newest_params(window), urgency=1_000_000)
     check_ids(document.ids, PAYMENTS_PATH)
     created_at = first_created_at(document.body)
     newest = Newest(f"payment {document.ids[0]} was created on", created_at) if created_at is not None else None
+    if window.placing is not None and window.placing.until is not None:
+        newest = None
     now = agreed_now(client.host, served_at=http_date(document.date), here=client.wall_clock(), newest=newest)
     return CountNow(record_count(document, PAYMENTS_PATH), now)
 
@@ -163,16 +171,19 @@ def walker_count(requests_per_second: float | None, round_trip_seconds: float) -
     return max(2, min(32, round(4 * requests_per_second * round_trip_seconds) + 1))
 
 
-def cut(window: Window, *, first: datetime | None, payments: int, parts: int) -> list[Shard]:
+def cut(window: Window, *, first: datetime | None, now: datetime, payments: int, parts: int) -> list[Shard]:
     """
     Cut `window` into about `parts` shards of equal time that tile it, without a request.
 
     `first` is when the first payment was created; `payments` is the window's count, of which each shard is supposed to
-    have its share. A walk that meets more on its first page is cut again: see `cut_finer`.
+    have its share. A window without an end is cut up to `now`, and its last shard has none. A walk that meets more on
+    its first page is cut again: see `cut_finer`.
     """
-    if parts <= 1 or first is None or window.until is None or first >= window.until:
+    end = window.until or now
+    if parts <= 1 or first is None or first >= end:
         return [Shard(window, payments)]
-    windows = _divided(replace(window, since=first), parts)
+    windows = _divided(replace(window, since=first, until=end), parts)
+    windows[-1] = replace(windows[-1], until=window.until)
     steps = [payments * index // len(windows) for index in range(len(windows) + 1)]
     shards = [Shard(part, end - start) for part, (start, end) in zip(windows, pairwise(steps), strict=True)]
     if window.since is None or window.since < first:

@@ -50,7 +50,7 @@ ORDER_FIELDS = (
 Params = Mapping[str, str]
 
 # Attributes joined by `_or_`, also across the relationship: https://docs.commercelayer.io/core/filtering-data
-_CHANGED = "filter[q][updated_at_or_order_updated_at_gteq]"
+_CHANGED = "updated_at_or_order_updated_at_gteq"
 
 _PAGE: Params = {
     "include": "order",
@@ -63,16 +63,42 @@ _PAGE: Params = {
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """
+    When the order of a payment was placed: at or after `since` (null: at any time) and before `until`; in UTC.
+
+    `never`: it was not placed, or there is no order.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    never: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """
     Payments created at or after `since` (null: from the first) and before `until`; all in UTC.
 
-    With `changed_since` only those that changed then or later, themselves or their order.
+    With `changed_since` only those that changed then or later, themselves or their order; with `placing` only those
+    whose order was placed so.
     """
 
     since: datetime | None
     until: datetime | None
     changed_since: datetime | None = None
+    placing: Placing | None = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What selects its payments: conditions by predicate, as lists and exports take them."""
+        conditions = {"created_at_gteq": self.since, "created_at_lt": self.until, _CHANGED: self.changed_since}
+        if self.placing is not None:
+            conditions |= {"order_placed_at_gteq": self.placing.since, "order_placed_at_lt": self.placing.until}
+        filters = {name: timestamp(moment) for name, moment in conditions.items() if moment is not None}
+        if self.placing is not None and self.placing.never:
+            filters["order_placed_at_null"] = "true"
+        return filters
 
 
 def timestamp(at: datetime) -> str:
@@ -84,7 +110,7 @@ def timestamp(at: datetime) -> str:
 
 def page_params(window: Window) -> dict[str, str]:
     """Return the parameters of the first page of `window`."""
-    return {**_PAGE, **_created_in(window)}
+    return {**_PAGE, **_filtered(window)}
 
 
 def by_id_params(ids: Sequence[str]) -> dict[str, str]:
@@ -109,7 +135,7 @@ def count_params(window: Window) -> dict[str, str]:
         "page[number]": "1",
         "page[size]": "1",
         "sort": "created_at",
-        **_created_in(window),
+        **_filtered(window),
     }
 
 
@@ -143,12 +169,5 @@ def query_string(params: Params) -> str:
 _BEHIND = f"{quote('filter[q][id_gt]', safe='')}="
 
 
-def _created_in(window: Window) -> dict[str, str]:
-    params = {}
-    if window.since is not None:
-        params["filter[q][created_at_gteq]"] = timestamp(window.since)
-    if window.until is not None:
-        params["filter[q][created_at_lt]"] = timestamp(window.until)
-    if window.changed_since is not None:
-        params[_CHANGED] = timestamp(window.changed_since)
-    return params
+def _filtered(window: Window) -> dict[str, str]:
+    return {f"filter[q][{name}]": value for name, value in window.filters.items()}

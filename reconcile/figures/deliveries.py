@@ -14,6 +14,7 @@ from statistics import median
 
 from reconcile.history.deliveries import EarlierDelivery
 from reconcile.notices import Notice, notice
+from reconcile.orders.places.dated import is_dated
 from reconcile.orders.report import OrdersReport
 
 FEWEST_RUNS = 3
@@ -79,7 +80,7 @@ def _short(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice
 
 
 def _day_files(delivery: Delivery) -> list[Notice]:
-    dated = tuple(word for word in delivery.written if "{date}" in word)
+    dated = tuple(word for word in delivery.written if is_dated(word))
     if not delivery.is_full or not dated:
         return []
     text = (

@@ -31,7 +31,7 @@ class Pull(Struct, frozen=True):
     rewalks: Annotated[Count, means("parts that were walked again because their counts disagreed")]
     count_before: Annotated[Count, means("the server's count before the pull")]
     count_after: Annotated[Count, means("the server's count after it")]
-    since: Annotated[Moment | None, means("payments created before this were not asked for; null: no limit")]
+    since: Annotated[Moment | None, means("days before this were not asked for (placed, else created); null: no limit")]
     until: Annotated[Moment, means("the cut-off: payments created before it were seen")]
     started_at: Annotated[Moment, means("when the pull began")]
     finished_at: Annotated[Moment, means("when it ended")]

@@ -114,7 +114,7 @@ def _answered(client: CommerceLayer, count: int) -> Iterator[Finding]:
 async def _exports(client: CommerceLayer, settings: Settings) -> Finding:
     window = settings.pull
     try:
-        orders, _, why_all = await count_placed(client, window.created_from, window.created_before)
+        orders, _, why_all = await count_placed(client, window.first, window.end)
         refuse_empty("orders", orders, settings.run.on_empty_orders)
     except ReconcileError as error:
         return _failure("orders", error)

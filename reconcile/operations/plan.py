@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
@@ -111,17 +110,16 @@ async def plan(
     `with_orders`: also count the orders that an export would hold.
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
-    since, until = settings.pull.created_from, settings.pull.created_before
     async with connect(settings, secrets) as client:
         await client.authenticate()
         mode = agreed_mode(client, settings.commercelayer.mode)
         found = _found(settings, settings.pull.window, client.organization, mode)
         base, marks = found.base, found.marks
-        payments = (await count_now(client, Window(since, until, _changed_since(found, settings)))).payments
+        payments = sum([(await count_now(client, window)).payments for window in _windows(found, settings)])
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
         changed = 0 if marks is None else await _changed(client, settings, marks)
         rechecked = len(ids_to_check(base.rows, recheck)) if base is not None else 0
-        orders = (await count_placed(client, since, until))[0] if with_orders else None
+        orders = (await count_placed(client, settings.pull.first, settings.pull.end))[0] if with_orders else None
         transport, why_transport = _transport(settings, found, payments)
         return Plan(
             organization=client.organization,
@@ -148,7 +146,7 @@ async def _changed(client: CommerceLayer, settings: Settings, marks: Bookmarks) 
     """Return how many payments of the window have changed since the unfinished pull of `marks` began."""
     asked = settings.pull
     again = earlier_by(marks.began_at or marks.cut_off, asked.overlap)
-    return (await count_payments(client, Window(asked.created_from, asked.created_before, again))).payments
+    return (await count_payments(client, asked.changes(asked.end, again))).payments
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +173,11 @@ def _found(settings: Settings, window: str, organization: str, mode: str) -> _Fo
     return _Found(base, marks, why)
 
 
-def _changed_since(found: _Found, settings: Settings) -> datetime | None:
+def _windows(found: _Found, settings: Settings) -> tuple[Window, ...]:
+    asked = settings.pull
     if found.base is None:
-        return None
-    return earlier_by(found.base.finished.watermark, settings.pull.overlap)
+        return asked.windows(asked.end)
+    return (asked.changes(asked.end, earlier_by(found.base.finished.watermark, asked.overlap)),)
 
 
 def _transport(settings: Settings, found: _Found, payments: int) -> tuple[str, str]:

@@ -107,8 +107,8 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
                 destination,
                 workplace=Path(settings.pull.mirror) / ORDER_EXPORTS,
                 mode=agreed_mode(client, settings.commercelayer.mode),
-                since=settings.pull.created_from,
-                until=settings.pull.created_before,
+                since=settings.pull.first,
+                until=settings.pull.end,
                 allow_empty=settings.run.on_empty_orders == "warn",
                 on_file=lambda orders, of: log.info("exported %d of %d orders", orders, of),
             )

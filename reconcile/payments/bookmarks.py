@@ -18,7 +18,7 @@ import msgspec
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports.documents import ORIGIN
-from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.query import Placing, Window
 from reconcile.errors import Unproved
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged
 from reconcile.payments.transport import Transport
@@ -43,7 +43,7 @@ class Walk(msgspec.Struct):
     A walk with `changed_since` sees only what changed then or later; rows may then enter while it runs. `lacking`
     counts the rows its pages were short of by their own counts.
     Of a walk that goes by exports these are the ids, the second where orders are exported apart. A walk `by_pages`
-    does not, though the pull does.
+    does not, though the pull does. With `placing` it sees only payments whose order was placed so.
     """
 
     number: WalkNumber
@@ -61,6 +61,7 @@ class Walk(msgspec.Struct):
     export_id: str | None = None
     orders_export_id: str | None = None
     by_pages: bool = False
+    placing: Placing | None = None
 
     def advance(self, ids: Sequence[str], record_count: int | None, *, page_size: int | None = None) -> None:
         """Move behind a page of `ids`; `record_count` is its count of what is left, the page included."""
@@ -75,7 +76,7 @@ class Walk(msgspec.Struct):
     @property
     def window(self) -> Window:
         """What it walks through."""
-        return Window(self.since, self.until, self.changed_since)
+        return Window(self.since, self.until, self.changed_since, self.placing)
 
     @property
     def left(self) -> int:
@@ -87,6 +88,19 @@ class Walk(msgspec.Struct):
         """The server's count when the walk began."""
         assert self.before is not None, "a walk that is done has seen a page"
         return self.before
+
+
+def walk_through(window: Window, number: int, planned: int, *, by_pages: bool = False) -> Walk:
+    """Return the walk `number` through `window`, which is supposed to hold `planned` payments."""
+    return Walk(
+        number,
+        window.since,
+        window.until,
+        planned,
+        changed_since=window.changed_since,
+        by_pages=by_pages,
+        placing=window.placing,
+    )
 
 
 class Spent(msgspec.Struct):
@@ -169,7 +183,7 @@ class Bookmarks(msgspec.Struct):
         number = max(other.number for other in self.walks)
         until, even = walk.until, payments // (len(edges) + 1)
         parts = [
-            Walk(number + place, since, end, even, changed_since=walk.changed_since)
+            Walk(number + place, since, end, even, changed_since=walk.changed_since, placing=walk.placing)
             for place, (since, end) in enumerate(pairwise([*edges, until]), start=1)
         ]
         walk.until, walk.planned = edges[0], payments - even * len(edges)

@@ -12,12 +12,13 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 
+from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports.documents import (
     MOST_RECORDS,
     ORIGIN,
@@ -30,27 +31,34 @@ from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, Storage
 from reconcile.commercelayer.exports.rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
 from reconcile.commercelayer.exports.slice_exporter import SliceExporter
 from reconcile.commercelayer.exports.slicing import edges
-from reconcile.commercelayer.paging import count_payments
+from reconcile.commercelayer.paging import CountNow, count_payments
 from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
-from reconcile.payments.bookmarks import Walk
+from reconcile.payments.bookmarks import Walk, walk_through
 from reconcile.payments.mirror.commits import with_walk
 from reconcile.payments.walking import Committer, WalkContext, saving
 
 Result = TypeVar("Result")
 
 
-def slices(window: Window, *, first: datetime | None, payments: int) -> list[Walk]:
+async def slices(client: CommerceLayer, windows: Sequence[Window], counts: Sequence[CountNow]) -> list[Walk]:
     """
-    Return the walks with which a pull by exports begins: one slice, cut when the server says how large one may be.
+    Return the walks with which a pull of `windows` by exports begins: a slice each, cut when it is too large for one.
 
-    What lies before the `first` payment goes by a page: an export of nothing is refused.
+    What lies before a window's first payment goes by a page: an export of nothing is refused.
     """
-    if first is None or (window.until is not None and first >= window.until):
-        return [Walk(1, window.since, window.until, payments, by_pages=True)]
-    walks = [Walk(1, first, window.until, payments)]
-    if window.since is None or window.since < first:
-        walks.append(Walk(2, window.since, first, 0, by_pages=True))
-    return walks
+    parts: list[tuple[Window, int, bool]] = []
+    for window, counted in zip(windows, counts, strict=True):
+        first = (await count_payments(client, window)).first_created_at
+        if first is None or (window.until is not None and first >= window.until):
+            parts.append((window, counted.payments, True))
+            continue
+        parts.append((replace(window, since=first), counted.payments, False))
+        if window.since is None or window.since < first:
+            parts.append((replace(window, until=first), 0, True))
+    return [
+        walk_through(window, number, payments, by_pages=by_pages)
+        for number, (window, payments, by_pages) in enumerate(parts, start=1)
+    ]
 
 
 class Exporters:

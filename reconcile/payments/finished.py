@@ -112,26 +112,20 @@ def take_over(
     entry: Finished,
     *,
     pulls: Sequence[UnfinishedPull],
-    last: Finished | None,
-    vanished: Collection[str] | None,
-) -> int:
+    vanished: Collection[str],
+) -> None:
     """
-    Take the result of a finished pull over into the mirror, and return how many payments it no longer found.
+    Take the result of a finished pull over into the mirror; `vanished` are ids of its rows that are gone.
 
     `entry` describes it; its watermark, the server's clock when the pull began, is an upper bound: what changed while
-    it went on may have been read before. `pulls` are its commits, dropped here. `vanished` are ids that the pull knows
-    to be gone; null: those of the rows of the pull before (`last`, null when it is not known) that are not there now.
+    it went on may have been read before. `pulls` are its commits, dropped here.
     Raises OutputError.
     """
-    gone = set(vanished or ())
-    if vanished is None and last is not None:
-        gone = lost_ids(store.payments, payments, before=entry.cut_off)
-    mark_vanished(store.folder, gone, earlier=store.payments, present=payments, at=entry.finished_at)
+    mark_vanished(store.folder, set(vanished), earlier=store.payments, present=payments, at=entry.finished_at)
     remember(store.folder, entry, payments)
     for pull in pulls[:-1]:
         pull.forget()
     store.finish(pulls[-1], payments)
-    return len(gone)
 
 
 def remember(folder: Path, entry: Finished, payments: Path) -> Finished:

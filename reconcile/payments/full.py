@@ -20,8 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reconcile.commercelayer.paging import count_now, count_payments
-from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.paging import count_all, count_now
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
 from reconcile.notices import Notice, notice
@@ -84,18 +83,15 @@ class FullPull:
             self._marks.go_on_via(self._request.via)
             self._marks.why_anew = self._why_anew or self._marks.why_anew
             return
-        started_at, until = datetime.now(UTC), self._request.created_before
-        counted = await count_now(self._client, Window(self._request.created_from, until))
+        started_at, until = datetime.now(UTC), self._request.end
+        counts = [await count_now(self._client, window) for window in self._request.windows(until)]
+        began_at = counts[0].now
         # Without `until`, or with one in the future, it ends now.
-        cut_off = until.astimezone(UTC) if until is not None and until <= counted.now else counted.now
-        choice = choose_transport(self._request.via, counted.payments)
-        window = Window(self._request.created_from, cut_off)
-        if choice.transport == "exports":
-            first = (await count_payments(self._client, window)).first_created_at
-            walks = slices(window, first=first, payments=counted.payments)
-        else:
-            walks = await planned_walks(self._client, window, counted.payments)
-        self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now)
+        cut_off = until.astimezone(UTC) if until is not None and until <= began_at else began_at
+        choice = choose_transport(self._request.via, sum(counted.payments for counted in counts))
+        planned = slices if choice.transport == "exports" else planned_walks
+        walks = await planned(self._client, self._request.windows(cut_off), counts)
+        self._marks = Bookmarks(cut_off, started_at, walks, began_at=began_at)
         self._marks.transport, self._marks.why_transport = choice.transport, choice.why
         self._marks.why_anew = self._why_anew
 
@@ -135,19 +131,16 @@ class FullPull:
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = await self._count(walk.window)
+                walk.after = await count_all(self._client, [walk.window])
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects
-        self._count_after = await self._count(Window(self._request.created_from, self._marks.cut_off))
+        self._count_after = await count_all(self._client, self._request.windows(self._marks.cut_off))
         if self._count_after <= self._marks.seen:
             return []
         # Something is missing that no walk misses by itself: ask each.
         for walk in walks:
-            walk.after = await self._count(walk.window)
+            walk.after = await count_all(self._client, [walk.window])
         return [walk for walk in walks if not accounts_for(walk)] or walks
-
-    async def _count(self, window: Window) -> int:
-        return (await count_payments(self._client, window)).payments
 
     def _merge(self, beside: Path) -> Counter[int]:
         """Write the rows of the walks that count to `beside`; return the number of rows of each walk."""
@@ -170,7 +163,7 @@ class FullPull:
             self._marks,
             payments=self._marks.seen,
             count_after=self._count_after,
-            since=self._request.created_from,
+            since=self._request.first,
             mode=self._context.mode,
             resumed=self.resumed,
             transport=self._marks.transports_used,

@@ -26,8 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.commercelayer.paging import count_now, count_payments
-from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.paging import count_all, count_now
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
 from reconcile.notices import Notice, notice
@@ -40,6 +39,7 @@ from reconcile.payments.page_walks import Walkers, planned_walks
 from reconcile.payments.rechecks import Rechecks, ids_to_check
 from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.resumed import with_carried
+from reconcile.payments.selection import within
 from reconcile.schema import PAYMENTS
 
 _MOST_ROUNDS = 10
@@ -113,14 +113,13 @@ class IncrementalPull:
                 self._marks, self._earlier, self.resumed = marks, marks.spent, True
                 return
             self._store.forget()  # it went on from rows that are no longer there
-        started_at, until = datetime.now(UTC), self._request.created_before
-        counted = await count_now(self._client, Window(self._request.created_from, until, self._changed_since))
+        started_at, until = datetime.now(UTC), self._request.end
+        counted = await count_now(self._client, self._request.changes(until, self._changed_since))
         # Never before the rows that are there: a clock that was set back would make them look vanished.
         cut_off = max(counted.now, self._base.cut_off)
         if until is not None and until <= cut_off:
             cut_off = until.astimezone(UTC)
-        window = Window(self._request.created_from, cut_off, self._changed_since)
-        walks = await planned_walks(self._client, window, counted.payments)
+        walks = await planned_walks(self._client, [self._request.changes(cut_off, self._changed_since)], [counted])
         self._marks = Bookmarks(cut_off, started_at, walks, began_at=counted.now, base=self._base.sha256)
 
     async def walk_until_proved(self, beside: Path) -> None:
@@ -139,7 +138,7 @@ class IncrementalPull:
             if not suspects:
                 await self._recheck(teller)
                 self._rows = await asyncio.to_thread(self._upsert, beside)
-                self._count_after = await self._count(Window(self._request.created_from, self.cut_off))
+                self._count_after = await count_all(self._client, self._request.windows(self.cut_off))
                 if self._count_after < self._rows and self.catches_up and not self.resumed:
                     raise Unproved(
                         f"klarna_payments: the server counts {self._count_after}, and there are {self._rows} rows: "
@@ -171,14 +170,11 @@ class IncrementalPull:
         walks = self._marks.walks
         for walk in walks:
             if needs_count_after(walk):
-                walk.after = await self._count(walk.window)
+                walk.after = await count_all(self._client, [walk.window])
         if suspects := [walk for walk in walks if not accounts_for(walk)]:
             return suspects, "the counts do not agree"
         distinct = await asyncio.to_thread(self._distinct)
         return [walk for walk in walks if distinct[walk.number] != walk.seen], "a payment was listed twice"
-
-    async def _count(self, window: Window) -> int:
-        return (await count_payments(self._client, window)).payments
 
     def _distinct(self) -> Counter[int]:
         distinct: Counter[int] = Counter()
@@ -193,10 +189,12 @@ class IncrementalPull:
     def _upsert(self, beside: Path) -> int:
         """Write the rows of the window to `beside`: those of before, those that changed, those requested by id."""
         vanished = pa.array(sorted(self._rechecks.vanished), type=pa.string())
+        windows = self._request.windows(self.cut_off)
         asked = [_batches(self._rechecks.rows())] if not self.resumed else []
         runs = [rows_of(self._base_rows), _batches(self._changed()), *asked]
         tables = (
-            table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))) for table in merged_rows(runs)
+            within(table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))), windows)
+            for table in merged_rows(runs)
         )
         with disk_errors(beside):
             return write_payments(tables, beside)
@@ -221,7 +219,7 @@ class IncrementalPull:
             self._marks,
             payments=self._rows,
             count_after=self._count_after,
-            since=self._request.created_from,
+            since=self._request.first,
             mode=self._context.mode,
             resumed=self.resumed or self.catches_up,
             incremental=True,

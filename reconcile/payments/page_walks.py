@@ -16,12 +16,21 @@ import pyarrow as pa
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.paging import count_payments, cut, cut_finer, pages, shard_count, walker_count
+from reconcile.commercelayer.paging import (
+    CountNow,
+    Shard,
+    count_payments,
+    cut,
+    cut_finer,
+    pages,
+    shard_count,
+    walker_count,
+)
 from reconcile.commercelayer.query import PAGE_SIZE, Window
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.commercelayer.tasks import WorkerPool
 from reconcile.files.arrow import int32_column
-from reconcile.payments.bookmarks import Walk
+from reconcile.payments.bookmarks import Walk, walk_through
 from reconcile.payments.mirror.commits import ROWS
 from reconcile.payments.request import PullRequest
 from reconcile.payments.walking import Committer, WalkContext, saving
@@ -35,18 +44,18 @@ _TIMES_THE_LAST_ONE = 2
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
 
-async def planned_walks(client: CommerceLayer, window: Window, payments: int) -> list[Walk]:
+async def planned_walks(client: CommerceLayer, windows: Sequence[Window], counts: Sequence[CountNow]) -> list[Walk]:
     """
-    Return the walks of a pull of `window`, which holds `payments`, one for each shard.
+    Return the walks of a pull of `windows`, which hold as many payments as `counts` say, one for each shard.
 
-    Where there are several one request asks when the first payment was created.
+    Where a window has several one request asks when its first payment was created.
     """
-    parts = shard_count(payments)
-    first = (await count_payments(client, window)).first_created_at if parts > 1 else None
-    return [
-        Walk(number, shard.window.since, shard.window.until, shard.payments, changed_since=window.changed_since)
-        for number, shard in enumerate(cut(window, first=first, payments=payments, parts=parts), start=1)
-    ]
+    shards: list[Shard] = []
+    for window, counted in zip(windows, counts, strict=True):
+        parts = shard_count(counted.payments)
+        first = (await count_payments(client, window)).first_created_at if parts > 1 else None
+        shards += cut(window, first=first, now=counted.now, payments=counted.payments, parts=parts)
+    return [walk_through(shard.window, number, shard.payments) for number, shard in enumerate(shards, start=1)]
 
 
 class Walkers:

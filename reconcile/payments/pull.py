@@ -23,11 +23,12 @@ from reconcile.commercelayer.client import CommerceLayer
 from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
 from reconcile.payments.bookmarks import Spent
-from reconcile.payments.finished import Finished, finished_pull, take_over, vanished_before
+from reconcile.payments.finished import finished_pull, lost_ids, take_over, vanished_before
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.payments.report import OnProgress, PullContext, PullProgress, PullReport, spent_by
 from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
+from reconcile.payments.selection import gone_altogether
 from reconcile.payments.stages import Pull, entry_for, pulled
 from reconcile.schema import PAYMENTS
 
@@ -74,12 +75,13 @@ async def pull_to_parquet(
             last = await asyncio.to_thread(finished_pull, store.folder, request.window)
             context = PullContext(client, request, agreed, on_progress, at_start, Spent())
             pull = await pulled(context, store, beside, base=last if request.incremental else None, recheck=recheck)
+            vanished = await _vanished(context, store, beside, pull) if last.finished is not None else ()
             await asyncio.to_thread(_publish, beside, destination)
             report = pull.report()
             if not request.mirror:
                 return report
-            gone = await asyncio.to_thread(_take_over, store, destination, pull, report, request.window, last.finished)
-            return replace(report, vanished=gone)
+            await asyncio.to_thread(_take_over, store, destination, pull, report, request.window, vanished)
+            return replace(report, vanished=len(vanished))
 
 
 async def pull_to_table(
@@ -96,14 +98,22 @@ async def pull_to_table(
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
+async def _vanished(context: PullContext, store: Mirror, payments: Path, pull: Pull) -> Collection[str]:
+    """Return the ids that the mirror's last pull of the same window has, and that are gone, as `pull` shows it."""
+    if pull.vanished is not None:
+        return pull.vanished
+    lost = await asyncio.to_thread(lost_ids, store.payments, payments, before=pull.report().until)
+    if context.request.narrowed is None:
+        return lost
+    return await gone_altogether(context.client, lost, mode=context.mode)
+
+
 def _take_over(
-    store: Mirror, payments: Path, pull: Pull, report: PullReport, window: str, last: Finished | None
-) -> int:
-    """Take the result over into the mirror, and return how many payments it no longer found."""
+    store: Mirror, payments: Path, pull: Pull, report: PullReport, window: str, vanished: Collection[str]
+) -> None:
     entry = entry_for(pull, report, window)
-    gone = take_over(store, payments, entry, pulls=pull.stores, last=last, vanished=pull.vanished)
+    take_over(store, payments, entry, pulls=pull.stores, vanished=vanished)
     drop_resumed(store, window)  # last of all: until then the same command can resume from them
-    return gone
 
 
 def agreed_mode(client: CommerceLayer, mode: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reconcile.commercelayer.query import timestamp
+from reconcile.commercelayer.query import Placing, Window, timestamp
 from reconcile.days import starts_at, zone_of
 from reconcile.errors import SettingsError
 
@@ -29,7 +29,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     since: Annotated[
         str | None,
         Meta(
-            description="only payments created at or after this date or time",
+            description="only payments of this date or time on: of the order's placing, else of their creation",
             examples=["2026-01-01"],
             extra={"metavar": "WHEN"},
         ),
@@ -37,7 +37,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     until: Annotated[
         str | None,
         Meta(
-            description="only payments created before this date or time",
+            description="only payments before this date or time, by the same day",
             examples=["2026-11-01T00:00:00Z"],
             extra={"metavar": "WHEN"},
         ),
@@ -71,25 +71,46 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     commit_pages: int = 200
 
     def __post_init__(self) -> None:
-        since, until = self.created_from, self.created_before
+        since, until = self.first, self.end
         if since and until and since >= until:
             raise SettingsError("since must be before until")
 
     @property
-    def created_from(self) -> datetime | None:
+    def first(self) -> datetime | None:
         """The first instant of the window; null for all there are."""
         return parse_moment(self.since, "since", self.time_zone) if self.since else None
 
     @property
-    def created_before(self) -> datetime | None:
+    def end(self) -> datetime | None:
         """The first instant after the window; null for now."""
         return parse_moment(self.until, "until", self.time_zone) if self.until else None
 
     @property
     def window(self) -> str:
         """The string by which a mirror distinguishes windows."""
-        since, until = self.created_from, self.created_before
-        return f"{since and timestamp(since)}|{until and timestamp(until)}"
+        since, until = self.first, self.end
+        span = f"{since and timestamp(since)}|{until and timestamp(until)}"
+        return span if self.narrowed is None else f"by placing|{span}"
+
+    def windows(self, cut_off: datetime | None) -> tuple[Window, ...]:
+        """
+        Return what to ask for, apart from each other, up to `cut_off` (null: it is not known yet).
+
+        Days are those of the order's placing; of a payment whose order was never placed, those of its creation. With
+        neither `since` nor `until` that makes no difference.
+        """
+        if self.narrowed is None:
+            return (Window(None, cut_off),)
+        placed, never = Placing(self.first, cut_off), Placing(never=True)
+        return Window(None, None, placing=placed), Window(self.first, cut_off, placing=never)
+
+    def changes(self, cut_off: datetime | None, since: datetime) -> Window:
+        """
+        Return what to ask for of all that changed `since`, up to `cut_off`.
+
+        Of some days only it is everything: what was placed meanwhile may no longer be among them.
+        """
+        return Window(None, cut_off if self.narrowed is None else None, since)
 
     @property
     def overlap(self) -> timedelta:

@@ -109,8 +109,8 @@ def test_lags_ages_and_the_end_of_a_night_are_those_of_the_time_zone() -> None:
 def test_since_is_the_first_instant_of_its_day_in_the_time_zone() -> None:
     request = Settings.of(since="2026-03-30", until="2026-04-01T06:00", time_zone="Europe/Stockholm").pull
 
-    assert request.created_from == datetime(2026, 3, 29, 22, tzinfo=UTC)
-    assert request.created_before == datetime(2026, 4, 1, 4, tzinfo=UTC)
+    assert request.first == datetime(2026, 3, 29, 22, tzinfo=UTC)
+    assert request.end == datetime(2026, 4, 1, 4, tzinfo=UTC)
 
 
 def test_a_folder_holds_the_runs_of_one_organization_and_mode() -> None:

@@ -101,14 +101,14 @@ async def test_half_of_all_payments_at_one_time_are_cut_as_finely_as_needed(serv
 
 async def test_since_and_until_narrow_the_window_half_open(serve, pull, tmp_path: Path) -> None:
     server = serve()
-    rows = sorted(expected_rows(server.world), key=lambda row: row["created_at"])
-    since, until = (datetime.fromisoformat(rows[index]["created_at"]) for index in (10, 40))
+    days = {row["payment_id"]: row["placed_at"] or row["created_at"] for row in expected_rows(server.world)}
+    since, until = (sorted(days.values())[index] for index in (10, 40))
 
-    report = await pull(server, since=since, until=until)
+    report = await pull(server, since=datetime.fromisoformat(since), until=datetime.fromisoformat(until))
 
-    inside = {row["payment_id"] for row in rows if rows[10]["created_at"] <= row["created_at"] < rows[40]["created_at"]}
+    inside = {payment_id for payment_id, day in days.items() if since <= day < until}
     assert {row["payment_id"] for row in as_read(tmp_path / "payments.parquet")} == inside
-    assert (report.since, report.until) == (since, until)
+    assert (report.since, report.until) == (datetime.fromisoformat(since), datetime.fromisoformat(until))
 
 
 async def test_a_window_that_ends_before_it_starts_is_refused(serve, pull) -> None:

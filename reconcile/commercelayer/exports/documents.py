@@ -19,7 +19,7 @@ import msgspec
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.document import Document, http_date
-from reconcile.commercelayer.query import ORDER_FIELDS, PAGE_SIZE, PAYMENT_FIELDS, Params, Window, timestamp
+from reconcile.commercelayer.query import ORDER_FIELDS, PAGE_SIZE, PAYMENT_FIELDS, Params, Window
 from reconcile.errors import AuthError, CommerceLayerError, Refused
 
 EXPORTS_PATH = "exports"
@@ -132,15 +132,10 @@ def payments_export(window: Window, *, with_orders: bool, narrowed: bool, refere
 
     `narrowed`: the token has a scope. Lists keep to it by themselves, exports only when asked.
     """
-    filters = {}
-    if window.since is not None:
-        filters["created_at_gteq"] = timestamp(window.since)
-    if window.until is not None:
-        filters["created_at_lt"] = timestamp(window.until)
     own = [field for field in PAYMENT_FIELDS if field != "order"]
     # A relationship that is not included is exported as its id.
     order = [f"order.{field}" for field in ("id", *ORDER_FIELDS)] if with_orders else ["order_id"]
-    return _creation("klarna_payments", ["id", *own, *order], filters, narrowed, reference)
+    return _creation("klarna_payments", ["id", *own, *order], window.filters, narrowed, reference)
 
 
 def orders_export(order_ids: Sequence[str], *, narrowed: bool, reference: str) -> dict[str, object]:

@@ -14,9 +14,10 @@ import gzip
 import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -104,7 +105,7 @@ def payment_batches(
             batch = payments_from_pages([_page(rows, mode, orders)], expected_mode=expected_mode)
         except IncompletePull as error:
             raise BrokenExport(error.message, final=True) from error
-        if not _created_within(batch, window):
+        if not _is_within(batch, window):
             raise BrokenExport("the file contains payments that were not requested", final=True)
         yield batch
 
@@ -223,13 +224,18 @@ def _order_of(row: _Row, orders: Orders) -> tuple[str | None, bytes]:
         raise BrokenExport(f"payment {row.id} belongs to order {order_id}, which is missing", final=True) from None
 
 
-def _created_within(batch: pa.RecordBatch, window: Window) -> bool:
+def _is_within(batch: pa.RecordBatch, window: Window) -> bool:
+    placed, placing = batch.column("placed_at"), window.placing
+    if placing is not None and placed.null_count != (batch.num_rows if placing.never else 0):
+        return False
+    is_placed_so = placing is None or placing.never or _are_between(placed, placing.since, placing.until)
+    return is_placed_so and _are_between(batch.column("created_at"), window.since, window.until)
+
+
+def _are_between(moments: pa.Array[Any], since: datetime | None, until: datetime | None) -> bool:
     # As strings of whole milliseconds, the way the window was requested.
-    created = batch.column("created_at")
-    earliest, latest = (timestamp(end(created).as_py()) for end in (pc.min, pc.max))
-    return (window.since is None or earliest >= timestamp(window.since)) and (
-        window.until is None or latest < timestamp(window.until)
-    )
+    earliest, latest = (timestamp(end(moments).as_py()) for end in (pc.min, pc.max))
+    return (since is None or earliest >= timestamp(since)) and (until is None or latest < timestamp(until))
 
 
 def _decoded(decoder: msgspec.json.Decoder[Shape], content: bytes) -> Shape:

@@ -43,7 +43,7 @@ def agreed_now(host: str, *, served_at: datetime | None, here: datetime, newest:
         raise WrongClock(
             f"{host}: {newest.what} {_shown(newest.at)}, {whose} clock says {_shown(now)}",
             hint="set this machine's clock (NTP); if it is right, the record's time is wrong: "
-            f"--until {now:%Y-%m-%dT%H:%M:%SZ} leaves it out",
+            f"--until {now:%Y-%m-%dT%H:%M:%SZ} reads what is dated before",
         )
     return now
 

@@ -121,7 +121,7 @@ orders_worlds = st.lists(odd_rows(ORDERS, {}), min_size=1, max_size=9).map(
     lambda rows: [row | {"source_file": "orders.csv", "source_line": line} for line, row in enumerate(rows, 2)]
 )
 whole_nights = settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

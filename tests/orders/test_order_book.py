@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,9 +102,20 @@ deliveries_of_files = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(world=deliveries_of_files)
 def test_the_book_is_that_of_the_plain_one(world: list[dict[str, list[Row]]], tmp_path_factory: Any) -> None:
+    assert_plain(world, tmp_path_factory)
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(world=deliveries_of_files)
+def test_many_more_books_are_those_of_the_plain_one(world: list[dict[str, list[Row]]], tmp_path_factory: Any) -> None:
+    assert_plain(world, tmp_path_factory)
+
+
+def assert_plain(world: list[dict[str, list[Row]]], tmp_path_factory: Any) -> None:
     deliveries = [[row for name in sorted(files) for row in rows_of(name, files[name])] for files in world]
     found, reports = delivered(tmp_path_factory.mktemp("book"), deliveries)
 

@@ -5,42 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconcile.cli.history import trail_lines
 from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
-from reconcile.cli.options import Session, command, run_options
+from reconcile.cli.options import (
+    SectionedCommand,
+    Session,
+    command,
+    connection_options,
+    run_options,
+    setting_option,
+)
 
 if TYPE_CHECKING:
     from reconcile.operations.explain import Explanation, KeyTried
+    from reconcile.operations.history import History
     from reconcile.schema import Row
 
 
-@click.command(short_help="Explain an item: both sides, key, rule, history.")
+@click.command(cls=SectionedCommand, short_help="Explain an item: both sides, key, rule, history.")
 @click.argument("reference")
 @run_options
+@click.option("--history", "with_history", is_flag=True, help="Also what happened to it in Commerce Layer, read now.")
+@setting_option("time_zone")
+@connection_options
 @text_format_option
 @command
-def explain(session: Session, reference: str, run: Path | None, out: str | None, form: str) -> None:
+def explain(
+    session: Session, reference: str, run: Path | None, form: str, *, with_history: bool, **options: Any
+) -> None:
     """
     Explain the items that REFERENCE names: both sides as read, the keys tried, the verdict, earlier nights.
 
-    Of an item without a partner, also the nearest rows of the other side; none of them is a match.
+    Of an item without a partner, also the nearest rows of the other side; none of them is a match. With --history what
+    happened to the payment and its order, as `reconcile history` shows it; times are those of --time-zone.
 
     REFERENCE is a reference, an order number, a payment id or an item id, also as `breaks list` shows it.
     """
-    settings = session.settings(out=out)
+    settings = session.settings(**options)
 
     from reconcile.history import breaks
     from reconcile.operations import explain
 
     found = explain.explain(run or breaks.latest_run(settings.out), reference)
+    histories: list[History] | list[None] = [None] * len(found)
+    if with_history:
+        from reconcile.operations.history import histories_of
+
+        histories = histories_of(settings, session.secrets(), [one.item for one in found])
+    told = list(zip(found, histories, strict=True))
     if form == "json":
-        show_json([asdict(one) for one in found])
+        show_json([asdict(one) | ({"history": past.rows} if past else {}) for one, past in told])
         return
-    for place, one in enumerate(found):
+    for place, (one, past) in enumerate(told):
         show_lines(["", *_lines(one)] if place else _lines(one))
+        if past:
+            show_lines(trail_lines(past, settings.population.time_zone))
 
 
 def _lines(one: Explanation) -> Iterator[str]:

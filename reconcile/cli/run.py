@@ -15,6 +15,7 @@ from reconcile.cli.options import (
     command,
     connection_options,
     dry_run_option,
+    history_option,
     match_options,
     orders_options,
     output_options,
@@ -29,6 +30,7 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @output_options
 @connection_options
 @pull_options
+@history_option
 @orders_options
 @match_options
 @dry_run_option

@@ -56,8 +56,14 @@ def run(session: Session, dry_run: bool, form: str, **options: Any) -> None:
     from reconcile.settings.stages import business_date_of
 
     if dry_run:
-        exports = COMMERCE_LAYER in settings.orders.files
-        tell_plan(settings, secrets, form, recheck=night.open_breaks(settings.out), with_orders=exports)
+        tell_plan(
+            settings,
+            secrets,
+            form,
+            recheck=night.open_breaks(settings.out),
+            with_orders=COMMERCE_LAYER in settings.orders.files,
+            with_history=settings.pull.history != "none",
+        )
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=business_date_of(settings), on_progress=display)

@@ -296,6 +296,15 @@ def test_a_night_without_a_broken_payment_has_an_empty_table_and_asks_for_nothin
     assert warnings() == {}
 
 
+def test_a_plan_says_what_the_history_may_cost(sandbox: SandboxServer) -> None:
+    words = ("--dry-run", "--history", "breaks")
+    line = "history      at most 200 requests more, for the payments of breaks\n"
+    assert line in said(sandbox, *NIGHT, *words).stdout
+    assert json.loads(said(sandbox, *NIGHT, *words, "--format", "json").stdout)["history_requests"] == 200
+    assert "history" not in said(sandbox, *NIGHT, "--dry-run").stdout
+    assert "history" not in said(sandbox, "pull", "--dry-run", RECONCILE_HISTORY="breaks").stdout
+
+
 @pytest.mark.slow
 def test_files_have_no_history(workplace: Path) -> None:
     folder = night_of([{"reference": "A"}], "reference,total,currency\nA,1.00,EUR\n", history="breaks")

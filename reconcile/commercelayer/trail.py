@@ -100,7 +100,10 @@ def versions_params(number: int) -> dict[str, str]:
 
 def decode_events(body: bytes) -> list[Event]:
     """Return the events of a page, as it gives them. Raises CommerceLayerError when it has not the documented shape."""
-    return [_event(row.attributes) for row in _decoded(body).data]
+    try:
+        return [_event(row.attributes) for row in _decoded(body).data]
+    except RecursionError as error:
+        raise _unexpected("a value is nested too deeply") from error
 
 
 def next_cursor(body: bytes) -> str | None:

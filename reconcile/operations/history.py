@@ -32,6 +32,11 @@ class Trace:
     subject: Subject
     currency_code: str | None
 
+    @property
+    def name(self) -> str | None:
+        """What each is shown once by: the payment's id, or that of an order without one."""
+        return self.subject.payment_id or self.subject.order_id
+
     @classmethod
     def of_item(cls, item: Row) -> Trace:
         """Return those of a row of ITEMS."""
@@ -61,8 +66,8 @@ def history(settings: Settings, secrets: Secrets, names: Sequence[str], run: Pat
             await client.authenticate()
             known = await _payments(client, names, agreed_mode(client, settings.commercelayer.mode))
             latest = [run] if run else published(settings.out)[-1:]
-            wanted = await asyncio.to_thread(lambda: dict.fromkeys(_wanted(names, known, latest)))
-            return await _histories(client, [*wanted])
+            wanted = await asyncio.to_thread(lambda: {one.name: one for one in _wanted(names, known, latest)})
+            return await _histories(client, [*wanted.values()])
 
     return awaited(read())
 
@@ -117,9 +122,9 @@ def _of_items(name: str, latest: Sequence[Path]) -> Iterator[Trace]:
             else "ids are case-sensitive; for other names, name the folder of the runs with --out",
         )
     traces = [Trace.of_item(item) for item in items]
-    if not any(list(trace.subject.resources) for trace in traces):
+    if not any(trace.name for trace in traces):
         raise UnknownItem(
             f'"{name}": has neither a payment nor an order in Commerce Layer, and so no history',
             hint="`reconcile explain` shows what is known of it",
         )
-    yield from (trace for trace in traces if list(trace.subject.resources))
+    yield from (trace for trace in traces if trace.name)

@@ -166,6 +166,17 @@ def test_what_has_another_shape_is_refused(body: bytes) -> None:
         next_cursor(body)
 
 
+@pytest.mark.parametrize("depth", [10, 700, 3000])
+def test_a_value_that_is_nested_too_deeply_is_an_error_of_the_family(depth: int) -> None:
+    body = page(event(payload={"notes": ["x", None]})).replace(b'"x"', b"[" * depth + b"]" * depth)
+
+    try:  # how deep is too deep differs with the version of Python
+        assert len(decode_events(body)) == 1
+    except CommerceLayerError as error:
+        assert depth > 10
+        assert "does not have the documented shape" in error.message
+
+
 async def test_all_events_come_oldest_first_over_several_pages() -> None:
     world = World.generate(10)
     payment_id = busy(world)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,23 +48,35 @@ def explain(
     """
     settings = session.settings(**options)
 
+    from reconcile.errors import CommerceLayerError
     from reconcile.history import breaks
     from reconcile.operations import explain
 
+    zone = settings.population.time_zone
     found = explain.explain(run or breaks.latest_run(settings.out), reference)
-    histories: list[History] | list[None] = [None] * len(found)
-    if with_history:
-        from reconcile.operations.history import histories_of
+    if not with_history:
+        _show(found, (), form, zone)
+        return
+    from reconcile.operations.history import histories_of
 
+    try:
         histories = histories_of(settings, session.secrets(), [one.item for one in found])
-    told = list(zip(found, histories, strict=True))
+    except CommerceLayerError:
+        if form == "text":  # what the run knows is no worse for it
+            _show(found, (), form, zone)
+        raise
+    _show(found, histories, form, zone)
+
+
+def _show(found: Sequence[Explanation], histories: Sequence[History], form: str, time_zone: str) -> None:
+    told = list(zip_longest(found, histories))
     if form == "json":
         show_json([asdict(one) | ({"history": past.rows} if past else {}) for one, past in told])
         return
     for place, (one, past) in enumerate(told):
         show_lines(["", *_lines(one)] if place else _lines(one))
         if past:
-            show_lines(trail_lines(past, settings.population.time_zone))
+            show_lines(trail_lines(past, time_zone))
 
 
 def _lines(one: Explanation) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from places import SAMPLE
 from served import Serve, servers
 
 from reconcile.cli.main import main
+from reconcile.commercelayer.trail import Event, read_history
 from reconcile.operations.break_history import broken_payments
 from reconcile.runs.manifest import manifest_of
 from reconcile.runs.run_folder import RunFile, RunFolder
@@ -189,6 +191,16 @@ def test_an_explanation_has_it_below_when_asked_for(run: Path, sandbox: SandboxS
     assert one == alone | {"history": rows}
 
 
+def test_an_explanation_is_given_though_the_trail_cannot_be_read(run: Path, serve: Serve) -> None:
+    server = serve(forbidden_trails=("orders",))
+    plain = said(server, "explain", WRONG).stdout
+    result = said(server, "explain", WRONG, "--history")
+
+    assert (result.exit_code, result.stdout) == (4, plain)
+    assert f"error: orders: the history of {ORDER} cannot be read" in result.stderr
+    assert said(server, "explain", WRONG, "--history", "--format", "json").stdout == ""
+
+
 # --- the night ---
 
 
@@ -279,6 +291,27 @@ def test_a_history_that_cannot_be_read_stops_no_night(
     table = pq.read_table(RUN / "history.parquet")
     assert table.schema.equals(TRAIL, check_metadata=True)
     assert len(set(table["payment_id"].to_pylist())) == len(broken) - unread["figures"]["payments"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trail", [1, 2, 9])
+def test_a_night_that_is_interrupted_there_publishes_nothing_and_the_next_one_all(
+    trail: int, made: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        numbers = itertools.count(1)
+
+        async def interrupted(*arguments: Any) -> list[Event]:
+            if next(numbers) == trail:
+                raise KeyboardInterrupt
+            return await read_history(*arguments)
+
+        patch.setattr("reconcile.payments.trails.read_history", interrupted)
+        assert said(sandbox, *NIGHT, "--history", "breaks").exit_code == 130
+        assert not RUN.exists()
+
+    assert said(sandbox, *NIGHT, "--history", "breaks").exit_code == 0
+    assert (RUN / "history.parquet").read_bytes() == (made / RUN / "history.parquet").read_bytes()
 
 
 @pytest.mark.slow

@@ -34,8 +34,8 @@ def subjects_in(world: World, count: int) -> list[Subject]:
     return list(by_order.values())[:count]
 
 
-async def read(server: SandboxServer, subjects: list[Subject], most_requests: int = MANY) -> Trails:
-    async with fast_client(server, retry_seconds=5.0) as client:
+async def read(server: SandboxServer, subjects: list[Subject], most_requests: int = MANY, **options: float) -> Trails:
+    async with fast_client(server, **options) as client:
         await client.authenticate()
         return await read_trails(client, subjects, most_requests=most_requests)
 
@@ -148,7 +148,7 @@ async def test_what_is_gone_is_counted_and_the_others_are_read(serve: Serve, wor
 
 async def test_a_server_that_no_longer_answers_ends_the_reading_and_nothing_else(serve: Serve, world: World) -> None:
     subjects = subjects_in(world, 4)
-    found = await read(serve(world, "5xx:#3+"), subjects)
+    found = await read(serve(world, "5xx:#3+"), subjects, retry_seconds=5.0)
 
     assert (found.unread, found.left_out) == (3, 0)
     assert set(found.table["payment_id"].to_pylist()) == {subjects[0].payment_id}

@@ -19,6 +19,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "out_of_period": "unpaired rows of days that the order side does not cover (`--covers`) are set aside",
         "not_listed": "payments that a list of questions (`--listed-only`) leaves out are set aside",
         "left_out": "order rows were left out as declared (`[orders] only`, `skip_rows`, `withdrawn`)",
+        "history_left_out": "the audit trail of breaks was not read: `[pull] history_requests` are spent",
     }
 )
 """Codes of notes, each with its meaning."""
@@ -52,6 +53,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "unnamed_vanished": "the server counts fewer payments, and an incremental pull cannot tell which have vanished",
         "refused_includes": "the server refused to include something: the columns from there are empty",
         "unknown_statuses": "orders have statuses that this version does not know",
+        "history_unread": "the audit trail of breaks could not be read",
         "missed_dates": "days of `[run] days` between the run before and this one have no run",
         "rules_changed": "`[match]` or `[population]` are not as in the run before",
         "replaced_run": "another run of this date was published before, and is replaced",

@@ -244,5 +244,24 @@ def known_currency(column: str) -> str:
 NOT_BLANK = "[^" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "]"
 """A pattern (RE2 and Java's) of a string that is more than white space; the last such character is U+3000."""
 
-TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS}
+TRAIL = _table(
+    ("payment_id", pa.string(), "klarna_payments id; null where only an order was named"),
+    ("order_id", pa.string(), "the payment's order"),
+    ("at", UTC_MS, "when it happened"),
+    ("event", pa.string(), "create, update or destroy"),
+    ("resource_type", pa.string(), "what it happened to: klarna_payments (the payment) or orders (its order)"),
+    ("attribute", pa.string(), "what changed, by the API's name; null where the event names nothing"),
+    ("before", pa.string(), "its value before, canonical JSON; null where there was none"),
+    ("after", pa.string(), "its value after, canonical JSON; null where there is none"),
+    ("who", pa.string(), "kind and id of the application, user or worker; null where the API does not say"),
+    required=("at", "event", "resource_type"),
+)
+"""
+What happened to payments and their orders, one row per changed attribute.
+
+Sorted by payment_id, at and resource_type; changes of one event by attribute. Credentials are left out; of what is
+personal the value is "(not shown)".
+"""
+
+TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS, "history": TRAIL}
 """Published tables by name."""

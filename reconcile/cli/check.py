@@ -15,6 +15,7 @@ from reconcile.cli.options import (
     Session,
     command,
     connection_options,
+    history_option,
     match_options,
     orders_options,
     output_options,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @output_options
 @connection_options
 @pull_options
+@history_option
 @orders_options
 @match_options
 @click.option("--offline", is_flag=True, help="Skip what needs Commerce Layer.")

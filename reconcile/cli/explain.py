@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconcile.cli.history import trail_lines
 from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
-from reconcile.cli.options import Session, command, run_options
+from reconcile.cli.options import (
+    SectionedCommand,
+    Session,
+    command,
+    connection_options,
+    run_options,
+    setting_option,
+)
 
 if TYPE_CHECKING:
     from reconcile.operations.explain import Explanation, KeyTried
+    from reconcile.operations.history import History
     from reconcile.schema import Row
 
 
-@click.command(short_help="Explain an item: both sides, key, rule, history.")
+@click.command(cls=SectionedCommand, short_help="Explain an item: both sides, key, rule, history.")
 @click.argument("reference")
 @run_options
+@click.option("--history", "with_history", is_flag=True, help="Also what happened to it in Commerce Layer, read now.")
+@setting_option("time_zone")
+@connection_options
 @text_format_option
 @command
-def explain(session: Session, reference: str, run: Path | None, out: str | None, form: str) -> None:
+def explain(
+    session: Session, reference: str, run: Path | None, form: str, *, with_history: bool, **options: Any
+) -> None:
     """
     Explain the items that REFERENCE names: both sides as read, the keys tried, the verdict, earlier nights.
 
-    Of an item without a partner, also the nearest rows of the other side; none of them is a match.
+    Of an item without a partner, also the nearest rows of the other side; none of them is a match. With --history what
+    happened to the payment and its order, as `reconcile history` shows it; times are those of --time-zone.
 
     REFERENCE is a reference, an order number, a payment id or an item id, also as `breaks list` shows it.
     """
-    settings = session.settings(out=out)
+    settings = session.settings(**options)
 
+    from reconcile.errors import CommerceLayerError
     from reconcile.history import breaks
     from reconcile.operations import explain
 
+    zone = settings.population.time_zone
     found = explain.explain(run or breaks.latest_run(settings.out), reference)
-    if form == "json":
-        show_json([asdict(one) for one in found])
+    if not with_history:
+        _show(found, (), form, zone)
         return
-    for place, one in enumerate(found):
+    from reconcile.operations.history import histories_of
+
+    try:
+        histories = histories_of(settings, session.secrets(), [one.item for one in found])
+    except CommerceLayerError:
+        if form == "text":  # what the run knows is no worse for it
+            _show(found, (), form, zone)
+        raise
+    _show(found, histories, form, zone)
+
+
+def _show(found: Sequence[Explanation], histories: Sequence[History], form: str, time_zone: str) -> None:
+    told = list(zip_longest(found, histories))
+    if form == "json":
+        show_json([asdict(one) | ({"history": past.rows} if past else {}) for one, past in told])
+        return
+    for place, (one, past) in enumerate(told):
         show_lines(["", *_lines(one)] if place else _lines(one))
+        if past:
+            show_lines(trail_lines(past, time_zone))
 
 
 def _lines(one: Explanation) -> Iterator[str]:

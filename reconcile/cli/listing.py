@@ -31,6 +31,7 @@ format_option = _format_option(
     "table", "csv", "json", meaning="Print a table that fits the terminal, or CSV or JSON with all columns."
 )
 text_format_option = _format_option("text", "json", meaning="Print text, or JSON with every value.")
+events_format_option = _format_option("text", "csv", "json", meaning="Print text, or CSV or JSON with every value.")
 plan_format_option = _format_option(
     "text", "json", meaning="Print the plan of --dry-run as text, or as JSON with every value."
 )

@@ -17,6 +17,7 @@ from reconcile.cli.breaks import breaks
 from reconcile.cli.check import check
 from reconcile.cli.demo import demo
 from reconcile.cli.explain import explain
+from reconcile.cli.history import history
 from reconcile.cli.init import init
 from reconcile.cli.load import load
 from reconcile.cli.match import match
@@ -79,5 +80,21 @@ def _without_pandas() -> Iterator[None]:
         sys.meta_path.remove(_NoPandas)
 
 
-for _command in (demo, run, pull, match, explain, report, orders, breaks, runs, load, schema, check, init, sandbox):
+for _command in (
+    demo,
+    run,
+    pull,
+    match,
+    explain,
+    history,
+    report,
+    orders,
+    breaks,
+    runs,
+    load,
+    schema,
+    check,
+    init,
+    sandbox,
+):
     main.add_command(_command)

@@ -209,7 +209,10 @@ def _options_of(*tables: str, leave_out: Collection[str] = ()) -> Callable[[Comm
 
 
 connection_options = _options_of("commercelayer")
-pull_options = _options_of("pull")
+_OF_RUNS = ("history",)
+"""Settings of `[pull]` that a pull alone does without: they are about the breaks of a run."""
+pull_options = _options_of("pull", leave_out=_OF_RUNS)
+history_option = setting_option("history")
 orders_options = _group(
     click.option(
         "--orders",

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 
 def tell_plan(
-    settings: Settings, secrets: Secrets, form: str, *, recheck: Collection[str] = (), with_orders: bool = False
+    settings: Settings,
+    secrets: Secrets,
+    form: str,
+    *,
+    recheck: Collection[str] = (),
+    with_orders: bool = False,
+    with_history: bool = False,
 ) -> None:
-    """Show on standard output, as text or JSON, what a pull would do and cost, `with_orders` also an export."""
+    """Show on standard output, as text or JSON, what a pull would do and cost; keywords as for `plan`."""
     from reconcile.operations.plan import plan
     from reconcile.operations.pull import awaited
 
-    found = awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders))
+    found = awaited(plan(settings, secrets, recheck=recheck, with_orders=with_orders, with_history=with_history))
     if form == "json":
         show_json(asdict(found))
     else:

@@ -15,6 +15,7 @@ from reconcile.cli.options import (
     command,
     connection_options,
     dry_run_option,
+    history_option,
     match_options,
     orders_options,
     output_options,
@@ -29,6 +30,7 @@ from reconcile.cli.outcome import tell_plan, tell_run
 @output_options
 @connection_options
 @pull_options
+@history_option
 @orders_options
 @match_options
 @dry_run_option
@@ -54,8 +56,14 @@ def run(session: Session, dry_run: bool, form: str, **options: Any) -> None:
     from reconcile.settings.stages import business_date_of
 
     if dry_run:
-        exports = COMMERCE_LAYER in settings.orders.files
-        tell_plan(settings, secrets, form, recheck=night.open_breaks(settings.out), with_orders=exports)
+        tell_plan(
+            settings,
+            secrets,
+            form,
+            recheck=night.open_breaks(settings.out),
+            with_orders=COMMERCE_LAYER in settings.orders.files,
+            with_history=settings.pull.history != "none",
+        )
         return
     with console.PullDisplay(enabled=session.talks) as display:
         result = night.run(settings, secrets, business_date=business_date_of(settings), on_progress=display)

@@ -36,7 +36,6 @@ from reconcile.commercelayer.sending.origin import check_unlimited, usable_api_u
 from reconcile.commercelayer.sending.retry import Failure, RetryPolicy, refusal
 from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint
 from reconcile.commercelayer.sending.wire import Answer, Wire
-from reconcile.commercelayer.trail import Event, read_history
 from reconcile.errors import CommerceLayerError, SettingsError
 
 __all__ = ["CommerceLayer", "Credentials"]
@@ -214,18 +213,6 @@ class CommerceLayer:
         await self._sender.until_answered(attempt, method="GET", url=url, what="GET of an export's file")
         self.statistics.downloads += 1
         log.debug("file of an export", extra={"bytes": download.received})
-
-    async def history(self, payment_id: str) -> list[Event]:
-        """
-        Return what happened to a payment, oldest first: its event stores, or its `versions` where those are refused.
-
-        Credentials of Klarna are left out. A payment whose only trail is that of `versions` may have none: nothing was
-        stored there since August 2025.
-        Raises UnknownPayment when there is no such payment, Refused when neither list may be read, else as `get`.
-        Source: https://docs.commercelayer.io/core-api-reference/event_stores
-        """
-        await self.authenticate()  # credentials that are refused are no refusal of one list
-        return await read_history(self.get, payment_id)
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock that everything of this client goes by."""

@@ -1,30 +1,39 @@
 """
-What happened to a payment: answers of `event_stores`, or of the older `versions`, as events.
+What happened to a payment or an order: answers of `event_stores`, or of the older `versions`, as events.
 
-Knows both shapes, and how each list continues. How a page is requested is passed in. `client_token` and `auth_token`
-are credentials: their changes are left out.
+Knows both shapes, how each list continues, and which values are for nobody's eyes: changes of credentials are left
+out, of what is personal only that it changed is kept. How a page is requested is passed in.
 
 Sources: https://docs.commercelayer.io/core-api-reference/event_stores and .../versions
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
 from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
-from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, Params
+from reconcile.commercelayer.query import PAGE_SIZE, Params
 from reconcile.errors import AuthError, CommerceLayerError, IncompletePull, Refused, UnknownPayment
 
 Get = Callable[[str, Params], Awaitable[Document]]
+ResourceType = Literal["klarna_payments", "orders"]
 
-_SECRETS = ("client_token", "auth_token")
+NOT_SHOWN = "(not shown)"
+"""Stands for a value that is personal; null stays null."""
+
+# Whatever has one of these in its name opens something: client_token, auth_token, an order's token, a gift card's code.
+_SECRETS = ("token", "secret", "password", "gift_card_code")
+_PERSONAL = ("payment_instrument", "payment_source_details", "customer_email", "metadata")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)  # of an address
 _CURSOR = "page[after]"
 _MOST_EVENTS = 100_000
 
@@ -36,7 +45,7 @@ class Event:
 
     `at` is in UTC, `event` is `create`, `update` or `destroy`, `who` says which application, user or worker it was,
     null when it is not reported. `changes` has the value before and after by the attribute's name, as the API gave
-    them.
+    them; numbers with a fraction are Decimal.
     """
 
     at: datetime
@@ -66,17 +75,17 @@ class _Page(msgspec.Struct, frozen=True):
     links: _Links = _Links()
 
 
-_pages = msgspec.json.Decoder(_Page)
+_pages = msgspec.json.Decoder(_Page, float_hook=Decimal)
 
 
-def events_path(payment_id: str) -> str:
-    """Return the path of the event stores of a payment."""
-    return f"{PAYMENTS_PATH}/{quote(payment_id, safe='')}/event_stores"
+def events_path(resource_type: ResourceType, id_: str) -> str:
+    """Return the path of the event stores of a payment or an order."""
+    return f"{resource_type}/{quote(id_, safe='')}/event_stores"
 
 
-def versions_path(payment_id: str) -> str:
-    """Return the path of the versions of a payment: deprecated, and empty since August 2025 where still served."""
-    return f"{PAYMENTS_PATH}/{quote(payment_id, safe='')}/versions"
+def versions_path(resource_type: ResourceType, id_: str) -> str:
+    """Return the path of its versions: deprecated, and empty since August 2025 where still served."""
+    return f"{resource_type}/{quote(id_, safe='')}/versions"
 
 
 def events_params(after: str | None) -> dict[str, str]:
@@ -91,7 +100,10 @@ def versions_params(number: int) -> dict[str, str]:
 
 def decode_events(body: bytes) -> list[Event]:
     """Return the events of a page, as it gives them. Raises CommerceLayerError when it has not the documented shape."""
-    return [_event(row.attributes) for row in _decoded(body).data]
+    try:
+        return [_event(row.attributes) for row in _decoded(body).data]
+    except RecursionError as error:
+        raise _unexpected("a value is nested too deeply") from error
 
 
 def next_cursor(body: bytes) -> str | None:
@@ -110,69 +122,79 @@ def next_cursor(body: bytes) -> str | None:
         raise _unexpected("links.next has no cursor") from None
 
 
-async def read_history(get: Get, payment_id: str) -> list[Event]:
+async def read_history(get: Get, resource_type: ResourceType, id_: str) -> list[Event]:
     """
-    Return what happened to a payment, oldest first: its event stores, or its `versions` where those are refused.
+    Return what happened to a payment or an order, oldest first: its event stores, or its `versions` where those are
+    refused.
 
-    `get` gives the document of a path and parameters. Raises UnknownPayment when there is no such payment, Refused when
-    neither list may be read, IncompletePull when a list does not move on, and whatever `get` raises.
+    `get` gives the document of a path and parameters, with a token that is known to be good. Raises UnknownPayment
+    when there is no such payment, Refused when there is no such order or neither list may be read (status 401),
+    IncompletePull when a list does not move on, and whatever `get` raises.
     """
     refusals: list[Refused | AuthError] = []
     for read in (_event_stores, _versions):
         try:
-            return sorted(await read(get, payment_id), key=lambda event: event.at)
+            events = sorted(await read(get, resource_type, id_), key=lambda event: event.at)
         except (Refused, AuthError) as error:
             if isinstance(error, Refused) and error.status not in (400, 404):
                 raise
             refusals.append(error)
-    raise no_history(payment_id, refusals)
+            continue
+        if events or not any(isinstance(one, AuthError) for one in refusals):
+            return events
+        break  # where event stores are kept, no version is: that there is none says nothing
+    raise no_history(resource_type, id_, refusals)
 
 
-async def _event_stores(get: Get, payment_id: str) -> list[Event]:
+async def _event_stores(get: Get, resource_type: ResourceType, id_: str) -> list[Event]:
+    path = events_path(resource_type, id_)
     events: list[Event] = []
     after: str | None = None
     behind: set[str] = set()
     while True:
-        page = await get(events_path(payment_id), events_params(after))
+        page = await get(path, events_params(after))
         events += decode_events(page.body)
         after = next_cursor(page.body)
         if after is None:
             return events
         if after in behind or len(events) > _MOST_EVENTS:
-            raise _endless(events_path(payment_id))
+            raise _endless(path)
         behind.add(after)
 
 
-async def _versions(get: Get, payment_id: str) -> list[Event]:
+async def _versions(get: Get, resource_type: ResourceType, id_: str) -> list[Event]:
+    path = versions_path(resource_type, id_)
     events: list[Event] = []
     number = 0
     while True:
         number += 1
-        page = await get(versions_path(payment_id), versions_params(number))
+        page = await get(path, versions_params(number))
         events += decode_events(page.body)
         if not page.ids or len(events) >= (page.record_count or 0):
             return events
         if len(events) > _MOST_EVENTS:
-            raise _endless(versions_path(payment_id))
+            raise _endless(path)
 
 
 def _endless(path: str) -> IncompletePull:
     return IncompletePull(f"{path}: the list does not move on", hint="run it again later; nothing was kept")
 
 
-def no_history(payment_id: str, refusals: Sequence[Refused | AuthError]) -> CommerceLayerError:
-    """Return the error for a payment of which neither list may be read."""
+def no_history(resource_type: ResourceType, id_: str, refusals: Sequence[Refused | AuthError]) -> CommerceLayerError:
+    """Return the error for a payment or an order of which neither list may be read."""
     if all(isinstance(one, Refused) and one.code == "RECORD_NOT_FOUND" for one in refusals):
-        return UnknownPayment(
-            f"klarna_payments: there is no payment {payment_id}, or its history is not available",
-            payment_ids=(payment_id,),
-            hint="ids are case-sensitive; a token of the other mode, or with a scope, does not see it",
-        )
+        hint = "ids are case-sensitive; a token of the other mode, or with a scope, does not see it"
+        if resource_type == "orders":
+            text = f"orders: there is no order {id_}, or its history is not available"
+            return Refused(text, status=404, code="RECORD_NOT_FOUND", hint=hint)
+        text = f"klarna_payments: there is no payment {id_}, or its history is not available"
+        return UnknownPayment(text, payment_ids=(id_,), hint=hint)
     words = "; ".join(one.message for one in refusals)
+    is_forbidden = any(isinstance(one, AuthError) for one in refusals)
     return Refused(
-        f"klarna_payments: the history of {payment_id} cannot be read: {words}",
-        status=next((one.status for one in refusals if isinstance(one, Refused)), 401),
-        hint="event stores need the credentials of an integration",
+        f"{resource_type}: the history of {id_} cannot be read: {words}",
+        status=401 if is_forbidden else next(one.status for one in refusals if isinstance(one, Refused)),
+        hint="event stores need the credentials of an integration whose role may read them",
     )
 
 
@@ -184,20 +206,34 @@ def _decoded(body: bytes) -> _Page:
 
 
 def _event(attributes: _Attributes) -> Event:
-    changes = attributes.payload if attributes.payload is not None else attributes.changes
+    changes = attributes.payload if attributes.payload is not None else attributes.changes or {}
     at = attributes.created_at
+    pairs = {name: _pair(change) for name, change in changes.items() if not _is_secret(name)}
     return Event(
         at=at.replace(tzinfo=UTC) if at.tzinfo is None else in_utc(at),
         event=attributes.event,
         who=_who(attributes.who or {}),
-        changes={name: _pair(change) for name, change in _without_secrets(changes or {}).items()},
+        changes={name: (_shown(name, old), _shown(name, new)) for name, (old, new) in pairs.items()},
     )
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRETS)
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return the value of the attribute `name` as anybody may see it."""
+    return NOT_SHOWN if name in _PERSONAL and value is not None else _without_secrets(value)
 
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_secrets(inner) for name, inner in value.items() if name not in _SECRETS}
-    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _shown(name, inner) for name, inner in value.items() if not _is_secret(name)}
+    if isinstance(value, list):
+        return [_without_secrets(inner) for inner in value]
+    if isinstance(value, str) and value.startswith(("https://", "http://")):
+        return _QUERY.sub("…", value)  # a link to the checkout has a token there
+    return value
 
 
 def _pair(change: Any) -> tuple[Any, Any]:
@@ -221,5 +257,5 @@ def _who(who: Mapping[str, Any]) -> str | None:
 
 def _unexpected(what: str) -> CommerceLayerError:
     return CommerceLayerError(
-        f"the history of a payment does not have the documented shape: {what}", hint="the API may have changed"
+        f"the history of a resource does not have the documented shape: {what}", hint="the API may have changed"
     )

@@ -20,7 +20,7 @@ from reconcile.schema import TABLES, UTC_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-VERSIONS = {"summary": VERSION, "items": 1, "payments": 1, "orders": 1}
+VERSIONS = {"summary": VERSION, "items": 1, "payments": 1, "orders": 1, "history": 1}
 """The published schemas and their versions."""
 
 _MEANINGS = {
@@ -28,6 +28,7 @@ _MEANINGS = {
     "items": "one row of items.parquet or breaks.parquet, as JSON",
     "payments": "one row of payments.parquet, as JSON",
     "orders": "one row of orders.parquet, as JSON",
+    "history": "one row of history.parquet, as JSON; of `reconcile history`, too",
 }
 _UNITS = {
     "_cents": "minor units of the currency",
@@ -56,7 +57,8 @@ _CLOSED: Mapping[str, Mapping[str, Sequence[str]]] = {
         "kind": [str(kind) for kind in Kind],
         "matched_on": KEYS,
         "state": ("new", "open", "reopened"),
-    }
+    },
+    "history": {"resource_type": ("klarna_payments", "orders")},
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
     from reconcile.matching.report import MatchReport
     from reconcile.orders.report import BookReport, OrderFile, OrdersReport
     from reconcile.payments.report import PullReport
+    from reconcile.payments.trails import Trails
 
 
 ALL_METHODS = (
@@ -50,6 +51,20 @@ def pull_warnings(pull: Pull | PullReport) -> list[Notice]:
         what = "1 payment has" if count == 1 else f"{count:,} payments have"
         text = f"{what} vanished since the previous pull: see vanished.parquet in the mirror"
         warnings.append(notice("vanished", text, payments=count))
+    return warnings
+
+
+def history_warnings(read: Trails) -> list[Notice]:
+    """Return what to know of the audit trails of the breaks of a run: those that are not there, or not whole."""
+    warnings = []
+    if count := read.left_out:
+        what = "1 break" if count == 1 else f"{count:,} breaks"
+        text = f"the audit trail of {what} was not read: all {read.requests:,} requests that it may take are spent"
+        warnings.append(notice("history_left_out", text, payments=count, requests=read.requests))
+    if count := read.unread:
+        what = "1 break" if count == 1 else f"{count:,} breaks"
+        text = f"the audit trail of {what} is missing or not whole: {read.problem}"
+        warnings.append(notice("history_unread", text, payments=count))
     return warnings
 
 

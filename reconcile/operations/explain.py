@@ -102,11 +102,24 @@ def explain(folder: Path, name: str) -> list[Explanation]:
     Raises UnknownItem when there is none, or more than MOST_ITEMS; OutputError when the folder cannot be read.
     """
     policy = settings_of(read_manifest(folder), folder).policy
-    engine = DuckDBEngine(temp_directory=None)
-    try:
+    with _reading(folder) as engine:
         items = _named(engine.connection, folder, name)
         sides = _sides(engine, folder, policy)
         return [_explained(engine, folder, item, sides, policy) for item in items]
+
+
+def items_named(folder: Path, name: str) -> list[Row]:
+    """Return the items that `name` names, rows of ITEMS; none where it names nothing. Else raises as `explain`."""
+    read_manifest(folder)
+    with _reading(folder) as engine:
+        return _found(engine.connection, folder, name)
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[DuckDBEngine]:
+    engine = DuckDBEngine(temp_directory=None)
+    try:
+        yield engine
     except (duckdb.Error, OSError, pa.ArrowException) as error:
         raise OutputError(
             f"{folder}: its files cannot be read: {first_line(error)}",
@@ -117,6 +130,15 @@ def explain(folder: Path, name: str) -> list[Explanation]:
 
 
 def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[Row]:
+    if rows := _found(connection, folder, name):
+        return rows
+    raise UnknownItem(
+        f'"{name}": no item of {folder} has it',
+        hint="name a reference, an order number, a payment id or an item id as in items.csv",
+    )
+
+
+def _found(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[Row]:
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -130,11 +152,6 @@ def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> li
         begins = " OR ".join(f"starts_with({column}, $1)" for column in ("item_id", "break_id"))
         begun = _rows(connection, f"SELECT * FROM {items} WHERE {begins} LIMIT 2", [name])
         rows = begun if len(begun) == 1 else []
-    if not rows:
-        raise UnknownItem(
-            f'"{name}": no item of {folder} has it',
-            hint="name a reference, an order number, a payment id or an item id as in items.csv",
-        )
     if len(rows) > MOST_ITEMS:
         raise UnknownItem(
             f'"{name}": more than {MOST_ITEMS} items have it', hint="name one of them by its item id, as in items.csv"

@@ -1,5 +1,5 @@
 """
-The night, left to right: orders → pull → what follows (`closing`).
+The night, left to right: orders → pull → what follows (`closing`), with the audit trail of breaks in between.
 
 Every stage takes files and its own part of the settings, as it is. Order totals are read first, though the pull comes
 first in the story: a bad file is reported before an hour of pulling.
@@ -21,6 +21,7 @@ from reconcile.figures.warnings import refuse_empty
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
+from reconcile.operations.break_history import with_history
 from reconcile.operations.closing import close, make
 from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
@@ -87,7 +88,8 @@ def run(
             narrowed=settings.pull.narrowed,
             orders_export=exported.as_dict() if exported is not None else UNSET,
         )
-        return close(make(StagedRun(settings, checks, staging, orders, source, timings)))
+        made = make(StagedRun(settings, checks, staging, orders, source, timings))
+        return close(with_history(made, secrets))
 
 
 def match(settings: Settings, payments: Path, *, business_date: date) -> RunResult:

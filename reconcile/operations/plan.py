@@ -60,7 +60,8 @@ class Plan:
     requested by id; `left` are those that an `unfinished` pull has not read yet, `changed` those it then reads because
     they changed since it began. It `goes_on` from rows of an interrupted pull that was proved. `disk_bytes` is what
     the mirror and the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`;
-    null where none are.
+    null where none are. `history_requests` are the most that a run then spends on the history of its breaks; null
+    where it does without.
     """
 
     organization: str
@@ -80,6 +81,7 @@ class Plan:
     disk_bytes: int
     orders: int | None = None
     by_order_exports: Cost | None = None
+    history_requests: int | None = None
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield subject and message of each line of the plan, for people."""
@@ -98,16 +100,24 @@ class Plan:
         if self.by_exports is not None:
             yield "by exports", _in_words(self.by_exports)
         yield "transport", f"{self.transport}: {self.why_transport}"
+        if self.history_requests is not None:
+            yield "history", f"at most {self.history_requests:,} requests more, for the payments of breaks"
         yield "disk", f"about {max(1, round(self.disk_bytes / 1_000_000)):,} MB"
 
 
 async def plan(
-    settings: Settings, secrets: Secrets, *, recheck: Collection[str] = (), with_orders: bool = False
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    recheck: Collection[str] = (),
+    with_orders: bool = False,
+    with_history: bool = False,
 ) -> Plan:
     """
     Return what a pull by `settings` would do now; `recheck` as for `pull_to_parquet`.
 
-    `with_orders`: also count the orders that an export would hold.
+    `with_orders`: also count the orders that an export would hold; `with_history`: a run follows, which reads that of
+    its breaks.
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
     async with connect(settings, secrets) as client:
@@ -139,6 +149,7 @@ async def plan(
             disk_bytes=BYTES_PER_PAYMENT * ((base.finished.rows if base is not None else 0) + payments),
             orders=orders,
             by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
+            history_requests=settings.pull.history_requests if with_history else None,
         )
 
 

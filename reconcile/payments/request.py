@@ -65,6 +65,21 @@ class PullRequest(Struct, frozen=True, kw_only=True):
             extra={"has_option": False},
         ),
     ] = 60
+    history: Annotated[
+        Literal["none", "breaks"],
+        Meta(
+            description='whose audit trail a run reads into history.parquet: "none", or that of the payments of its '
+            '"breaks" and their orders'
+        ),
+    ] = "none"
+    history_requests: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="the most requests that a run may spend on it: two or more for each payment",
+            extra={"has_option": False},
+        ),
+    ] = 200
 
     time_zone: str = "UTC"
     commit_seconds: float = 2.0

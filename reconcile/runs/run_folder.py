@@ -20,6 +20,7 @@ class RunFile(StrEnum):
     ITEMS_CSV = "items.csv"
     BREAKS = "breaks.parquet"
     BREAKS_CSV = "breaks.csv"
+    HISTORY = "history.parquet"
     SUMMARY = "summary.json"
     PAGE = "report.html"
     WORKBOOK = "report.xlsx"
@@ -71,6 +72,11 @@ class RunFolder:
     def breaks_csv(self) -> Path:
         """The same for people and spreadsheets."""
         return self.path / RunFile.BREAKS_CSV
+
+    @property
+    def history(self) -> Path:
+        """What happened to the payments of the breaks, a table of TRAIL; only where the run was to read it."""
+        return self.path / RunFile.HISTORY
 
     @property
     def summary(self) -> Path:

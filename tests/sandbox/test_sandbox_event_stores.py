@@ -247,3 +247,13 @@ def test_loaded_rows_have_a_trail(serve) -> None:
 
     assert [event["attributes"]["event"] for event in events] == ["create", "update"]
     assert events[1]["attributes"]["created_at"] == "2026-01-01T12:00:00.000Z"
+
+
+def test_a_role_may_read_the_trail_of_one_type_and_not_of_another(serve, world) -> None:
+    row = a_flagged_payment(world)
+    asker = serve(world, forbidden_trails=("orders",))
+
+    assert asker.get(f"/klarna_payments/{row['id']}/event_stores").status == 200
+    for kind in ("event_stores", "versions"):
+        refused = asker.get(f"/orders/{row['order_id']}/{kind}")
+        assert (refused.status, refused.json["errors"][0]["code"]) == (401, "UNAUTHORIZED")

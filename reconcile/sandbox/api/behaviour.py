@@ -29,9 +29,9 @@ class Behaviour:
     """
     `limits` are given for live mode and halved in test mode; None switches them off, headers too.
 
-    With `event_stores` False there are `versions` instead. No filter, of a list or an export, may cross a relationship
-    of `uncrossed`. `canary` is put into every `client_token` and `auth_token`. `clock` is monotonic, `wall_clock` gives
-    seconds since 1970.
+    With `event_stores` False there are `versions` instead. What happened to rows of the types `forbidden_trails` may
+    not be read. No filter, of a list or an export, may cross a relationship of `uncrossed`. `canary` is put into every
+    `client_token` and `auth_token`. `clock` is monotonic, `wall_clock` gives seconds since 1970.
     """
 
     limits: Limits | None = DOCUMENTED
@@ -41,6 +41,7 @@ class Behaviour:
     client_secret: str = CLIENT_SECRET
     token_lifetime_seconds: int = 7200
     event_stores: bool = True
+    forbidden_trails: Collection[str] = ()
     uncrossed: Collection[str] = ()
     canary: str | None = None
     clock: Clock = time.monotonic

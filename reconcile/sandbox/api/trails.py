@@ -9,7 +9,7 @@ that, versions and no event stores. What a trail holds is in `trails`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,13 +29,26 @@ from reconcile.sandbox.world.world import World
 
 
 class TrailAnswers:
-    """Answers every request about events. With `event_stores` False the deployment is an old one."""
+    """
+    Answers every request about events. With `event_stores` False the deployment is an old one.
 
-    def __init__(self, world: World, selections: Selections, renderers: Renderers, *, event_stores: bool) -> None:
+    Lists of what happened to the types `forbidden` are refused, as where the application's role may not read them.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        selections: Selections,
+        renderers: Renderers,
+        *,
+        event_stores: bool,
+        forbidden: Collection[str] = (),
+    ) -> None:
         self._world = world
         self._selections = selections
         self._renderers = renderers
         self._event_stores = event_stores
+        self._forbidden = frozenset(forbidden)
         self._version_key = id_key(world.seed, VERSIONS.name)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -50,6 +63,7 @@ class TrailAnswers:
     async def events_of(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}/{id}/event_stores: a page behind the cursor, oldest events first."""
         self._check_event_stores()
+        self._check_role(request)
         parameters = read_parameters(request.rel_url.raw_query_string)
         size, after = read_cursor(parameters)
         view = read_view(parameters, EVENT_STORES)
@@ -78,6 +92,7 @@ class TrailAnswers:
 
     async def versions_of(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}/{id}/versions."""
+        self._check_role(request)
         query = read_list_query(read_parameters(request.rel_url.raw_query_string), VERSIONS)
         with self._world.lock:
             events = self._events_of(request)
@@ -120,6 +135,10 @@ class TrailAnswers:
     def _check_event_stores(self) -> None:
         if not self._event_stores:
             raise refusals.no_route()
+
+    def _check_role(self, request: web.Request) -> None:
+        if request.match_info["type"] in self._forbidden:
+            raise refusals.unauthorized()
 
     def _event_row(self, event: Event) -> Row:
         payload = {name: {"from": old, "to": new} for name, (old, new) in self._shown(event)}

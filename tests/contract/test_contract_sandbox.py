@@ -20,6 +20,7 @@ from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.money_types import AUTHORIZATIONS, CAPTURES, MARKETS, REFUNDS, VOIDS
 from reconcile.sandbox.world.resources import (
     EVENT_STORES,
     EXPORTS,
@@ -97,6 +98,7 @@ LISTS = [
     {"page[size]": "25", "include": "order,payment_gateway"},
     {"page[size]": "25", "page[number]": "3", "include": "order.payment_source,order.payment_method"},
     {"include": "order.market,order.captures,order.transactions"},
+    {"page[size]": "25", "include": "order.captures.payment_source,order.captures.refunds,order.authorizations.voids"},
     {"page[number]": "99"},
     {"filter[q][reference_eq]": "nobody"},
     {"include": "order", "fields[klarna_payments]": "reference,order", "fields[orders]": "number"},
@@ -258,10 +260,15 @@ def test_the_organization(openapi, server, token) -> None:
 @pytest.mark.parametrize(
     ("type_", "schema"),
     [
+        (AUTHORIZATIONS, "authorization"),
+        (CAPTURES, "capture"),
         (EVENT_STORES, "eventStore"),
         (EXPORTS, "export"),
+        (MARKETS, "market"),
         (ORGANIZATIONS, "organization"),
+        (REFUNDS, "refund"),
         (VERSIONS, "version"),
+        (VOIDS, "void"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -297,6 +304,44 @@ def test_a_resource_has_every_attribute_and_relationship_and_no_other(
     assert set(resource["relationships"]) == set(expected["relationships"]["properties"])
 
 
+@pytest.mark.parametrize(
+    ("path", "type_", "schema"),
+    [
+        ("/authorizations", AUTHORIZATIONS, "authorization"),
+        ("/captures", CAPTURES, "capture"),
+        ("/refunds", REFUNDS, "refund"),
+        ("/voids", VOIDS, "void"),
+    ],
+)
+def test_a_transaction_is_sent_as_the_schema_has_it(openapi, server, token, path, type_, schema) -> None:
+    listed = get(server, token, path, {"page[size]": "25", "include": "order,payment_source"})[2]
+
+    assert listed["data"]
+    for resource in listed["data"]:
+        validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{schema}"})
+        assert list(resource["attributes"]) == list(type_.attributes)
+        assert set(resource["relationships"]) == set(type_.relationships)
+
+
+@pytest.mark.parametrize("name", ["authorizations", "captures", "refunds", "voids"])
+def test_the_transactions_of_an_order(openapi, server, token, name) -> None:
+    order_id = get(server, token, f"/{name}", {"include": "order"})[2]["included"][0]["id"]
+    status, _, document = get(server, token, f"/orders/{order_id}/{name}")
+
+    assert str(status) in openapi["paths"][f"/orders/{{orderId}}/{name}"]["get"]["responses"]
+    assert document["data"]
+    for resource in document["data"]:
+        validate_resource(openapi, resource)
+
+
+def test_the_market_of_an_order(openapi, server, token) -> None:
+    order_id = get(server, token, "/orders")[2]["data"][0]["id"]
+    document = get(server, token, f"/orders/{order_id}/market")[2]
+
+    assert list(document["data"]["attributes"]) == list(MARKETS.attributes)
+    validate(openapi, document, {"$ref": "#/components/schemas/market"})
+
+
 def get(server: SandboxServer, token: str, path: str, parameters: dict[str, str] | None = None):
     query = f"?{urlencode(parameters)}" if parameters else ""
     return send(server, "GET", f"/api{path}{query}", {"Accept": JSON_API, "Authorization": f"Bearer {token}"})
@@ -324,6 +369,8 @@ def as_declared(resource: dict[str, Any]) -> None:
 
 def validate_resource(openapi: dict[str, Any], resource: dict[str, Any]) -> None:
     schemas = {"orders": "order", "klarna_payments": "klarnaPayment", "klarna_gateways": "klarnaGateway"}
+    if resource["type"] in {"authorizations", "captures", "refunds", "voids", "markets"}:
+        validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{resource['type'].removesuffix('s')}"})
     if resource["type"] in schemas:
         name = f"{schemas[resource['type']]}Response"
         validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{name}"})

@@ -85,7 +85,8 @@ def test_a_relationship_that_is_not_included_is_an_id(timed, clock) -> None:
     assert row["payment_gateway_id"] == asker.server.world.gateways.row(1)["id"]
     assert order["payment_source_id"] == asker.server.world.orders.row(1)["payment_source_id"]
     assert order["payment_method_id"] == asker.server.world.methods.row(1)["id"]
-    assert order["market_id"] is None
+    assert order["market_id"] == asker.server.world.orders.row(1)["market_id"]
+    assert order["customer_id"] is None
     assert not {"event_stores_id", "captures_id", "event_stores"} & order.keys()
 
 

@@ -11,14 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl
 
 from reconcile.sandbox.api import refusals
 from reconcile.sandbox.api.filters import Condition, Path, condition, split_predicate
-from reconcile.sandbox.world.resources import OTHER_TYPES, TYPES, ResourceType
+from reconcile.sandbox.world.catalogue import OTHER_TYPES, TYPES
+from reconcile.sandbox.world.resources import ResourceType
 
 DEFAULT_PAGE_SIZE = 10
 MAXIMUM_PAGE_SIZE = 25
+MAXIMUM_INCLUDE_LEVELS = 3
 
 Includes = Mapping[str, "Includes"]
 
@@ -169,13 +172,18 @@ def _fieldset(type_name: str, text: str) -> frozenset[str]:
 
 
 def _includes(text: str, type_: ResourceType) -> Includes:
-    tree: dict[str, dict] = {}  # type: ignore[type-arg] # a tree of itself
+    tree: dict[str, Any] = {}
     for path in text.split(",") if text else ():
-        branch, current = tree, type_
-        for name in path.split("."):
-            relationship = current.relationships.get(name) if current is not None else None
-            if relationship is None or not relationship.includable:
+        names = path.split(".")
+        if len(names) > MAXIMUM_INCLUDE_LEVELS:
+            raise refusals.invalid_include(path, type_.name)
+        branch, types = tree, [type_]
+        for name in names:
+            relationships = [one.relationships.get(name) for one in types]
+            known = [one for one in relationships if one is not None and one.includable]
+            # What not all types behind a polymorphic relationship have cannot be asked of it.
+            if not known or len(known) < len(types):
                 raise refusals.invalid_include(path, type_.name)
             branch = branch.setdefault(name, {})
-            current = TYPES.get(relationship.type)  # type: ignore[assignment] # None ends the path
+            types = [TYPES[target] for one in known for target in one.types if target in TYPES]
     return tree

@@ -17,9 +17,10 @@ from typing import Any
 
 import msgspec
 
-from reconcile.sandbox.api.documents import related, shown_attributes
+from reconcile.sandbox.api.documents import shown_attributes
 from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.exports.plans import Branch, ExportPlan
+from reconcile.sandbox.world.relations import related
 from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
 
@@ -57,22 +58,19 @@ def _exported(world: World, row: Row, branch: Branch) -> Row:
     exported: Row = {"id": row["id"]} if branch.has_id else {}
     exported.update(shown_attributes(world, row, branch.type, branch.attributes))
     for name in branch.links:
-        exported[f"{name}_id"] = _linked_id(world, row, name)
+        exported[f"{name}_id"] = _linked_id(world, row, branch.type.name, name)
     for name, inner in branch.related.items():
-        other = related(world, row, name) if inner.type is not None else None
-        if branch.type.relationships[name].many:
-            exported[name] = [_exported(world, one, inner) for one in other or ()]
-        else:
-            exported[name] = None if other is None else _exported(world, other, inner)
+        behind = related(world, branch.type.name, row, name) if inner.type is not None else []
+        others = [_exported(world, one, inner) for _, one in behind]
+        exported[name] = others if branch.type.relationships[name].many else next(iter(others), None)
     return exported
 
 
-def _linked_id(world: World, row: Row, name: str) -> str | None:
+def _linked_id(world: World, row: Row, type_name: str, name: str) -> str | None:
     if f"{name}_id" in row:
         linked: str | None = row[f"{name}_id"]
         return linked
-    other = related(world, row, name)
-    return None if other is None else str(other["id"])
+    return next((str(one["id"]) for _, one in related(world, type_name, row, name)), None)
 
 
 def _without_blanks(row: Row) -> Row:

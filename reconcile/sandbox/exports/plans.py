@@ -21,7 +21,8 @@ from reconcile.sandbox.api.bodies import check_texts
 from reconcile.sandbox.api.filters import Condition
 from reconcile.sandbox.api.query import read_condition
 from reconcile.sandbox.api.refusals import Refusal
-from reconcile.sandbox.world.resources import TYPES, ResourceType, Row
+from reconcile.sandbox.world.catalogue import TYPES
+from reconcile.sandbox.world.resources import ResourceType, Row
 
 CREATABLE = (
     *("resource_type", "format", "includes", "fields", "filters", "dry_data", "jwt_filters"),

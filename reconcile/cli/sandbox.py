@@ -57,6 +57,21 @@ if TYPE_CHECKING:
 @click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
 @click.option("--no-method-filter", is_flag=True, help="Refuse filters of orders by their payment method.")
 @click.option(
+    "--refuse-include",
+    "refused_includes",
+    multiple=True,
+    metavar="PATH",
+    help="Refuse to include this path and what is below it, such as order.captures; `order.*` refuses all that is "
+    "below. Can be given several times.",
+)
+@click.option(
+    "--refusal-names",
+    default="path",
+    show_default=True,
+    type=click.Choice(["path", "relationship", "nothing"]),
+    help="What the refusal of an include names: the whole path, the relationship where it goes wrong, or nothing.",
+)
+@click.option(
     "--no-event-stores", is_flag=True, help="Serve `versions` in place of `event_stores`, as before August 2025."
 )
 @click.option(
@@ -79,7 +94,7 @@ if TYPE_CHECKING:
     metavar="SECRET",
     help="Client secret to accept [RECONCILE_CLIENT_SECRET, else one of its own].",
 )
-@click.option("--canary", metavar="TEXT", help="Put this text into every client_token and auth_token.")
+@click.option("--canary", metavar="TEXT", help="Put this text into every credential that is sent.")
 @click.option(
     "--fault",
     "faults",
@@ -105,6 +120,8 @@ def sandbox(
     no_payment_exports: bool,
     no_export_includes: bool,
     no_method_filter: bool,
+    refused_includes: tuple[str, ...],
+    refusal_names: str,
     no_event_stores: bool,
     token_lifetime: int,
     client_id: str | None,
@@ -121,6 +138,7 @@ def sandbox(
     from reconcile.errors import SettingsError
     from reconcile.sandbox.api.behaviour import Behaviour
     from reconcile.sandbox.api.faults import KINDS, Faults
+    from reconcile.sandbox.api.includes import IncludeRules
     from reconcile.sandbox.api.limits import Limits
     from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET
     from reconcile.sandbox.exports.exports import ExportRules
@@ -147,6 +165,7 @@ def sandbox(
             ),
             event_stores=not no_event_stores,
             uncrossed=("payment_method",) if no_method_filter else (),
+            includes=IncludeRules(refused=refused_includes, naming=refusal_names),
         ),
         host=host,
         port=port,

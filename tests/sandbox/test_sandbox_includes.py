@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconcile.sandbox.api.includes import IncludeRules
 from reconcile.sandbox.world.world import World
 
 KLARNA = "/klarna_payments"
@@ -214,3 +215,32 @@ def test_a_change_of_money_shows_at_once_and_among_the_changed_orders(serve) -> 
 
     assert payment["id"] in {one["id"] for one in document["data"]}
     assert id_ in {one["id"] for one in document["included"] if one["type"] == "refunds"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "include", "naming", "detail"),
+    [
+        ("order.captures", "order,order.captures", "path", "order.captures is not a valid relationship of klarna_pay"),
+        ("order.captures", "order.captures.refunds", "path", "order.captures.refunds is not a valid relationship of k"),
+        ("order.captures", "order.captures.refunds", "relationship", "captures is not a valid relationship of orders"),
+        ("order.*", "order,order.market", "relationship", "market is not a valid relationship of orders"),
+        ("order.*", "order,order.market", "nothing", "The include parameter is not valid."),
+        ("order", "order.market", "relationship", "order is not a valid relationship of klarna_payments"),
+    ],
+)
+def test_a_deployment_may_refuse_includes(serve, refused, include, naming, detail) -> None:
+    asker = serve(includes=IncludeRules(refused=(refused,), naming=naming))
+    for path in (KLARNA, f"{KLARNA}/{asker.server.world.payment_ids()[0]}"):
+        answer = asker.get(path, {"include": include})
+
+        assert (answer.status, answer.code) == (400, "INVALID_INCLUDE")
+        assert answer.json["errors"][0]["detail"].startswith(detail)
+
+
+def test_what_is_not_refused_is_included(serve) -> None:
+    asker = serve(includes=IncludeRules(refused=("order.captures", "order.market.*")))
+
+    assert asker.get(KLARNA, {"include": "order,order.market,order.refunds,payment_gateway"}).status == 200
+    assert asker.get("/orders", {"include": "captures"}).status == 200
+    with pytest.raises(ValueError, match="is none of path, relationship, nothing"):
+        IncludeRules(naming="all")

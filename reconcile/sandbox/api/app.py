@@ -73,7 +73,7 @@ def _add_answers(app: web.Application, world: World, behaviour: Behaviour, jobs:
     OrganizationAnswers(world, renderers, concurrent_exports=behaviour.exports.concurrent).add_routes(app.router)
     ExportAnswers(world, selections, jobs, renderers).add_routes(app.router)
     TrailAnswers(world, selections, renderers, event_stores=behaviour.event_stores).add_routes(app.router)
-    RowAnswers(world, selections, behaviour.faults, renderers).add_routes(app.router)
+    RowAnswers(world, selections, behaviour.faults, renderers, includes=behaviour.includes).add_routes(app.router)
 
 
 def _through(door: FrontDoor) -> Middleware:

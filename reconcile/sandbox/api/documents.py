@@ -12,7 +12,8 @@ import hashlib
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from reconcile.sandbox.api.query import Includes, ListQuery, View
+from reconcile.sandbox.api.includes import Includes
+from reconcile.sandbox.api.query import ListQuery, View
 from reconcile.sandbox.world.attributes import complete_order
 from reconcile.sandbox.world.catalogue import TYPES
 from reconcile.sandbox.world.money_types import BALANCES

@@ -11,19 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl
 
 from reconcile.sandbox.api import refusals
 from reconcile.sandbox.api.filters import Condition, Path, condition, split_predicate
+from reconcile.sandbox.api.includes import Includes, read_includes
 from reconcile.sandbox.world.catalogue import OTHER_TYPES, TYPES
 from reconcile.sandbox.world.resources import ResourceType
 
 DEFAULT_PAGE_SIZE = 10
 MAXIMUM_PAGE_SIZE = 25
-MAXIMUM_INCLUDE_LEVELS = 3
-
-Includes = Mapping[str, "Includes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def read_view(parameters: Mapping[str, str], type_: ResourceType) -> View:
         match = re.fullmatch(r"fields\[(\w+)\]", name)
         if match:
             fields[match[1]] = _fieldset(match[1], value)
-    return View(_includes(parameters.get("include", ""), type_), fields)
+    return View(read_includes(parameters.get("include", ""), type_), fields)
 
 
 def read_list_query(parameters: Mapping[str, str], type_: ResourceType) -> ListQuery:
@@ -169,21 +166,3 @@ def _fieldset(type_name: str, text: str) -> frozenset[str]:
         if name != "id" and name not in type_.attributes and name not in type_.relationships:
             raise refusals.invalid_field(name, type_name)
     return names
-
-
-def _includes(text: str, type_: ResourceType) -> Includes:
-    tree: dict[str, Any] = {}
-    for path in text.split(",") if text else ():
-        names = path.split(".")
-        if len(names) > MAXIMUM_INCLUDE_LEVELS:
-            raise refusals.invalid_include(path, type_.name)
-        branch, types = tree, [type_]
-        for name in names:
-            relationships = [one.relationships.get(name) for one in types]
-            known = [one for one in relationships if one is not None and one.includable]
-            # What not all types behind a polymorphic relationship have cannot be asked of it.
-            if not known or len(known) < len(types):
-                raise refusals.invalid_include(path, type_.name)
-            branch = branch.setdefault(name, {})
-            types = [TYPES[target] for one in known for target in one.types if target in TYPES]
-    return tree

@@ -14,6 +14,7 @@ from reconcile.sandbox.api import refusals
 from reconcile.sandbox.api.documents import Renderer, Renderers
 from reconcile.sandbox.api.faults import LISTS, Fault, Faults
 from reconcile.sandbox.api.frontdoor import RECORD
+from reconcile.sandbox.api.includes import IncludeRules
 from reconcile.sandbox.api.query import ListQuery, View, read_list_query, read_parameters, read_view
 from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.api.sending import base_of, json_answer
@@ -23,7 +24,7 @@ from reconcile.sandbox.world.journal import TRANSACTIONS
 from reconcile.sandbox.world.loading import loaded
 from reconcile.sandbox.world.patching import patch_payment
 from reconcile.sandbox.world.relations import related
-from reconcile.sandbox.world.resources import Row
+from reconcile.sandbox.world.resources import ResourceType, Row
 from reconcile.sandbox.world.world import World
 
 _LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
@@ -43,11 +44,20 @@ _RELATED = {
 class RowAnswers:
     """Answers about the rows of one world. List requests of payments are counted from 1, for their faults."""
 
-    def __init__(self, world: World, selections: Selections, faults: Faults, renderers: Renderers) -> None:
+    def __init__(
+        self,
+        world: World,
+        selections: Selections,
+        faults: Faults,
+        renderers: Renderers,
+        *,
+        includes: IncludeRules,
+    ) -> None:
         self._world = world
         self._faults = faults
         self._renderers = renderers
         self._selections = selections
+        self._includes = includes
         self._list_requests = 0
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -65,7 +75,7 @@ class RowAnswers:
     async def list_rows(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}."""
         type_name = request.match_info["type"]
-        query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        query = self._query(request, TYPES[type_name])
         faults = self._list_faults(request, type_name)
         query = _going_round(query, faults, self._list_requests)
         with self._world.lock:
@@ -84,7 +94,7 @@ class RowAnswers:
     async def list_transactions(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type} of transactions, of a whole world: meant for small ones."""
         type_name = request.match_info["type"]
-        query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        query = self._query(request, TYPES[type_name])
         with self._world.lock:
             rows = list(self._world.money.everything(type_name))
             return self._page_of(rows, request, query, f"/{type_name}")
@@ -92,7 +102,7 @@ class RowAnswers:
     async def transactions_of(self, request: web.Request) -> web.Response:
         """Answer GET /api/orders/{id}/{type} of transactions."""
         type_name, id_ = request.match_info["type"], request.match_info["id"]
-        query = read_list_query(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        query = self._query(request, TYPES[type_name])
         with self._world.lock:
             order = self._found("orders", id_)
             rows = list(self._world.money.of(order)[type_name])
@@ -101,7 +111,7 @@ class RowAnswers:
     async def one_row(self, request: web.Request) -> web.Response:
         """Answer GET /api/{type}/{id}."""
         type_name, id_ = request.match_info["type"], request.match_info["id"]
-        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES[type_name])
+        view = self._view(request, TYPES[type_name])
         with self._world.lock:
             return json_answer(self._renderer(request, view).one(self._found(type_name, id_), type_name))
 
@@ -112,7 +122,7 @@ class RowAnswers:
             raise refusals.no_route()
         # What is behind a polymorphic one has the relationships of all its types.
         target = TYPES[TYPES[type_name].relationships[name].type]
-        view = read_view(read_parameters(request.rel_url.raw_query_string), target)
+        view = self._view(request, target)
         with self._world.lock:
             for found, row in related(self._world, type_name, self._found(type_name, id_), name):
                 return json_answer(self._renderer(request, view).one(row, found))
@@ -121,11 +131,22 @@ class RowAnswers:
     async def patch(self, request: web.Request) -> web.Response:
         """Answer PATCH /api/klarna_payments/{id}."""
         id_ = request.match_info["id"]
-        view = read_view(read_parameters(request.rel_url.raw_query_string), TYPES["klarna_payments"])
+        view = self._view(request, TYPES["klarna_payments"])
         body = await request.read()
         with self._world.lock:
             row = patch_payment(self._world, id_, body)
             return json_answer(self._renderer(request, view).one(row, "klarna_payments"))
+
+    def _view(self, request: web.Request, type_: ResourceType) -> View:
+        parameters = read_parameters(request.rel_url.raw_query_string)
+        view = read_view(parameters, type_)
+        self._includes.check(parameters.get("include", ""), type_)
+        return view
+
+    def _query(self, request: web.Request, type_: ResourceType) -> ListQuery:
+        query = read_list_query(read_parameters(request.rel_url.raw_query_string), type_)
+        self._includes.check(query.parameters.get("include", ""), type_)
+        return query
 
     def _found(self, type_name: str, id_: str) -> Row:
         """Return the row with this id. Raises Refusal when there is none."""

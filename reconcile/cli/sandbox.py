@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-payment-exports", is_flag=True, help="Refuse exports of klarna_payments, as older deployments do.")
 @click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
+@click.option("--export-source-types", is_flag=True, help="Say in exports of which type a payment source is.")
 @click.option("--no-method-filter", is_flag=True, help="Refuse filters of orders by their payment method.")
 @click.option(
     "--refuse-include",
@@ -119,6 +120,7 @@ def sandbox(
     export_maximum: int,
     no_payment_exports: bool,
     no_export_includes: bool,
+    export_source_types: bool,
     no_method_filter: bool,
     refused_includes: tuple[str, ...],
     refusal_names: str,
@@ -161,7 +163,11 @@ def sandbox(
             client_secret=client_secret or CLIENT_SECRET,
             canary=canary,
             exports=ExportRules(
-                maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
+                maximum=export_maximum,
+                types=types,
+                includes=not no_export_includes,
+                source_types=export_source_types,
+                time_scale=time_scale,
             ),
             event_stores=not no_event_stores,
             uncrossed=("payment_method",) if no_method_filter else (),

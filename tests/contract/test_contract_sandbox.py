@@ -167,13 +167,44 @@ def test_an_unknown_payment(openapi, server, token) -> None:
 
 @pytest.mark.parametrize(("attributes", "status"), [({"_update": True}, 200), ({"reference": 1}, 422), ({"x": 1}, 400)])
 def test_updates(openapi, server, token, attributes, status) -> None:
-    id_ = next(id_ for id_ in server.world.payment_ids() if server.world.payments.find(id_)["order_id"])
+    id_ = open_session(server.world)
     body = {"data": {"type": "klarna_payments", "id": id_, "attributes": attributes}}
     headers = {"Accept": JSON_API, "Content-Type": JSON_API, "Authorization": f"Bearer {token}"}
     answered, _, document = send(server, "PATCH", f"/api/klarna_payments/{id_}", headers, json.dumps(body))
 
     assert answered == status
     validate(openapi, document, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "patch", status))
+
+
+def test_a_payment_is_created_and_deleted(openapi, server, token) -> None:
+    order_id = server.world.payments.find(open_session(server.world))["order_id"]
+    link = {"order": {"data": {"type": "orders", "id": order_id}}}
+    body = {"type": "klarna_payments", "attributes": {"reference": "R"}, "relationships": link}
+    validate(openapi, {"data": body}, {"$ref": "#/components/schemas/klarnaPaymentCreate"})
+    created, document = write(server, token, "POST", "/klarna_payments", body)
+    unknown, refusal = write(server, token, "POST", "/klarna_payments", {"type": "klarna_payments"})
+    placed = next(id_ for id_ in server.world.payment_ids() if money_of(server.world, id_))
+    locked, lock = write(server, token, "DELETE", f"/klarna_payments/{placed}", None)
+
+    assert (created, unknown, locked) == (201, 422, 423)
+    validate(openapi, document, documented(openapi, "/klarna_payments", "post", 201))
+    validate(openapi, refusal, documented(openapi, "/klarna_payments", "post", 422))
+    validate(openapi, lock, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "delete", 423))
+    path = f"/klarna_payments/{document['data']['id']}"
+    assert write(server, token, "DELETE", path, None) == (204, None)
+    assert write(server, token, "DELETE", path, None)[0] == 404
+
+
+def open_session(world: World) -> str:
+    """Add a payment of an order that is not placed, and return its id."""
+    id_ = world.insert({"reference": "R"}, order={"number": "1", "currency_code": "EUR"})
+    world.update_order(world.payments.find(id_)["order_id"], payment_source_id=id_)
+    return id_
+
+
+def money_of(world: World, id_: str) -> bool:
+    order = world.order_of(world.payments.find(id_))
+    return order is not None and bool(world.money.of(order)["captures"])
 
 
 def test_the_life_of_an_export(openapi, server, token) -> None:

@@ -1,7 +1,7 @@
 """
-The answers about the rows of a world: lists, single resources, what they are related to, PATCH of a payment.
+The answers about the rows of a world: lists, single resources, what they are related to, writes of payments.
 
-Knows requests and documents. Which rows a list means is in `selection`, what may be written in `patching`.
+Knows requests and documents. Which rows a list means is in `selection`, what may be written in `writes`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from reconcile.sandbox.world.catalogue import TYPES
 from reconcile.sandbox.world.changes import apply_change
 from reconcile.sandbox.world.journal import TRANSACTIONS
 from reconcile.sandbox.world.loading import loaded
-from reconcile.sandbox.world.patching import patch_payment
 from reconcile.sandbox.world.relations import related
-from reconcile.sandbox.world.resources import ResourceType, Row
+from reconcile.sandbox.world.resources import KLARNA_PAYMENTS, ResourceType, Row
 from reconcile.sandbox.world.world import World
+from reconcile.sandbox.world.writes import create_payment, delete_payment, patch_payment
 
 _LISTED = ("klarna_payments", "orders", "klarna_gateways", "payment_gateways")
 _ODD_IDS = {"empty": "", "control": "XAy\x1b[2JNUzyN", "slash": "../orders/XAyRWNUzyN"}
@@ -69,7 +69,9 @@ class RowAnswers:
         singles = f"{types}|payment_methods|markets|{moves}"
         router.add_get(f"/api/{{type:{singles}}}/{{id}}", self.one_row, allow_head=False)
         router.add_get(f"/api/orders/{{id}}/{{type:{moves}}}", self.transactions_of, allow_head=False)
+        router.add_post("/api/{type:klarna_payments}", self.create)
         router.add_patch("/api/{type:klarna_payments}/{id}", self.patch)
+        router.add_delete("/api/{type:klarna_payments}/{id}", self.delete)
         router.add_get("/api/{type}/{id}/{relationship}", self.related_row, allow_head=False)
 
     async def list_rows(self, request: web.Request) -> web.Response:
@@ -128,14 +130,28 @@ class RowAnswers:
                 return json_answer(self._renderer(request, view).one(row, found))
             return json_answer({"data": None})
 
+    async def create(self, request: web.Request) -> web.Response:
+        """Answer POST /api/klarna_payments."""
+        view = self._view(request, KLARNA_PAYMENTS)
+        body = await request.read()
+        with self._world.lock:
+            row = create_payment(self._world, body)
+            return json_answer(self._renderer(request, view).one(row, KLARNA_PAYMENTS.name), 201)
+
     async def patch(self, request: web.Request) -> web.Response:
         """Answer PATCH /api/klarna_payments/{id}."""
         id_ = request.match_info["id"]
-        view = self._view(request, TYPES["klarna_payments"])
+        view = self._view(request, KLARNA_PAYMENTS)
         body = await request.read()
         with self._world.lock:
             row = patch_payment(self._world, id_, body)
-            return json_answer(self._renderer(request, view).one(row, "klarna_payments"))
+            return json_answer(self._renderer(request, view).one(row, KLARNA_PAYMENTS.name))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Answer DELETE /api/klarna_payments/{id}."""
+        with self._world.lock:
+            delete_payment(self._world, request.match_info["id"])
+        return web.Response(status=204)
 
     def _view(self, request: web.Request, type_: ResourceType) -> View:
         parameters = read_parameters(request.rel_url.raw_query_string)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Serve klarna_payments.json and orders.json of this folder instead.",
+    help="Serve klarna_payments.json and orders.json of this folder instead, and markets.json, authorizations.json, "
+    "captures.json, voids.json and refunds.json, where they are there.",
 )
 @click.option(
     "--storage-port",

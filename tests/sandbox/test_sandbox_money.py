@@ -141,6 +141,7 @@ def small(order: dict, **options: object) -> World:
     [
         ("unpaid", (0, 0, 0, 0)),
         ("free", (0, 0, 0, 0)),
+        ("on_its_way", (0, 0, 0, 0)),
         ("authorized", (1001, 0, 0, 0)),
         ("partially_authorized", (501, 0, 0, 0)),
         ("paid", (1001, 1001, 0, 0)),
@@ -155,6 +156,30 @@ def test_an_order_of_which_nothing_is_stated_has_what_its_status_tells(status, e
     world = small(order_row(status))
 
     assert sums(world, world.orders.row(1)) == expected
+
+
+def test_a_session_opened_after_an_order_was_placed_did_not_pay_it() -> None:
+    world = small(order_row())
+    world.insert({"id": "P3", "order_id": "O1"})
+    (capture,) = world.money.of(world.orders.row(1))["captures"]
+
+    assert capture["payment_source_id"] == "P2"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("free", 0), ("partially_paid", 2), ("partially_voided", 2), ("authorized", 1)]
+)
+def test_an_order_of_the_shop_can_have_any_status_later(status, expected) -> None:
+    world = World.generate(100)
+    for order in orders_of(world)[:40]:
+        world.update_order(order["id"], payment_status=status)
+        total = order["total_amount_with_taxes_cents"]
+        captured = {0: 0, 1: 0, 2: (total + 1) // 2}[expected]
+        moved = sums(world, world.orders.find(order["id"]))
+        open_cents = moved[0] - moved[1] - moved[2]
+
+        assert open_cents == {0: 0, 1: total, 2: total - captured}[expected]
+        assert max(moved[1], moved[2]) >= captured
 
 
 def test_an_order_without_a_source_was_paid_with_its_latest_payment() -> None:

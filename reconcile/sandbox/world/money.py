@@ -88,9 +88,8 @@ class Money:
         if before.get("payment_status") == after.get("payment_status") or after["id"] in self._stated:
             return
         told = self._tell(sequence, {**first, "payment_status": after.get("payment_status")})
-        now = {"created_at": after["updated_at"], "updated_at": after["updated_at"]}
         self._moved[after["id"]] = {
-            name: tuple(_as_it_was(there.get(row["id"]), row) or {**row, **now} for row in rows)
+            name: tuple(_at_its_time(row, there.get(row["id"]), after["updated_at"]) for row in rows)
             for name, rows in told.items()
         }
 
@@ -184,8 +183,13 @@ class Money:
         return {"capture_amount_cents": open_, "capture_balance_cents": open_, "void_balance_cents": open_}
 
 
-def _as_it_was(former: Row | None, row: Row) -> Row | None:
-    return former if former is not None and former["amount_cents"] == row["amount_cents"] else None
+def _at_its_time(row: Row, former: Row | None, now: str) -> Row:
+    """Return a transaction that is told of anew: as it was there before, else as of now."""
+    if former is not None:
+        as_before = {**row, "created_at": former["created_at"], "updated_at": former["updated_at"]}
+        if as_before == former:
+            return former
+    return {**row, "created_at": now, "updated_at": now}
 
 
 def _succeeded(rows: Iterable[Row]) -> int:

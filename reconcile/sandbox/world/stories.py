@@ -16,6 +16,9 @@ from reconcile.sandbox.world.resources import Row
 Dice = tuple[int, ...]
 
 _CAPTURED = frozenset({"paid", "partially_paid", "refunded", "partially_refunded"})
+_VOIDED = frozenset({"voided", "partially_voided"})
+_AUTHORIZED = _CAPTURED | _VOIDED | {"authorized", "partially_authorized"}
+_OF_THE_SHOP = frozenset({"unpaid", "authorized", "paid", "partially_refunded", "refunded", "voided"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,13 @@ class Attempts:
 
 
 def plain_story(journal: Journal, source: Source) -> None:
-    """Write down what the order's status tells: each step in one transaction, a part of it is half."""
-    status, total = str(journal.order.get("payment_status")), to_pay(journal.order)
-    if total <= 0 or status in {"unpaid", "free", "None"}:
+    """
+    Write down what the order's status tells: each step in one transaction, a part of it is half.
+
+    A status that the API does not have tells nothing.
+    """
+    status, total = journal.order.get("payment_status"), to_pay(journal.order)
+    if total <= 0 or status not in _AUTHORIZED:
         return
     half = (total + 1) // 2
     authorization = journal.authorize(half if status == "partially_authorized" else total, source)
@@ -45,7 +52,7 @@ def plain_story(journal: Journal, source: Source) -> None:
             journal.refund(capture, total)
         elif status == "partially_refunded":
             journal.refund(capture, half)
-    elif status in {"voided", "partially_voided"}:
+    elif status in _VOIDED:
         journal.void(authorization, total if status == "voided" else half)
 
 
@@ -53,6 +60,9 @@ def shop_story(journal: Journal, attempts: Attempts, dice: Dice) -> None:
     """Write down what happened to the money of a generated order."""
     status, total = journal.order["payment_status"], to_pay(journal.order)
     source = attempts.paid_with
+    if status not in _OF_THE_SHOP:
+        plain_story(journal, source)
+        return
     tried_before = attempts.former[-1] if attempts.former else source
     if status == "unpaid":
         if journal.order["status"] == "pending" and dice[0] % 100 < 8:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Serve klarna_payments.json and orders.json of this folder instead.",
+    help="Serve klarna_payments.json and orders.json of this folder instead, and markets.json, authorizations.json, "
+    "captures.json, voids.json and refunds.json, where they are there.",
 )
 @click.option(
     "--storage-port",
@@ -55,7 +56,23 @@ if TYPE_CHECKING:
 )
 @click.option("--no-payment-exports", is_flag=True, help="Refuse exports of klarna_payments, as older deployments do.")
 @click.option("--no-export-includes", is_flag=True, help="Refuse related resources in exports.")
+@click.option("--export-source-types", is_flag=True, help="Say in exports of which type a payment source is.")
 @click.option("--no-method-filter", is_flag=True, help="Refuse filters of orders by their payment method.")
+@click.option(
+    "--refuse-include",
+    "refused_includes",
+    multiple=True,
+    metavar="PATH",
+    help="Refuse to include this path and what is below it, such as order.captures; `order.*` refuses all that is "
+    "below. Can be given several times.",
+)
+@click.option(
+    "--refusal-names",
+    default="path",
+    show_default=True,
+    type=click.Choice(["path", "relationship", "nothing"]),
+    help="What the refusal of an include names: the whole path, the relationship where it goes wrong, or nothing.",
+)
 @click.option(
     "--no-event-stores", is_flag=True, help="Serve `versions` in place of `event_stores`, as before August 2025."
 )
@@ -79,7 +96,7 @@ if TYPE_CHECKING:
     metavar="SECRET",
     help="Client secret to accept [RECONCILE_CLIENT_SECRET, else one of its own].",
 )
-@click.option("--canary", metavar="TEXT", help="Put this text into every client_token and auth_token.")
+@click.option("--canary", metavar="TEXT", help="Put this text into every credential that is sent.")
 @click.option(
     "--fault",
     "faults",
@@ -104,7 +121,10 @@ def sandbox(
     export_maximum: int,
     no_payment_exports: bool,
     no_export_includes: bool,
+    export_source_types: bool,
     no_method_filter: bool,
+    refused_includes: tuple[str, ...],
+    refusal_names: str,
     no_event_stores: bool,
     token_lifetime: int,
     client_id: str | None,
@@ -121,6 +141,7 @@ def sandbox(
     from reconcile.errors import SettingsError
     from reconcile.sandbox.api.behaviour import Behaviour
     from reconcile.sandbox.api.faults import KINDS, Faults
+    from reconcile.sandbox.api.includes import IncludeRules
     from reconcile.sandbox.api.limits import Limits
     from reconcile.sandbox.api.tokens import CLIENT_ID, CLIENT_SECRET
     from reconcile.sandbox.exports.exports import ExportRules
@@ -143,10 +164,15 @@ def sandbox(
             client_secret=client_secret or CLIENT_SECRET,
             canary=canary,
             exports=ExportRules(
-                maximum=export_maximum, types=types, includes=not no_export_includes, time_scale=time_scale
+                maximum=export_maximum,
+                types=types,
+                includes=not no_export_includes,
+                source_types=export_source_types,
+                time_scale=time_scale,
             ),
             event_stores=not no_event_stores,
             uncrossed=("payment_method",) if no_method_filter else (),
+            includes=IncludeRules(refused=refused_includes, naming=refusal_names),
         ),
         host=host,
         port=port,

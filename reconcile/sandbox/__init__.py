@@ -18,6 +18,9 @@ Where the vendor's documents are silent, the answer that is harder on a client w
   gives another URL of the file; a request with both URL and token is refused by the storage.
 - A trail of event stores begins with the oldest; credentials are in it as they are among the attributes. `versions`
   are empty, or there in place of event stores.
-
-Not served: creating and deleting payments.
+- An include has three levels at most, and may ask of a polymorphic relationship what all its types have. What is
+  listed as data is not included again. Resources without rows of their own here have attributes that are null.
+- Creating a klarna payment makes it the source of its order, which must not be placed. `_update` is refused when the
+  order is placed, when the payment is not its source, and two days after the session was last written; a change of
+  references does not write it. A payment cannot be deleted once its order is placed or money went through it.
 """

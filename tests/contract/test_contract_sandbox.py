@@ -20,6 +20,7 @@ from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.limits import Limits
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world.money_types import AUTHORIZATIONS, CAPTURES, MARKETS, REFUNDS, VOIDS
 from reconcile.sandbox.world.resources import (
     EVENT_STORES,
     EXPORTS,
@@ -97,6 +98,7 @@ LISTS = [
     {"page[size]": "25", "include": "order,payment_gateway"},
     {"page[size]": "25", "page[number]": "3", "include": "order.payment_source,order.payment_method"},
     {"include": "order.market,order.captures,order.transactions"},
+    {"page[size]": "25", "include": "order.captures.payment_source,order.captures.refunds,order.authorizations.voids"},
     {"page[number]": "99"},
     {"filter[q][reference_eq]": "nobody"},
     {"include": "order", "fields[klarna_payments]": "reference,order", "fields[orders]": "number"},
@@ -165,13 +167,44 @@ def test_an_unknown_payment(openapi, server, token) -> None:
 
 @pytest.mark.parametrize(("attributes", "status"), [({"_update": True}, 200), ({"reference": 1}, 422), ({"x": 1}, 400)])
 def test_updates(openapi, server, token, attributes, status) -> None:
-    id_ = next(id_ for id_ in server.world.payment_ids() if server.world.payments.find(id_)["order_id"])
+    id_ = open_session(server.world)
     body = {"data": {"type": "klarna_payments", "id": id_, "attributes": attributes}}
     headers = {"Accept": JSON_API, "Content-Type": JSON_API, "Authorization": f"Bearer {token}"}
     answered, _, document = send(server, "PATCH", f"/api/klarna_payments/{id_}", headers, json.dumps(body))
 
     assert answered == status
     validate(openapi, document, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "patch", status))
+
+
+def test_a_payment_is_created_and_deleted(openapi, server, token) -> None:
+    order_id = server.world.payments.find(open_session(server.world))["order_id"]
+    link = {"order": {"data": {"type": "orders", "id": order_id}}}
+    body = {"type": "klarna_payments", "attributes": {"reference": "R"}, "relationships": link}
+    validate(openapi, {"data": body}, {"$ref": "#/components/schemas/klarnaPaymentCreate"})
+    created, document = write(server, token, "POST", "/klarna_payments", body)
+    unknown, refusal = write(server, token, "POST", "/klarna_payments", {"type": "klarna_payments"})
+    placed = next(id_ for id_ in server.world.payment_ids() if money_of(server.world, id_))
+    locked, lock = write(server, token, "DELETE", f"/klarna_payments/{placed}", None)
+
+    assert (created, unknown, locked) == (201, 422, 423)
+    validate(openapi, document, documented(openapi, "/klarna_payments", "post", 201))
+    validate(openapi, refusal, documented(openapi, "/klarna_payments", "post", 422))
+    validate(openapi, lock, documented(openapi, "/klarna_payments/{klarnaPaymentId}", "delete", 423))
+    path = f"/klarna_payments/{document['data']['id']}"
+    assert write(server, token, "DELETE", path, None) == (204, None)
+    assert write(server, token, "DELETE", path, None)[0] == 404
+
+
+def open_session(world: World) -> str:
+    """Add a payment of an order that is not placed, and return its id."""
+    id_ = world.insert({"reference": "R"}, order={"number": "1", "currency_code": "EUR"})
+    world.update_order(world.payments.find(id_)["order_id"], payment_source_id=id_)
+    return id_
+
+
+def money_of(world: World, id_: str) -> bool:
+    order = world.order_of(world.payments.find(id_))
+    return order is not None and bool(world.money.of(order)["captures"])
 
 
 def test_the_life_of_an_export(openapi, server, token) -> None:
@@ -258,10 +291,15 @@ def test_the_organization(openapi, server, token) -> None:
 @pytest.mark.parametrize(
     ("type_", "schema"),
     [
+        (AUTHORIZATIONS, "authorization"),
+        (CAPTURES, "capture"),
         (EVENT_STORES, "eventStore"),
         (EXPORTS, "export"),
+        (MARKETS, "market"),
         (ORGANIZATIONS, "organization"),
+        (REFUNDS, "refund"),
         (VERSIONS, "version"),
+        (VOIDS, "void"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -297,6 +335,44 @@ def test_a_resource_has_every_attribute_and_relationship_and_no_other(
     assert set(resource["relationships"]) == set(expected["relationships"]["properties"])
 
 
+@pytest.mark.parametrize(
+    ("path", "type_", "schema"),
+    [
+        ("/authorizations", AUTHORIZATIONS, "authorization"),
+        ("/captures", CAPTURES, "capture"),
+        ("/refunds", REFUNDS, "refund"),
+        ("/voids", VOIDS, "void"),
+    ],
+)
+def test_a_transaction_is_sent_as_the_schema_has_it(openapi, server, token, path, type_, schema) -> None:
+    listed = get(server, token, path, {"page[size]": "25", "include": "order,payment_source"})[2]
+
+    assert listed["data"]
+    for resource in listed["data"]:
+        validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{schema}"})
+        assert list(resource["attributes"]) == list(type_.attributes)
+        assert set(resource["relationships"]) == set(type_.relationships)
+
+
+@pytest.mark.parametrize("name", ["authorizations", "captures", "refunds", "voids"])
+def test_the_transactions_of_an_order(openapi, server, token, name) -> None:
+    order_id = get(server, token, f"/{name}", {"include": "order"})[2]["included"][0]["id"]
+    status, _, document = get(server, token, f"/orders/{order_id}/{name}")
+
+    assert str(status) in openapi["paths"][f"/orders/{{orderId}}/{name}"]["get"]["responses"]
+    assert document["data"]
+    for resource in document["data"]:
+        validate_resource(openapi, resource)
+
+
+def test_the_market_of_an_order(openapi, server, token) -> None:
+    order_id = get(server, token, "/orders")[2]["data"][0]["id"]
+    document = get(server, token, f"/orders/{order_id}/market")[2]
+
+    assert list(document["data"]["attributes"]) == list(MARKETS.attributes)
+    validate(openapi, document, {"$ref": "#/components/schemas/market"})
+
+
 def get(server: SandboxServer, token: str, path: str, parameters: dict[str, str] | None = None):
     query = f"?{urlencode(parameters)}" if parameters else ""
     return send(server, "GET", f"/api{path}{query}", {"Accept": JSON_API, "Authorization": f"Bearer {token}"})
@@ -324,6 +400,8 @@ def as_declared(resource: dict[str, Any]) -> None:
 
 def validate_resource(openapi: dict[str, Any], resource: dict[str, Any]) -> None:
     schemas = {"orders": "order", "klarna_payments": "klarnaPayment", "klarna_gateways": "klarnaGateway"}
+    if resource["type"] in {"authorizations", "captures", "refunds", "voids", "markets"}:
+        validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{resource['type'].removesuffix('s')}"})
     if resource["type"] in schemas:
         name = f"{schemas[resource['type']]}Response"
         validate(openapi, {"data": resource}, {"$ref": f"#/components/schemas/{name}"})

@@ -64,7 +64,8 @@ def test_it_says_where_it_serves_and_ends_when_told(told: signal.Signals) -> Non
 
 
 def test_it_serves_as_an_older_deployment_does() -> None:
-    options = ("--no-payment-exports", "--no-export-includes", "--export-maximum", "3", "--no-event-stores")
+    options = ["--no-payment-exports", "--no-export-includes", "--export-maximum", "3", "--no-event-stores"]
+    options += ["--refuse-include", "order.captures", "--refusal-names", "relationship"]
     with serving("--payments", "20", *options) as process:
         assert process.stdout is not None
         api_url = process.stdout.readline().strip()
@@ -78,16 +79,21 @@ def test_it_serves_as_an_older_deployment_does() -> None:
                 pass
             with caught.value as answer:
                 (error,) = json.load(answer)["errors"]
-            return error.get("meta", {}).get("error", error["status"])
+            return error.get("meta", {}).get("error", error["detail"])
 
         refused = [
             refusal("/exports", {"resource_type": "klarna_payments"}),
             refusal("/exports", {"resource_type": "orders", "includes": ["payment_method"]}),
             refusal("/exports", {"resource_type": "orders"}),
             refusal("/event_stores/1755185525941-0"),
+            refusal("/klarna_payments?include=order.captures.payment_source"),
         ]
 
-    assert refused == ["inclusion", "invalid", "less_than_or_equal_to", "404"]
+    assert refused == [
+        *("inclusion", "invalid", "less_than_or_equal_to"),
+        "The requested resource could not be found.",
+        "captures is not a valid relationship of orders",
+    ]
 
 
 def test_a_port_that_is_taken_is_said() -> None:

@@ -109,6 +109,8 @@ def test_changes_are_noted_as_they_are_made(serve, world) -> None:
 
 def test_a_change_through_the_api_is_noted(serve, world) -> None:
     row = a_flagged_payment(world)
+    world.update(row["id"], touch=False, updated_at="2026-09-21T00:00:00.000Z")
+    world.update_order(row["order_id"], touch=False, status="pending", placed_at=None)
     asker = serve(world)
     body = {"data": {"type": "klarna_payments", "id": row["id"], "attributes": {"_update": True}}}
     asker.patch(f"/klarna_payments/{row['id']}", body)

@@ -25,8 +25,8 @@ Rows = list[dict[str, Any]]
 def timed(serve, clock):
     """Return a function that serves a world whose exports end when the clock is moved on by ten seconds."""
 
-    def start(world: World | None = None, *faults: str, **options: Any) -> Asker:
-        rules = ExportRules(records_per_second=100)
+    def start(world: World | None = None, *faults: str, source_types: bool = False, **options: Any) -> Asker:
+        rules = ExportRules(records_per_second=100, source_types=source_types)
         times = {"clock": clock, "wall_clock": clock.wall}
         return serve(world, exports=rules, faults=Faults.parse(faults), **times, **options)
 
@@ -85,7 +85,8 @@ def test_a_relationship_that_is_not_included_is_an_id(timed, clock) -> None:
     assert row["payment_gateway_id"] == asker.server.world.gateways.row(1)["id"]
     assert order["payment_source_id"] == asker.server.world.orders.row(1)["payment_source_id"]
     assert order["payment_method_id"] == asker.server.world.methods.row(1)["id"]
-    assert order["market_id"] is None
+    assert order["market_id"] == asker.server.world.orders.row(1)["market_id"]
+    assert order["customer_id"] is None
     assert not {"event_stores_id", "captures_id", "event_stores"} & order.keys()
 
 
@@ -248,3 +249,52 @@ def test_a_file_is_the_same_bytes_for_the_same_rows(timed, clock) -> None:
     files = {fetch(asker.exported(id_)["attachment_url"]).body for id_ in (first, second)}
 
     assert len(files) == 1
+
+
+MONEY = ["order.payment_source.id", "order.market.name", "order.captures.*", "order.captures.payment_source.id"]
+
+
+def test_an_export_carries_the_money_of_the_orders(timed, clock) -> None:
+    world = World.generate(400)
+    rows = rows_of(timed(world), clock, fields=["id", "order.id", *MONEY, "order.refunds.amount_cents"])
+    sources = set()
+    for row in rows:
+        order = row["order"] and world.orders.find(row["order"]["id"])
+        if order is None:
+            continue
+        of = world.money.of(order)
+        assert [one["id"] for one in row["order"]["captures"]] == [one["id"] for one in of["captures"]]
+        assert row["order"]["refunds"] == [{"amount_cents": one["amount_cents"]} for one in of["refunds"]]
+        assert row["order"]["market"] == {"name": world.markets.find(order["market_id"])["name"]}
+        for shown, one in zip(row["order"]["captures"], of["captures"], strict=True):
+            assert shown["order_id"] == order["id"]
+            assert shown["reference_authorization_id"] == one["reference_authorization_id"]
+            assert shown["payment_source"] == {"id": one["payment_source_id"]}
+        source = row["order"]["payment_source"]
+        assert source == (None if source is None else {"id": order["payment_source_id"]})
+        sources.add(order["payment_source_type"])
+
+    assert sources == {"klarna_payments", "stripe_payments", None}
+
+
+def test_orders_are_exported_with_their_transactions(timed, clock) -> None:
+    asker = timed()
+    rows = rows_of(asker, clock, resource_type="orders", includes=["captures", "payment_source"])
+    order = next(row for row in rows if row["captures"])
+
+    assert order["captures"][0]["amount_cents"] > 0
+    assert order["payment_source"]["reference"] is not None
+    assert "payment_source_id" not in order
+    assert order["captures"][0].keys() >= {"token", "succeeded", "refund_balance_cents", "payment_source_id"}
+
+
+def test_an_exported_source_says_its_type_only_where_the_deployment_does(timed, clock) -> None:
+    world = World.generate(400)
+    fields = ["payment_source.type", "payment_source.client_secret", "payment_source.session_id"]
+    silent = timed(world).export(resource_type="orders", fields=fields)
+    rows = rows_of(timed(world, source_types=True), clock, resource_type="orders", fields=fields)
+    sources = {row["payment_source"]["type"]: row["payment_source"] for row in rows if row["payment_source"]}
+
+    assert (silent.status, silent.json["errors"][0]["meta"]["value"]) == (422, "payment_source.type")
+    assert sources["stripe_payments"].keys() == {"type", "client_secret"}
+    assert sources["klarna_payments"].keys() == {"type", "session_id"}

@@ -75,7 +75,7 @@ def _add_answers(app: web.Application, world: World, behaviour: Behaviour, jobs:
     TrailAnswers(
         world, selections, renderers, event_stores=behaviour.event_stores, forbidden=behaviour.forbidden_trails
     ).add_routes(app.router)
-    RowAnswers(world, selections, behaviour.faults, renderers).add_routes(app.router)
+    RowAnswers(world, selections, behaviour.faults, renderers, includes=behaviour.includes).add_routes(app.router)
 
 
 def _through(door: FrontDoor) -> Middleware:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from reconcile.sandbox.api.faults import Faults
+from reconcile.sandbox.api.includes import IncludeRules
 from reconcile.sandbox.api.limits import DOCUMENTED, Limits
 from reconcile.sandbox.api.tokens import (
     CLIENT_ID,
@@ -30,8 +31,9 @@ class Behaviour:
     `limits` are given for live mode and halved in test mode; None switches them off, headers too.
 
     With `event_stores` False there are `versions` instead. What happened to rows of the types `forbidden_trails` may
-    not be read. No filter, of a list or an export, may cross a relationship of `uncrossed`. `canary` is put into every
-    `client_token` and `auth_token`. `clock` is monotonic, `wall_clock` gives seconds since 1970.
+    not be read. No filter, of a list or an export, may cross a relationship of `uncrossed`, and no include may ask for
+    what `includes` refuses. `canary` is put into every credential. `clock` is monotonic, `wall_clock` gives seconds since
+    1970.
     """
 
     limits: Limits | None = DOCUMENTED
@@ -43,6 +45,7 @@ class Behaviour:
     event_stores: bool = True
     forbidden_trails: Collection[str] = ()
     uncrossed: Collection[str] = ()
+    includes: IncludeRules = field(default_factory=IncludeRules)
     canary: str | None = None
     clock: Clock = time.monotonic
     wall_clock: Clock = time.time

@@ -2,9 +2,9 @@
 Faults on demand: which request goes wrong, and how. Decides only; `app` carries it out.
 
 A fault is `KIND[:WHEN][:VALUE]`. WHEN is a share of requests (`0.05`), request numbers (`#7`, `#3,9`), from one on
-(`#7+`), or every so many (`#*4`). API requests, list requests, token requests, exports and requests for their files
-are counted from 1, each by themselves. Chance is drawn from seed, kind and number alone, so the same requests meet
-the same faults.
+(`#7+`), or every so many (`#*4`). API requests, writes, list requests, token requests, exports and requests for their
+files are counted from 1, each by themselves. Chance is drawn from seed, kind and number alone, so the same requests
+meet the same faults.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ ANSWERS = {
     "revoke": "makes every token issued so far useless before the request is looked at",
 }
 """Faults of any API request, by its number: whoever asks again gets an answer."""
+
+WRITES = {
+    "write-lost": "carries the write out and resets the connection before anything is sent",
+    "write-5xx": "carries the write out and answers 502 with the body of a gateway",
+    "write-late": "carries the write out and answers VALUE milliseconds later",
+    "write-empty": "answers a PATCH that was carried out with 204 and no body",
+}
+"""Faults of POST, PATCH and DELETE, by the number of the write: it is done or refused, and its answer goes wrong."""
 
 ODDITIES = {
     "date": "reports another time in the header Date (VALUE: seconds ahead, or -behind), `none` or an `odd` one",
@@ -82,7 +90,7 @@ STORAGE = {
 }
 """Faults of the storage, by the number of the request for a file."""
 
-KINDS = {**ANSWERS, **ODDITIES, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
+KINDS = {**ANSWERS, **WRITES, **ODDITIES, **LISTS, **TOKENS, **EXPORTS, **STORAGE}
 
 _ALWAYS = "always"
 _EXAMPLE = "for example 5xx:0.05, reset:#7, latency:20-75, 429:#5:2, short-token:5, delete:#3"
@@ -194,6 +202,7 @@ def _check_value(text: str, kind: str, value: str) -> None:
         "garbled": r"utf8|surrogate",
         "date": r"-?[0-9]+|none|odd",
         "latency": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
+        "write-late": r"[0-9]+",
         "short-token": r"[0-9]+(\.[0-9]+)?",
         "wrong-count": r"(-?[0-9]+)?",
         "absurd-count": r"-?[0-9]+|none",

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from reconcile.sandbox.api import refusals, sending
-from reconcile.sandbox.api.faults import ANSWERS, ODDITIES, TOKENS, Fault, Faults, chance, milliseconds
+from reconcile.sandbox.api.faults import ANSWERS, ODDITIES, TOKENS, WRITES, Fault, Faults, chance, milliseconds
 from reconcile.sandbox.api.limits import Admission, Limits, RateLimiter
 from reconcile.sandbox.api.refusals import Refusal
 from reconcile.sandbox.api.tokens import TokenDesk
@@ -82,6 +82,7 @@ class FrontDoor:
         self._clock = clock
         self._api_requests = 0
         self._token_requests = 0
+        self._writes = 0
 
     async def token(self, request: web.Request) -> web.StreamResponse:
         """Answer POST /oauth/token."""
@@ -122,6 +123,8 @@ class FrontDoor:
             early.headers.update(headers)
             return self._sent(record, early)
         response = await self._answered(request, answer)
+        if request.method in _WRITES:
+            response = await self._after_write(request, response)
         response.headers.update(headers)
         for fault in faults:
             if fault.kind == "date":
@@ -146,6 +149,18 @@ class FrontDoor:
             if early is not None:
                 return early
         return None
+
+    async def _after_write(self, request: web.Request, response: web.Response) -> web.Response:
+        """Return what is sent after a write: its answer, unless a fault of writes has it otherwise."""
+        self._writes += 1
+        faults = self._faults.of(WRITES, self._writes)
+        request[RECORD].faults.extend(fault.kind for fault in faults)
+        for fault in faults:
+            if fault.kind == "write-late":
+                await sending.pause(float(fault.value or 1000) / 1000)
+            else:
+                response = sending.after_write(request, response, fault)
+        return response
 
     async def _answered(self, request: web.Request, answer: Handler) -> web.Response:
         try:

@@ -11,8 +11,8 @@ from aiohttp import web
 from reconcile.sandbox.api.documents import Renderers
 from reconcile.sandbox.api.query import read_parameters, read_view
 from reconcile.sandbox.api.sending import base_of, json_answer
-from reconcile.sandbox.world.loading import EPOCH_TEXT
 from reconcile.sandbox.world.resources import ORGANIZATIONS
+from reconcile.sandbox.world.tables import EPOCH_TEXT
 from reconcile.sandbox.world.world import World
 
 _DEFAULTS: dict[str, object] = {

@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl
 
 from reconcile.sandbox.api import refusals
 from reconcile.sandbox.api.filters import Condition, Path, condition, split_predicate
-from reconcile.sandbox.world.resources import OTHER_TYPES, TYPES, ResourceType
+from reconcile.sandbox.api.includes import Includes, read_includes
+from reconcile.sandbox.world.catalogue import OTHER_TYPES, TYPES
+from reconcile.sandbox.world.resources import ResourceType
 
 DEFAULT_PAGE_SIZE = 10
 MAXIMUM_PAGE_SIZE = 25
-
-Includes = Mapping[str, "Includes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read_view(parameters: Mapping[str, str], type_: ResourceType) -> View:
         match = re.fullmatch(r"fields\[(\w+)\]", name)
         if match:
             fields[match[1]] = _fieldset(match[1], value)
-    return View(_includes(parameters.get("include", ""), type_), fields)
+    return View(read_includes(parameters.get("include", ""), type_), fields)
 
 
 def read_list_query(parameters: Mapping[str, str], type_: ResourceType) -> ListQuery:
@@ -166,16 +166,3 @@ def _fieldset(type_name: str, text: str) -> frozenset[str]:
         if name != "id" and name not in type_.attributes and name not in type_.relationships:
             raise refusals.invalid_field(name, type_name)
     return names
-
-
-def _includes(text: str, type_: ResourceType) -> Includes:
-    tree: dict[str, dict] = {}  # type: ignore[type-arg] # a tree of itself
-    for path in text.split(",") if text else ():
-        branch, current = tree, type_
-        for name in path.split("."):
-            relationship = current.relationships.get(name) if current is not None else None
-            if relationship is None or not relationship.includable:
-                raise refusals.invalid_include(path, type_.name)
-            branch = branch.setdefault(name, {})
-            current = TYPES.get(relationship.type)  # type: ignore[assignment] # None ends the path
-    return tree

@@ -122,6 +122,11 @@ def invalid_include(name: str, type_: str) -> Refusal:
     return Refusal(400, "INVALID_INCLUDE", "Invalid include", f"{name} is not a valid relationship of {type_}")
 
 
+def unnamed_include() -> Refusal:
+    """An include of something that this deployment does not include, without saying what."""
+    return Refusal(400, "INVALID_INCLUDE", "Invalid include", "The include parameter is not valid.")
+
+
 def invalid_sort(name: str, type_: str) -> Refusal:
     """A sort by something that is not sortable."""
     detail = f"{name} is not a valid sort criteria for {type_}"

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from reconcile.sandbox.api.filters import Condition, Path, holds
 from reconcile.sandbox.api.refusals import filter_not_allowed
 from reconcile.sandbox.world import times
-from reconcile.sandbox.world.resources import TYPES, Row
+from reconcile.sandbox.world.catalogue import TYPES
+from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.table import Table
 from reconcile.sandbox.world.world import World
 
@@ -56,6 +57,7 @@ class Selections:
             "klarna_gateways": world.gateways,
             "payment_gateways": world.gateways,
             "payment_methods": world.methods,
+            "markets": world.markets,
         }
         self._kept: OrderedDict[Any, Sequences] = OrderedDict()
         self._kept_bytes = 0

@@ -116,6 +116,15 @@ def token_fault(request: web.Request, fault: Fault) -> web.Response:
     return _gateway_page(503 if fault.kind == "token-5xx" else 200)
 
 
+def after_write(request: web.Request, response: web.Response, fault: Fault) -> web.Response:
+    """Return what is sent in place of `response` when the write was carried out."""
+    if fault.kind == "write-lost":
+        return reset(request)
+    if fault.kind == "write-5xx":
+        return _gateway_page(502)
+    return web.Response(status=204) if response.status == 200 and request.method == "PATCH" else response
+
+
 async def spoil(request: web.Request, response: web.Response, fault: Fault) -> web.StreamResponse:
     """Send `response` as the fault has it and return what there is to say of it."""
     body = response.body if isinstance(response.body, bytes) else b""

@@ -16,14 +16,14 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from reconcile.sandbox.api import refusals
-from reconcile.sandbox.api.documents import CREDENTIALS, Renderers
+from reconcile.sandbox.api.documents import Renderers
 from reconcile.sandbox.api.query import ListQuery, View, read_cursor, read_list_query, read_parameters, read_view
 from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.api.sending import base_of, json_answer
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of, sequence_of
 from reconcile.sandbox.world.loading import loaded
-from reconcile.sandbox.world.resources import EVENT_STORES, VERSIONS, ResourceType, Row
+from reconcile.sandbox.world.resources import EVENT_STORES, KLARNA_PAYMENTS, VERSIONS, ResourceType, Row
 from reconcile.sandbox.world.trails import TRACKED, Event
 from reconcile.sandbox.world.world import World
 
@@ -165,7 +165,10 @@ class TrailAnswers:
         """Yield the changes as they are shown: credentials carry the canary."""
         canary = self._world.canary
         for name, (old, new) in event.step.changes.items():
-            yield name, (old, f"{canary}-{new}" if canary is not None and new and name in CREDENTIALS else new)
+            yield (
+                name,
+                (old, f"{canary}-{new}" if canary is not None and new and name in KLARNA_PAYMENTS.secrets else new),
+            )
 
 
 def _common(event: Event) -> Row:

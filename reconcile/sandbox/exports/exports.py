@@ -45,14 +45,16 @@ class ExportRules:
     What an organization may export, and how fast it goes.
 
     `maximum` records per export, `concurrent` exports pending or in progress at once. With `includes` False no
-    related resource is exported. Filters may not cross a relationship of `uncrossed`. `records_per_second` and the
-    seconds are divided by `time_scale`, None for that of the rate limits.
+    related resource is exported. With `source_types` an exported payment source says its `type`, which is not
+    documented. Filters may not cross a relationship of `uncrossed`. `records_per_second` and the seconds are divided by
+    `time_scale`, None for that of the rate limits.
     """
 
     maximum: int = 5_000
     concurrent: int = 10
     types: tuple[str, ...] = ("klarna_payments", "orders", "payment_gateways", "payment_methods")
     includes: bool = True
+    source_types: bool = False
     uncrossed: tuple[str, ...] = ()
     records_per_second: float = 2_500.0
     pending_seconds: float = 0.2
@@ -124,7 +126,7 @@ class Exports:
     def create(self, attributes: Row) -> str:
         """Create the export that the attributes of a request ask for and return its id. Raises Refusal."""
         rules = self._rules
-        plan = read_plan(attributes, rules.types, includes=rules.includes)
+        plan = read_plan(attributes, rules.types, includes=rules.includes, source_types=rules.source_types)
         self._check_room()
         count = self._count(plan)
         if count == 0:

@@ -1,7 +1,8 @@
 """
 The file of an export: rows to gzipped JSON or CSV, as they are at the moment each is read.
 
-JSON is one array of flat objects, an included resource is an object inside, null where there is none. CSV has one
+JSON is one array of flat objects, an included resource is an object inside, null where there is none, and a list of
+them where there may be many. What is behind a polymorphic relationship has the attributes of its own type. CSV has one
 header line and dotted names for what is included; a list repeats its parent's row. How objects look in CSV is not
 documented: here they are JSON strings. The rows of ids that were deleted meanwhile are missing, and nothing else shows
 it.
@@ -12,14 +13,16 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
 
-from reconcile.sandbox.api.documents import related, shown_attributes
+from reconcile.sandbox.api.documents import shown_attributes
 from reconcile.sandbox.api.selection import Selections
 from reconcile.sandbox.exports.plans import Branch, ExportPlan
+from reconcile.sandbox.world.catalogue import TYPES
+from reconcile.sandbox.world.relations import related
 from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.world import World
 
@@ -45,34 +48,38 @@ def _rows(world: World, selections: Selections, plan: ExportPlan, sequences: lis
     for start in range(0, len(sequences), _SLICE):
         with world.lock:
             rows = [
-                _exported(world, table.row(sequence), plan.branch)
+                _exported(world, plan.resource_type, table.row(sequence), plan.branch)
                 for sequence in sequences[start : start + _SLICE]
                 if table.is_alive(sequence)
             ]
         yield [_without_blanks(row) for row in rows] if plan.dry else rows
 
 
-def _exported(world: World, row: Row, branch: Branch) -> Row:
-    assert branch.type is not None
+def _exported(world: World, type_name: str, row: Row, branch: Branch) -> Row:
+    type_ = TYPES[type_name]
     exported: Row = {"id": row["id"]} if branch.has_id else {}
-    exported.update(shown_attributes(world, row, branch.type, branch.attributes))
-    for name in branch.links:
-        exported[f"{name}_id"] = _linked_id(world, row, name)
+    if branch.has_type:
+        exported["type"] = type_name
+    own = branch.attributes if len(branch.types) == 1 else _known(branch.attributes, type_.attributes)
+    exported.update(shown_attributes(world, row, type_, own))
+    for name in branch.links if len(branch.types) == 1 else _known(branch.links, type_.relationships):
+        exported[f"{name}_id"] = _linked_id(world, row, type_name, name)
     for name, inner in branch.related.items():
-        other = related(world, row, name) if inner.type is not None else None
-        if branch.type.relationships[name].many:
-            exported[name] = [_exported(world, one, inner) for one in other or ()]
-        else:
-            exported[name] = None if other is None else _exported(world, other, inner)
+        behind = related(world, type_name, row, name) if inner.types else []
+        others = [_exported(world, *one, inner) for one in behind]
+        exported[name] = others if type_.relationships[name].many else next(iter(others), None)
     return exported
 
 
-def _linked_id(world: World, row: Row, name: str) -> str | None:
+def _known(names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in known)
+
+
+def _linked_id(world: World, row: Row, type_name: str, name: str) -> str | None:
     if f"{name}_id" in row:
         linked: str | None = row[f"{name}_id"]
         return linked
-    other = related(world, row, name)
-    return None if other is None else str(other["id"])
+    return next((str(one["id"]) for _, one in related(world, type_name, row, name)), None)
 
 
 def _without_blanks(row: Row) -> Row:
@@ -103,7 +110,8 @@ def _csv_pieces(plan: ExportPlan, slices: Iterator[list[Row]]) -> Iterator[bytes
 
 
 def _columns(branch: Branch, prefix: str = "") -> list[str]:
-    own = [*(["id"] if branch.has_id else []), *branch.attributes, *(f"{name}_id" for name in branch.links)]
+    first = [name for name, has in (("id", branch.has_id), ("type", branch.has_type)) if has]
+    own = [*first, *branch.attributes, *(f"{name}_id" for name in branch.links)]
     inner = [name for rel, further in branch.related.items() for name in _columns(further, f"{prefix}{rel}.")]
     return [*(f"{prefix}{name}" for name in own), *inner]
 

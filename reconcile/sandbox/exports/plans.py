@@ -10,7 +10,7 @@ no token here is bound to a market.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,8 @@ from reconcile.sandbox.api.bodies import check_texts
 from reconcile.sandbox.api.filters import Condition
 from reconcile.sandbox.api.query import read_condition
 from reconcile.sandbox.api.refusals import Refusal
-from reconcile.sandbox.world.resources import TYPES, ResourceType, Row
+from reconcile.sandbox.world.catalogue import TYPES
+from reconcile.sandbox.world.resources import ResourceType, Row
 
 CREATABLE = (
     *("resource_type", "format", "includes", "fields", "filters", "dry_data", "jwt_filters"),
@@ -35,11 +36,13 @@ class Branch:
     """
     What is exported of one resource: its id, attributes, the ids of `links`, and the branch of each related one.
 
-    `type` is None for a resource without rows here.
+    `types` are what it may be of: several behind a polymorphic relationship, of which each has those of the names
+    that it knows; none for a resource without rows here. With `has_type` it says of which.
     """
 
-    type: ResourceType | None
+    types: tuple[ResourceType, ...]
     has_id: bool
+    has_type: bool
     attributes: tuple[str, ...]
     links: tuple[str, ...]
     related: Mapping[str, Branch]
@@ -56,11 +59,12 @@ class ExportPlan:
     dry: bool
 
 
-def read_plan(attributes: Row, types: Collection[str], *, includes: bool) -> ExportPlan:
+def read_plan(attributes: Row, types: Collection[str], *, includes: bool, source_types: bool = False) -> ExportPlan:
     """
     Return the plan that the attributes of a create request ask for.
 
-    `types` may be exported; with `includes` False no related resource may. Raises Refusal.
+    `types` may be exported; with `includes` False no related resource may. With `source_types` what is behind a
+    polymorphic relationship has a field `type`. Raises Refusal.
     """
     resource_type = attributes.get("resource_type")
     if resource_type is None:
@@ -77,7 +81,7 @@ def read_plan(attributes: Row, types: Collection[str], *, includes: bool) -> Exp
     return ExportPlan(
         resource_type=resource_type,
         conditions=_conditions(attributes.get("filters"), type_),
-        branch=_branch(attributes, type_, includes=includes),
+        branch=_branch(attributes, type_, includes=includes, source_types=source_types),
         csv=attributes.get("format") == "csv",
         dry=attributes.get("dry_data") is True,
     )
@@ -110,55 +114,65 @@ def _filter_text(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Named:
-    """The names that were asked of one resource so far; `*` stands for all of them."""
+    """The names that were asked of one resource so far, whose type is one of `types`; `*` stands for all of them."""
 
-    type: ResourceType | None
+    types: tuple[ResourceType, ...]
+    typed: bool = False
     own: set[str] = field(default_factory=set)
     related: dict[str, _Named] = field(default_factory=dict)
 
-    def add(self, attribute: str, path: str, parts: Iterable[str], *, includes: bool) -> None:
-        """Add what one path names, its own name last: `number`, `order.number`, `order.*`."""
-        *relationships, name = parts
+    def add(self, names: Sequence[str], *, includes: bool, source_types: bool) -> bool:
+        """Add what one path names, its own name last: `number`, `order.number`, `order.*`; return whether it can be."""
+        *relationships, name = names
         named = self
         for relationship in relationships:
-            known = None if named.type is None else named.type.relationships.get(relationship)
-            if known is None or known.type == "event_stores" or not includes:
-                raise _invalid(attribute, path)
-            named = named.related.setdefault(relationship, _Named(TYPES.get(known.type)))
-        if name != _ALL and named.type is not None and not _is_own(named.type, name):
-            raise _invalid(attribute, path)
+            known = [type_.relationships.get(relationship) for type_ in named.types]
+            behind = [one for one in known if one is not None and one.type != "event_stores"]
+            if not behind or len(behind) < len(known) or not includes:
+                return False
+            types = tuple(TYPES[target] for one in behind for target in one.types if target in TYPES)
+            typed = source_types and len(behind[0].types) > 1
+            named = named.related.setdefault(relationship, _Named(types, typed))
+        known_name = name == _ALL or (name == "type" and named.typed) or not named.types
+        if not known_name and not any(_is_own(type_, name) for type_ in named.types):
+            return False
         named.own.add(name)
+        return True
 
     def branch(self, *, dry: bool) -> Branch:
         """Return the branch these names make; a dry one has no ids and no times."""
         everything = _ALL in self.own
-        type_ = self.type
-        attributes = () if type_ is None else type_.attributes
+        attributes = {
+            name: None
+            for type_ in self.types
+            for name in type_.attributes
+            if (everything or name in self.own) and name not in type_.unexportable
+        }
+        links = {
+            name: None
+            for type_ in self.types
+            for name in _to_one(type_)
+            if f"{name}_id" in self.own or (everything and name not in self.related)
+        }
         return Branch(
-            type=type_,
+            types=self.types,
             has_id=not dry and (everything or "id" in self.own),
-            attributes=tuple(
-                name
-                for name in attributes
-                if (name in self.own or (everything and type_ is not None and name not in type_.unexportable))
-                and not (dry and name.endswith("_at"))
-            ),
-            links=tuple(
-                name
-                for name in _to_one(type_)
-                if not dry and (f"{name}_id" in self.own or (everything and name not in self.related))
-            ),
+            has_type=self.typed and (everything or "type" in self.own),
+            attributes=tuple(name for name in attributes if not (dry and name.endswith("_at"))),
+            links=() if dry else tuple(links),
             related={name: named.branch(dry=dry) for name, named in self.related.items()},
         )
 
 
-def _branch(attributes: Row, type_: ResourceType, *, includes: bool) -> Branch:
+def _branch(attributes: Row, type_: ResourceType, *, includes: bool, source_types: bool) -> Branch:
     fields, included = _names(attributes, "fields"), _names(attributes, "includes")
-    from_includes, from_fields = _Named(type_, {_ALL}), _Named(type_)
+    from_includes, from_fields = _Named((type_,), own={_ALL}), _Named((type_,))
     for path in included:
-        from_includes.add("includes", path, (*path.split("."), _ALL), includes=includes)
+        if not from_includes.add((*path.split("."), _ALL), includes=includes, source_types=source_types):
+            raise _invalid("includes", path)
     for path in fields:
-        from_fields.add("fields", path, path.split("."), includes=includes)
+        if not from_fields.add(path.split("."), includes=includes, source_types=source_types):
+            raise _invalid("fields", path)
     named = from_fields if fields else from_includes
     return named.branch(dry=attributes.get("dry_data") is True)
 
@@ -178,9 +192,7 @@ def _is_own(type_: ResourceType, name: str) -> bool:
     return name == "id" or name in {f"{relationship}_id" for relationship in _to_one(type_)}
 
 
-def _to_one(type_: ResourceType | None) -> tuple[str, ...]:
-    if type_ is None:
-        return ()
+def _to_one(type_: ResourceType) -> tuple[str, ...]:
     return tuple(name for name, relationship in type_.relationships.items() if not relationship.many)
 
 

@@ -40,7 +40,7 @@ def complete_order(row: Row) -> Row:
     """Return all 117 attributes of the order `row`, in the schema's order, with `id` left to the caller."""
     full: Row = {**_CONSTANTS, **_identity(row), **_tax_parts(row), **row}
     for amount in AMOUNTS:
-        _spell_out(full, amount)
+        spell_out(full, amount, full.get("currency_code"))
     return {name: full.get(name) for name in ORDERS.attributes}
 
 
@@ -54,11 +54,11 @@ def format_money(cents: int, currency_code: str | None) -> str:
     return f"{sign}{_SIGNS.get(code, '')}{number}{_SUFFIXES.get(code, '')}"
 
 
-def _spell_out(full: Row, amount: str) -> None:
+def spell_out(full: Row, amount: str, currency_code: str | None) -> None:
+    """Put the float and the formatted form of `amount` into a row that has its minor units, and not these."""
     cents = full.get(f"{amount}_cents")
     if cents is None:
         return
-    currency_code = full.get("currency_code")
     exponent = EXPONENTS.get(currency_code or "", 2)
     full.setdefault(f"{amount}_float", cents / 10**exponent)
     full.setdefault(f"formatted_{amount}", format_money(cents, currency_code))
@@ -75,8 +75,14 @@ def _identity(row: Row) -> Row:
         "payment_updated_at": row.get("placed_at"),
         "fulfillment_updated_at": row.get("approved_at"),
         "refreshed_at": row.get("created_at"),
-        "payment_source_details": {"type": "klarna_payment"} if row.get("payment_source_id") else None,
+        "payment_source_details": _source_details(row),
     }
+
+
+def _source_details(row: Row) -> Row | None:
+    if not row.get("payment_source_id"):
+        return None
+    return {"type": str(row.get("payment_source_type") or "klarna_payments").removesuffix("s")}
 
 
 def hash_text(text: str) -> int:

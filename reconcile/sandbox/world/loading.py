@@ -1,5 +1,5 @@
 """
-Rows from files, and the few rows every world has: gateways and a payment method.
+Rows from files, and tables of rows.
 
 Knows the shape of an export (flat objects with an `id`); does not check what the values mean.
 """
@@ -7,6 +7,8 @@ Knows the shape of an export (flat objects with an `id`); does not check what th
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,12 +16,12 @@ import numpy as np
 
 from reconcile.errors import InputError
 from reconcile.sandbox.world import times
-from reconcile.sandbox.world.ids import id_key, id_of
+from reconcile.sandbox.world.ids import id_key
+from reconcile.sandbox.world.journal import TRANSACTIONS
 from reconcile.sandbox.world.resources import Row
 from reconcile.sandbox.world.table import Table
 
 INSTANTS = ("created_at", "updated_at", "placed_at")
-EPOCH_TEXT = "2024-07-01T00:00:00.000Z"
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -71,36 +73,39 @@ def _hidden_micros(text: str | None, id_: str) -> int:
     return instant if instant == times.NULL else instant + sum(id_.encode()) * 37 % 1000
 
 
-def gateway_rows(ids: list[str], seed: int) -> Table:
-    """Return the Klarna gateways with these ids."""
-    rows = [
-        {
-            "id": id_,
-            "name": "Klarna" if number == 1 else f"Klarna {number}",
-            "force_payments": False,
-            "credential_keys": {"api_key": "********KL4RN"},
-            "disabled_at": None,
-            "created_at": EPOCH_TEXT,
-            "updated_at": EPOCH_TEXT,
-            "reference": None,
-            "reference_origin": None,
-            "metadata": {},
-        }
-        for number, id_ in enumerate(ids, 1)
-    ]
-    return loaded(rows, "klarna_gateways", seed, ("created_at", "updated_at"))
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The flat rows of a world. `transactions` are by type; None: the rows of the orders tell of them."""
+
+    payments: list[Row]
+    orders: list[Row]
+    markets: Sequence[Row] = ()
+    transactions: Mapping[str, list[Row]] | None = None
 
 
-def method_rows(gateway_id: str, seed: int) -> Table:
-    """Return the one payment method, Klarna through the given gateway."""
-    row: Row = {
-        "id": id_of(id_key(seed, "payment_methods"), 1),
-        "name": "Klarna Payment",
-        "payment_source_type": "klarna_payments",
-        "payment_gateway_id": gateway_id,
-        "currency_code": None,
-        "created_at": EPOCH_TEXT,
-        "updated_at": EPOCH_TEXT,
-        "metadata": {},
-    }
-    return loaded([row], "payment_methods", seed, ("created_at", "updated_at"))
+def read_folder(folder: Path) -> Rows:
+    """Return the rows of the files in a folder; see `World.load`. Raises InputError when they are no world."""
+    files = {name: folder / f"{name}.json" for name in TRANSACTIONS}
+    transactions = {name: read_rows(path) for name, path in files.items() if path.exists()}
+    markets = folder / "markets.json"
+    rows = Rows(
+        payments=read_rows(folder / "klarna_payments.json"),
+        orders=read_rows(folder / "orders.json"),
+        markets=read_rows(markets) if markets.exists() else [],
+        transactions=transactions or None,
+    )
+    known = {row["id"] for row in rows.orders}
+    for row in rows.payments:
+        if row.get("order_id") is not None and row["order_id"] not in known:
+            raise InputError(f"{folder}: payment {row['id']} belongs to order {row['order_id']}, which is missing")
+    for name, listed in transactions.items():
+        for row in listed:
+            _check_transaction(row, f"{files[name]}: row {row['id']}", known)
+    return rows
+
+
+def _check_transaction(row: Row, where: str, order_ids: Collection[str]) -> None:
+    if row.get("order_id") not in order_ids:
+        raise InputError(f"{where} belongs to order {row.get('order_id')}, which is missing")
+    if not isinstance(row.get("amount_cents"), int):
+        raise InputError(f'{where} has no "amount_cents"', hint="whole minor units of the order's currency")

@@ -20,11 +20,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """One relationship: the resource type it leads to, whether it is a list, whether `include` accepts it."""
+    """
+    One relationship: the resource type it leads to, whether it is a list, whether `include` accepts it.
+
+    A polymorphic one leads to `type` or any of `others`: the linkage says to which.
+    """
 
     type: str
     many: bool = False
     includable: bool = True
+    others: tuple[str, ...] = ()
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All types that it may lead to."""
+        return (self.type, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +50,16 @@ class ResourceType:
     """Relationships that a filter may cross, and the type behind each."""
     unexportable: frozenset[str] = frozenset()
     """Attributes that an export leaves out."""
+    secrets: tuple[str, ...] = ()
+    """Attributes that are credentials, or to be treated as such: they carry the canary."""
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text, for tables of names."""
     return tuple(text.split())
 
 
-_COMMON = {
+COMMON = {
     "id": "id",
     "created_at": "time",
     "updated_at": "time",
@@ -78,11 +91,21 @@ KLARNA_PAYMENTS = ResourceType(
     },
     # `mismatched_amounts` is computed by a method, not a column. Whether a filter on it works is not documented:
     # here it does not, so that nobody relies on it.
-    filterable=_COMMON,
+    filterable=COMMON,
     sortable=frozenset({"id", "reference", "reference_origin", "created_at", "updated_at"}),
     crossings={"order": "orders"},
     unexportable=frozenset({"auth_token"}),
+    secrets=("client_token", "auth_token"),
 )
+
+PAYMENT_SOURCE = Relationship(
+    "klarna_payments",
+    others=words("""
+        adyen_payments axerve_payments braintree_payments checkout_com_payments external_payments paypal_payments
+        satispay_payments stripe_payments wire_transfers
+    """),
+)
+"""What an order or a transaction is paid with: one of ten types."""
 
 AMOUNTS = (
     "subtotal_amount",
@@ -109,13 +132,13 @@ AMOUNTS = (
 )
 """Amounts of an order; each comes as `_cents`, `_float` and `formatted_`."""
 
-_ORDER_BEFORE_AMOUNTS = _words("""
+_ORDER_BEFORE_AMOUNTS = words("""
     number affiliate_code autorefresh place_async status payment_status fulfillment_status guest editable
     customer_email customer_type language_code currency_code tax_included tax_rate freight_taxable
     payment_method_taxable adjustment_taxable gift_card_taxable requires_billing_info country_code
     shipping_country_code_lock coupon_code gift_card_code
 """)
-_ORDER_AFTER_AMOUNTS = _words("""
+_ORDER_AFTER_AMOUNTS = words("""
     skus_count line_item_options_count shipments_count tax_calculations_count validations_count errors_count
     payment_source_details token cart_url return_url terms_url privacy_url checkout_url placed_at approved_at
     cancelled_at payment_updated_at fulfillment_updated_at refreshed_at archived_at subscription_created_at
@@ -131,14 +154,13 @@ _TO_ONE = {
     "default_shipping_method": "shipping_methods",
     "default_payment_method": "payment_methods",
     "payment_method": "payment_methods",
-    "payment_source": "klarna_payments",
     "discount_engine_item": "discount_engine_items",
     "order_subscription": "order_subscriptions",
 }
-_TO_MANY = _words("""
+_TO_MANY = words("""
     available_payment_methods available_customer_payment_sources available_free_skus available_free_bundles
     line_items line_item_options stock_reservations stock_line_items stock_transfers shipments payment_options
-    transactions authorizations captures voids refunds returns order_subscriptions order_factories order_copies
+    authorizations captures voids refunds returns order_subscriptions order_factories order_copies
     recurring_order_copies attachments notifications links resource_errors events tags
 """)
 
@@ -151,47 +173,41 @@ ORDERS = ResourceType(
     ),
     relationships={
         **{name: Relationship(type_) for name, type_ in _TO_ONE.items()},
+        "payment_source": PAYMENT_SOURCE,
         **{name: Relationship(name, many=True) for name in _TO_MANY},
+        "transactions": Relationship("authorizations", many=True, others=("captures", "voids", "refunds")),
         "event_stores": Relationship("event_stores", many=True, includable=False),
     },
     # total_amount_with_taxes_cents is neither filterable nor sortable.
     filterable={
-        **_COMMON,
+        **COMMON,
         **dict.fromkeys(("placed_at", "approved_at", "cancelled_at", "payment_updated_at", "archived_at"), "time"),
         **dict.fromkeys(("number", "status", "payment_status", "fulfillment_status"), "text"),
         **dict.fromkeys(("currency_code", "country_code", "language_code", "customer_email"), "text"),
         **dict.fromkeys(("total_amount_cents", "total_tax_amount_cents", "subtotal_amount_cents"), "integer"),
     },
     sortable=frozenset(
-        _words(
+        words(
             "id number status payment_status fulfillment_status currency_code total_amount_cents placed_at approved_at "
             "cancelled_at created_at updated_at reference reference_origin"
         )
     ),
     crossings={"payment_source": "klarna_payments", "payment_method": "payment_methods"},
-    unexportable=frozenset(_words("affiliate_code customer_type refreshed_at expires_at expiration_info")),
+    unexportable=frozenset(words("affiliate_code customer_type refreshed_at expires_at expiration_info")),
 )
 
-_GATEWAY_ATTRIBUTES = (
-    "name",
-    "force_payments",
-    "credential_keys",
-    "disabled_at",
-    "created_at",
-    "updated_at",
-    "reference",
-    "reference_origin",
-    "metadata",
+_GATEWAY_ATTRIBUTES = words(
+    "name force_payments credential_keys disabled_at created_at updated_at reference reference_origin metadata"
 )
-_EVENT_STORES = Relationship("event_stores", many=True, includable=False)
-_GATEWAY_FILTERS = {**_COMMON, "name": "text"}
+EVENTS_OF_A_ROW = Relationship("event_stores", many=True, includable=False)
+_GATEWAY_FILTERS = {**COMMON, "name": "text"}
 
 KLARNA_GATEWAYS = ResourceType(
     name="klarna_gateways",
     attributes=_GATEWAY_ATTRIBUTES,
     relationships={
         "payment_methods": Relationship("payment_methods", many=True),
-        "event_stores": _EVENT_STORES,
+        "event_stores": EVENTS_OF_A_ROW,
         "klarna_payments": Relationship("klarna_payments", many=True, includable=False),
     },
     filterable=_GATEWAY_FILTERS,
@@ -200,61 +216,61 @@ KLARNA_GATEWAYS = ResourceType(
 PAYMENT_GATEWAYS = ResourceType(
     name="payment_gateways",
     attributes=_GATEWAY_ATTRIBUTES,
-    relationships={"payment_methods": Relationship("payment_methods", many=True), "event_stores": _EVENT_STORES},
+    relationships={"payment_methods": Relationship("payment_methods", many=True), "event_stores": EVENTS_OF_A_ROW},
     filterable=_GATEWAY_FILTERS,
     sortable=frozenset({"id", "name", "created_at", "updated_at"}),
 )
 PAYMENT_METHODS = ResourceType(
     name="payment_methods",
     attributes=("name", "payment_source_type", "currency_code", "created_at", "updated_at", "metadata"),
-    relationships={"payment_gateway": Relationship("klarna_gateways"), "event_stores": _EVENT_STORES},
-    filterable={**_COMMON, "payment_source_type": "text"},
+    relationships={"payment_gateway": Relationship("klarna_gateways"), "event_stores": EVENTS_OF_A_ROW},
+    filterable={**COMMON, "payment_source_type": "text"},
 )
 
-_EXPORT_INSTANTS = _words("started_at completed_at estimated_completion_at interrupted_at")
-_EXPORT_COUNTS = _words("records_count processed_count")
+_EXPORT_INSTANTS = words("started_at completed_at estimated_completion_at interrupted_at")
+_EXPORT_COUNTS = words("records_count processed_count")
 
 EXPORTS = ResourceType(
     name="exports",
     attributes=(
-        *_words("resource_type format status includes fields filters dry_data jwt_filters"),
+        *words("resource_type format status includes fields filters dry_data jwt_filters"),
         *_EXPORT_INSTANTS,
         *_EXPORT_COUNTS,
-        *_words("progress attachment_url errors_log created_at updated_at reference reference_origin metadata"),
+        *words("progress attachment_url errors_log created_at updated_at reference reference_origin metadata"),
     ),
-    relationships={"events": Relationship("events", many=True), "event_stores": _EVENT_STORES},
+    relationships={"events": Relationship("events", many=True), "event_stores": EVENTS_OF_A_ROW},
     filterable={
-        **_COMMON,
+        **COMMON,
         **dict.fromkeys(("resource_type", "format", "status"), "text"),
         **dict.fromkeys(_EXPORT_INSTANTS, "time"),
         **dict.fromkeys(_EXPORT_COUNTS, "integer"),
     },
     sortable=frozenset(
-        _words("id resource_type format status created_at updated_at reference reference_origin")
+        words("id resource_type format status created_at updated_at reference reference_origin")
         + _EXPORT_INSTANTS
         + _EXPORT_COUNTS
     ),
 )
 
-_HAPPENED = _words("created_at updated_at reference reference_origin metadata")
+_HAPPENED = words("created_at updated_at reference reference_origin metadata")
 
 EVENT_STORES = ResourceType(
     name="event_stores",
-    attributes=(*_words("resource_type resource_id event payload who"), *_HAPPENED),
+    attributes=(*words("resource_type resource_id event payload who"), *_HAPPENED),
     relationships={},
 )
 VERSIONS = ResourceType(
     name="versions",
-    attributes=(*_words("resource_type resource_id event changes who"), *_HAPPENED),
+    attributes=(*words("resource_type resource_id event changes who"), *_HAPPENED),
     relationships={},
-    filterable={**_COMMON, **dict.fromkeys(("resource_type", "resource_id", "event"), "text")},
-    sortable=frozenset(_words("id resource_type resource_id event created_at updated_at")),
+    filterable={**COMMON, **dict.fromkeys(("resource_type", "resource_id", "event"), "text")},
+    sortable=frozenset(words("id resource_type resource_id event created_at updated_at")),
 )
 """Deprecated; filters and sorts are not in the catalogue any more."""
 
 ORGANIZATIONS = ResourceType(
     name="organizations",
-    attributes=_words("""
+    attributes=words("""
         name slug domain support_phone support_email logo_url favicon_url primary_color gtm_id gtm_id_test
         config api_auth_redirect api_fragment_caching_enabled api_rules_engine
         api_rules_engine_max_conditions_size api_rules_engine_max_rules_size api_new_auth
@@ -273,22 +289,5 @@ ORGANIZATIONS = ResourceType(
         external_prices_errors skus_discovery payment_gateways_transaction_on_event created_at updated_at
         reference reference_origin metadata
     """),
-    relationships={"event_stores": _EVENT_STORES},
+    relationships={"event_stores": EVENTS_OF_A_ROW},
 )
-
-TYPES = {
-    type_.name: type_
-    for type_ in (
-        *(KLARNA_PAYMENTS, ORDERS, KLARNA_GATEWAYS, PAYMENT_GATEWAYS, PAYMENT_METHODS),
-        *(EXPORTS, EVENT_STORES, VERSIONS, ORGANIZATIONS),
-    )
-}
-"""The resource types that have rows here."""
-
-OTHER_TYPES = frozenset(
-    relationship.type
-    for type_ in TYPES.values()
-    for relationship in type_.relationships.values()
-    if relationship.type not in TYPES
-)
-"""Types that exist in the API but have no rows here: `fields[...]` may name them, an include finds none."""

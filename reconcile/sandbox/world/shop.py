@@ -19,14 +19,12 @@ import numpy.typing as npt
 
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
+from reconcile.sandbox.world.journal import Journal, Source, TransactionKeys, Transactions
 from reconcile.sandbox.world.resources import Row
+from reconcile.sandbox.world.rhythm import CLOSED, OPENED, Instants, rhythm, shares
+from reconcile.sandbox.world.stories import Attempts, shop_story
 
-Instants = npt.NDArray[np.int64]
 Sequences = npt.NDArray[np.int64]
-
-OPENED = datetime(2024, 7, 1, tzinfo=UTC)
-CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
-"""The span of `created_at` in a generated world: it does not follow the clock, so a seed means one world."""
 
 _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
@@ -36,31 +34,29 @@ _NEW_YEARS = tuple(
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * _SECOND for year in range(OPENED.year + 1, CLOSED.year + 1)
 )
 
-_BUSIEST_DAY = 515
-"""Black Friday of 2025, counted in days from OPENED."""
-
 REOPENED_SHARE = 0.07
 IMPORTED_SHARE = 0.015
 DETACHED_SHARE = 0.002
 _UNREFERENCED_PER_10_000 = 350
+_CARDS_FROM_ORDER = 300
+_CARD_PER_1_000 = 20
+_SOURCELESS_PER_1_000 = 4
 
-# share of orders, country, currency, language, tax rate, prices include tax, smallest price step, dearest item
-_MARKETS = (
-    (0.27, "SE", "SEK", "sv", 0.25, True, 10_00, 2_499),
-    (0.10, "NO", "NOK", "nb", 0.25, True, 10_00, 2_499),
-    (0.08, "DK", "DKK", "da", 0.25, True, 5_00, 1_799),
-    (0.16, "DE", "EUR", "de", 0.19, True, 1_00, 249),
-    (0.06, "AT", "EUR", "de", 0.20, True, 1_00, 249),
-    (0.06, "FI", "EUR", "fi", 0.255, True, 1_00, 249),
-    (0.05, "NL", "EUR", "nl", 0.21, True, 1_00, 249),
-    (0.11, "GB", "GBP", "en", 0.20, True, 1_00, 199),
-    (0.04, "CH", "CHF", "de", 0.081, True, 1_00, 299),
-    (0.03, "PL", "PLN", "pl", 0.23, True, 5_00, 999),
-    (0.04, "US", "USD", "en", 0.0825, False, 1_00, 249),
+# share of orders, name, country, currency, language, tax rate, prices include tax, smallest price step, dearest item
+MARKETS = (
+    (0.27, "Sweden", "SE", "SEK", "sv", 0.25, True, 10_00, 2_499),
+    (0.10, "Norway", "NO", "NOK", "nb", 0.25, True, 10_00, 2_499),
+    (0.08, "Denmark", "DK", "DKK", "da", 0.25, True, 5_00, 1_799),
+    (0.16, "Germany", "DE", "EUR", "de", 0.19, True, 1_00, 249),
+    (0.06, "Austria", "AT", "EUR", "de", 0.20, True, 1_00, 249),
+    (0.06, "Finland", "FI", "EUR", "fi", 0.255, True, 1_00, 249),
+    (0.05, "Netherlands", "NL", "EUR", "nl", 0.21, True, 1_00, 249),
+    (0.11, "United Kingdom", "GB", "GBP", "en", 0.20, True, 1_00, 199),
+    (0.04, "Switzerland", "CH", "CHF", "de", 0.081, True, 1_00, 299),
+    (0.03, "Poland", "PL", "PLN", "pl", 0.23, True, 5_00, 999),
+    (0.04, "United States", "US", "USD", "en", 0.0825, False, 1_00, 249),
 )
-_MARKET_OF = tuple(market for market, share in enumerate(_MARKETS) for _ in range(round(share[0] * 100)))
-_HOURS = (3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 11, 12, 13, 12, 11, 11, 12, 13, 15, 18, 20, 19, 13, 7)
-_WEEKDAYS = (10, 9, 9, 10, 11, 12, 14)
+_MARKET_OF = tuple(market for market, share in enumerate(MARKETS) for _ in range(round(share[0] * 100)))
 
 # status, payment_status, fulfillment_status by share of orders; the first four were never placed
 STATUSES = (
@@ -98,15 +94,18 @@ class Shop:
         self.payment_key = id_key(seed, "klarna_payments")
         self.order_key = id_key(seed, "orders")
         self.gateway_id = id_of(id_key(seed, "klarna_gateways"), 1)
+        self.card_key = id_key(seed, "stripe_payments")
+        self.market_ids = [id_of(id_key(seed, "markets"), place) for place in range(1, len(MARKETS) + 1)]
+        self.transaction_keys = TransactionKeys.of(seed)
         self._seed_bytes = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
 
-        reopened = _shares(seed, "reopened", payments) < REOPENED_SHARE
+        reopened = shares(seed, "reopened", payments) < REOPENED_SHARE
         reopened[:2] = False
         order_of = np.cumsum(~reopened) - 1
         self.order_count = int(order_of[-1])
         self.last_payment = np.zeros(self.order_count + 1, np.int64)
         self.last_payment[order_of] = np.arange(payments + 1)
-        detached = _shares(seed, "detached", payments) < DETACHED_SHARE
+        detached = shares(seed, "detached", payments) < DETACHED_SHARE
         self.order_of: Sequences = np.where(detached, 0, order_of)
 
         self._lay_out_time(seed, order_of, busiest_day_share)
@@ -114,28 +113,28 @@ class Shop:
     def _lay_out_time(self, seed: int, order_of: Sequences, busiest_day_share: float) -> None:
         payments, orders = self.payment_count, self.order_count
         closed = int(CLOSED.timestamp()) * _SECOND
-        created = _rhythm(seed, payments, busiest_day_share)
-        imported = _shares(seed, "imported", orders) < IMPORTED_SHARE
-        moved = (imported * _shares(seed, "moved", orders) * 60 * _DAY).astype(np.int64)
+        created = rhythm(seed, payments, busiest_day_share)
+        imported = shares(seed, "imported", orders) < IMPORTED_SHARE
+        moved = (imported * shares(seed, "moved", orders) * 60 * _DAY).astype(np.int64)
         opened = int(OPENED.timestamp()) * _SECOND
         self.created_at: Instants = np.maximum(created - moved[order_of], opened)
 
-        placed_after = (_shares(seed, "placed", orders) * 900 * _SECOND).astype(np.int64) + 30 * _SECOND
+        placed_after = (shares(seed, "placed", orders) * 900 * _SECOND).astype(np.int64) + 30 * _SECOND
         bounds = np.cumsum([share[0] for share in STATUSES])[:-1]
-        self.status_of = np.searchsorted(bounds, _shares(seed, "status", orders), side="right")
+        self.status_of = np.searchsorted(bounds, shares(seed, "status", orders), side="right")
         placed = self.status_of >= _NOT_PLACED
         placed_at = np.minimum(self.created_at[self.last_payment] + placed_after, closed)
-        later = (_shares(seed, "later", orders) ** 3 * 30 * _DAY).astype(np.int64)
+        later = (shares(seed, "later", orders) ** 3 * 30 * _DAY).astype(np.int64)
         self.order_placed_at: Instants = np.where(placed, placed_at, times.NULL)
         self.order_updated_at: Instants = np.minimum(placed_at + later, closed)
 
-        first_payment = np.zeros(orders + 1, np.int64)
+        first_payment = self.first_payment = np.zeros(orders + 1, np.int64)
         first_payment[order_of[::-1]] = np.arange(payments, -1, -1)
-        basket = (_shares(seed, "basket", orders) ** 2 * 2 * _HOUR).astype(np.int64) + 20 * _SECOND
+        basket = (shares(seed, "basket", orders) ** 2 * 2 * _HOUR).astype(np.int64) + 20 * _SECOND
         self.order_created_at: Instants = np.maximum(self.created_at[first_payment] - basket, opened)
 
         current = self.last_payment[order_of] == np.arange(payments + 1)
-        touched = (_shares(seed, "touched", payments) * 600 * _SECOND).astype(np.int64)
+        touched = (shares(seed, "touched", payments) * 600 * _SECOND).astype(np.int64)
         own = np.minimum(self.created_at + touched, closed)
         self.updated_at: Instants = np.where(current & placed[order_of], placed_at[order_of], own)
         for column in (self.created_at, self.updated_at, self.order_created_at, self.order_updated_at):
@@ -146,7 +145,7 @@ class Shop:
         """Return payment `sequence` as a flat row: attributes, `id`, `order_id`, `payment_gateway_id`."""
         dice = self._dice(b"p", sequence)
         order = int(self.order_of[sequence])
-        market = _MARKETS[_MARKET_OF[self._dice(b"o", order)[0] % 100]] if order else _MARKETS[0]
+        market = MARKETS[_MARKET_OF[self._dice(b"o", order)[0] % 100]] if order else MARKETS[0]
         superseded = order and self.last_payment[order] != sequence
         reference = self.reference(order) if order else f"IMP-{sequence:08d}"
         method = _METHODS[dice[1] % 3]
@@ -166,8 +165,40 @@ class Shop:
             "updated_at": times.to_text(int(self.updated_at[sequence])),
             "reference": reference if dice[0] % 10_000 >= _UNREFERENCED_PER_10_000 else None,
             "reference_origin": "netsuite" if dice[12] % 4 else None,
-            "metadata": {} if dice[13] % 5 else {"channel": market[1].lower(), "cart": dice[13] % 100_000},
+            "metadata": {} if dice[13] % 5 else {"channel": market[2].lower(), "cart": dice[13] % 100_000},
         }
+
+    def attempts(self, sequence: int) -> Attempts:
+        """
+        Return what order `sequence` was tried to be paid with: as a rule its latest session, and that is its source.
+
+        One in eight with several sessions is paid with an older one, a few do not say what they were paid with, and
+        since the shop takes cards, from its 300th order on, a few are paid by card in the end. Of the orders that
+        were never placed one in three does not say.
+        """
+        dice = self._dice(b"o", sequence)
+        last = int(self.last_payment[sequence])
+        sessions = [
+            Source("klarna_payments", id_of(self.payment_key, payment))
+            for payment in range(int(self.first_payment[sequence]), last + 1)
+            if self.order_of[payment] or payment == last
+        ]
+        if self.status_of[sequence] < _NOT_PLACED:
+            return Attempts(sessions[-1], tuple(sessions[:-1]), None if dice[1] % 3 == 0 else sessions[-1])
+        throw = dice[13] % 1000
+        if throw < _CARD_PER_1_000 and sequence >= _CARDS_FROM_ORDER:
+            card = Source("stripe_payments", id_of(self.card_key, sequence))
+            return Attempts(card, tuple(sessions), card)
+        if len(sessions) > 1 and dice[14] % 8 == 0:
+            return Attempts(sessions[0], (), sessions[0])
+        named = None if throw >= 1000 - _SOURCELESS_PER_1_000 else sessions[-1]
+        return Attempts(sessions[-1], tuple(sessions[:-1]), named)
+
+    def transactions(self, sequence: int, order: Row) -> Transactions:
+        """Return what happened to the money of order `sequence`, when its row is `order`."""
+        journal = Journal(order, sequence, self.transaction_keys)
+        shop_story(journal, self.attempts(sequence), self._dice(b"t", sequence))
+        return journal.closed()
 
     def reference(self, order: int) -> str:
         """Return the reference the shop writes on order number `order`, and on its payments."""
@@ -178,16 +209,19 @@ class Shop:
     def order(self, sequence: int) -> Row:
         """Return order `sequence` as a flat row of the attributes that are not derived from others."""
         dice = self._dice(b"o", sequence)
-        _, country, currency, language, rate, tax_included, step, dearest = _MARKETS[_MARKET_OF[dice[0] % 100]]
+        market = _MARKET_OF[dice[0] % 100]
+        _, _, country, currency, language, rate, tax_included, step, dearest = MARKETS[market]
         status = int(self.status_of[sequence])
         _, order_status, payment_status, fulfillment_status = STATUSES[status]
         placed = status >= _NOT_PLACED
         placed_at = times.to_text(int(self.order_placed_at[sequence]))
         updated_at = times.to_text(int(self.order_updated_at[sequence]))
-        nullified = not placed and dice[1] % 3 == 0
+        source = self.attempts(sequence).named
         return {
             "id": id_of(self.order_key, sequence),
-            "payment_source_id": None if nullified else id_of(self.payment_key, int(self.last_payment[sequence])),
+            "market_id": self.market_ids[market],
+            "payment_source_id": None if source is None else source.id,
+            "payment_source_type": None if source is None else source.type,
             "number": str(40_000_000 + sequence),
             "reference": self.reference(sequence),
             "reference_origin": "webshop",
@@ -249,34 +283,3 @@ def _totals(dice: tuple[int, ...], rate: float, tax_included: bool, step: int, d
         "total_amount_with_taxes_cents": to_pay,
         "place_total_amount_cents": to_pay if placed else None,
     }
-
-
-def _shares(seed: int, stream: str, count: int) -> npt.NDArray[np.float64]:
-    """Return `count` + 1 numbers in [0, 1), one per sequence from 0; the same for any larger count (splitmix64)."""
-    start = int.from_bytes(hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest(), "big")
-    state = np.arange(count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return (state >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-
-
-def _rhythm(seed: int, payments: int, busiest_day_share: float) -> Instants:
-    """Return when each payment was created, by sequence: spread over the span as a shop's days and years go."""
-    opened, closed = int(OPENED.timestamp()) * _SECOND, int(CLOSED.timestamp()) * _SECOND
-    hours = np.arange((closed - opened) // _HOUR)
-    days = hours // 24
-    weekdays = (days + OPENED.weekday()) % 7
-    year_day = np.array([(OPENED.timetuple().tm_yday + int(day)) % 365 for day in range(int(days[-1]) + 1)])[days]
-    weight = np.array(_HOURS, float)[hours % 24] * np.array(_WEEKDAYS, float)[weekdays]
-    weight *= 1 + 0.5 * hours / hours[-1]
-    weight *= np.where((year_day > 325) & (year_day < 358), 1.8, 1.0)
-    weight *= np.where((year_day > 329) & (year_day < 334), 2.5, 1.0)
-    busiest = days == _BUSIEST_DAY
-    share = max(busiest_day_share, float(weight[busiest].sum() / weight.sum()))
-    weight[busiest] *= share / (1 - share) * weight[~busiest].sum() / weight[busiest].sum()
-    cumulated = np.concatenate([[0.0], np.cumsum(weight)])
-    place = (np.arange(payments + 1) - _shares(seed, "created", payments)) / max(payments, 1)
-    instants = np.interp(np.clip(place, 0, 1) * cumulated[-1], cumulated, np.arange(len(cumulated)) * float(_HOUR))
-    created: Instants = opened + instants.astype(np.int64)
-    return created

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.sandbox.world import times
+from reconcile.sandbox.world.catalogue import TYPES
 from reconcile.sandbox.world.ids import id_key, id_of
-from reconcile.sandbox.world.resources import Row
+from reconcile.sandbox.world.resources import ResourceType, Row
 from reconcile.sandbox.world.table import Table
 
 Changes = dict[str, tuple[Any, Any]]
@@ -65,7 +66,11 @@ class Trails:
 
     def note_update(self, resource_type: str, before: Row, after: Row, at: int) -> None:
         """Note what changed between two states of a row; nothing when nothing did."""
-        changes = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
+        changes = {
+            name: (before.get(name), value)
+            for name, value in after.items()
+            if before.get(name) != value and _is_told(TYPES[resource_type], name)
+        }
         if changes:
             key = (resource_type, before["id"])
             self._first_rows.setdefault(key, before)
@@ -125,6 +130,11 @@ class Trails:
             for sequence in table.alive().tolist():
                 yield from self.of(resource_type, table.row(sequence)["id"])
         yield from self.destroyed()
+
+
+def _is_told(type_: ResourceType, name: str) -> bool:
+    """Return whether events tell of `name`: an attribute, or what a relationship leads to."""
+    return name in type_.attributes or name.removesuffix("_id") in type_.relationships
 
 
 def _code(resource_type: str, sequence: int, index: int) -> int:

@@ -1,51 +1,46 @@
 """
 A world: what the stand-in serves, and the changes made to it while it is served.
 
-Comes from the generated shop (`World.generate`) or from two files in the shape of an export (`World.load`).
-Knows payments, orders and how they hang together.
+Comes from the generated shop (`World.generate`) or from files in the shape of exports (`World.load`).
+Knows payments, orders and how they hang together; what happened to an order's money is in `money`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from reconcile.errors import InputError
 from reconcile.sandbox.world import times
 from reconcile.sandbox.world.ids import id_key, id_of
-from reconcile.sandbox.world.loading import EPOCH_TEXT, INSTANTS, gateway_rows, loaded, method_rows, read_rows
-from reconcile.sandbox.world.resources import Row
+from reconcile.sandbox.world.journal import TransactionKeys
+from reconcile.sandbox.world.loading import INSTANTS, Rows, read_folder
+from reconcile.sandbox.world.money import Money
+from reconcile.sandbox.world.resources import PAYMENT_SOURCE, Row
 from reconcile.sandbox.world.shop import Shop
-from reconcile.sandbox.world.table import Table
+from reconcile.sandbox.world.tables import ORDER_DEFAULTS, PAYMENT_DEFAULTS, Tables, tables_of_rows, tables_of_shop
+from reconcile.sandbox.world.telling import Teller
 from reconcile.sandbox.world.trails import Trails
 
 ORGANIZATION_SLUG = "sandbox"
-_TIMES: Row = {"created_at": EPOCH_TEXT, "updated_at": EPOCH_TEXT}
-_PAYMENT_DEFAULTS: Row = {"payment_methods": [], "metadata": {}, "mismatched_amounts": None}
-_ORDER_DEFAULTS: Row = {"status": "draft", "payment_status": "unpaid", "fulfillment_status": "unfulfilled"}
 
 
 class World:
     """
     The rows of one organization in one mode.
 
-    `payments`, `orders`, `gateways`, `methods` are tables by hidden sequence; `trails` holds what happened to their
-    rows. `canary` is a string put into every
-    `client_token` and `auth_token` that is served. `now` gives the instant of changes, in microseconds since 1970.
+    `payments`, `orders`, `gateways`, `methods`, `markets` are tables by hidden sequence; `money` holds the transactions
+    of the orders, `trails` what happened to rows. `canary` is a string put into every credential that is served.
+    `now` gives the instant of changes, in microseconds since 1970.
     """
 
     def __init__(
         self,
+        tables: Tables,
         *,
-        payments: Table,
-        orders: Table,
-        gateways: Table,
-        methods: Table,
+        shop: Shop | None = None,
         mode: str = "live",
         seed: int = 1,
         canary: str | None = None,
@@ -53,18 +48,21 @@ class World:
     ) -> None:
         if mode not in {"live", "test"}:
             raise ValueError(f'mode "{mode}" is neither live nor test')
-        self.payments = payments
-        self.orders = orders
-        self.gateways = gateways
-        self.methods = methods
+        self.payments = tables.payments
+        self.orders = tables.orders
+        self.gateways = tables.gateways
+        self.methods = tables.methods
+        self.markets = tables.markets
+        keys = TransactionKeys.of(seed)
+        self.money = Money(self.orders, keys, Teller(self.payments, keys, shop))
         self.mode = mode
         self.seed = seed
         self.canary = canary
         self.organization_slug = ORGANIZATION_SLUG
         self.organization_id = id_of(id_key(seed, "organizations"), 1)
         self.lock = threading.RLock()
-        self.trails = Trails(payments, orders, seed)
-        self._now = now or _wall_clock
+        self.trails = Trails(self.payments, self.orders, seed)
+        self.now = now or _wall_clock
 
     @classmethod
     def generate(
@@ -85,22 +83,7 @@ class World:
         if payments < 1:
             raise ValueError("a generated world has at least one payment")
         shop = Shop(payments, seed, busiest_day_share=busiest_day_share)
-        payment_columns = {"created_at": shop.created_at, "updated_at": shop.updated_at, "order": shop.order_of}
-        order_columns = {
-            "created_at": shop.order_created_at,
-            "updated_at": shop.order_updated_at,
-            "placed_at": shop.order_placed_at,
-        }
-        return cls(
-            payments=Table(count=payments, base_row=shop.payment, key=shop.payment_key, columns=payment_columns),
-            orders=Table(count=shop.order_count, base_row=shop.order, key=shop.order_key, columns=order_columns),
-            gateways=gateway_rows([shop.gateway_id], seed),
-            methods=method_rows(shop.gateway_id, seed),
-            mode=mode,
-            seed=seed,
-            canary=canary,
-            now=now,
-        )
+        return cls(tables_of_shop(shop, seed), shop=shop, mode=mode, seed=seed, canary=canary, now=now)
 
     @classmethod
     def load(
@@ -115,19 +98,16 @@ class World:
         """
         Return the world in `folder`: `klarna_payments.json` and `orders.json`, arrays of flat objects.
 
-        The order of the files is the hidden sequence. Payments name their order in `order_id`, orders their
-        payment source in `payment_source_id`; `payment_method_id` null in an order says that it was not paid with
-        Klarna, `mode` in a row overrides the world's.
+        The order of the files is the hidden sequence. Payments name their order in `order_id`, orders their payment
+        source in `payment_source_id` (of another type than Klarna's: `payment_source_type`) and their market in
+        `market_id`; `payment_method_id` null in an order says that it was not paid with Klarna, `mode` in a row
+        overrides the world's. `markets.json` may be there, and `authorizations.json`, `captures.json`, `voids.json`,
+        `refunds.json`: one of these four means that there are no other transactions than theirs, without them
+        orders have those that their `payment_status` tells of. See `add_transaction` for what a transaction says.
 
         Raises InputError when a file is missing or not of that shape.
         """
-        payments = read_rows(Path(folder) / "klarna_payments.json")
-        orders = read_rows(Path(folder) / "orders.json")
-        known = {row["id"] for row in orders}
-        for row in payments:
-            if row.get("order_id") is not None and row["order_id"] not in known:
-                raise InputError(f"{folder}: payment {row['id']} belongs to order {row['order_id']}, which is missing")
-        return cls.of_rows(payments, orders, seed=seed, mode=mode, canary=canary, now=now)
+        return cls._of(read_folder(Path(folder)), seed=seed, mode=mode, canary=canary, now=now)
 
     @classmethod
     def of_rows(
@@ -135,31 +115,24 @@ class World:
         payments: list[Row],
         orders: list[Row],
         *,
-        seed: int = 1,
-        mode: str = "live",
-        canary: str | None = None,
-        now: Callable[[], int] | None = None,
+        transactions: Mapping[str, list[Row]] | None = None,
+        markets: Sequence[Row] = (),
+        **options: Any,
     ) -> World:
-        """Return a world of exactly these flat rows; see `load` for their shape."""
-        order_sequences = {row["id"]: sequence for sequence, row in enumerate(orders, 1)}
-        gateway_ids = list(
-            dict.fromkeys(row["payment_gateway_id"] for row in payments if row.get("payment_gateway_id"))
-        )
-        gateway_ids = gateway_ids or [id_of(id_key(seed, "klarna_gateways"), 1)]
-        payments = [{"payment_gateway_id": gateway_ids[0], **_PAYMENT_DEFAULTS, **_TIMES, **row} for row in payments]
-        payment_table = loaded(payments, "klarna_payments", seed, ("created_at", "updated_at"))
-        of_payment = [0, *(order_sequences.get(row.get("order_id"), 0) for row in payments)]
-        payment_table.columns["order"] = np.array(of_payment, np.int64)
-        return cls(
-            payments=payment_table,
-            orders=loaded([{**_ORDER_DEFAULTS, **_TIMES, **row} for row in orders], "orders", seed, INSTANTS),
-            gateways=gateway_rows(gateway_ids, seed),
-            methods=method_rows(gateway_ids[0], seed),
-            mode=mode,
-            seed=seed,
-            canary=canary,
-            now=now,
-        )
+        """
+        Return a world of exactly these flat rows; see `load` for their shape and for the options.
+
+        `transactions` are by type (`{"captures": [...]}`), each with its `order_id`, and are all there are; None has
+        every order's `payment_status` tell. A market of which only the id is known gets a row of its own.
+        """
+        return cls._of(Rows(payments, orders, markets, transactions), **options)
+
+    @classmethod
+    def _of(cls, rows: Rows, *, seed: int = 1, **options: Any) -> World:
+        world = cls(tables_of_rows(rows, seed), seed=seed, **options)
+        if rows.transactions is not None:
+            world.money.state(rows.transactions)
+        return world
 
     def insert(self, payment: Mapping[str, object] | None = None, *, order: Mapping[str, object] | None = None) -> str:
         """
@@ -169,22 +142,27 @@ class World:
         there, under new ids, numbers and references.
         """
         with self.lock:
-            now = self._now()
-            if payment is None and order is None:
+            now = self.now()
+            copied = payment is None and order is None
+            if copied:
                 payment, order = self._another()
-            row: Row = {**_PAYMENT_DEFAULTS, "payment_gateway_id": self._gateway_id(), **(payment or {})}
+            row: Row = {**PAYMENT_DEFAULTS, "payment_gateway_id": self._gateway_id(), **(payment or {})}
             row = {"created_at": times.to_text(now), "updated_at": times.to_text(now), **row}
             if order is not None:
                 order_row = {
                     "created_at": row["created_at"],
                     "updated_at": row["updated_at"],
-                    **_ORDER_DEFAULTS,
+                    **ORDER_DEFAULTS,
                     **order,
                 }
                 row["order_id"] = self.orders.insert(order_row, **_instants(order_row, INSTANTS))
             order_sequence = self.orders.sequence(row["order_id"]) if row.get("order_id") else None
             instants = _instants(row, ("created_at", "updated_at"))
-            return self.payments.insert(row, order=order_sequence or 0, **instants)
+            id_ = self.payments.insert(row, order=order_sequence or 0, **instants)
+            if copied and order is not None:
+                named = {"payment_source_id": id_, "payment_source_type": PAYMENT_SOURCE.type}
+                self.orders.update(row["order_id"], named)
+            return id_
 
     def update(self, payment_id: str, *, touch: bool = True, **attributes: Any) -> Row:
         """Change a payment; `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown id."""
@@ -203,7 +181,39 @@ class World:
             changes = self._touched(attributes, touch=touch)
             columns = _instants(changes, [name for name in INSTANTS if name in changes])
             before = self.orders.find(order_id)
-            return self._noted("orders", before, self.orders.update(order_id, changes, **columns))
+            row = self._noted("orders", before, self.orders.update(order_id, changes, **columns))
+            assert before is not None, "the table has just changed it"
+            self.money.note_change(before, row)
+            return row
+
+    def add_transaction(self, type_: str, order_id: str, *, touch: bool = True, **attributes: Any) -> str:
+        """
+        Add an authorization, capture, void or refund (`type_` is the plural) to an order and return its id.
+
+        `amount_cents` has to be given. What is not said: it succeeded, now, in the order's currency, with the order's
+        payment source. `reference_authorization_id`, `reference_capture_id` name what it follows. The order's
+        `updated_at` becomes now unless `touch` is False. Raises KeyError for an unknown order.
+        """
+        with self.lock:
+            order = self._order(order_id)
+            now = times.to_text(self.now())
+            row = self.money.add(type_, order, {"created_at": now, "updated_at": now, **attributes})
+            if touch:
+                self.update_order(order_id)
+            return str(row["id"])
+
+    def update_transaction(self, type_: str, id_: str, *, touch: bool = True, **attributes: Any) -> Row:
+        """Change a transaction; it and its order are `updated_at` now unless `touch` is False. Raises KeyError."""
+        with self.lock:
+            row = self.money.change(type_, id_, self._touched(attributes, touch=touch))
+            if touch:
+                self.update_order(row["order_id"])
+            return row
+
+    def state_transactions(self, order_id: str, transactions: Mapping[str, Sequence[Row]]) -> None:
+        """Say what all transactions of an order are, by type; none, by an empty mapping. Touches nothing."""
+        with self.lock:
+            self.money.state_order(self._order(order_id), transactions)
 
     def delete(self, payment_id: str) -> None:
         """Remove a payment; its order stays, without it. Raises KeyError for an unknown id."""
@@ -212,7 +222,7 @@ class World:
             if row is None:
                 raise KeyError(payment_id)
             self.payments.delete(payment_id)
-            self.trails.note_destroy(payment_id, self._now())
+            self.trails.note_destroy(payment_id, self.now())
             order = self.orders.find(row["order_id"]) if row.get("order_id") else None
             if order is not None and order.get("payment_source_id") == payment_id:
                 self.orders.update(order["id"], {"payment_source_id": None})
@@ -223,13 +233,14 @@ class World:
 
     def method_of(self, order: Row) -> Row | None:
         """
-        Return the payment method of an order row: Klarna, unless its `payment_method_id` says otherwise.
+        Return the payment method of an order row: Klarna, unless `payment_method_id` or its source say otherwise.
 
         An order keeps it when its payment source is nullified or deleted.
         """
         if "payment_method_id" in order:
             return self.methods.find(order["payment_method_id"]) if order["payment_method_id"] else None
-        return self.methods.row(1)
+        source_type = order.get("payment_source_type") or PAYMENT_SOURCE.type
+        return self.methods.row(1 + PAYMENT_SOURCE.types.index(source_type))
 
     def payment_ids(self) -> list[str]:
         """Return the ids of all payments in the order of their hidden sequence."""
@@ -238,11 +249,17 @@ class World:
     def _noted(self, resource_type: str, before: Row | None, row: Row) -> Row:
         """Note in the trail what a change made of a row, and return it."""
         assert before is not None, "the table has just changed it"
-        self.trails.note_update(resource_type, before, row, self._now())
+        self.trails.note_update(resource_type, before, row, self.now())
         return row
 
     def _touched(self, attributes: Row, *, touch: bool) -> Row:
-        return {"updated_at": times.to_text(self._now()), **attributes} if touch else attributes
+        return {"updated_at": times.to_text(self.now()), **attributes} if touch else attributes
+
+    def _order(self, order_id: str) -> Row:
+        order = self.orders.find(order_id)
+        if order is None:
+            raise KeyError(order_id)
+        return order
 
     def _gateway_id(self) -> str:
         return str(self.gateways.row(1)["id"])
@@ -259,7 +276,7 @@ class World:
         order = self.order_of(pattern)
         if order is None:
             return payment, None
-        own = {"id", "payment_source_id", "created_at", "updated_at"}
+        own = {"id", "payment_source_id", "payment_source_type", "created_at", "updated_at"}
         copied = {name: value for name, value in order.items() if name not in own}
         return payment, {**copied, "number": str(90_000_000 + number), "reference": payment["reference"]}
 

@@ -28,6 +28,9 @@ MOST_PER_ORDER = 64
 _STEP = 20 * 1_000_000
 """Between two attempts in a checkout, in microseconds."""
 
+_LAST = times.from_text("9999-12-31T23:59:59.000Z")
+"""The last instant of a transaction: an order may name a later one, which cannot be counted on from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -91,7 +94,7 @@ class Journal:
         for place, (_, row) in enumerate(self._written):
             step = place - self._in_checkout
             moment = placed + (step * _STEP if step < 0 else (ended - placed) * step // max(later - 1, 1))
-            row["created_at"] = row["updated_at"] = times.to_text(moment)
+            row["created_at"] = row["updated_at"] = times.to_text(min(moment, _LAST))
         return {name: tuple(row for type_, row in self._written if type_ == name) for name in TRANSACTIONS}
 
     def _follow(self, type_: str, former: Row, amount: int, *, succeeded: bool = True) -> Row:

@@ -8,7 +8,7 @@ given twice, and outlive their row: the id of a deleted row can still be request
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,8 @@ class Table:
         # Small worlds are read over and over, and making a row takes longer than telling of it.
         self._base_row = lru_cache(_KEPT_ROWS)(base_row)
         self._key = key
+        # One page asks for the same few ids over and over: an order for each of its relationships.
+        self._hidden = lru_cache(_KEPT_ROWS)(partial(sequence_of, key))
         self._ids = None if ids is None else dict(ids)
         self._changed: dict[int, Row] = {}
         self._deleted: set[int] = set()
@@ -63,7 +65,7 @@ class Table:
         """Return the sequence of `id_`, of a living or a deleted row, or None when there never was one."""
         if self._ids is not None:
             return self._ids.get(id_)
-        sequence = sequence_of(self._key, id_)
+        sequence = self._hidden(id_)
         return sequence if sequence is not None and 1 <= sequence <= self.last_sequence else None
 
     def find(self, id_: str) -> Row | None:

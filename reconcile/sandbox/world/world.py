@@ -62,7 +62,7 @@ class World:
         self.organization_id = id_of(id_key(seed, "organizations"), 1)
         self.lock = threading.RLock()
         self.trails = Trails(self.payments, self.orders, seed)
-        self.now = now or _wall_clock
+        self._now = now or _wall_clock
 
     @classmethod
     def generate(
@@ -142,7 +142,7 @@ class World:
         there, under new ids, numbers and references.
         """
         with self.lock:
-            now = self.now()
+            now = self._now()
             copied = payment is None and order is None
             if copied:
                 payment, order = self._another()
@@ -196,7 +196,7 @@ class World:
         """
         with self.lock:
             order = self._order(order_id)
-            now = times.to_text(self.now())
+            now = times.to_text(self._now())
             row = self.money.add(type_, order, {"created_at": now, "updated_at": now, **attributes})
             if touch:
                 self.update_order(order_id)
@@ -222,10 +222,14 @@ class World:
             if row is None:
                 raise KeyError(payment_id)
             self.payments.delete(payment_id)
-            self.trails.note_destroy(payment_id, self.now())
+            self.trails.note_destroy(payment_id, self._now())
             order = self.orders.find(row["order_id"]) if row.get("order_id") else None
             if order is not None and order.get("payment_source_id") == payment_id:
                 self.orders.update(order["id"], {"payment_source_id": None})
+
+    def now(self) -> int:
+        """Return the instant of changes made now, in microseconds since 1970."""
+        return self._now()
 
     def order_of(self, payment: Row) -> Row | None:
         """Return the order a payment row belongs to."""
@@ -249,11 +253,11 @@ class World:
     def _noted(self, resource_type: str, before: Row | None, row: Row) -> Row:
         """Note in the trail what a change made of a row, and return it."""
         assert before is not None, "the table has just changed it"
-        self.trails.note_update(resource_type, before, row, self.now())
+        self.trails.note_update(resource_type, before, row, self._now())
         return row
 
     def _touched(self, attributes: Row, *, touch: bool) -> Row:
-        return {"updated_at": times.to_text(self.now()), **attributes} if touch else attributes
+        return {"updated_at": times.to_text(self._now()), **attributes} if touch else attributes
 
     def _order(self, order_id: str) -> Row:
         order = self.orders.find(order_id)

@@ -32,8 +32,8 @@ class Behaviour:
 
     With `event_stores` False there are `versions` instead. What happened to rows of the types `forbidden_trails` may
     not be read. No filter, of a list or an export, may cross a relationship of `uncrossed`, and no include may ask for
-    what `includes` refuses. `canary` is put into every credential. `clock` is monotonic, `wall_clock` gives seconds since
-    1970.
+    what `includes` refuses. `canary` is put into every credential. `clock` is monotonic, `wall_clock` gives seconds
+    since 1970.
     """
 
     limits: Limits | None = DOCUMENTED

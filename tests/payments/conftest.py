@@ -25,8 +25,8 @@ _stalling: weakref.WeakSet[SandboxServer] = weakref.WeakSet()
 
 
 def _client_of(server: SandboxServer, **options: Any) -> CommerceLayer:
-    """A client of `server` whose clock and waits are fast; one that stalls is given up after 0.3 s."""
-    patience = {"timeout_seconds": 0.3} if server in _stalling else {}
+    """A client of `server` whose clock and waits are fast; one that stalls is given up after 0.8 s."""
+    patience = {"timeout_seconds": 0.8} if server in _stalling else {}
     return fast_client(server, **patience | options)
 
 

@@ -26,9 +26,8 @@ async def test_after_a_429_nothing_is_sent_for_a_window_and_then_one_request_alo
     gaps = [later - earlier for earlier, later in pairwise(arrived)]
     rejected = [request.status for request in server.requests].index(429)
     # What was on its way arrives yet: late, on a busy machine, which shortens the pause as the server sees it.
-    pause = max(range(rejected, rejected + 12), key=lambda at: gaps[at])
-    assert gaps[pause] >= PAUSE_SECONDS / 2
-    assert gaps[pause + 1] >= latency
+    pauses = [at for at in range(rejected, rejected + 8) if gaps[at] >= PAUSE_SECONDS / 2]
+    assert any(gaps[at + 1] >= latency for at in pauses)
 
 
 @pytest.mark.parametrize("seconds", ["", ":0", ":3", ":20"], ids=["without", "0 s", "3 s", "20 s"])

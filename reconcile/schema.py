@@ -38,6 +38,8 @@ def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ())
     )
 
 
+_NOT_READ = "null where they were not read, or one is of another currency or has no amount"
+
 # Sources: https://docs.commercelayer.io/core-api-reference/klarna_payments/object and .../orders/object
 PAYMENTS = _table(
     ("payment_id", pa.string(), "klarna_payments id, an opaque text"),
@@ -54,7 +56,7 @@ PAYMENTS = _table(
     ("payment_methods", pa.string(), "klarna_payments payment_methods, canonical JSON"),
     ("payment_instrument", pa.string(), "klarna_payments payment_instrument, canonical JSON"),
     ("metadata", pa.string(), "klarna_payments metadata, canonical JSON"),
-    ("payment_gateway_id", pa.string(), "related payment_gateway, null unless asked for"),
+    ("payment_gateway_id", pa.string(), "payment_gateways id of the related gateway"),
     ("mode", pa.string(), "meta.mode: live or test"),
     ("order_id", pa.string(), "linked order, an opaque text"),
     ("order_number", pa.string(), "orders number"),
@@ -67,8 +69,59 @@ PAYMENTS = _table(
     ("place_total_amount_cents", pa.int64(), "orders place_total_amount_cents, minor units"),
     ("placed_at", UTC_MS, "orders placed_at"),
     ("order_updated_at", UTC_MS, "orders updated_at"),
+    ("cancelled_at", UTC_MS, "orders cancelled_at"),
+    ("payment_gateway_name", pa.string(), "payment_gateways name"),
+    ("market_id", pa.string(), "markets id of the order's market"),
+    ("market_name", pa.string(), "markets name"),
+    (
+        "order_source_type",
+        pa.string(),
+        "type of the order's payment_source: klarna_payments, stripe_payments …; null where it has none, or not known",
+    ),
+    (
+        "is_current_source",
+        pa.bool_(),
+        "whether this payment is the order's payment_source; null where it has none, or not known",
+    ),
+    ("authorized_amount_cents", pa.int64(), "sum of the order's succeeded authorizations, minor units; " + _NOT_READ),
+    ("captured_amount_cents", pa.int64(), "sum of the order's succeeded captures, minor units; " + _NOT_READ),
+    ("refunded_amount_cents", pa.int64(), "sum of the order's succeeded refunds, minor units; " + _NOT_READ),
+    ("voided_amount_cents", pa.int64(), "sum of the order's succeeded voids, minor units; " + _NOT_READ),
     required=("payment_id", "created_at", "updated_at"),
 )
+
+MONEY = (
+    "cancelled_at", "payment_gateway_name", "market_id", "market_name", "order_source_type", "is_current_source",
+    "authorized_amount_cents", "captured_amount_cents", "refunded_amount_cents", "voided_amount_cents",
+)  # fmt: skip
+"""Columns of PAYMENTS that come with an order's money: null where that was not read."""
+
+# Sources: https://docs.commercelayer.io/core-api-reference/authorizations/object, .../captures, .../refunds, .../voids
+TRANSACTIONS = _table(
+    ("transaction_id", pa.string(), "id of the authorization, capture, refund or void, an opaque text"),
+    ("type", pa.string(), "authorizations, captures, refunds or voids"),
+    ("order_id", pa.string(), "the order it belongs to"),
+    ("payment_id", pa.string(), "its own payment_source, where that is a klarna payment; else null"),
+    ("number", pa.string(), "number, such as 42/T/001"),
+    ("amount_cents", pa.int64(), "amount_cents, minor units"),
+    ("currency_code", pa.string(), "currency_code, ISO 4217"),
+    ("succeeded", pa.bool_(), "succeeded: a failed attempt moved no money"),
+    ("gateway_transaction_id", pa.string(), "gateway_transaction_id"),
+    ("token_sha256", pa.string(), "SHA-256 (hex) of the token: it can be compared, and not used"),
+    ("created_at", UTC_MS, "created_at"),
+    required=("transaction_id", "type", "order_id"),
+)
+"""Transactions of the orders of a pull, sorted by `order_id`, `type`, `transaction_id`, each once."""
+
+_OF_ORDER = pa.struct([one.remove_metadata() for one in TRANSACTIONS if one.name != "order_id"])
+MIRRORED = PAYMENTS.append(
+    pa.field(
+        "transactions",
+        pa.list_(pa.field("element", _OF_ORDER)),
+        metadata={"description": "transactions of the order as they were read with the payment; null where not read"},
+    )
+)
+"""A payment as it is read and kept in the mirror: whatever was read with it comes and goes with it."""
 
 VANISHED = PAYMENTS.append(
     pa.field(
@@ -179,6 +232,14 @@ ITEMS = _table(
     ("changed_from_status", pa.string(), "its status in the run before, where it is another now"),
     ("changed_from_item_id", pa.string(), "its item_id in the run before, where it is another now"),
     ("accepted_for", pa.string(), "what this break was accepted for, where that holds no longer; else null"),
+    ("payment_gateway_name", pa.string(), "of the payment"),
+    ("market_name", pa.string(), "of the payment's linked order"),
+    ("authorized_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
+    ("captured_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
+    ("refunded_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
+    ("voided_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
+    ("order_source_type", pa.string(), "type of the payment_source of the payment's linked order"),
+    ("links_dashboard", pa.string(), "the order's page in the dashboard; null where the organization is not known"),
     required=("item_id", "business_date", "status", "kind", "is_break"),
 )
 
@@ -263,5 +324,31 @@ Sorted by payment_id, at and resource_type; changes of one event by attribute. C
 personal the value is "(not shown)".
 """
 
-TABLES = {"payments": PAYMENTS, "orders": ORDERS, "rejects": REJECTS, "items": ITEMS, "history": TRAIL}
+REFRESH = _table(
+    ("payment_id", pa.string(), "klarna_payments id"),
+    ("reference", pa.string(), "klarna_payments reference, as in the run"),
+    ("order_id", pa.string(), "the payment's order now; as in the run where the payment is gone"),
+    ("order_number", pa.string(), "orders number"),
+    ("refreshable", pa.string(), "whether its session at Klarna can be written again: refresh, or why not"),
+    ("remedy", pa.string(), "what to do about it, in words"),
+    ("mismatched_amounts", pa.bool_(), "what the API says of the payment now; null where it does not say"),
+    ("updated_at", UTC_MS, "klarna_payments updated_at now"),
+    ("order_status", pa.string(), "orders status now"),
+    ("order_updated_at", UTC_MS, "orders updated_at now"),
+    ("amount_cents", pa.int64(), "the order's total_amount_with_taxes_cents now, minor units"),
+    ("currency_code", pa.string(), "orders currency_code, ISO 4217"),
+    ("outcome", pa.string(), "what became of it with --apply; null in a plan"),
+    ("words", pa.string(), "why it was not sent, or what the server said; else null"),
+    required=("payment_id", "refreshable", "remedy"),
+)
+"""Flagged payments of a run as `reconcile refresh` shows them, one row each, sorted by `payment_id`."""
+
+TABLES = {
+    "payments": PAYMENTS,
+    "orders": ORDERS,
+    "rejects": REJECTS,
+    "items": ITEMS,
+    "history": TRAIL,
+    "refresh": REFRESH,
+}
 """Published tables by name."""

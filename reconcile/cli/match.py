@@ -33,8 +33,8 @@ def match(session: Session, payments: Path, **options: Any) -> None:
     """
     Match the payments in PAYMENTS with the order totals in ORDERS, write a run folder.
 
-    PAYMENTS is what `reconcile pull --to` wrote, or `payments.parquet` of a run folder. Nothing is sent anywhere.
-    The last line on standard output is the run folder.
+    PAYMENTS is what `reconcile pull --to` wrote, or `payments.parquet` of a run folder; transactions beside it are
+    taken along. Nothing is sent anywhere. The last line on standard output is the run folder.
     """
     settings = session.settings(**options)
 

@@ -30,8 +30,10 @@ def pull(
     """
     Pull all payments, prove the pull complete, write them to a file or into the mirror.
 
-    The ending of --to decides: .parquet or .csv. The path is the last line on standard output. With --id only the named
-    payments are read, with their orders; without --to they are written to standard output, one line of JSON each.
+    The ending of --to decides: .parquet or .csv. The transactions of their orders are written beside that file, as
+    transactions.parquet beside payments.parquet and november.transactions.parquet beside november.parquet. The path is
+    the last line on standard output. With --id only the named payments are read, with their orders; without --to they
+    are written to standard output, one line of JSON each.
     """
     check_dry_run(form, dry_run=dry_run)
     settings = session.settings(**options)
@@ -39,12 +41,13 @@ def pull(
 
     from reconcile.figures.warnings import pull_warnings
     from reconcile.operations import pull
+    from reconcile.schema import PAYMENTS
 
     if dry_run:
         tell_plan(settings, secrets, form)
         return
     if ids and destination is None:
-        for line in pull.json_lines(pull.fetch(settings, secrets, ids)):
+        for line in pull.json_lines(pull.fetch(settings, secrets, ids).select(PAYMENTS.names)):
             click.echo(line)
         return
     if ids and destination is not None:

@@ -8,17 +8,18 @@ nothing about those that are gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, PAYMENTS_PATH, by_id_params
+from reconcile.commercelayer.reading import Reading
 from reconcile.commercelayer.resources import payments_from_documents
 from reconcile.commercelayer.tasks import results_of
 from reconcile.errors import UnknownPayment, Unproved
-from reconcile.schema import PAYMENTS
+from reconcile.schema import MIRRORED
 
 IDS_AT_ONCE = 8 * PAGE_SIZE
 """Ids that one call of `payments_by_id` takes: eight pages, requested side by side."""
@@ -26,9 +27,9 @@ IDS_AT_ONCE = 8 * PAGE_SIZE
 _ATTEMPTS = 3
 
 
-async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str | None) -> pa.RecordBatch:
+async def payments_by_id(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.RecordBatch:
     """
-    Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of PAYMENTS.
+    Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of MIRRORED.
 
     Rows stand in no particular order. `mode` is compared with each row's, as by `payments_from_pages`.
     Raises Unproved when the server lists fewer rows than it counts, or rows that were not requested, and what
@@ -37,21 +38,26 @@ async def payments_by_id(client: CommerceLayer, ids: Sequence[str], *, mode: str
     """
     assert len(ids) <= IDS_AT_ONCE, "more belong in another call"
     parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
-    pages = await results_of(_page(client, part) for part in parts)
+    pages = await results_of(_page(reading, part) for part in parts)
     return payments_from_documents(pages, expected_mode=mode)
 
 
-async def fetch_payments(client: CommerceLayer, ids: Sequence[str], *, mode: str | None) -> pa.Table:
+async def found_payments(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.Table:
+    """Return those of the payments `ids` that there are, rows of MIRRORED in any order. Errors as `payments_by_id`."""
+    # Ids are listed with commas between them: a string with one is two ids, or none.
+    possible = [id_ for id_ in dict.fromkeys(ids) if id_ and "," not in id_]
+    parts = [possible[start : start + IDS_AT_ONCE] for start in range(0, len(possible), IDS_AT_ONCE)]
+    return pa.Table.from_batches([await payments_by_id(reading, part, mode=mode) for part in parts], schema=MIRRORED)
+
+
+async def fetch_payments(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.Table:
     """
-    Return the payments `ids`, a table of PAYMENTS in the order in which they are named.
+    Return the payments `ids`, a table of MIRRORED in the order in which they are named.
 
     Raises UnknownPayment naming those that there are not, else as `payments_by_id`.
     """
     wanted = list(dict.fromkeys(ids))
-    # Ids are listed with commas between them: a string with one is two ids, or none.
-    possible = [id_ for id_ in wanted if id_ and "," not in id_]
-    parts = [possible[start : start + IDS_AT_ONCE] for start in range(0, len(possible), IDS_AT_ONCE)]
-    found = pa.Table.from_batches([await payments_by_id(client, part, mode=mode) for part in parts], schema=PAYMENTS)
+    found = await found_payments(reading, wanted, mode=mode)
     places = pc.index_in(pa.array(wanted, type=pa.string()), value_set=found.column("payment_id").combine_chunks())
     if places.null_count:
         unknown = tuple(id_ for id_, place in zip(wanted, places.to_pylist(), strict=True) if place is None)
@@ -63,9 +69,9 @@ async def fetch_payments(client: CommerceLayer, ids: Sequence[str], *, mode: str
     return found.take(places)
 
 
-async def _page(client: CommerceLayer, ids: Sequence[str]) -> Document:
+async def _page(reading: Reading, ids: Sequence[str]) -> Document:
     for _ in range(_ATTEMPTS):
-        document = await client.get(PAYMENTS_PATH, by_id_params(ids))
+        document = await reading.get(PAYMENTS_PATH, partial(by_id_params, ids))
         if not set(document.ids) <= set(ids) or len(set(document.ids)) < len(document.ids):
             raise Unproved(
                 "klarna_payments: payments were requested by id, and others were returned",

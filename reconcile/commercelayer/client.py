@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,18 +21,14 @@ import msgspec
 
 from reconcile.commercelayer.clocks import this_clock
 from reconcile.commercelayer.document import ApiError, Document, Quota, decode_document, decode_error, http_date
-from reconcile.commercelayer.exports.download import Download
-from reconcile.commercelayer.query import ACCEPT, Params, query_string
-from reconcile.commercelayer.rate_limit.limiter import Limiter, Traffic
+from reconcile.commercelayer.exports.download import Destination, Download
+from reconcile.commercelayer.query import Params, query_string
+from reconcile.commercelayer.rate_limit.limiter import Limiter
 from reconcile.commercelayer.rate_limit.request_log import SharedLog
-from reconcile.commercelayer.sending.attempts import Method, Sender
-from reconcile.commercelayer.sending.auth import (
-    Claims,
-    Credentials,
-    Token,
-    TokenKeeper,
-)
+from reconcile.commercelayer.sending.attempts import Sender
+from reconcile.commercelayer.sending.auth import Claims, Credentials, Token, TokenKeeper
 from reconcile.commercelayer.sending.origin import check_unlimited, usable_api_url, usable_url
+from reconcile.commercelayer.sending.request import Request
 from reconcile.commercelayer.sending.retry import Failure, RetryPolicy, refusal
 from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint
 from reconcile.commercelayer.sending.wire import Answer, Wire
@@ -41,6 +37,8 @@ from reconcile.errors import CommerceLayerError, SettingsError
 __all__ = ["CommerceLayer", "Credentials"]
 
 log = logging.getLogger("reconcile.commercelayer")
+
+Before = Callable[[], Awaitable[None]]
 
 
 class CommerceLayer:
@@ -126,6 +124,12 @@ class CommerceLayer:
         await self._wire.close()
 
     @property
+    def served_at(self) -> datetime | None:
+        """What time it is by the server's clock, as last seen; null where it has not said."""
+        offset = self.clock_offset_seconds
+        return None if offset is None else self.wall_clock() + timedelta(seconds=offset)
+
+    @property
     def claims(self) -> Claims:
         """What the token says; empty until `authenticate` or the first request."""
         token = self._tokens.current
@@ -178,11 +182,20 @@ class CommerceLayer:
         Raises Refused, AuthError, WrongMode, and Unreachable when no usable answer came within the retry budget.
         """
         query = params if isinstance(params, str) else query_string(params)
-        return await self._exchange("GET", path, query=query, urgency=urgency)
+        return await self._exchange(Request("GET", path, query), urgency=urgency)
 
-    async def patch(self, path: str, body: Mapping[str, object], *, params: Params | None = None) -> Document:
-        """Send `body`, a JSON:API document, to the resource at `path` and return the answer. Errors as `get`."""
-        return await self._exchange("PATCH", path, query=query_string(params or {}), body=msgspec.json.encode(body))
+    async def patch(
+        self, path: str, body: Mapping[str, object], *, params: Params | None = None, before: Before | None = None
+    ) -> Document:
+        """
+        Send `body`, a JSON:API document, to the resource at `path` and return the answer; one of 204 holds nothing.
+
+        It is sent again only where it surely had no effect (no connection, 429, an expired token). `before` is awaited
+        each time the rate limit lets it go, immediately before it is sent; nothing is sent where that raises. Errors as
+        `get`; Unreachable has `may_be_done` where it may have been carried out.
+        """
+        request = Request("PATCH", path, query_string(params or {}), msgspec.json.encode(body))
+        return await self._exchange(request, before=before)
 
     async def post(self, path: str, body: Mapping[str, object]) -> Document:
         """
@@ -190,9 +203,9 @@ class CommerceLayer:
 
         Unreachable can mean that it was created and the answer lost: look for it before sending it again.
         """
-        return await self._exchange("POST", path, body=msgspec.json.encode(body))
+        return await self._exchange(Request("POST", path, body=msgspec.json.encode(body)))
 
-    async def download(self, url: str, destination: Path) -> None:
+    async def download(self, url: str, destination: Destination) -> None:
         """
         Write the file at `url`, a pre-signed address of object storage, to `destination` as it is.
 
@@ -218,40 +231,36 @@ class CommerceLayer:
         """Wait, by the clock that everything of this client goes by."""
         await self._sleep(seconds)
 
-    async def _exchange(
-        self, method: Method, path: str, *, query: str = "", body: bytes | None = None, urgency: int = 0
-    ) -> Document:
-        assert not path.startswith("/"), "only this API's own resources are requested"
-        traffic: Traffic = "read" if method == "GET" else "write"
-        endpoint = path.partition("/")[0]
-        url = f"{self._api_url}/{path}" + (f"?{query}" if query else "")
-        headers = {"Accept": ACCEPT}
-        if body is not None:
-            headers["Content-Type"] = ACCEPT
+    async def _exchange(self, request: Request, *, urgency: int = 0, before: Before | None = None) -> Document:
+        url = request.url(self._api_url)
         refused: Token | None = None
 
         async def attempt() -> Document:
             nonlocal refused
-            permit = await self.limiter.acquire(traffic, endpoint, urgency=urgency)
+            permit = await self.limiter.acquire(request.traffic, request.endpoint, urgency=urgency)
             try:  # after the wait, which a short-lived token might not outlast
                 token = await self._tokens.token(refused=refused)
+                if before is not None:
+                    await before()
+                    self.limiter.begin(permit)
             except BaseException:
                 self.limiter.settle(permit, answered=False)
                 raise
-            answer = await self._sender.send(
-                method, url, permit, headers=headers | {"Authorization": f"Bearer {token.value}"}, body=body
-            )
+            headers = {**request.headers, "Authorization": f"Bearer {token.value}"}
+            answer = await self._sender.send(request.method, url, permit, headers=headers, body=request.body)
             self._note_clock(answer)
-            log.debug("%s %s: %d", method, path, answer.status, extra={"bytes": len(answer.body)})
+            log.debug("%s: %d", request.name, answer.status, extra={"bytes": len(answer.body)})
             if answer.status in (200, 201):
                 return decode_document(answer.body, answer.headers)
+            if answer.status == 204:
+                return Document(ids=(), record_count=None, date=answer.headers.get("Date"), body=b"")
             problem = decode_error(answer.status, answer.body)
             if answer.status == 401 and problem.code == "INVALID_TOKEN" and refused is None:
                 refused = token
                 raise Failure("token_renewed", "the token expired")
-            raise self._refusal(answer, problem, what=f"{method} {path}")
+            raise self._refusal(answer, problem, what=request.name)
 
-        return await self._sender.until_answered(attempt, method=method, url=url, what=f"{method} {path}")
+        return await self._sender.until_answered(attempt, method=request.method, url=url, what=request.name)
 
     async def _ask_token(self) -> Token:
         token = await self._token_endpoint.ask()

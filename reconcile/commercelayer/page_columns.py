@@ -17,16 +17,18 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from reconcile.commercelayer.document import Document
-from reconcile.files.arrow import Column, Numbers, int32_column, present, text, whole_column
+from reconcile.commercelayer.moments import moments_of
+from reconcile.commercelayer.money_columns import IncludedRows, Unsure, field, money_columns
+from reconcile.commercelayer.relations import SUM_OF
+from reconcile.commercelayer.transactions import GATEWAYS
+from reconcile.files.arrow import Column, Numbers, present, text, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.money import MOST_CENTS
-from reconcile.schema import UTC_MS
 
-# The first and the last moment of the calendar, 0001-01-01 and the end of 9999, in milliseconds since 1970.
-_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _TEXT = pa.string()
 _PAYMENT_TEXTS = ("created_at", "updated_at", "reference", "reference_origin", "session_id")
-_ORDER_TEXTS = ("number", "reference", "status", "payment_status", "currency_code", "placed_at", "updated_at")
+_ORDER_TIMES = ("placed_at", "updated_at", "cancelled_at")
+_ORDER_TEXTS = ("number", "reference", "status", "payment_status", "currency_code", *_ORDER_TIMES)
 _OWN = ("reference", "reference_origin", "mismatched_amounts", "session_id")
 _ORDER_CENTS = ("total_amount_cents", "total_amount_with_taxes_cents", "place_total_amount_cents")
 
@@ -36,24 +38,30 @@ def _struct(**fields: pa.DataType) -> pa.DataType:
 
 
 _LINKED = _struct(data=_struct(id=_TEXT))
+_TYPED = _struct(id=_TEXT, type=_TEXT)
 _PAYMENT = _struct(
     id=_TEXT,
     attributes=_struct(**dict.fromkeys(_PAYMENT_TEXTS, _TEXT), mismatched_amounts=pa.bool_()),
     relationships=_struct(order=_LINKED, payment_gateway=_LINKED),
     meta=_struct(mode=_TEXT),
 )
-_ORDER = _struct(
+# Resources of all types in one: which fields each has is known when they have been told apart.
+_INCLUDED = _struct(
     id=_TEXT,
     type=_TEXT,
-    attributes=_struct(**dict.fromkeys(_ORDER_TEXTS, _TEXT), **dict.fromkeys(_ORDER_CENTS, pa.int64())),
+    attributes=_struct(
+        **dict.fromkeys((*_ORDER_TEXTS, "created_at", "gateway_transaction_id", "token", "name"), _TEXT),
+        **dict.fromkeys((*_ORDER_CENTS, "amount_cents"), pa.int64()),
+        succeeded=pa.bool_(),
+    ),
+    relationships=_struct(
+        payment_source=_struct(data=_TYPED),
+        market=_LINKED,
+        **dict.fromkeys(SUM_OF, _struct(data=pa.list_(_TYPED))),
+    ),
 )
-_PAGE = pa.schema([("data", pa.list_(_PAYMENT)), ("included", pa.list_(_ORDER))])
-_BETWEEN = text("\n")
+_PAGE = pa.schema([("data", pa.list_(_PAYMENT)), ("included", pa.list_(_INCLUDED))])
 _PARSE = pj.ParseOptions(explicit_schema=_PAGE, unexpected_field_behavior="ignore")
-
-
-class _Unsure(Exception):
-    """Something is not as on an ordinary page."""
 
 
 class _Linkage(msgspec.Struct, frozen=True, gc=False):
@@ -83,81 +91,70 @@ def columns_of(documents: Sequence[Document], *, expected_mode: str | None) -> d
     """
     try:
         return _columns(documents, expected_mode)
-    except (_Unsure, pa.ArrowException, ValueError, RecursionError):  # msgspec's errors are ValueErrors
+    except (Unsure, pa.ArrowException, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
 
 
-def within_calendar(texts: Column) -> Column:
-    """
-    Return the moments that `texts` say; what an offset carries beyond the calendar is its first or last moment.
-
-    Raises ArrowInvalid for what is no moment.
-    """
-    moments = texts.cast(UTC_MS)
-    milliseconds = moments.cast(pa.int64())
-    bounds = pc.min_max(milliseconds).as_py()
-    if bounds["min"] is None or _FIRST <= bounds["min"] <= bounds["max"] <= _LAST:
-        return moments
-    later = pc.max_element_wise(milliseconds, pa.scalar(_FIRST), skip_nulls=False)
-    within: Column = pc.min_element_wise(later, pa.scalar(_LAST), skip_nulls=False).cast(UTC_MS)
-    return within
-
-
-def _columns(documents: Sequence[Document], expected_mode: str | None) -> dict[str, Column]:
+def _parsed(documents: Sequence[Document]) -> pa.Table:
+    """The pages as Arrow's reader sees them, a row for each."""
     bodies = b"\n".join([document.body for document in documents])
     source: Any = pa.BufferReader(bodies)  # the stubs know of paths and Python's own files
-    table = pj.read_json(
+    return pj.read_json(
         source,
         read_options=pj.ReadOptions(use_threads=False, block_size=len(bodies) + 1),
         parse_options=_PARSE,
     )
-    pages, payments = _rows(table, "data")
+
+
+def _columns(documents: Sequence[Document], expected_mode: str | None) -> dict[str, Column]:
+    table = _parsed(documents)
+    payments, pages = _rows(table, "data")
     if table.num_rows != len(documents) or len(payments) != sum(len(document.ids) for document in documents):
-        raise _Unsure
-    order_ids = _field(payments, "relationships", "order", "data", "id")
+        raise Unsure
+    order_ids = field(payments, "relationships", "order", "data", "id")
+    included = IncludedRows.of(*_rows(table, "included"))
+    places = included.linked("orders", order_ids, pages)
+    if np.count_nonzero(places < 0) != order_ids.null_count:
+        raise Unsure
     _check_linkages(documents, pages, order_ids)
-    modes, ids = _field(payments, "meta", "mode"), _field(payments, "id")
+    modes, ids = field(payments, "meta", "mode"), field(payments, "id")
     if expected_mode is not None and not _all_are(expected_mode, modes):
-        raise _Unsure
-    own, orders = _field(payments, "attributes"), _orders(table, pages, order_ids)
-    created_at, updated_at, placed_at, order_updated_at = _moments(
-        _field(own, "created_at"), _field(own, "updated_at"), _field(orders, "placed_at"), _field(orders, "updated_at")
+        raise Unsure
+    own, orders = field(payments, "attributes"), _attributes(included, places)
+    created_at, updated_at, *of_order = moments_of(
+        *(field(own, name) for name in ("created_at", "updated_at")), *(field(orders, name) for name in _ORDER_TIMES)
     )
     if ids.null_count or created_at.null_count or updated_at.null_count:
-        raise _Unsure
-    if not _can_be_added_up(orders) or pc.any(pc.equal(_field(orders, "currency_code"), text(""))).as_py():
-        raise _Unsure
+        raise Unsure
+    currencies = field(orders, "currency_code")
+    if not _can_be_added_up(orders) or pc.any(pc.equal(currencies, text(""))).as_py():
+        raise Unsure
+    gateway_ids = field(payments, "relationships", "payment_gateway", "data", "id")
+    gateways = included.linked(GATEWAYS, gateway_ids, pages)
     return {
         "payment_id": ids,
-        **{name: _field(own, name) for name in _OWN},
+        **{name: field(own, name) for name in _OWN},
         "created_at": created_at,
         "updated_at": updated_at,
-        "payment_gateway_id": _field(payments, "relationships", "payment_gateway", "data", "id"),
+        "payment_gateway_id": gateway_ids,
+        "payment_gateway_name": included.values(gateways, "attributes", "name"),
         "mode": modes,
         "order_id": order_ids,
-        **{f"order_{name}": _field(orders, name) for name in ("number", "reference", "status")},
-        **{name: _field(orders, name) for name in ("payment_status", "currency_code", *_ORDER_CENTS)},
-        "placed_at": placed_at,
-        "order_updated_at": order_updated_at,
+        **{f"order_{name}": field(orders, name) for name in ("number", "reference", "status")},
+        **{name: field(orders, name) for name in ("payment_status", "currency_code", *_ORDER_CENTS)},
+        **dict(zip(("placed_at", "order_updated_at", "cancelled_at"), of_order, strict=True)),
+        **money_columns(included, places, pages, ids, currencies),
     }
 
 
-def _rows(table: pa.Table, name: str) -> tuple[Numbers, Column]:
+def _rows(table: pa.Table, name: str) -> tuple[Column, Numbers]:
     """The rows of all pages in the list `name`, and the number of the page that each is on."""
     lists: Any = whole_column(table.column(name))
     if lists.offset or (name == "data" and lists.null_count):
-        raise _Unsure
+        raise Unsure
     offsets = np.frombuffer(lists.buffers()[1], np.int32, len(lists) + 1)
     rows: Column = lists.values
-    return np.repeat(np.arange(len(lists)), np.diff(offsets)), rows.slice(0, int(offsets[-1]))
-
-
-def _field(rows: Any, *path: str) -> Column:
-    """The field at `path` of each row. Arrow's reader has filled in nulls below whatever is missing."""
-    for name in path:
-        rows = rows.field(name)
-    column: Column = rows
-    return column
+    return rows.slice(0, int(offsets[-1])), np.repeat(np.arange(len(lists)), np.diff(offsets))
 
 
 def _all_are(value: str, texts: Column) -> bool:
@@ -165,15 +162,9 @@ def _all_are(value: str, texts: Column) -> bool:
     return len(found) == 0 or (len(found) == 1 and found[0].as_py() == value)
 
 
-def _moments(*texts: Column) -> list[Column]:
-    """Columns of times, read in one go: each call of Arrow's that sets the lock free has to wait for it after."""
-    read = within_calendar(pa.concat_arrays(texts))
-    return [read.slice(at * len(texts[0]), len(texts[0])) for at in range(len(texts))]
-
-
 def _can_be_added_up(orders: Column) -> bool:
     """Whether no amount is so large that a sum of some would not be a number of its column."""
-    bounds = [pc.min_max(_field(orders, name)).as_py() for name in _ORDER_CENTS]
+    bounds = [pc.min_max(field(orders, name)).as_py() for name in _ORDER_CENTS]
     return all(one["min"] is None or -MOST_CENTS <= one["min"] <= one["max"] <= MOST_CENTS for one in bounds)
 
 
@@ -184,31 +175,12 @@ def _check_linkages(documents: Sequence[Document], pages: Numbers, order_ids: Co
     for page in np.unique(pages[~present(order_ids)]).tolist():
         for row in _linkages.decode(documents[page].body).data:
             if row.relationships.order.data is msgspec.UNSET:
-                raise _Unsure
+                raise Unsure
 
 
-def _orders(table: pa.Table, pages: Numbers, order_ids: Column) -> Column:
-    """The attributes of each payment's order, which must be on the same page, and once."""
-    included_pages, included = _rows(table, "included")
-    ids, types, attributes = _field(included, "id"), _field(included, "type"), _field(included, "attributes")
-    if types.null_count or attributes.null_count or ids.null_count or not _all_are("orders", types):
-        raise _Unsure
-    if len(pc.unique(ids)) < len(ids):
-        # The same order may look different on another page, read at another moment.
-        order_ids, ids = _on_page(order_ids, pages), _on_page(ids, included_pages)
-        if len(pc.unique(ids)) < len(ids):
-            raise _Unsure
-    where = pc.index_in(order_ids, value_set=ids)
-    if where.null_count != order_ids.null_count:
-        raise _Unsure
-    there = present(where)
-    at = np.frombuffer(where.buffers()[1], np.int32, len(where))[there]
-    if not np.array_equal(included_pages[at], pages[there]):
-        raise _Unsure
-    found: Column = attributes.take(where)
-    return found
-
-
-def _on_page(ids: Column, pages: Numbers) -> Column:
-    joined: Column = pc.binary_join_element_wise(ids, int32_column(pages).cast(_TEXT), _BETWEEN)
-    return joined
+def _attributes(included: IncludedRows, places: Numbers) -> Column:
+    """The attributes of each payment's order."""
+    attributes = included.values(places, "attributes")
+    if np.count_nonzero(present(attributes)) != np.count_nonzero(places >= 0):
+        raise Unsure
+    return attributes

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 from reconcile.commercelayer.believable import check_ids, record_count
@@ -27,9 +28,10 @@ from reconcile.commercelayer.query import (
     behind,
     count_params,
     newest_params,
-    page_params,
-    query_string,
+    page_query,
 )
+from reconcile.commercelayer.reading import Reading
+from reconcile.commercelayer.relations import Wanted
 from reconcile.commercelayer.resources import first_created_at
 from reconcile.errors import IncompletePull
 
@@ -95,7 +97,7 @@ async def count_now(client: CommerceLayer, window: Window) -> CountNow:
 
 
 async def pages(
-    client: CommerceLayer, window: Window, *, after: str | None, expected: Callable[[], int]
+    reading: Reading, window: Window, *, after: str | None, expected: Callable[[], int]
 ) -> AsyncGenerator[Document]:
     """
     Yield the pages of `window` behind the row `after` (null: from its start), until nothing is left.
@@ -106,11 +108,9 @@ async def pages(
 
     Raises IncompletePull when the walk does not move, or goes round in circles.
     """
-    first = query_string(page_params(window))
     path = _Path()
     while True:
-        query = first if after is None else behind(first, after)
-        document = await client.get(PAYMENTS_PATH, query, urgency=expected())
+        document = await reading.get(PAYMENTS_PATH, partial(_query, window, after), urgency=expected())
         left = record_count(document, PAYMENTS_PATH)
         if not document.ids:
             if after is None:
@@ -129,6 +129,11 @@ async def pages(
         # what is left, this page included.
         if len(document.ids) < PAGE_SIZE and left <= len(document.ids):
             return
+
+
+def _query(window: Window, after: str | None, wanted: Wanted) -> str:
+    first = page_query(window, wanted)
+    return first if after is None else behind(first, after)
 
 
 class _Path:

@@ -1,8 +1,8 @@
 """
 Request parameters: which rows, which fields, in which order.
 
-Knows the names of parameters and the sparse fieldsets. Builds mappings of plain text; sends nothing.
-`client_token` and `auth_token` are credentials and stand in no fieldset.
+Knows the names of parameters; what comes with each row is said by `relations`. Builds mappings of plain text; sends
+nothing.
 
 Sources: https://docs.commercelayer.io/core/filtering-data, .../core/sparse-fieldsets, .../core/pagination
 """
@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from reconcile.commercelayer.clocks import in_utc
+from reconcile.commercelayer.relations import Wanted
 
 PAYMENTS_PATH = "klarna_payments"
 ORDERS_PATH = "orders"
@@ -22,40 +24,13 @@ ACCEPT = "application/vnd.api+json"
 
 PAGE_SIZE = 25  # the most the API gives
 
-PAYMENT_FIELDS = (
-    "reference",
-    "reference_origin",
-    "mismatched_amounts",
-    "created_at",
-    "updated_at",
-    "session_id",
-    "payment_methods",
-    "payment_instrument",
-    "metadata",
-    "order",  # a relationship: left out of the fieldset, the link to the included order would vanish
-)
-ORDER_FIELDS = (
-    "number",
-    "reference",
-    "status",
-    "payment_status",
-    "currency_code",
-    "total_amount_cents",
-    "total_amount_with_taxes_cents",
-    "place_total_amount_cents",
-    "placed_at",
-    "updated_at",
-)
-
 Params = Mapping[str, str]
 
 # Attributes joined by `_or_`, also across the relationship: https://docs.commercelayer.io/core/filtering-data
-_CHANGED = "updated_at_or_order_updated_at_gteq"
+# Money that moves need not touch the order itself, but it does touch the time of its payment status.
+_CHANGED = "updated_at_or_order_updated_at_or_order_payment_updated_at_gteq"
 
 _PAGE: Params = {
-    "include": "order",
-    "fields[klarna_payments]": ",".join(PAYMENT_FIELDS),
-    "fields[orders]": ",".join(ORDER_FIELDS),
     "page[number]": "1",
     "page[size]": str(PAGE_SIZE),
     "sort": "id",
@@ -80,8 +55,8 @@ class Window:
     """
     Payments created at or after `since` (null: from the first) and before `until`; all in UTC.
 
-    With `changed_since` only those that changed then or later, themselves or their order; with `placing` only those
-    whose order was placed so.
+    With `changed_since` only those that changed then or later, themselves, their order or its payment status; with
+    `placing` only those whose order was placed so.
     """
 
     since: datetime | None
@@ -108,15 +83,21 @@ def timestamp(at: datetime) -> str:
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def page_params(window: Window) -> dict[str, str]:
-    """Return the parameters of the first page of `window`."""
-    return {**_PAGE, **_filtered(window)}
+def page_params(window: Window, wanted: Wanted) -> dict[str, str]:
+    """Return the parameters of the first page of `window`, with what is `wanted`."""
+    return {**wanted.with_payments(), **_PAGE, **_filtered(window)}
 
 
-def by_id_params(ids: Sequence[str]) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def page_query(window: Window, wanted: Wanted) -> str:
+    """Return the query string of the first page of `window`: walks of many pages ask for it with each."""
+    return query_string(page_params(window, wanted))
+
+
+def by_id_params(ids: Sequence[str], wanted: Wanted) -> dict[str, str]:
     """Return the parameters of the one page that holds the payments `ids`, at most PAGE_SIZE of them."""
     assert 0 < len(ids) <= PAGE_SIZE, "one page is asked for"
-    return {**_PAGE, "filter[q][id_in]": ",".join(ids)}
+    return {**wanted.with_payments(), **_PAGE, "filter[q][id_in]": ",".join(ids)}
 
 
 def behind(first: str, after: str) -> str:
@@ -147,18 +128,6 @@ def newest_params(window: Window) -> dict[str, str]:
 def position_params(window: Window, position: int) -> dict[str, str]:
     """Return the parameters that show when the payment at `position` (from 1) of `window` was created, by that time."""
     return {**count_params(window), "page[number]": str(position)}
-
-
-def order_params(order_ids: Sequence[str]) -> dict[str, str]:
-    """Return the parameters of the one page that holds the orders `order_ids`, at most PAGE_SIZE of them."""
-    assert 0 < len(order_ids) <= PAGE_SIZE, "one page is asked for"
-    return {
-        "fields[orders]": _PAGE["fields[orders]"],
-        "filter[q][id_in]": ",".join(order_ids),
-        "page[number]": "1",
-        "page[size]": str(PAGE_SIZE),
-        "sort": "id",
-    }
 
 
 def query_string(params: Params) -> str:

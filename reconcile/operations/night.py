@@ -30,11 +30,11 @@ from reconcile.orders.places.places import Place
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.report import OrdersReport
 from reconcile.orders.stated import check_stated
-from reconcile.payments.from_file import copy_payments
+from reconcile.payments.from_file import copy_payments, copy_transactions
 from reconcile.runs.folder import Staging, published, staged
 from reconcile.runs.manifest import digest_of
 from reconcile.runs.owner import check_owner
-from reconcile.runs.run_folder import RunFolder
+from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.runs.unfinished import remembered
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import COMMERCE_LAYER, Settings
@@ -96,7 +96,8 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     """
     Match the payments of a file with the order totals of `settings.orders.files` and publish a run folder.
 
-    As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it.
+    As `run`, without a network: `payments` is a Parquet or CSV file of PAYMENTS, as `pull` writes it, with that of the
+    transactions beside it if there is one.
     """
     check_only_files(settings)
     checks = checked(settings)
@@ -111,6 +112,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
             with timings.stage("payments"):
                 rows = copy_payments(payments, staging.run.payments, memory_limit=limit)
                 digest = digest_of(payments, rows=rows)
+                copy_transactions(payments, staging.folder / RunFile.TRANSACTIONS, memory_limit=limit)
             source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
             made = make(StagedRun(settings, checks, staging, orders, source, timings))
         return close(made)

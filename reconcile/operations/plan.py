@@ -38,9 +38,9 @@ REQUESTS_PER_EXPORT = 4
 OTHER_REQUESTS = 3
 # The token, the two counts that an export of orders begins with, and the one that proves it.
 OTHER_ORDER_REQUESTS = 4
-# Commits (200 bytes, twice while they are merged), the result and its copy in the mirror (80 each) of the sandbox's
-# payments, and room for longer ones.
-BYTES_PER_PAYMENT = 700
+# Commits (530 bytes, twice while they are merged), the rows and their copy in the mirror (220 each), payments (80) and
+# transactions (150) of the sandbox, and room for longer ones.
+BYTES_PER_PAYMENT = 1_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Plan:
     they changed since it began. It `goes_on` from rows of an interrupted pull that was proved. `disk_bytes` is what
     the mirror and the result take together. `orders` are to be exported before it, at the cost of `by_order_exports`;
     null where none are. `history_requests` are the most that a run then spends on the history of its breaks; null
-    where it does without.
+    where it does without. `and_by_id` are the requests that come on top of exports where these do not say of which type
+    a payment source is: payments whose orders have one are then read by id.
     """
 
     organization: str
@@ -82,6 +83,7 @@ class Plan:
     orders: int | None = None
     by_order_exports: Cost | None = None
     history_requests: int | None = None
+    and_by_id: int = 0
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield subject and message of each line of the plan, for people."""
@@ -99,6 +101,11 @@ class Plan:
         yield "by pages", _in_words(self.by_pages)
         if self.by_exports is not None:
             yield "by exports", _in_words(self.by_exports)
+            if self.and_by_id:
+                yield (
+                    "and by id",
+                    f"up to {self.and_by_id:,} requests, where exports lack the type of a source",
+                )
         yield "transport", f"{self.transport}: {self.why_transport}"
         if self.history_requests is not None:
             yield "history", f"at most {self.history_requests:,} requests more, for the payments of breaks"
@@ -122,8 +129,7 @@ async def plan(
     """
     async with connect(settings, secrets) as client:
         await client.authenticate()
-        mode = agreed_mode(client, settings.commercelayer.mode)
-        found = _found(settings, settings.pull.window, client.organization, mode)
+        found = _found(settings, client.organization, mode := agreed_mode(client, settings.commercelayer.mode))
         base, marks = found.base, found.marks
         payments = sum([(await count_now(client, window)).payments for window in _windows(found, settings)])
         left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
@@ -146,8 +152,9 @@ async def plan(
             by_exports=None if base is not None else _cost(_export_requests(left) + changed // PAGE_SIZE, client),
             transport=transport,
             why_transport=why_transport,
-            disk_bytes=BYTES_PER_PAYMENT * ((base.finished.rows if base is not None else 0) + payments),
+            disk_bytes=BYTES_PER_PAYMENT * (payments + (0 if base is None else base.finished.rows)),
             orders=orders,
+            and_by_id=math.ceil(left / PAGE_SIZE) if settings.pull.money and base is None else 0,
             by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
             history_requests=settings.pull.history_requests if with_history else None,
         )
@@ -169,8 +176,8 @@ class _Found:
     why: str
 
 
-def _found(settings: Settings, window: str, organization: str, mode: str) -> _Found:
-    folder = Path(settings.pull.mirror)
+def _found(settings: Settings, organization: str, mode: str) -> _Found:
+    folder, window = Path(settings.pull.mirror), settings.pull.window
     base, why = resumed_rows(folder, window), ""
     if base is None and settings.pull.incremental:
         last = finished_pull(folder, window)

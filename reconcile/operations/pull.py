@@ -20,16 +20,22 @@ import msgspec
 import pyarrow as pa
 
 from reconcile.commercelayer.by_id import fetch_payments
+from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
+from reconcile.commercelayer.reading import Reading
 from reconcile.errors import SettingsError
+from reconcile.figures.warnings import refused_warnings
 from reconcile.files.disk import disk_errors
 from reconcile.operations.stopping import run_coroutine
 from reconcile.orders.exports.export import ExportedOrders
 from reconcile.orders.exports.export import export_orders as export_orders_by
+from reconcile.payments.beside import transactions_beside
+from reconcile.payments.finished import PAYMENTS_NAME
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
 from reconcile.payments.pull import PullReport, agreed_mode, pull_to_parquet
 from reconcile.payments.report import OnProgress
-from reconcile.schema import PAYMENTS
+from reconcile.payments.transactions import write_transactions
+from reconcile.schema import PAYMENTS, TRANSACTIONS
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect
@@ -50,7 +56,8 @@ def pull(
     on_progress: OnProgress | None = None,
 ) -> PullReport:
     """
-    Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS.
+    Pull all payments of the settings' window into `destination`, a Parquet file of PAYMENTS, and the transactions of
+    their orders into the file that `transactions_beside` names.
 
     An incremental pull asks for the payments `recheck` by id. Raises CommerceLayerError; the same call resumes from the
     mirror.
@@ -76,7 +83,7 @@ def pull_to_file(
     settings: Settings, secrets: Secrets, destination: Path | None, *, on_progress: OnProgress | None = None
 ) -> tuple[Path, PullReport]:
     """
-    Pull as `pull` does, into a `.parquet` or `.csv` file, or only into the mirror; return the path of the file.
+    Pull as `pull` does, into a `.parquet` or `.csv` file and one beside it, or only into the mirror; return the path.
 
     Raises SettingsError for another ending, else as `pull`.
     """
@@ -85,11 +92,11 @@ def pull_to_file(
     if destination is not None and destination.suffix == ".parquet":
         return destination, pull(settings, secrets, destination, on_progress=on_progress)
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
-        payments = Path(folder) / "payments.parquet"
+        payments = Path(folder) / PAYMENTS_NAME
         report = pull(settings, secrets, payments, on_progress=on_progress)
         if destination is not None:
             _write_csv(payments, destination)
-    return destination or Path(settings.pull.mirror) / "payments.parquet", report
+    return destination or Path(settings.pull.mirror) / PAYMENTS_NAME, report
 
 
 def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> ExportedOrders:
@@ -120,30 +127,43 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
 
 def fetch(settings: Settings, secrets: Secrets, ids: Sequence[str]) -> pa.Table:
     """
-    Return the payments `ids`, a table of PAYMENTS in the order in which they are named; the mirror is left alone.
+    Return the payments `ids`, a table of MIRRORED in the order in which they are named; the mirror is left alone.
 
     Raises UnknownPayment naming those that there are not, else as `pull`.
     """
 
     async def fetched() -> pa.Table:
         async with connect(settings, secrets) as client:
-            await client.authenticate()
-            return await fetch_payments(client, ids, mode=agreed_mode(client, settings.commercelayer.mode))
+            return await fetch_from(client, settings, ids)
 
     return awaited(fetched())
 
 
+async def fetch_from(client: CommerceLayer, settings: Settings, ids: Sequence[str]) -> pa.Table:
+    """Return what `fetch` does, from a connected `client`."""
+    await client.authenticate()
+    reading = Reading(client, settings.pull.wanted)
+    payments = await fetch_payments(reading, ids, mode=agreed_mode(client, settings.commercelayer.mode))
+    for warning in refused_warnings(reading.refused):
+        log.warning("%s", warning.text, extra={"code": warning.code})
+    return payments
+
+
 def fetch_to_file(settings: Settings, secrets: Secrets, ids: Sequence[str], destination: Path) -> None:
-    """Write the payments `ids` to a `.parquet` or `.csv` file, sorted by id. Raises as `pull_to_file` and `fetch`."""
+    """
+    Write the payments `ids` to a `.parquet` or `.csv` file, sorted by id, and the transactions of their orders beside.
+
+    Raises as `pull_to_file` and `fetch`.
+    """
     _check_place(destination)
-    payments = sorted_distinct([fetch(settings, secrets, ids)])
+    rows = sorted_distinct([fetch(settings, secrets, ids)])
     with disk_errors(destination):
         if destination.suffix == ".parquet":
-            write_payments([payments], destination)
+            _write_parquet(rows, destination)
             return
         with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
-            write_payments([payments], Path(folder) / "payments.parquet")
-            _write_csv(Path(folder) / "payments.parquet", destination)
+            _write_parquet(rows, Path(folder) / PAYMENTS_NAME)
+            _write_csv(Path(folder) / PAYMENTS_NAME, destination)
 
 
 def json_lines(payments: pa.Table) -> Iterator[str]:
@@ -153,9 +173,16 @@ def json_lines(payments: pa.Table) -> Iterator[str]:
         yield msgspec.json.encode(plain).decode()
 
 
+def _write_parquet(rows: pa.Table, payments: Path) -> None:
+    write_transactions(rows.to_batches(), transactions_beside(payments))
+    write_payments([rows], payments)
+
+
 def _write_csv(payments: Path, destination: Path) -> None:
+    """Write a Parquet file of payments as CSV, and the transactions beside it beside that."""
     from reconcile.reports.csv_tables import write_csv  # with it comes DuckDB, which most pulls do without
 
+    write_csv(transactions_beside(payments), TRANSACTIONS, transactions_beside(destination))
     write_csv(payments, PAYMENTS, destination)
 
 

@@ -42,8 +42,8 @@ class Walk(msgspec.Struct):
     many there were.
     A walk with `changed_since` sees only what changed then or later; rows may then enter while it runs. `lacking`
     counts the rows its pages were short of by their own counts.
-    Of a walk that goes by exports these are the ids, the second where orders are exported apart. A walk `by_pages`
-    does not, though the pull does. With `placing` it sees only payments whose order was placed so.
+    `export_id` is the export of a walk that goes by one. A walk `by_pages` does not, though the pull does. With
+    `placing` it sees only payments whose order was placed so.
     """
 
     number: WalkNumber
@@ -59,7 +59,6 @@ class Walk(msgspec.Struct):
     changed_since: Moment | None = None
     lacking: Natural = 0
     export_id: str | None = None
-    orders_export_id: str | None = None
     by_pages: bool = False
     placing: Placing | None = None
 
@@ -120,7 +119,7 @@ class Bookmarks(msgspec.Struct):
     pull continues.
     `transport` is how walks go now, and why; `why_pages` says why one went by pages that was to go by an export.
     References of this pull's exports begin with `exports_name`; `most_records` is what the server allows in one, where
-    it reported.
+    it reported. `refused` is what the server did not include.
     """
 
     cut_off: Moment
@@ -136,6 +135,7 @@ class Bookmarks(msgspec.Struct):
     exports_name: str | None = None
     most_records: Annotated[int, msgspec.Meta(ge=1)] | None = None
     why_anew: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def transports_used(self) -> str:
@@ -155,7 +155,7 @@ class Bookmarks(msgspec.Struct):
             if not walk.done:
                 walk.by_pages = via == "pages" or walk.last_id is not None
                 if via == "pages":
-                    walk.export_id = walk.orders_export_id = None
+                    walk.export_id = None
 
     @property
     def numbers(self) -> list[int]:
@@ -207,7 +207,7 @@ class Bookmarks(msgspec.Struct):
             walk.number, walk.attempts = number, walk.attempts + 1
             walk.before = walk.after = walk.last_id = None
             walk.seen, walk.lacking, walk.done = 0, 0, False
-            walk.export_id = walk.orders_export_id = None
+            walk.export_id = None
             if self.transport == "exports" and walk.attempts == _MOST_ATTEMPTS:
                 # Its exports do not hold what the list counts: perhaps the list itself does.
                 walk.by_pages, self.why_pages = True, self.why_pages or why
@@ -243,7 +243,7 @@ def bookmarks_in(store: UnfinishedPull) -> Bookmarks:
 
 def _can_be(marks: Bookmarks) -> bool:
     """Whether a pull can resume from `marks`: ids become part of addresses, and each walk needs its own number."""
-    ids = [id_ for walk in marks.walks for id_ in (walk.last_id, walk.export_id, walk.orders_export_id)]
+    ids = [id_ for walk in marks.walks for id_ in (walk.last_id, walk.export_id)]
     return (
         len({walk.number for walk in marks.walks}) == len(marks.walks) > 0
         and all(is_id(id_) for id_ in ids if id_ is not None)

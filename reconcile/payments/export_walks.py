@@ -13,26 +13,19 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import pyarrow as pa
 
+from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.exports.documents import (
-    MOST_RECORDS,
-    ORIGIN,
-    BrokenExport,
-    Export,
-    orders_export,
-    payments_export,
-)
+from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN, BrokenExport, Export, payments_export
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
-from reconcile.commercelayer.exports.rows import Orders, orders_apart, orders_in_export, orders_in_page, payment_batches
+from reconcile.commercelayer.exports.rows import ExportedPart, check_window, exported_parts
 from reconcile.commercelayer.exports.slice_exporter import SliceExporter
 from reconcile.commercelayer.exports.slicing import edges
 from reconcile.commercelayer.paging import CountNow, count_payments
-from reconcile.commercelayer.query import ORDERS_PATH, PAGE_SIZE, Window, order_params, timestamp
+from reconcile.commercelayer.query import Window, timestamp
 from reconcile.payments.bookmarks import Walk, walk_through
 from reconcile.payments.mirror.commits import with_walk
 from reconcile.payments.walking import Committer, WalkContext, saving
@@ -65,16 +58,18 @@ class Exporters:
     """
     The walks of one pull that go by exports, a `SlicedExport` of them.
 
-    A walk that cannot go this way is left to the pages.
+    A walk that cannot go this way is left to the pages. Of payments that a file does not tell everything about, these
+    are read by id; where they are most of them and the pull `may_choose`, all that is left goes by pages.
     """
 
-    def __init__(self, pull: WalkContext) -> None:
+    def __init__(self, pull: WalkContext, *, may_choose: bool) -> None:
         self._pull = pull
+        self._may_choose = may_choose
+        self._with_types = True
         self._jobs = ExportJobs(pull.client)
         self._thread: ThreadPoolExecutor
         self._converting = asyncio.Lock()
         self._committer = Committer(pull)
-        self._with_orders = True
 
     async def walk_all(self) -> None:
         """
@@ -105,24 +100,22 @@ class Exporters:
     def is_wanted(self, walk: Walk) -> bool:
         return self._pull.marks.transport == "exports" and not walk.done and not walk.by_pages
 
-    def reference(self, walk: Walk, resource_type: str = "klarna_payments") -> str:
+    def reference(self, walk: Walk) -> str:
         span = "/".join(timestamp(at) if at is not None else "" for at in (walk.since, walk.until))
-        return f"{self._pull.marks.exports_name}/{resource_type}/{walk.number}/{span}"
+        return f"{self._pull.marks.exports_name}/klarna_payments/{walk.number}/{span}"
 
     def document(self, walk: Walk) -> dict[str, object]:
+        wanted, narrowed = self._pull.reading.wanted, self._pull.client.is_narrowed
         return payments_export(
-            walk.window,
-            with_orders=self._with_orders,
-            narrowed=self._pull.client.is_narrowed,
-            reference=self.reference(walk),
+            walk.window, wanted, with_types=self._with_types, narrowed=narrowed, reference=self.reference(walk)
         )
 
     def created(self, walk: Walk, export_id: str) -> None:
         walk.export_id = export_id  # kept by the next commit; after a crash before it, its reference finds it
 
     def refused(self, walk: Walk, refusal: NotCreated) -> None:
-        if self._with_orders:
-            self._with_orders = False  # older deployments export payments without their orders
+        if self._with_types and not self._may_choose:
+            self._with_types = False  # then only orders without a payment source come whole
         else:
             self._leave_all_to_pages(refusal.why)
 
@@ -139,27 +132,22 @@ class Exporters:
         return parts
 
     async def receive(self, walk: Walk, export: Export) -> None:
-        path = self._pull.store.passing_file(f"payments-{walk.number}.json.gz")
-        try:
-            await self._fetch(export, path)
-            apart = await self._in_thread(orders_apart, path)
-            orders = await self._orders(walk, apart) if apart else {}
+        with self._pull.store.passing_file(f"payments-{walk.number}.json.gz") as file:
+            await self._fetch(export, file)
             counted = export.records_count
             async with self._converting:  # one slice of rows in memory
-                batches = await self._in_thread(self._batches, path, walk, export.mode, orders)
+                parts = await self._in_thread(self._parts, file, walk, export.mode)
+                batches = [part.rows for part in parts] + await self._read_apart(walk, parts)
                 if counted is None or counted < sum(batch.num_rows for batch in batches):
                     # The list's count is the proof.
                     counted = (await count_payments(self._pull.client, walk.window)).payments
-                await self._commit(batches, of=walk, counted=counted)
-        finally:
-            path.unlink(missing_ok=True)
+                await self._commit([with_walk(one, walk.number) for one in batches], of=walk, counted=counted)
         self._pull.on_page()
 
     def broken(self, walk: Walk, error: BrokenExport, *, final: bool) -> None:
-        for export_id in (walk.export_id, walk.orders_export_id):
-            if export_id is not None:
-                self._jobs.discard(export_id)
-        walk.export_id = walk.orders_export_id = None
+        if walk.export_id is not None:
+            self._jobs.discard(walk.export_id)
+        walk.export_id = None
         if final:
             self._leave_to_pages(walk, error.what)
 
@@ -179,44 +167,30 @@ class Exporters:
     async def _in_thread(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
-    def _batches(self, path: Path, walk: Walk, mode: str | None, orders: Orders) -> list[pa.RecordBatch]:
-        batches = payment_batches(path, window=walk.window, mode=mode, expected_mode=self._pull.mode, orders=orders)
-        return [with_walk(batch, walk.number) for batch in batches]
+    def _parts(self, file: IO[bytes], walk: Walk, mode: str | None) -> list[ExportedPart]:
+        wanted = self._pull.reading.wanted
+        return list(exported_parts(file, wanted, window=walk.window, mode=mode, expected_mode=self._pull.mode))
 
-    async def _orders(self, walk: Walk, order_ids: Sequence[str]) -> Orders:
-        """Return the orders `order_ids`: by an export of their own, and by pages what that does not hold."""
-        orders: dict[str, bytes] = {}
-        if (export := await self._orders_of(walk, order_ids)) is not None:
-            path = self._pull.store.passing_file(f"orders-{walk.number}.json.gz")
-            try:
-                await self._fetch(export, path)
-                orders |= await self._in_thread(orders_in_export, path, set(order_ids))
-            finally:
-                path.unlink(missing_ok=True)
-        missing = [order_id for order_id in order_ids if order_id not in orders]
-        for start in range(0, len(missing), PAGE_SIZE):
-            page = await self._pull.client.get(ORDERS_PATH, order_params(missing[start : start + PAGE_SIZE]))
-            orders |= orders_in_page(page.body)
-        return orders
+    async def _read_apart(self, walk: Walk, parts: Sequence[ExportedPart]) -> list[pa.RecordBatch]:
+        """Return the rows of those payments of which the file does not say everything, read by their ids."""
+        ids = [id_ for part in parts for id_ in part.apart]
+        if self._is_cheaper_by_pages(len(ids), sum(part.rows.num_rows for part in parts)):
+            self._leave_all_to_pages("exports do not hold all that is read of an order")
+            raise BrokenExport(self._pull.marks.why_pages, final=True)
+        batches = []
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            some = ids[start : start + IDS_AT_ONCE]
+            rows = await payments_by_id(self._pull.reading, some, mode=self._pull.mode)
+            check_window(rows, walk.window)
+            batches.append(rows)
+        return batches
 
-    async def _orders_of(self, walk: Walk, order_ids: Sequence[str]) -> Export | None:
-        reference = self.reference(walk, "orders")
-        if walk.orders_export_id is None:
-            document = orders_export(order_ids, narrowed=self._pull.client.is_narrowed, reference=reference)
-            try:
-                async with self._jobs.turn:
-                    walk.orders_export_id = (await self._jobs.create(document, reference=reference)).id
-            except NotCreated as refused:
-                if refused.verdict.kind == "empty":
-                    return None
-                if refused.verdict.kind == "not_exportable":
-                    self._leave_all_to_pages(refused.why)
-                raise BrokenExport(refused.why, final=True) from refused
-        return await self._jobs.completed(walk.orders_export_id, reference=reference)
+    def _is_cheaper_by_pages(self, apart: int, complete: int) -> bool:
+        return self._may_choose and apart > complete
 
-    async def _fetch(self, export: Export, path: Path) -> None:
+    async def _fetch(self, export: Export, file: IO[bytes]) -> None:
         try:
-            await self._jobs.fetch(export, path)
+            await self._jobs.fetch(export, file)
         except StorageDown as error:
             self._leave_all_to_pages(error.what)
             raise

@@ -34,7 +34,7 @@ from reconcile.payments.bookmarks import Moment, Natural, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull, small_file
 from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, sorted_distinct
-from reconcile.schema import PAYMENTS, UTC_MS, VANISHED
+from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS, VANISHED
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
@@ -61,8 +61,9 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     A pull that was finished: the `window` it was for, and the payments created before `cut_off` in it.
 
-    Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file. `carried` is
-    there when the rows are those of a pull that was resumed: they stand for an earlier moment than that of the command.
+    Nothing that changed before `watermark` is missing from its rows. `sha256` is the digest of the file. `refused` is
+    what the server did not include; it is not asked for again until everything is pulled anew. `carried` is there when
+    the rows are those of a pull that was resumed: they stand for an earlier moment than that of the command.
     """
 
     window: str
@@ -71,6 +72,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished_at: Moment
     rows: Natural
     sha256: str = ""
+    refused: tuple[str, ...] = ()
     carried: Carried | None = None
 
 
@@ -102,7 +104,7 @@ def finished_pull(folder: Path, window: str) -> Found:
     if entry is None:
         return Found(None, "the payments in this mirror are not as the last finished pull left them")
     if entry.window != window:
-        return Found(None, "the last finished pull in this mirror is of another window")
+        return Found(None, "the last finished pull in this mirror is of another window or of other columns")
     return Found(entry)
 
 
@@ -172,7 +174,7 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
     """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
-            if not file.schema_arrow.equals(PAYMENTS):
+            if not file.schema_arrow.equals(MIRRORED):
                 raise pa.ArrowInvalid("it has other columns")
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=None if columns is None else list(columns)):
                 yield batch.replace_schema_metadata(None)
@@ -225,7 +227,8 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
-    rows = [batch.filter(pc.is_in(batch.column(KEY), value_set=gone)) for batch in rows_of(earlier)] if ids else []
+    seen = rows_of(earlier, columns=PAYMENTS.names) if ids else iter(())
+    rows = [batch.filter(pc.is_in(batch.column(KEY), value_set=gone)) for batch in seen]
     marked = [
         pa.table([*batch.columns, pa.repeat(pa.scalar(at, UTC_MS), batch.num_rows)], schema=VANISHED) for batch in rows
     ]

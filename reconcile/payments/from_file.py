@@ -1,7 +1,8 @@
 """
 Payments from a file instead of the API: what `reconcile pull` wrote, or the payments of an earlier run.
 
-Knows the PAYMENTS table in Parquet and CSV; where payments come from otherwise is the pull's business.
+Knows the PAYMENTS table in Parquet and CSV, and that of TRANSACTIONS beside it; where payments come from otherwise is
+the pull's business.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.formula_guard import may_be_guarded, unguarded_sql
 from reconcile.files.parquet import scan
-from reconcile.money import AMOUNT_BASES
+from reconcile.money import ORDER_TOTALS
+from reconcile.payments.beside import transactions_beside, write_sorted_transactions
 from reconcile.payments.mirror.sorted_rows import ROW_GROUP_ROWS, write_payments
-from reconcile.schema import PAYMENTS, UTC_MS
+from reconcile.schema import PAYMENTS, TRANSACTIONS, UTC_MS
 
 _WRITE_IT = "`reconcile pull --to payments.parquet` writes such a file; `payments.parquet` of a run folder is one"
 _TYPES = {pa.string(): "TEXT", pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", UTC_MS: "TIMESTAMPTZ"}
@@ -62,6 +64,32 @@ def copy_payments(source: Path, destination: Path, *, memory_limit: str = "1GB")
         raise PaymentFileError(f"cannot be read as payments: {problem}", path=source, hint=_WRITE_IT) from error
 
 
+def copy_transactions(payments: Path, destination: Path, *, memory_limit: str = "1GB") -> int | None:
+    """
+    Copy the transactions beside the file `payments` to `destination`; return their number, null where there are none.
+
+    Another file under that name (one without the columns of TRANSACTIONS) is none. The copy is Parquet, sorted as a
+    pull writes it; such a file is copied byte for byte. Raises PaymentFileError when a value is of another kind.
+    """
+    source = transactions_beside(payments)
+    if not source.is_file():
+        return None
+    try:
+        if not _is_csv(source) and pq.read_schema(source).equals(TRANSACTIONS):
+            shutil.copyfile(source, destination)
+            return int(pq.read_metadata(destination).num_rows)
+        with connected(destination.parent, memory_limit) as connection:
+            columns = _columns(connection, source)
+            if not set(TRANSACTIONS.names) <= set(columns):
+                return None
+            rows = connection.sql(f"{_typed(source, columns, TRANSACTIONS)} ORDER BY order_id, type, transaction_id")
+            batches = (batch.cast(TRANSACTIONS) for batch in rows.to_arrow_reader(ROW_GROUP_ROWS))
+            return write_sorted_transactions(batches, destination)
+    except (duckdb.Error, pa.ArrowInvalid, UnicodeDecodeError, NotCsv) as error:
+        problem = first_line(error).removeprefix("Invalid Input Error: ")
+        raise PaymentFileError(f"cannot be read as transactions: {problem}", path=source, hint=_WRITE_IT) from error
+
+
 def _is_canonical(source: Path) -> bool:
     """Return whether `source` is as a pull writes it: the columns of PAYMENTS, ids strictly ascending."""
     with pq.ParquetFile(source) as file:
@@ -94,9 +122,9 @@ def _scan(source: Path) -> str:
     return scan_csv(source, header.cells)
 
 
-def _typed(source: Path, found: list[str]) -> str:
+def _typed(source: Path, found: list[str], table: pa.Schema = PAYMENTS) -> str:
     guarded = _is_csv(source) and may_be_guarded(source)
-    columns = [_column(field, field.name in found, guarded=guarded) for field in PAYMENTS]
+    columns = [_column(field, field.name in found, guarded=guarded) for field in table]
     return f"SELECT {', '.join(columns)} FROM {_scan(source)}"
 
 
@@ -118,8 +146,8 @@ def _column(field: pa.Field[Any], there: bool, *, guarded: bool) -> str:
 
 def _check_columns(source: Path, found: list[str]) -> None:
     missing = [name for name in _REQUIRED if name not in found]
-    if not missing and not set(AMOUNT_BASES) & set(found):
-        missing = [AMOUNT_BASES[0]]
+    if not missing and not set(ORDER_TOTALS) & set(found):
+        missing = [ORDER_TOTALS[0]]
     if missing:
         more = f" and {len(missing) - 1} more of the table of payments" if missing[1:] else ""
         raise PaymentFileError(f"has no column {missing[0]}{more}", path=source, column=missing[0], hint=_WRITE_IT)

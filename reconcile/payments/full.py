@@ -21,6 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from reconcile.commercelayer.paging import count_all, count_now
+from reconcile.commercelayer.reading import Reading
 from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
 from reconcile.notices import Notice, notice
@@ -31,6 +32,7 @@ from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.page_walks import Walkers, planned_walks
 from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.transport import choose_transport
+from reconcile.schema import MIRRORED
 
 # Rounds of walking and checking. A shard gives up after three walks; this bounds the check of the whole.
 _MOST_ROUNDS = 10
@@ -61,6 +63,7 @@ class FullPull:
         self._warnings = warnings
         self._request = context.request
         self._marks: Bookmarks
+        self._reading: Reading
         self._earlier = context.earlier
         self._why_anew = why_anew
         self._count_after = 0
@@ -79,10 +82,12 @@ class FullPull:
         """Take up the bookmarks of an unfinished pull, or count the window and cut it into shards."""
         if self._store.bookmarks is not None:
             self._marks = bookmarks_in(self._store)
+            self._reading = self._context.reading(self._marks.refused)
             self._earlier = self._marks.spent
             self._marks.go_on_via(self._request.via)
             self._marks.why_anew = self._why_anew or self._marks.why_anew
             return
+        self._reading = self._context.reading()
         started_at, until = datetime.now(UTC), self._request.end
         counts = [await count_now(self._client, window) for window in self._request.windows(until)]
         began_at = counts[0].now
@@ -102,9 +107,11 @@ class FullPull:
         Raises Unproved when it never holds. What was committed stays.
         """
         teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
-        pull = self._context.walking(self._store, self._marks, on_page=teller.page, before_commit=self._note_spent)
+        pull = self._context.walking(
+            self._reading, self._store, self._marks, on_page=teller.page, before_commit=self._note_spent
+        )
         walkers = Walkers(pull, self._request)
-        exporters = Exporters(pull)
+        exporters = Exporters(pull, may_choose=self._request.via == "auto")
         for _ in range(_MOST_ROUNDS):
             if self._marks.transport == "exports":
                 await exporters.walk_all()
@@ -152,7 +159,7 @@ class FullPull:
                 yield rows
 
         with disk_errors(beside):
-            write_payments(counted(), beside)
+            write_payments(counted(), beside, columns=MIRRORED)
         return distinct
 
     def report(self) -> PullReport:

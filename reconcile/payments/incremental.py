@@ -4,9 +4,9 @@ The incremental pull: what changed since an earlier pull of a window, put over i
 Knows which payments to ask for and when the answer may be believed. How pages are walked and how rows are kept is
 known elsewhere; when an incremental pull is wanted is for the caller to say.
 
-**What is asked.** Payments that changed, or whose order did, at or after the watermark of the last pull minus an
-overlap; and by id, each payment that is flagged or that the caller names, because `mismatched_amounts` is worked out
-when it is read and can change while no time does.
+**What is asked.** Payments that changed, or whose order or its payment status did, at or after the watermark of the
+last pull minus an overlap; and by id, each payment that is flagged or that the caller names, because
+`mismatched_amounts` is worked out when it is read and can change while no time does.
 
 **Proof.** A walk must have seen no fewer than the server counted in it before, and no page may be without a row that
 its own count has. Last, the rows after the upsert are compared with the server's count of the whole window. Fewer rows:
@@ -40,7 +40,7 @@ from reconcile.payments.rechecks import Rechecks, ids_to_check
 from reconcile.payments.report import ProgressReporter, PullContext, PullReport, reported, spent_since
 from reconcile.payments.resumed import with_carried
 from reconcile.payments.selection import within
-from reconcile.schema import PAYMENTS
+from reconcile.schema import MIRRORED
 
 _MOST_ROUNDS = 10
 # Walks of the changes while the server counts more payments than there are rows.
@@ -69,7 +69,8 @@ class IncrementalPull:
         self._base_rows = base.rows
         self._store = mirror.unfinished(changes_name(base.finished.window))
         rechecks = mirror.unfinished(f"by id|{base.finished.window}")
-        self._rechecks = Rechecks(context.client, rechecks, base=base.finished.sha256, mode=context.mode)
+        self._reading = context.reading(base.finished.refused)
+        self._rechecks = Rechecks(self._reading, rechecks, base=base.finished.sha256, mode=context.mode)
         self._changed_since = earlier_by(base.finished.watermark, context.request.overlap)
         self._named = recheck
         self._marks: Bookmarks
@@ -111,6 +112,7 @@ class IncrementalPull:
             marks = bookmarks_in(self._store)
             if marks.base == self._base.sha256:
                 self._marks, self._earlier, self.resumed = marks, marks.spent, True
+                self._reading.refuse(marks.refused)
                 return
             self._store.forget()  # it went on from rows that are no longer there
         started_at, until = datetime.now(UTC), self._request.end
@@ -129,7 +131,9 @@ class IncrementalPull:
         Raises Unproved when the counts do not hold. What was committed stays.
         """
         teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
-        pull = self._context.walking(self._store, self._marks, on_page=teller.page, before_commit=self._note_spent)
+        pull = self._context.walking(
+            self._reading, self._store, self._marks, on_page=teller.page, before_commit=self._note_spent
+        )
         walkers = Walkers(pull, self._request)
         shortfalls = 0
         for _ in range(_MOST_ROUNDS):
@@ -197,7 +201,7 @@ class IncrementalPull:
             for table in merged_rows(runs)
         )
         with disk_errors(beside):
-            return write_payments(tables, beside)
+            return write_payments(tables, beside, columns=MIRRORED)
 
     def _incomplete(self) -> Unproved:
         # What was read is no use to another attempt, which would count the same again.
@@ -212,6 +216,7 @@ class IncrementalPull:
     def report(self) -> PullReport:
         """Return the report of the pull, proved by now."""
         self._note_spent()
+        self._marks.refused = self._reading.refused
         # Of a pull that was resumed the next one reports: it is not over yet.
         unseen = self._rows - self._count_after if not self.resumed else 0
         report = reported(
@@ -265,4 +270,4 @@ def _unseen(payments: int) -> Notice:
 
 
 def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
-    return (batch for table in tables for batch in table.select(PAYMENTS.names).combine_chunks().to_batches())
+    return (batch for table in tables for batch in table.select(MIRRORED.names).combine_chunks().to_batches())

@@ -98,7 +98,7 @@ class Walkers:
 
     async def _walk(self, walk: Walk) -> list[Walk]:
         """Go through one shard to its end and return nothing; or the walks it was cut into, when it is too large."""
-        documents = pages(self._pull.client, walk.window, after=walk.last_id, expected=lambda: walk.left)
+        documents = pages(self._pull.reading, walk.window, after=walk.last_id, expected=lambda: walk.left)
         async with contextlib.aclosing(documents):
             async for document in documents:
                 if parts := self._cut_finer(walk, document):

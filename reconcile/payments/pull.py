@@ -22,14 +22,17 @@ import pyarrow.parquet as pq
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
+from reconcile.payments.beside import transactions_beside
 from reconcile.payments.bookmarks import Spent
-from reconcile.payments.finished import finished_pull, lost_ids, take_over, vanished_before
+from reconcile.payments.finished import finished_pull, lost_ids, rows_of, take_over, vanished_before
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
+from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.report import OnProgress, PullContext, PullProgress, PullReport, spent_by
 from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
 from reconcile.payments.selection import gone_altogether
 from reconcile.payments.stages import Pull, entry_for, pulled
+from reconcile.payments.transactions import readings_of, write_transactions
 from reconcile.schema import PAYMENTS
 
 EVERYTHING = PullRequest(mirror="")
@@ -47,17 +50,16 @@ async def pull_to_parquet(
     on_progress: OnProgress | None = None,
 ) -> PullReport:
     """
-    Write all payments of the window of `request` to a Parquet file.
+    Write all payments of the window of `request` to a Parquet file, and the transactions of their orders beside it.
 
-    `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment; it appears only
-    when the pull is proved complete. With a mirror an interrupted pull resumes where it stopped, and then
-    reads what changed or was created since: the file is always as of now. Where that cannot be proved everything is
-    pulled from scratch, and `PullReport.warnings` says so. `mode` (`live` or `test`) must agree with the token and with
-    every row.
+    `destination` gets the columns of `schema.PAYMENTS`, sorted by payment_id, one row per payment, and the file that
+    `transactions_beside` names those of `schema.TRANSACTIONS`; they appear only when the pull is proved complete. With
+    a mirror an interrupted pull resumes where it stopped, and then reads what changed or was created since: the files
+    are always as of now. Where that cannot be proved everything is pulled from scratch, and `PullReport.warnings` says
+    so. `mode` (`live` or `test`) must agree with the token and with every row.
 
-    Exports that the server refuses are replaced by pages, and the report
-    says so. The rows are the same either way. An unfinished pull resumes with its own transport for `auto`, and reads
-    what changed since by pages.
+    What the server refuses to include is left out (`PullReport.refused`), what it does not export is read by pages; the
+    rows are the same either way. An unfinished pull resumes with its own transport for `auto`.
 
     An incremental pull reads only what changed since the last finished pull of the same window, from its overlap
     before it, and by id what is flagged or named in `recheck`; without such a pull in the mirror everything is read,
@@ -76,11 +78,11 @@ async def pull_to_parquet(
             context = PullContext(client, request, agreed, on_progress, at_start, Spent())
             pull = await pulled(context, store, beside, base=last if request.incremental else None, recheck=recheck)
             vanished = await _vanished(context, store, beside, pull) if last.finished is not None else ()
-            await asyncio.to_thread(_publish, beside, destination)
+            await asyncio.to_thread(_publish, beside, destination, with_transactions=request.money)
             report = pull.report()
             if not request.mirror:
                 return report
-            await asyncio.to_thread(_take_over, store, destination, pull, report, request.window, vanished)
+            await asyncio.to_thread(_take_over, store, beside, pull, report, request.window, vanished)
             return replace(report, vanished=len(vanished))
 
 
@@ -98,21 +100,21 @@ async def pull_to_table(
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
-async def _vanished(context: PullContext, store: Mirror, payments: Path, pull: Pull) -> Collection[str]:
+async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: Pull) -> Collection[str]:
     """Return the ids that the mirror's last pull of the same window has, and that are gone, as `pull` shows it."""
     if pull.vanished is not None:
         return pull.vanished
-    lost = await asyncio.to_thread(lost_ids, store.payments, payments, before=pull.report().until)
+    lost = await asyncio.to_thread(lost_ids, store.payments, rows, before=pull.report().until)
     if context.request.narrowed is None:
         return lost
-    return await gone_altogether(context.client, lost, mode=context.mode)
+    return await gone_altogether(context.reading(), lost, mode=context.mode)
 
 
 def _take_over(
-    store: Mirror, payments: Path, pull: Pull, report: PullReport, window: str, vanished: Collection[str]
+    store: Mirror, rows: Path, pull: Pull, report: PullReport, window: str, vanished: Collection[str]
 ) -> None:
     entry = entry_for(pull, report, window)
-    take_over(store, payments, entry, pulls=pull.stores, vanished=vanished)
+    take_over(store, rows, entry, pulls=pull.stores, vanished=vanished)
     drop_resumed(store, window)  # last of all: until then the same command can resume from them
 
 
@@ -152,7 +154,11 @@ def _new_file(destination: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _publish(beside: Path, destination: Path) -> None:
+def _publish(rows: Path, destination: Path, *, with_transactions: bool) -> None:
+    """Write the payments in `rows`, and their transactions; those first: payments that are there are complete."""
     with disk_errors(destination):
-        beside.replace(destination)
+        if with_transactions:
+            write_transactions(readings_of(rows), transactions_beside(destination))
+        payments = rows_of(rows, columns=PAYMENTS.names)
+        write_payments((pa.Table.from_batches([batch]) for batch in payments), destination)
         sync(destination.parent)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
-from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.reading import Reading
 from reconcile.payments.finished import ids_where
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged, with_walk
 from reconcile.payments.mirror.sorted_rows import KEY
@@ -38,12 +38,12 @@ class _Mark(msgspec.Struct, frozen=True):
 class Rechecks:
     """The payments requested by id in one pull over the rows of digest `base`; what came is kept in `store`."""
 
-    def __init__(self, client: CommerceLayer, store: UnfinishedPull, *, base: str, mode: str) -> None:
+    def __init__(self, reading: Reading, store: UnfinishedPull, *, base: str, mode: str) -> None:
         self.store = store
         self.asked = 0
         self.vanished: set[str] = set()
         """Payments that were requested and are gone."""
-        self._client = client
+        self._reading = reading
         self._base = base
         self._mode = mode
 
@@ -59,7 +59,7 @@ class Rechecks:
         done = await self._done(mark)
         for start in range(done, len(listed), IDS_AT_ONCE):
             part = listed[start : start + IDS_AT_ONCE]
-            rows = await payments_by_id(self._client, part, mode=self._mode)
+            rows = await payments_by_id(self._reading, part, mode=self._mode)
             bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
             await to_its_end(self.store.commit, [with_walk(rows, _NO_WALK)], bookmark)
             on_rows()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ import msgspec
 
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import timestamp
+from reconcile.commercelayer.reading import Reading
 from reconcile.notices import Notice
 from reconcile.payments.bookmarks import Bookmarks, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull
@@ -57,7 +58,7 @@ class PullReport:
     mirror and are gone: they are noted there. `warnings` say what the figures do not.
 
     `transport` is `pages`, `exports`, or `exports, then pages` where some of it was not to be had as an export;
-    `transport_reason` says why.
+    `transport_reason` says why. `refused` are the relations that the server did not include, as paths.
     """
 
     payments: int
@@ -83,6 +84,7 @@ class PullReport:
     updated: int = 0
     rechecked: int = 0
     vanished: int = 0
+    refused: tuple[str, ...] = ()
     warnings: tuple[Notice, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
@@ -111,16 +113,21 @@ class PullContext:
     at_start: Spent
     earlier: Spent
 
+    def reading(self, refused: Sequence[str] = ()) -> Reading:
+        """Return what the walks of a pull ask through, without what was `refused` before."""
+        return Reading(self.client, self.request.wanted.without(refused))
+
     def walking(
         self,
+        reading: Reading,
         store: UnfinishedPull,
         marks: Bookmarks,
         *,
         on_page: Callable[[], None],
         before_commit: Callable[[], None],
     ) -> WalkContext:
-        """Return what the walks of this pull share, whose commits go to `store` with `marks`."""
-        return WalkContext(self.client, store, marks, self.mode, on_page, before_commit)
+        """Return what the walks of this pull share, which ask through `reading` and commit to `store` with `marks`."""
+        return WalkContext(reading, store, marks, self.mode, on_page, before_commit)
 
 
 class ProgressReporter:
@@ -205,5 +212,6 @@ def reported(client: CommerceLayer, marks: Bookmarks, **own: Any) -> PullReport:
         finished_at=datetime.now(UTC),
         organization=client.organization,
         clock_offset_seconds=client.clock_offset_seconds,
+        refused=marks.refused,
         **own,
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from reconcile.commercelayer.query import Placing, Window, timestamp
+from reconcile.commercelayer.relations import Wanted
 from reconcile.days import starts_at, zone_of
 from reconcile.errors import SettingsError
 
@@ -18,8 +19,9 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     """
     `[pull]` of the settings. Raises SettingsError for a window that is none.
 
-    Without a mirror ("") nothing is kept. What was read is committed to it after so many seconds or pages. Dates, and
-    times without an offset, are those of `time_zone`.
+    Without `money` the transactions of orders and what else tells of their money are not read. Without a mirror ("")
+    nothing is kept. What was read is committed to it after so many seconds or pages. Dates, and times without an
+    offset, are those of `time_zone`.
     """
 
     via: Annotated[
@@ -81,6 +83,15 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         ),
     ] = 200
 
+    personal: Annotated[
+        bool,
+        Meta(
+            description="also read payment_instrument and metadata, which may hold names and card digits",
+            extra={"has_option": False},
+        ),
+    ] = False
+
+    money: bool = True
     time_zone: str = "UTC"
     commit_seconds: float = 2.0
     commit_pages: int = 200
@@ -102,10 +113,16 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def window(self) -> str:
-        """The string by which a mirror distinguishes windows."""
+        """The string by which a mirror distinguishes windows, and rows of which more or less was read."""
         since, until = self.first, self.end
         span = f"{since and timestamp(since)}|{until and timestamp(until)}"
-        return span if self.narrowed is None else f"by placing|{span}"
+        more = ("|personal" if self.personal else "") + ("" if self.money else "|no money")
+        return (span if self.narrowed is None else f"by placing|{span}") + more
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is read with each payment."""
+        return Wanted(money=self.money, personal=self.personal)
 
     def windows(self, cut_off: datetime | None) -> tuple[Window, ...]:
         """

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
-from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.reading import Reading
 from reconcile.payments.mirror.sorted_rows import KEY
 from reconcile.schema import UTC_MS
 
@@ -33,7 +33,7 @@ def within(table: pa.Table, windows: Sequence[Window]) -> pa.Table:
     return table.filter(wanted)
 
 
-async def gone_altogether(client: CommerceLayer, lost: Collection[str], *, mode: str) -> set[str]:
+async def gone_altogether(reading: Reading, lost: Collection[str], *, mode: str) -> set[str]:
     """
     Return those of the payments `lost` that the server no longer has; the others have only left the days of the pull.
 
@@ -41,7 +41,7 @@ async def gone_altogether(client: CommerceLayer, lost: Collection[str], *, mode:
     """
     listed, gone = sorted(lost), set(lost)
     for start in range(0, len(listed), IDS_AT_ONCE):
-        found = await payments_by_id(client, listed[start : start + IDS_AT_ONCE], mode=mode)
+        found = await payments_by_id(reading, listed[start : start + IDS_AT_ONCE], mode=mode)
         gone.difference_update(found.column(KEY).to_pylist())
     return gone
 

@@ -53,6 +53,7 @@ def entry_for(pull: Pull, report: PullReport, window: str, *, carried: Carried |
         watermark=pull.began_at or report.until,
         finished_at=report.finished_at,
         rows=report.payments,
+        refused=report.refused,
         carried=carried,
     )
 

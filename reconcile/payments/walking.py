@@ -14,6 +14,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.reading import Reading
 from reconcile.errors import first_of
 from reconcile.payments.bookmarks import Bookmarks, encode_bookmarks
 from reconcile.payments.mirror.commits import UnfinishedPull
@@ -25,16 +26,21 @@ Result = TypeVar("Result")
 class WalkContext:
     """
     One pull in progress. `marks` move with what comes; `store` gets them together with the rows, which are of `mode`.
+    All walks ask through `reading`.
 
     `on_page` is called after each page or file, `before_commit` before the bookmarks are written.
     """
 
-    client: CommerceLayer
+    reading: Reading
     store: UnfinishedPull
     marks: Bookmarks
     mode: str
     on_page: Callable[[], None]
     before_commit: Callable[[], None]
+
+    @property
+    def client(self) -> CommerceLayer:
+        return self.reading.client
 
 
 class Committer:
@@ -54,6 +60,7 @@ class Committer:
         """
         assert self.turn.locked(), "one commit at a time"
         self._pull.before_commit()
+        self._pull.marks.refused = self._pull.reading.refused
         # Now, and not in the thread: they say exactly what the rows hold.
         bookmarks = encode_bookmarks(self._pull.marks)
         await to_its_end(self._write, rows, bookmarks, executor=executor)

@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 
 from reconcile.commercelayer.exports import rows
 from reconcile.commercelayer.exports.documents import BrokenExport
-from reconcile.commercelayer.exports.rows import (
-    objects,
-    orders_apart,
-    orders_in_export,
-    orders_in_page,
-    payment_batches,
-)
+from reconcile.commercelayer.exports.rows import exported_parts, objects
 from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.relations import SUM_OF, Wanted
 from reconcile.errors import WrongMode
 
 EVER = Window(None, None)
@@ -47,11 +42,19 @@ def row(payment_id: str = "p1", **changes: Any) -> dict[str, Any]:
     return {"id": payment_id, "created_at": "2025-01-01T00:00:00.000Z", "updated_at": "2025-01-02T00:00:00Z", **changes}
 
 
+SHORT = Wanted(money=False)
+
+
 def payments(
-    path: Path, *, window: Window = EVER, mode: str | None = "live", orders: Any = None
+    path: Path, *, window: Window = EVER, mode: str | None = "live", wanted: Wanted = SHORT
 ) -> list[dict[str, Any]]:
-    batches = payment_batches(path, window=window, mode=mode, expected_mode="live", orders=orders or {})
-    return [row for batch in batches for row in batch.to_pylist()]
+    parts = exported_parts(path, wanted, window=window, mode=mode, expected_mode="live")
+    return [row for part in parts for row in part.rows.to_pylist()]
+
+
+def apart(path: Path, wanted: Wanted = SHORT) -> list[str]:
+    parts = exported_parts(path, wanted, window=EVER, mode="live", expected_mode="live")
+    return [id_ for part in parts for id_ in part.apart]
 
 
 @given(rows=st.lists(st.dictionaries(st.text(max_size=4), values, max_size=4), max_size=6), piece=st.integers(1, 40))
@@ -108,30 +111,80 @@ def test_a_row_without_end_is_not_read_into_memory(file_of, monkeypatch: pytest.
         list(objects(file_of(b'[{"id": "' + b"x" * 5_000 + b'"}]')))
 
 
-def test_an_order_stands_in_the_row_or_comes_from_elsewhere_or_is_none(file_of) -> None:
+def test_an_order_stands_in_the_row_or_is_only_named_or_is_none(file_of) -> None:
     order = {"id": "o1", "number": 12, "total_amount_cents": 500}
     path = file_of(
         json.dumps(
-            [row("p1", order=order), row("p2", order_id="o2"), row("p3", order=None), row("p4", order_id=None)]
+            [
+                row("p1", order=order),
+                row("p2", order_id="o2"),
+                row("p3", order=None),
+                row("p4", order_id=None),
+                row("p5"),
+            ]
         ).encode()
     )
 
-    rows = payments(path, orders={"o2": b'{"id": "o2", "number": "13"}'})
+    rows = payments(path)
 
-    assert [(row["order_id"], row["order_number"]) for row in rows] == [
-        *(("o1", "12"), ("o2", "13")),
-        *((None, None), (None, None)),
+    assert [(row["payment_id"], row["order_id"], row["order_number"]) for row in rows] == [
+        *(("p1", "o1", "12"), ("p3", None, None), ("p4", None, None)),
     ]
     assert rows[0]["total_amount_cents"] == 500
-    assert orders_apart(path) == ["o2"]
+    assert apart(path) == ["p2", "p5"]
+
+
+def order_with_money(**changes: Any) -> dict[str, Any]:
+    source = {"id": "p1", "type": "klarna_payments"}
+    capture = {"id": "t1", "amount_cents": 70, "currency_code": "EUR", "succeeded": True, "payment_source": source}
+    lists: dict[str, Any] = {type_: [] for type_ in SUM_OF} | {"captures": [capture]}
+    market = {"id": "m1", "name": "Sweden"}
+    return {"id": "o1", "currency_code": "EUR", "payment_source": source, "market": market, **lists, **changes}
+
+
+def with_money(**changes: Any) -> dict[str, Any]:
+    return row(order=order_with_money(**changes), payment_gateway={"id": "g1", "name": "Klarna"})
+
+
+def test_the_money_of_an_order_stands_in_the_row(file_of) -> None:
+    (found,) = payments(file_of(json.dumps([with_money()]).encode()), wanted=Wanted())
+
+    assert (found["order_source_type"], found["is_current_source"]) == ("klarna_payments", True)
+    assert [found[column] for column in SUM_OF.values()] == [0, 70, 0, 0]
+    assert (found["market_id"], found["market_name"]) == ("m1", "Sweden")
+    assert (found["payment_gateway_id"], found["payment_gateway_name"]) == ("g1", "Klarna")
+    assert [(one["transaction_id"], one["payment_id"]) for one in found["transactions"]] == [("t1", "p1")]
+
+
+LACKING: dict[str, dict[str, Any]] = {
+    "a source of no type": {"payment_source": {"id": "p1"}},
+    "a source of a type that there is not": {"payment_source": {"id": "p1", "type": "klarna_payment"}},
+    "no list of captures": {"captures": None},
+    "a transaction of a source of no type": {"captures": [{"id": "t1", "payment_source": {"id": "p1"}}]},
+    "a transaction that does not say": {"captures": [{"id": "t1"}]},
+    "a market without an id": {"market": {"name": "Sweden"}},
+}
+
+
+@pytest.mark.parametrize("changes", LACKING.values(), ids=list(LACKING))
+def test_a_payment_of_which_the_file_does_not_say_everything_is_only_named(file_of, changes: dict[str, Any]) -> None:
+    path = file_of(json.dumps([with_money(**changes), with_money() | {"id": "p2"}]).encode())
+
+    assert apart(path, Wanted()) == ["p1"]
+    assert [found["payment_id"] for found in payments(path, wanted=Wanted())] == ["p2"]
+
+
+def test_what_is_not_wanted_is_not_missed(file_of) -> None:
+    path = file_of(json.dumps([with_money(payment_source={"id": "p1"}, market=None)]).encode())
+
+    assert apart(path, Wanted().without(["order.payment_source"])) == []
+    assert payments(path)[0]["captured_amount_cents"] is None
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({}, "does not say which order it belongs to"),
         ({"order": {"number": "1"}}, "does not say which order it belongs to"),
-        ({"order_id": "o9"}, "belongs to order o9, which is missing"),
         ({"order": None, "created_at": None}, "documented shape"),
         ({"order": None, "created_at": "soon"}, "date-time"),
         ({"order": 5}, "documented shape"),
@@ -164,13 +217,6 @@ def test_credentials_in_a_row_become_no_value(file_of) -> None:
     path = file_of(json.dumps([row(order=None, client_token="canary", auth_token="canary")]).encode())
 
     assert "canary" not in str(payments(path))
-
-
-def test_orders_are_read_from_an_export_and_from_a_page(file_of) -> None:
-    exported = orders_in_export(file_of(b'[{"id": "o1", "number": "1"}, {"id": "o2", "number": "2"}]'), {"o1"})
-    listed = orders_in_page(b'{"data": [{"id": "o2", "type": "orders", "attributes": {"number": "2"}}]}')
-
-    assert {key: json.loads(value)["number"] for key, value in {**exported, **listed}.items()} == {"o1": "1", "o2": "2"}
 
 
 def test_a_file_that_unpacks_without_end_is_not_read_to_it(file_of, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,13 @@ from reconcile.commercelayer.exports.documents import (
     Export,
     Verdict,
     exports_in,
-    orders_export,
     pause_seconds,
     payments_export,
     verdict_on,
 )
 from reconcile.commercelayer.exports.download import DeadLink, Download, usable_link
 from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.relations import Wanted
 from reconcile.commercelayer.sending.retry import Failure, refusal
 
 DATE = "Sat, 01 Nov 2025 12:00:00 GMT"
@@ -61,13 +61,17 @@ def test_any_other_refusal_means_that_nothing_is_exported_here(status: int) -> N
 
 
 def test_credentials_are_no_field_of_an_export_and_the_scope_only_counts_where_there_is_one() -> None:
-    for document in (
-        payments_export(Window(None, None), with_orders=True, narrowed=False, reference="r"),
-        orders_export(["o1"], narrowed=False, reference="r"),
-    ):
-        assert "token" not in str(document)
-        assert "jwt_filters" not in str(document)
-    assert "'jwt_filters': True" in str(orders_export(["o1"], narrowed=True, reference="r"))
+    every, scoped = (
+        str(payments_export(Window(None, None), Wanted(), with_types=True, narrowed=narrowed, reference="r"))
+        for narrowed in (False, True)
+    )
+
+    assert "client_token" not in every
+    assert "auth_token" not in every
+    assert "'order.payment_source.id', " in every
+    assert "*" not in every
+    assert "jwt_filters" not in every
+    assert "'jwt_filters': True" in scoped
 
 
 def test_an_address_of_a_file_is_shown_by_no_repr() -> None:

@@ -136,6 +136,40 @@ def test_the_allowance_is_spent_to_98_percent(interval: float, round_trip: float
     assert least / server.arrivals[-1] >= 0.98
 
 
+def test_a_permit_may_be_held_while_something_is_read() -> None:
+    """
+    As a write that has its payment read immediately before it: what the reading takes is no part of the round trip.
+
+    Of half of them the reading is slow and the way quick, of half the reverse; together all take the same time.
+    """
+    time, server = VirtualTime(), Server(200, 60.0)
+    limiter = limiter_of(time)
+    left = [400]
+
+    async def write(reading: float, round_trip: float) -> None:
+        permit = await limiter.acquire("write", "klarna_payments")
+        await time.sleep(reading)
+        limiter.begin(permit)
+        await time.sleep(round_trip / 2)
+        fits, quota = server.arrive(time.now)
+        await time.sleep(round_trip / 2)
+        limiter.settle(permit, answered=True, quota=quota, rejected=not fits)
+
+    async def worker() -> None:
+        while left[0]:
+            left[0] -= 1
+            await write(*((0.1, 1.0), (1.0, 0.1))[left[0] % 2])
+
+    async def scenario() -> None:
+        await time.run(write(1.0, 0.1))
+        await time.run(*(worker() for _ in range(9)))
+
+    asyncio.run(scenario())
+
+    assert server.rejected == 0
+    assert 2 * 60.0 / server.arrivals[-1] >= 0.95
+
+
 def test_the_most_urgent_waiter_goes_first() -> None:
     time = VirtualTime()
     limiter = limiter_of(time)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from reconcile.commercelayer.json_text import canonical_json
 from reconcile.commercelayer.query import Window, behind, count_params, page_params, query_string, timestamp
+from reconcile.commercelayer.relations import Wanted
 from reconcile.commercelayer.resources import first_created_at, payments_from_pages
 from reconcile.errors import IncompletePull, WrongMode
-from reconcile.schema import PAYMENTS
+from reconcile.schema import MIRRORED
 
 AT = "2026-01-02T03:04:05.678Z"
 
@@ -37,7 +38,7 @@ def row_of(*data: dict[str, Any], included: list[dict[str, Any]] | None = None, 
 def test_columns_and_types_are_those_of_payments() -> None:
     empty = payments_from_pages([b'{"data":[]}'], expected_mode="live")
 
-    assert empty.schema.equals(PAYMENTS)
+    assert empty.schema.equals(MIRRORED)
     assert empty.num_rows == 0
 
 
@@ -150,14 +151,15 @@ def test_the_first_created_is_read_from_a_count() -> None:
 def test_a_page_asks_for_25_rows_behind_the_last_one_and_for_no_credential() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
 
-    params = page_params(window)
+    params = page_params(window, Wanted())
     query = behind(query_string(params), "aB+,/9")
 
     assert params["page[size]"] == "25"
     assert params["page[number]"] == "1"
     assert "filter%5Bq%5D%5Bid_gt%5D=aB%2B%2C%2F9" in query
     assert "filter%5Bq%5D%5Bcreated_at_lt%5D=2026-02-01T00%3A00%3A00.000Z" in query
-    assert "token" not in query
+    assert "client_token" not in query
+    assert "auth_token" not in query
     assert "[" not in query
 
 

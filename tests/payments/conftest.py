@@ -17,7 +17,10 @@ from reconcile.payments.request import PullRequest
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
 
-REQUESTED = ("since", "until", "mirror", "via", "incremental", "overlap", "commit_seconds", "commit_pages")
+REQUESTED = (
+    *("since", "until", "mirror", "via", "incremental", "overlap", "commit_seconds", "commit_pages"),
+    *("personal", "money"),
+)
 
 Pull = Callable[..., Awaitable[PullReport]]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconcile.payments.beside import transactions_beside
+
 
 class Killed(BaseException):
     """The process is gone: nothing after it runs in the product, not even what saves the rest."""
 
 
 def read(path: Path) -> bytes:
-    return path.read_bytes()
+    """Return a file of payments and the one of their transactions beside it."""
+    return path.read_bytes() + transactions_beside(path).read_bytes()
 
 
 def exists(path: Path) -> bool:
@@ -19,3 +22,4 @@ def exists(path: Path) -> bool:
 
 def remove(path: Path) -> None:
     path.unlink()
+    transactions_beside(path).unlink()

@@ -8,5 +8,5 @@ from reconcile.sandbox.exports.exports import ExportRules
 
 
 def rules(**changes: Any) -> ExportRules:
-    """Twenty records at most, and a hundred times faster than in earnest, as the tests' clock is."""
-    return ExportRules(**{"maximum": 20, "time_scale": 100.0, **changes})
+    """Twenty records at most, with the types of sources, and a hundred times faster than in earnest."""
+    return ExportRules(**{"maximum": 20, "source_types": True, "time_scale": 100.0, **changes})

@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reconcile.sandbox.server import SandboxServer
+from reconcile.sandbox.world import times
 from reconcile.sandbox.world.world import World
+from reconcile.schema import PAYMENTS
 
 # Behind every generated payment, and before the server's clock.
 CLOSED = datetime(2026, 7, 1, tzinfo=UTC)
@@ -45,6 +47,12 @@ def rows(path: Path) -> dict[str, dict]:
     return {row["payment_id"]: row for row in pq.read_table(path).to_pylist()}
 
 
+def kept(mirror: Path) -> dict[str, dict]:
+    """Return the payments of the last pull finished in a mirror, without the transactions that are kept with them."""
+    found = pq.read_table(mirror / "payments.parquet", columns=PAYMENTS.names)
+    return {row["payment_id"]: row for row in found.to_pylist()}
+
+
 def flagged(world: World) -> list[str]:
     return [id_ for id_ in world.payment_ids() if world.payments.find(id_)["mismatched_amounts"]]
 
@@ -53,12 +61,20 @@ def unflagged(world: World) -> list[str]:
     return [id_ for id_ in world.payment_ids() if not world.payments.find(id_)["mismatched_amounts"]]
 
 
+def money_moves(world: World, payment_id: str) -> None:
+    """Capture something for the order of a payment: of all its times only that of its payment status changes."""
+    order_id = world.payments.find(payment_id)["order_id"]
+    world.add_transaction("captures", order_id, touch=False, amount_cents=77)
+    world.update_order(order_id, touch=False, payment_updated_at=times.to_text(world._now()))
+
+
 def change(world: World) -> None:
     """One of everything that an incremental pull can see by itself."""
     ids = unflagged(world)
     world.update(ids[3], reference="touched")
     ordered = next(id_ for id_ in ids[10:] if world.payments.find(id_)["order_id"])
     world.update_order(world.payments.find(ordered)["order_id"], total_amount_cents=1, status="cancelled")
+    money_moves(world, next(id_ for id_ in reversed(ids) if world.payments.find(id_)["order_id"]))
     world.insert()
     world.update(flagged(world)[0], touch=False, mismatched_amounts=False)
 

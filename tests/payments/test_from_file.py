@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from reconcile.errors import PaymentFileError
-from reconcile.payments.from_file import copy_payments
+from reconcile.payments.beside import write_sorted_transactions
+from reconcile.payments.from_file import copy_payments, copy_transactions
 from reconcile.reports.csv_tables import write_csv
-from reconcile.schema import PAYMENTS
+from reconcile.schema import PAYMENTS, TRANSACTIONS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -112,3 +113,46 @@ def test_an_amount_that_is_a_fraction_is_refused(tmp_path: Path) -> None:
 def test_a_file_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PaymentFileError, match=r"p\?\.csv: its name is not text in UTF-8"):
         copy_payments(tmp_path / "p\udcff.csv", tmp_path / "payments.parquet")
+
+
+def moved(*ids: str, **changes: Any) -> pa.Table:
+    row = dict.fromkeys(TRANSACTIONS.names) | {"order_id": "o1", "type": "captures", "amount_cents": 2**53 + 1}
+    return pa.Table.from_pylist([row | {"transaction_id": one} | changes for one in ids], TRANSACTIONS)
+
+
+def beside(tmp_path: Path, suffix: str = ".parquet") -> int | None:
+    return copy_transactions(tmp_path / f"given{suffix}", tmp_path / "copied.parquet")
+
+
+def test_transactions_beside_the_payments_are_copied_byte_for_byte(tmp_path: Path) -> None:
+    write_sorted_transactions(moved("t1", "t2").to_batches(), tmp_path / "given.transactions.parquet")
+
+    assert beside(tmp_path) == 2
+    assert (tmp_path / "copied.parquet").read_bytes() == (tmp_path / "given.transactions.parquet").read_bytes()
+
+
+def test_those_of_a_csv_file_are_the_same_table(tmp_path: Path) -> None:
+    given = moved("t2", "t1", number="=1+1", succeeded=True, created_at=NOON)
+    write_csv(given, TRANSACTIONS, tmp_path / "given.transactions.csv")
+
+    assert beside(tmp_path, ".csv") == 2
+    assert pq.read_table(tmp_path / "copied.parquet").equals(given.take([1, 0]))
+
+
+def test_where_there_are_none_or_something_else_has_their_name_nothing_is_copied(tmp_path: Path) -> None:
+    assert beside(tmp_path) is None
+    (tmp_path / "given.transactions.csv").write_text("booked on,text,amount\n2026-11-20,rent,-900.00\n")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "given.transactions.parquet")
+
+    assert beside(tmp_path) is None
+    assert beside(tmp_path, ".csv") is None
+    assert not (tmp_path / "copied.parquet").exists()
+
+
+def test_an_amount_of_theirs_that_is_no_whole_number_is_refused(tmp_path: Path) -> None:
+    write_csv(moved("t1"), TRANSACTIONS, tmp_path / "given.transactions.csv")
+    text = (tmp_path / "given.transactions.csv").read_text()
+    (tmp_path / "given.transactions.csv").write_text(text.replace(str(2**53 + 1), "12.5"))
+
+    with pytest.raises(PaymentFileError, match=r"given.transactions.csv: cannot be read as transactions.*12\.5"):
+        beside(tmp_path, ".csv")

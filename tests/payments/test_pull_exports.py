@@ -18,6 +18,7 @@ from reconcile.commercelayer.exports import jobs
 from reconcile.commercelayer.exports.documents import Export, payments_export
 from reconcile.commercelayer.exports.jobs import ExportJobs
 from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.relations import Wanted
 from reconcile.errors import IncompletePull
 from reconcile.sandbox.world.world import World
 
@@ -29,6 +30,11 @@ def created(server) -> list[Any]:
     return [
         one for one in server.requests if one.method == "POST" and one.path.endswith("/exports") and one.status == 201
     ]
+
+
+def by_id(server) -> int:
+    """Return how many requests asked for payments by their ids."""
+    return sum("filter[q][id_in]" in one.query and one.path.endswith("/klarna_payments") for one in server.requests)
 
 
 async def by_pages(serve, pull, world: World, tmp_path: Path, **options: Any) -> bytes:
@@ -74,31 +80,35 @@ async def test_a_narrowed_window_is_the_same_either_way(serve, pull, tmp_path: P
     assert await by_pages(serve, pull, world, tmp_path, since=since, until=until) == read(tmp_path / "payments.parquet")
 
 
-async def test_where_orders_are_not_included_they_are_exported_apart(serve, pull, tmp_path: Path) -> None:
+async def test_where_exports_do_not_say_what_an_order_is_paid_with_its_payments_are_read_by_id(
+    serve, pull, tmp_path: Path
+) -> None:
     world = World.generate(PAYMENTS)
-    server = serve(world, exports=rules(includes=False))
+    server = serve(world, exports=rules(source_types=False))
 
     report = await pull(server, via="exports")
 
     assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
     assert (report.transport, report.warnings) == ("exports", ())
-    assert len(created(server)) == 8
+    assert len(created(server)) == 4
+    assert 0 < by_id(server) <= 4  # of the twenty of an export at most
 
 
-async def test_orders_that_their_export_lacks_are_read_by_id(serve, pull, tmp_path: Path) -> None:
-    world = World.generate(20)
-    server = serve(world, "export-lost-row:#2", exports=rules(includes=False))
+async def test_where_that_costs_as_much_as_pages_these_are_read_if_the_choice_is_ours(
+    serve, pull, tmp_path: Path
+) -> None:
+    world = World.generate(2_000)
+    server = serve(world, exports=rules(maximum=600, source_types=False))
 
-    report = await pull(server, via="exports")
+    report = await pull(server, via="auto")
 
+    assert report.transport == "pages"
+    assert "payment_source.type is not exportable" in report.transport_reason
+    assert report.warnings == ()
     assert await by_pages(serve, pull, world, tmp_path) == read(tmp_path / "payments.parquet")
-    assert (report.transport, report.rewalks) == ("exports", 0)
-    assert [one.path for one in server.requests if one.path.endswith("/orders")] == ["/api/orders"]
 
 
-@pytest.mark.parametrize(
-    "refusal", [{"types": ("orders",)}, {"types": ("klarna_payments",), "includes": False}], ids=["payments", "orders"]
-)
+@pytest.mark.parametrize("refusal", [{"types": ("orders",)}, {"includes": False}], ids=["payments", "what is related"])
 async def test_what_is_not_exported_here_goes_by_pages_and_the_report_says_why(
     serve, pull, tmp_path: Path, refusal: dict[str, Any]
 ) -> None:
@@ -167,7 +177,9 @@ async def test_no_more_than_ten_are_under_way_and_few_requests_ask_after_them(se
 async def test_where_others_take_all_the_room_we_wait_for_it(serve, pull, client_of, tmp_path: Path) -> None:
     world = World.generate(PAYMENTS)
     server = serve(world, exports=rules(records_per_second=4.0))
-    foreign = payments_export(Window(None, None), with_orders=False, narrowed=False, reference="somebody else")
+    foreign = payments_export(
+        Window(None, None), Wanted(money=False), with_types=False, narrowed=False, reference="somebody else"
+    )
     foreign["data"]["attributes"]["filters"] = {"id_in": ",".join(world.payment_ids()[:20])}  # type: ignore[index]
     async with client_of(server) as client:
         for _ in range(9):
@@ -227,11 +239,11 @@ async def test_a_row_lost_from_exports_and_pages_is_an_incomplete_pull(serve, pu
 
 
 async def test_the_storage_gets_nothing_of_ours(serve, pull) -> None:
-    server = serve(World.generate(PAYMENTS), exports=rules(includes=False))
+    server = serve(World.generate(PAYMENTS), exports=rules())
 
     await pull(server, via="exports")
 
-    assert len(server.storage_requests) == 8
+    assert len(server.storage_requests) == 4
     assert all(one.status == 200 and not one.authorized for one in server.storage_requests)
 
 
@@ -286,15 +298,15 @@ payments = st.fixed_dictionaries(
 )
 
 
-@given(listed=st.lists(payments, min_size=1, max_size=24), maximum=st.integers(11, 16), includes=st.booleans())
+@given(listed=st.lists(payments, min_size=1, max_size=24), maximum=st.integers(11, 16), types=st.booleans())
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_payments_both_ways_give_the_same_bytes(
-    serve, pull, tmp_path: Path, listed: list[dict[str, Any]], maximum: int, includes: bool
+    serve, pull, tmp_path: Path, listed: list[dict[str, Any]], maximum: int, types: bool
 ) -> None:
     """Many share a moment, an order, or have none."""
     orders = [{"id": order_id, "number": order_id[1], "total_amount_cents": 100} for order_id in ("oA", "oB", "oC")]
     world = World.of_rows([{**row, "id": f"p{number}"} for number, row in enumerate(listed)], orders)
 
-    asyncio.run(pull(serve(world, exports=rules(maximum=maximum, includes=includes)), via="exports"))
+    asyncio.run(pull(serve(world, exports=rules(maximum=maximum, source_types=types)), via="exports"))
 
     assert asyncio.run(by_pages(serve, pull, world, tmp_path)) == read(tmp_path / "payments.parquet")

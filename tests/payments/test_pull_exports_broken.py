@@ -17,8 +17,11 @@ from shops import flagged, pages
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports import jobs
 from reconcile.commercelayer.exports.documents import BrokenExport, Export, payments_export
+from reconcile.commercelayer.exports.download import Download
 from reconcile.commercelayer.exports.jobs import ExportJobs
+from reconcile.commercelayer.exports.rows import ExportedPart
 from reconcile.commercelayer.query import Window
+from reconcile.commercelayer.relations import Wanted
 from reconcile.errors import CommerceLayerError, OutputError, Unreachable
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.sandbox.api.faults import ANSWERS, EXPORTS, STORAGE
@@ -44,6 +47,11 @@ def exports_at(client_of) -> Callable[[Any], Awaitable[int]]:
             return (await client.get("exports", {})).record_count or 0
 
     return count
+
+
+def exported(reference: str) -> dict[str, object]:
+    """Return the document that exports everything."""
+    return payments_export(Window(None, None), Wanted(), with_types=True, narrowed=False, reference=reference)
 
 
 @pytest.fixture
@@ -72,13 +80,13 @@ async def test_a_fault_at_any_request_changes_nothing_and_exports_nothing_twice(
 
 
 @pytest.mark.parametrize("kind", sorted(EXPORTS))
-@pytest.mark.parametrize("includes", [True, False], ids=["together", "apart"])
+@pytest.mark.parametrize("types", [True, False], ids=["together", "apart"])
 async def test_an_export_that_goes_wrong_once_is_started_or_created_again(
-    serve, pull, tmp_path: Path, world: World, expected: bytes, kind: str, includes: bool, monkeypatch
+    serve, pull, tmp_path: Path, world: World, expected: bytes, kind: str, types: bool, monkeypatch
 ) -> None:
     monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 20.0)
     for number in (1, 2, 3, 4):
-        report = await pull(serve(world, f"{kind}:#{number}", exports=rules(includes=includes)), via="exports")
+        report = await pull(serve(world, f"{kind}:#{number}", exports=rules(source_types=types)), via="exports")
 
         assert read(tmp_path / "payments.parquet") == expected, number
         assert report.transport == "exports", number
@@ -134,8 +142,8 @@ async def test_many_faults_at_once(serve, pull, tmp_path: Path, world: World, ex
     faults = ["5xx:0.1", "reset:0.05", "truncate:0.05", "html:0.05", "429:0.05:1", "storage-5xx:0.2"]
     faults += ["storage-truncate:0.3", "storage-expired:0.2", "export-fail:0.2", "export-interrupt:0.2"]
 
-    for includes in (True, False):
-        await pull(serve(world, *faults, exports=rules(includes=includes)), via="exports")
+    for types in (True, False):
+        await pull(serve(world, *faults, exports=rules(source_types=types)), via="exports")
 
         assert read(tmp_path / "payments.parquet") == expected
 
@@ -185,13 +193,12 @@ def stop_at_request(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[
     return arm
 
 
-@pytest.mark.parametrize("includes", [True, False], ids=["together", "apart"])
+@pytest.mark.parametrize("types", [True, False], ids=["together", "apart"])
 async def test_cancelled_at_any_request_the_same_command_goes_on_and_exports_nothing_twice(
-    serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, includes: bool, stop_at_request
+    serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, types: bool, stop_at_request
 ) -> None:
-    exports = EXPORTED if includes else 2 * EXPORTED
     for number in range(1, 22):
-        server, mirror = serve(world, exports=rules(includes=includes)), tmp_path / f"mirror-{number}"
+        server, mirror = serve(world, exports=rules(source_types=types)), tmp_path / f"mirror-{number}"
         task = asyncio.ensure_future(pull(server, via="exports", mirror=mirror))
         stop_at_request(number, task.cancel)
         await asyncio.wait([task])
@@ -206,7 +213,7 @@ async def test_cancelled_at_any_request_the_same_command_goes_on_and_exports_not
         assert read(tmp_path / "payments.parquet") == expected, number
         assert report.transport.startswith("exports")
         assert pages(server) <= 2, "what lies before the first slice"
-        assert await exports_at(server) == exports, number
+        assert await exports_at(server) == EXPORTED, number
         assert below(mirror) == []
         remove(tmp_path / "payments.parquet")
 
@@ -233,6 +240,7 @@ async def test_killed_at_any_commit_the_same_command_ends_with_the_same_bytes(
             await pull(server, via="exports", mirror=mirror)
         except Killed:
             assert not exists(tmp_path / "payments.parquet"), number
+            assert below(tmp_path) == [], "an export holds tokens of transactions"
         monkeypatch.setattr(UnfinishedPull, "commit", commit)
 
         await pull(server, via="exports", mirror=mirror)
@@ -284,7 +292,11 @@ async def test_a_disk_that_takes_no_file_stops_the_pull_and_not_the_way_it_goes(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, monkeypatch
 ) -> None:
     server, mirror = serve(world, exports=rules()), tmp_path / "mirror"
-    monkeypatch.setattr(UnfinishedPull, "passing_file", lambda self, name: tmp_path / "missing" / name)
+
+    def full(*_: object) -> None:
+        raise OutputError("no room")
+
+    monkeypatch.setattr(Download, "keep", full)
     with pytest.raises(OutputError):
         await pull(server, via="exports", mirror=mirror)
     monkeypatch.undo()
@@ -324,7 +336,7 @@ async def test_killed_after_the_window_was_cut_the_same_slices_are_gone_on_with(
 async def test_an_export_that_was_no_good_is_not_taken_up_again(serve, client_of) -> None:
     async with client_of(serve(exports=rules(maximum=100))) as client:
         jobs = ExportJobs(client)
-        document = payments_export(Window(None, None), with_orders=True, narrowed=False, reference="ours/1")
+        document = exported("ours/1")
         export = await jobs.create(document, reference="ours/1")
         found = await jobs.find("ours/1")
         jobs.discard(export.id)
@@ -337,7 +349,7 @@ async def test_an_export_that_was_no_good_is_not_taken_up_again(serve, client_of
 async def test_an_export_of_somebody_else_is_not_taken_for_ours(serve, client_of) -> None:
     async with client_of(serve(exports=rules(maximum=100))) as client:
         jobs = ExportJobs(client)
-        document = payments_export(Window(None, None), with_orders=True, narrowed=False, reference="theirs")
+        document = exported("theirs")
         export = await jobs.create(document, reference="theirs")
 
         with pytest.raises(BrokenExport, match="no longer exists"):
@@ -347,10 +359,10 @@ async def test_an_export_of_somebody_else_is_not_taken_for_ours(serve, client_of
 async def test_what_no_other_export_mends_is_not_exported_again(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, monkeypatch
 ) -> None:
-    def unreadable(path: Path) -> list[str]:
+    def unreadable(*_: object, **__: object) -> list[ExportedPart]:
         raise BrokenExport("rows of another shape", final=True)
 
-    monkeypatch.setattr("reconcile.payments.export_walks.orders_apart", unreadable)
+    monkeypatch.setattr("reconcile.payments.export_walks.exported_parts", unreadable)
     server = serve(world, exports=rules())
 
     report = await pull(server, via="exports")

@@ -34,9 +34,11 @@ NO_JSON = [b"", b"\xff", b"[" * 100_000, b"null", b"[]", b'{"a":1}', b"\x00" * 1
 def marks() -> Bookmarks:
     walks = [
         Walk(1, None, AT, 60, before=60, seen=25, last_id="XAyRWNUzyN"),
-        Walk(2, None, AT, 10, before=10, seen=10, done=True, export_id="exp1", orders_export_id="exp2"),
+        Walk(2, None, AT, 10, before=10, seen=10, done=True, export_id="exp1"),
     ]
-    return Bookmarks(AT, AT, walks, began_at=AT, base="x", exports_name="reconcile-0123456789ab", most_records=5_000)
+    return Bookmarks(
+        AT, AT, walks, began_at=AT, base="x", exports_name="reconcile-0123456789ab", refused=("order.market",)
+    )
 
 
 def mutants(document: Any) -> Iterator[Any]:
@@ -77,7 +79,7 @@ def test_bookmarks_are_read_as_they_were_written_or_refused() -> None:
             decode_bookmarks(content, Path("mirror"))
 
 
-@pytest.mark.parametrize("field", ["last_id", "export_id", "orders_export_id"])
+@pytest.mark.parametrize("field", ["last_id", "export_id"])
 @pytest.mark.parametrize("value", ["", "..", "a/b", "a?b", "a\x00", "a,b"])
 def test_what_a_bookmark_says_is_never_part_of_an_address_unless_it_can_be_an_id(field: str, value: str) -> None:
     document = json.loads(encode_bookmarks(marks()))
@@ -289,7 +291,7 @@ async def test_a_lock_that_is_a_link_is_refused(serve, pull, tmp_path: Path) -> 
 
 
 def test_only_what_a_pull_has_left_is_removed(tmp_path: Path) -> None:
-    ours = ["rows-00000001-00000001.new", "payments-3.json.gz", "orders-12.json.gz"]
+    ours = ["rows-00000001-00000001.new", "payments-3.json.gz"]
     others = ["notes.txt", "rows.new", "payments.json.gz", "rows-1-1.arrow"]
     for name in (*ours, *others):
         (tmp_path / name).write_text("x")

@@ -208,7 +208,8 @@ def test_the_commands_show_the_plan_and_write_nothing(serve, command, tmp_path: 
         "pull         everything: 20,000 in total\n"
         "by pages     about 824 requests, at least 4.0 minutes at the rate limit\n"
         "by exports   about 19 requests, no wait for the rate limit\n"
+        "and by id    up to 800 requests, where exports lack the type of a source\n"
         "transport    pages: as asked for\n"
-        "disk         about 14 MB\n"
+        "disk         about 36 MB\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]

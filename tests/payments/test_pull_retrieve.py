@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 import reconcile
 from reconcile.cli.main import main
 from reconcile.commercelayer.by_id import IDS_AT_ONCE, fetch_payments
+from reconcile.commercelayer.reading import Reading
+from reconcile.commercelayer.relations import Wanted
 from reconcile.errors import IncompletePull, SettingsError, UnknownPayment, WrongMode
 from reconcile.sandbox.server import SandboxServer
 from reconcile.sandbox.world.world import World
@@ -72,7 +74,7 @@ async def test_many_ids_come_in_the_order_in_which_they_are_named(serve, client_
     wanted = [*reversed(server.world.payment_ids()), server.world.payment_ids()[0]]
 
     async with client_of(server) as client:
-        found = await fetch_payments(client, wanted, mode="live")
+        found = await fetch_payments(Reading(client, Wanted()), wanted, mode="live")
 
     assert found.column("payment_id").to_pylist() == wanted[:-1]  # each once
     assert sum(request.path.endswith("/klarna_payments") for request in server.requests) == -(-(IDS_AT_ONCE + 30) // 25)
@@ -82,7 +84,7 @@ async def test_many_ids_come_in_the_order_in_which_they_are_named(serve, client_
 async def test_unknown_ids_are_named(server: SandboxServer, ids: list[str], client_of, unknown: str) -> None:
     async with client_of(server) as client:
         with pytest.raises(UnknownPayment) as caught:
-            await fetch_payments(client, [ids[0], unknown], mode="live")
+            await fetch_payments(Reading(client, Wanted()), [ids[0], unknown], mode="live")
 
     assert caught.value.payment_ids == (unknown,)
     assert caught.value.exit_code == 4
@@ -91,12 +93,12 @@ async def test_unknown_ids_are_named(server: SandboxServer, ids: list[str], clie
 async def test_a_page_that_always_lacks_a_row_is_no_answer(serve, ids: list[str], client_of) -> None:
     async with client_of(serve(World.generate(60), f"drop-row:{ids[3]}")) as client:
         with pytest.raises(IncompletePull, match="asked for 5 payments by id, the server counts 5 of them and lists 4"):
-            await fetch_payments(client, ids[:5], mode="live")
+            await fetch_payments(Reading(client, Wanted()), ids[:5], mode="live")
 
 
 async def test_a_page_that_lacks_a_row_once_is_asked_for_again(serve, ids: list[str], client_of) -> None:
     async with client_of(serve(World.generate(60), "drop-row:#1")) as client:
-        found = await fetch_payments(client, ids[:5], mode="live")
+        found = await fetch_payments(Reading(client, Wanted()), ids[:5], mode="live")
 
     assert found.num_rows == 5
 
@@ -104,7 +106,7 @@ async def test_a_page_that_lacks_a_row_once_is_asked_for_again(serve, ids: list[
 async def test_payments_of_the_other_mode_are_refused(serve, ids: list[str], client_of) -> None:
     async with client_of(serve(World.generate(60), "wrong-mode:#1")) as client:
         with pytest.raises(WrongMode):
-            await fetch_payments(client, ids[:5], mode="live")
+            await fetch_payments(Reading(client, Wanted()), ids[:5], mode="live")
 
 
 def test_the_command_writes_one_line_of_json_for_each(command, ids: list[str], tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import msgspec
 
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.document import Document, http_date
-from reconcile.commercelayer.query import ORDER_FIELDS, PAGE_SIZE, PAYMENT_FIELDS, Params, Window
+from reconcile.commercelayer.query import PAGE_SIZE, Params, Window
+from reconcile.commercelayer.relations import ORDER_FIELDS, Wanted
 from reconcile.errors import AuthError, CommerceLayerError, Refused
 
 EXPORTS_PATH = "exports"
@@ -126,21 +127,19 @@ class Verdict:
     allowed: int = 0
 
 
-def payments_export(window: Window, *, with_orders: bool, narrowed: bool, reference: str) -> dict[str, object]:
+def payments_export(
+    window: Window, wanted: Wanted, *, with_types: bool, narrowed: bool, reference: str
+) -> dict[str, object]:
     """
-    Return the document that exports the payments of `window`, with what is needed of their orders where wanted.
+    Return the document that exports the payments of `window`, with their orders and what else is `wanted`.
+
+    `with_types`: payment sources are asked of which type they are, which not every server exports.
 
     `narrowed`: the token has a scope. Lists keep to it by themselves, exports only when asked.
     """
-    own = [field for field in PAYMENT_FIELDS if field != "order"]
-    # A relationship that is not included is exported as its id.
-    order = [f"order.{field}" for field in ("id", *ORDER_FIELDS)] if with_orders else ["order_id"]
-    return _creation("klarna_payments", ["id", *own, *order], window.filters, narrowed, reference)
-
-
-def orders_export(order_ids: Sequence[str], *, narrowed: bool, reference: str) -> dict[str, object]:
-    """Return the document that exports the orders named."""
-    return _creation("orders", ["id", *ORDER_FIELDS], {"id_in": ",".join(order_ids)}, narrowed, reference)
+    related = [f"{path}.{field}" for path in wanted.includes for field in ("id", *wanted.fields_of(path))]
+    related += [f"{path}.type" for path in wanted.includes if with_types and path.endswith("payment_source")]
+    return _creation("klarna_payments", ["id", *wanted.own_fields, *related], window.filters, narrowed, reference)
 
 
 def order_totals_export(filters: Mapping[str, str], *, narrowed: bool, reference: str) -> dict[str, object]:

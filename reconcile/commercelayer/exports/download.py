@@ -10,9 +10,11 @@ Source: https://docs.commercelayer.io/core/exporting-resources (fetched without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from reconcile.commercelayer.exports.documents import BrokenExport
@@ -22,6 +24,10 @@ from reconcile.files.disk import disk_errors
 
 MOST_FILE_BYTES = 1024 * 1024 * 1024
 """Of a file, packed: an export holds some thousand records, which are a few megabytes."""
+
+
+Destination = Path | IO[bytes]
+"""Where a file is written to: to a path, or into a file that is open for reading and writing."""
 
 
 class DeadLink(Exception):
@@ -70,15 +76,28 @@ class Download:
         else:
             raise DeadLink
 
-    def keep(self, piece: bytes, destination: Path) -> None:
+    def keep(self, piece: bytes, destination: Destination) -> None:
         """Write `piece` where it belongs in the file at `destination`. Raises OutputError, or BrokenExport by size."""
         if self.received + len(piece) > MOST_FILE_BYTES:
             raise BrokenExport("the file is larger than 1 GB", final=True)
-        with disk_errors(destination), destination.open("r+b" if self.received else "wb") as file:
+        where = destination if isinstance(destination, Path) else Path(destination.name)
+        with disk_errors(where), _opened(destination, anew=not self.received) as file:
             file.seek(self.received)
             file.write(piece)
         self.received += len(piece)
         self.fetched += len(piece)
+
+
+@contextlib.contextmanager
+def _opened(destination: Destination, *, anew: bool) -> Iterator[IO[bytes]]:
+    if isinstance(destination, Path):
+        with destination.open("wb" if anew else "r+b") as file:
+            yield file
+        return
+    if anew:
+        destination.truncate(0)
+    yield destination
+    destination.flush()
 
 
 def usable_link(url: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 from reconcile.commercelayer.client import CommerceLayer
@@ -31,7 +30,7 @@ from reconcile.commercelayer.exports.documents import (
     under_way_params,
     verdict_on,
 )
-from reconcile.commercelayer.exports.download import DeadLink
+from reconcile.commercelayer.exports.download import DeadLink, Destination
 from reconcile.errors import AuthError, CommerceLayerError, Refused, Unreachable
 
 PATIENCE_SECONDS = 900.0
@@ -180,7 +179,7 @@ class ExportJobs:
             await self._round()
         return export
 
-    async def fetch(self, export: Export, destination: Path) -> None:
+    async def fetch(self, export: Export, destination: Destination) -> None:
         """
         Write the file of the completed `export` to `destination`; an address that expired is renewed.
 

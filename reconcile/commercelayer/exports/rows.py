@@ -3,7 +3,9 @@ Files of exports, as rows of `reconcile.schema.PAYMENTS`: the same values the pa
 
 Knows the shape of an export file: one gzipped JSON array of flat objects, in which a related order is an object of
 its own under `order`, or only `order_id`. Reads in pieces: a file may be far larger than memory. Each row is put into
-the shape of a page, so that what fills a column is known in one place, `resources`. Sends nothing.
+the shape of a page, so that what fills a column is known in one place, `resources`. Where a row does not say all that
+is wanted (an order that is only named, a payment source without its type), the payment is named, to be read otherwise.
+Sends nothing.
 
 Source: https://docs.commercelayer.io/core/exporting-resources
 """
@@ -13,11 +15,12 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -27,6 +30,7 @@ from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports.documents import BrokenExport
 from reconcile.commercelayer.json_text import readable
 from reconcile.commercelayer.query import Window, timestamp
+from reconcile.commercelayer.relations import SOURCES, SUM_OF, Wanted
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.errors import IncompletePull
 
@@ -64,83 +68,99 @@ class _Row(msgspec.Struct, frozen=True):
     id: str
     order: msgspec.Raw = _ABSENT
     order_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    payment_gateway: msgspec.Raw = _ABSENT
 
 
-class _Identified(msgspec.Struct, frozen=True):
+class _Related(msgspec.Struct, frozen=True):
     id: str | None = None
+    type: str | None = None
 
 
-class _OrderInPage(msgspec.Struct, frozen=True):
+class _Order(msgspec.Struct, frozen=True):
+    id: str | None = None
+    payment_source: _Related | msgspec.UnsetType | None = msgspec.UNSET
+    market: msgspec.Raw = _ABSENT
+    authorizations: list[msgspec.Raw] | None = None
+    captures: list[msgspec.Raw] | None = None
+    refunds: list[msgspec.Raw] | None = None
+    voids: list[msgspec.Raw] | None = None
+
+
+class _Transaction(msgspec.Struct, frozen=True):
     id: str
-    attributes: msgspec.Raw
-
-
-class _OrdersPage(msgspec.Struct, frozen=True):
-    data: list[_OrderInPage]
+    payment_source: _Related | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _rows = msgspec.json.Decoder(_Row)
 _attributes = msgspec.json.Decoder(_Attributes)
-_identified = msgspec.json.Decoder(_Identified | None)
-_orders_pages = msgspec.json.Decoder(_OrdersPage)
+_related = msgspec.json.Decoder(_Related | None)
+_orders = msgspec.json.Decoder(_Order | None)
+_transactions = msgspec.json.Decoder(_Transaction)
 
-Orders = Mapping[str, bytes]
-"""Attributes of orders, undecoded JSON, by order id."""
+Resource = dict[str, object]
 
 
-def payment_batches(
-    path: Path, *, window: Window, mode: str | None, expected_mode: str | None, orders: Orders
-) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True, slots=True)
+class ExportedPart:
+    """Some rows of a file: `rows` (MIRRORED), and the ids of payments of which it does not say all that is wanted."""
+
+    rows: pa.RecordBatch
+    apart: tuple[str, ...]
+
+
+class _Lacking(Exception):
+    """The file does not say all that is wanted of a payment."""
+
+
+def exported_parts(
+    file: Path | IO[bytes], wanted: Wanted, *, window: Window, mode: str | None, expected_mode: str | None
+) -> Iterator[ExportedPart]:
     """
-    Yield the payments in the file at `path`, an export of `window`, as batches of PAYMENTS.
+    Yield what `file`, an export of `window` with what is `wanted`, holds of payments.
 
-    `mode` is that of the export, compared with `expected_mode`. `orders` are those that do not stand in the file.
-    Rows stand as in the file.
+    `mode` is that of the export, compared with `expected_mode`. Rows stand as in the file.
 
     Raises BrokenExport when the file is cut or corrupt, or holds something else than was requested; WrongMode.
     """
-    contents = objects(path)
+    contents = objects(file)
     while rows := list(islice(contents, _BATCH_ROWS)):
+        page, apart = _page(rows, mode, wanted)
         try:
-            batch = payments_from_pages([_page(rows, mode, orders)], expected_mode=expected_mode)
+            batch = payments_from_pages([page], expected_mode=expected_mode)
         except IncompletePull as error:
             raise BrokenExport(error.message, final=True) from error
-        if not _is_within(batch, window):
-            raise BrokenExport("the file contains payments that were not requested", final=True)
-        yield batch
+        check_window(batch, window)
+        yield ExportedPart(batch, tuple(apart))
 
 
-def orders_apart(path: Path) -> list[str]:
-    """Return the ids of the orders that the payments in the file at `path` only name, each once."""
-    named = {}
-    for content in objects(path):
-        row = _decoded(_rows, content)
-        if not row.order and isinstance(row.order_id, str):
-            named[row.order_id] = True
-    if not all(is_id(order_id) for order_id in named):
-        raise BrokenExport("a payment in the file belongs to an order without a usable id", final=True)
-    return list(named)
+def check_window(payments: pa.RecordBatch, window: Window) -> None:
+    """Raise BrokenExport unless all of `payments` belong to `window`."""
+    if payments.num_rows and not _are_within(payments, window):
+        raise BrokenExport("the file contains payments that were not requested", final=True)
 
 
-def orders_in_export(path: Path, wanted: Collection[str]) -> Orders:
-    """Return those of the orders `wanted` that are in the file at `path`, an export of orders. Raises BrokenExport."""
-    rows = ((_decoded(_rows, content).id, content) for content in objects(path))
-    return {order_id: content for order_id, content in rows if order_id in wanted}
+def _are_within(payments: pa.RecordBatch, window: Window) -> bool:
+    placed, placing = payments.column("placed_at"), window.placing
+    if placing is not None and placed.null_count != (payments.num_rows if placing.never else 0):
+        return False
+    are_placed_so = placing is None or placing.never or _are_between(placed, placing.since, placing.until)
+    return are_placed_so and _are_between(payments.column("created_at"), window.since, window.until)
 
 
-def orders_in_page(body: bytes) -> Orders:
-    """Return the orders in `body`, a list document. Raises BrokenExport for another shape."""
-    return {order.id: bytes(order.attributes) for order in _decoded(_orders_pages, body).data}
+def _are_between(moments: pa.Array[Any], since: datetime | None, until: datetime | None) -> bool:
+    # As strings of whole milliseconds, the way the window was requested.
+    earliest, latest = (timestamp(end(moments).as_py()) for end in (pc.min, pc.max))
+    return (since is None or earliest >= timestamp(since)) and (until is None or latest < timestamp(until))
 
 
-def objects(path: Path) -> Iterator[bytes]:
+def objects(file: Path | IO[bytes]) -> Iterator[bytes]:
     """
-    Yield the objects of the gzipped JSON array at `path`, one after another, undecoded but readable (`json_text`).
+    Yield the objects of the gzipped JSON array in `file`, one after another, undecoded but readable (`json_text`).
 
     Raises BrokenExport when it is cut, corrupt, or no such array. Whether an object is valid is not looked at.
     """
     held, at, start, depth, ended = b"", 0, 0, 0, False
-    for piece in _inflated(path):
+    for piece in _inflated(file):
         held, at, start = held[start:] + piece, at - start, 0
         while (found := _TO_BRACKET.match(held, at)) is not None:
             before, at = found.start(), found.end()
@@ -168,10 +188,12 @@ def _fits(text: bytes, *, depth: int, ended: bool) -> bool:
     return (bracket == b"{" and between in (b"", b",")) or (bracket == b"]" and not between)
 
 
-def _inflated(path: Path) -> Iterator[bytes]:
+def _inflated(packed: Path | IO[bytes]) -> Iterator[bytes]:
     unpacked = 0
+    if not isinstance(packed, Path):
+        packed.seek(0)
     try:
-        with gzip.open(path) as file:
+        with gzip.open(packed) as file:
             while piece := file.read(_PIECE_BYTES):
                 unpacked += len(piece)
                 if unpacked > _MOST_UNPACKED_BYTES:
@@ -183,59 +205,93 @@ def _inflated(path: Path) -> Iterator[bytes]:
         raise BrokenExport("the file is not a complete gzip file") from error
 
 
-def _page(rows: Sequence[bytes], mode: str | None, orders: Orders) -> bytes:
-    """Return `rows` as a page of the list with `include=order` would show them."""
-    data, included = [], {}
+def _page(rows: Sequence[bytes], mode: str | None, wanted: Wanted) -> tuple[bytes, list[str]]:
+    """Return `rows` as a page of the list would show them, and the ids of those that lack something."""
+    data: list[Resource] = []
+    included: dict[tuple[str, str], Resource] = {}
+    apart = []
     for content in rows:
         row = _decoded(_rows, content)
         if not is_id(row.id):
             raise BrokenExport("a payment in the file has no usable id", final=True)
-        order_id, attributes = _order_of(row, orders)
-        if order_id is not None:
-            included[order_id] = {"id": order_id, "type": "orders", "attributes": msgspec.Raw(attributes)}
-        data.append(
-            {
-                "id": row.id,
-                "attributes": _decoded(_attributes, content),
-                "relationships": {
-                    "order": {"data": None if order_id is None else {"id": order_id, "type": "orders"}},
-                },
-                "meta": {"mode": mode},
-            }
-        )
-    return msgspec.json.encode({"data": data, "included": list(included.values())})
+        try:
+            relationships = _Relations(wanted, included).of_payment(row)
+        except _Lacking:
+            apart.append(row.id)
+            continue
+        attributes = _decoded(_attributes, content)
+        meta = {"mode": mode}
+        data.append({"id": row.id, "attributes": attributes, "relationships": relationships, "meta": meta})
+    return msgspec.json.encode({"data": data, "included": list(included.values())}), apart
 
 
-def _order_of(row: _Row, orders: Orders) -> tuple[str | None, bytes]:
-    """Return id and attributes of the order of `row`; null when it has none."""
-    nested = _decoded(_identified, bytes(row.order)) if row.order else None
-    order_id = nested.id if nested is not None and nested.id is not None else row.order_id
-    if order_id is msgspec.UNSET and row.order and nested is None:
-        return None, b""
-    if order_id is None and nested is None:
-        return None, b""
-    if not isinstance(order_id, str):
-        raise BrokenExport(f"payment {row.id} does not say which order it belongs to", final=True)
-    if nested is not None:
-        return order_id, bytes(row.order)
-    try:
-        return order_id, orders[order_id]
-    except KeyError:
-        raise BrokenExport(f"payment {row.id} belongs to order {order_id}, which is missing", final=True) from None
+class _Relations:
+    """Relationships as a list shows them, of what is `wanted`; what they lead to goes into `included`."""
+
+    def __init__(self, wanted: Wanted, included: dict[tuple[str, str], Resource]) -> None:
+        self._paths = frozenset(wanted.of_order)
+        self._with_gateway = "payment_gateway" in wanted.includes
+        self._included = included
+
+    def of_payment(self, row: _Row) -> Resource:
+        """Return the relationships of a payment. Raises _Lacking, before anything is included."""
+        order = _decoded(_orders, bytes(row.order)) if row.order else None
+        if order is None and (isinstance(row.order_id, str) or not (row.order or row.order_id is None)):
+            raise _Lacking
+        id_ = None if order is None else order.id or row.order_id
+        if order is not None and not isinstance(id_, str):
+            raise BrokenExport(f"payment {row.id} does not say which order it belongs to", final=True)
+        of_order = {} if order is None else self._of_order(order)
+        relationships: Resource = {}
+        if self._with_gateway:
+            relationships["payment_gateway"] = self._named("klarna_gateways", row.payment_gateway)
+        relationships["order"] = self._to_one("orders", id_ if order is not None else None, row.order, of_order)
+        return relationships
+
+    def _of_order(self, order: _Order) -> Resource:
+        found: Resource = {}
+        if "payment_source" in self._paths:
+            found["payment_source"] = _source(order.payment_source)
+        lists = {type_: getattr(order, type_) for type_ in SUM_OF if type_ in self._paths}
+        if any(rows is None for rows in lists.values()):
+            raise _Lacking
+        decoded = {type_: [(_decoded(_transactions, bytes(row)), row) for row in rows] for type_, rows in lists.items()}
+        sources = {
+            type_: [_source(one.payment_source) if f"{type_}.payment_source" in self._paths else {} for one, _ in rows]
+            for type_, rows in decoded.items()
+        }
+        if "market" in self._paths:
+            found["market"] = self._named("markets", order.market)
+        for type_, rows in decoded.items():
+            links = []
+            for (one, content), source in zip(rows, sources[type_], strict=True):
+                links.append(self._to_one(type_, one.id, content, {"payment_source": source})["data"])
+            found[type_] = {"data": links}
+        return found
+
+    def _named(self, type_: str, content: msgspec.Raw) -> Resource:
+        if not content:
+            raise _Lacking
+        found = _decoded(_related, bytes(content))
+        if found is not None and found.id is None:
+            raise _Lacking
+        return self._to_one(type_, None if found is None else found.id, content, {})
+
+    def _to_one(self, type_: str, id_: object, content: msgspec.Raw, relationships: Resource) -> Resource:
+        """Return the link to a resource, which is included with `content` as its attributes."""
+        if not isinstance(id_, str):
+            return {"data": None}
+        self._included[type_, id_] = {"id": id_, "type": type_, "attributes": content, "relationships": relationships}
+        return {"data": {"id": id_, "type": type_}}
 
 
-def _is_within(batch: pa.RecordBatch, window: Window) -> bool:
-    placed, placing = batch.column("placed_at"), window.placing
-    if placing is not None and placed.null_count != (batch.num_rows if placing.never else 0):
-        return False
-    is_placed_so = placing is None or placing.never or _are_between(placed, placing.since, placing.until)
-    return is_placed_so and _are_between(batch.column("created_at"), window.since, window.until)
-
-
-def _are_between(moments: pa.Array[Any], since: datetime | None, until: datetime | None) -> bool:
-    # As strings of whole milliseconds, the way the window was requested.
-    earliest, latest = (timestamp(end(moments).as_py()) for end in (pc.min, pc.max))
-    return (since is None or earliest >= timestamp(since)) and (until is None or latest < timestamp(until))
+def _source(found: _Related | msgspec.UnsetType | None) -> Resource:
+    """Return the link to a payment source. Raises _Lacking unless the file says of which type it is."""
+    if found is None:
+        return {"data": None}
+    if not isinstance(found, _Related) or found.type not in SOURCES or found.id is None:
+        raise _Lacking
+    return {"data": {"id": found.id, "type": found.type}}
 
 
 def _decoded(decoder: msgspec.json.Decoder[Shape], content: bytes) -> Shape:

@@ -95,6 +95,14 @@ class Limiter:
             self.waited_seconds += self._clock() - asked
             turns.leave()
 
+    def begin(self, permit: Permit) -> None:
+        """
+        Note that the request of `permit` is sent only now, some time after the permit was granted.
+
+        That time is no part of its round trip: from a longer one the next permit would be granted too soon.
+        """
+        permit.sent = self._clock()
+
     def settle(
         self,
         permit: Permit,

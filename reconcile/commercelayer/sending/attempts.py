@@ -108,7 +108,9 @@ class Sender:
                 chance=random.random,
             )
             if failure.final or wait is None or not may_repeat(method, failure.cause):
-                raise self._gave_up(failure, url=url, what=what, attempts=number, seconds=elapsed) from None
+                gave_up = self._gave_up(failure, url=url, what=what, attempts=number, seconds=elapsed)
+                gave_up.may_be_done = not may_repeat(method, failure.cause)
+                raise gave_up from None
             self.statistics.retries[failure.cause] += 1
             log.debug("retry", extra={"request": what, "cause": failure.cause, "attempt": number, "wait": wait})
             if wait > 0 and failure.cause != "token_renewed":

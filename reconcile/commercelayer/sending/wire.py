@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 from yarl import URL
 
-from reconcile.commercelayer.exports.download import Download, usable_link
+from reconcile.commercelayer.exports.download import Destination, Download, usable_link
 from reconcile.commercelayer.sending.bodies import MEGABYTE, MOST_BYTES, MOST_ERROR_BYTES, Body, NotPacked, TooLarge
 from reconcile.commercelayer.sending.retry import Failure
 
@@ -94,7 +93,7 @@ class Wire:
         except (TimeoutError, aiohttp.ClientError, _Broken) as error:
             raise _failure(error) from error
 
-    async def fetch(self, url: str, destination: Path, download: Download) -> None:
+    async def fetch(self, url: str, destination: Destination, download: Download) -> None:
         """
         Fetch what `download` still needs of the file at `url`, a pre-signed address, to `destination`, as it is.
 

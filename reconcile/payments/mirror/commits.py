@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 
@@ -28,16 +29,16 @@ from reconcile.errors import MirrorError, OutputError
 from reconcile.files.arrow import compute, int32_column
 from reconcile.files.disk import sync
 from reconcile.payments.mirror.sorted_rows import merged_rows, sorted_distinct
-from reconcile.schema import PAYMENTS
+from reconcile.schema import MIRRORED
 
 WALK = "walk"
-ROWS = PAYMENTS.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"description": "the walk that read it"}))
+ROWS = MIRRORED.append(pa.field(WALK, pa.int32(), nullable=False, metadata={"description": "the walk that read it"}))
 """Columns of a commit: a payment, and the number of the walk that read it."""
 
 _BOOKMARKS = b"reconcile.payments.bookmarks"
 _FILE = re.compile(r"rows-(\d{8})-(\d{8})\.arrow")
-# A commit that was not renamed yet, and files that passed through: `UnfinishedPull.passing_file`.
-_PASSING = re.compile(r"rows-\d{8}-\d{8}\.new|(payments|orders)-\d+\.json\.gz")
+# A commit that was not renamed yet, and files that were passing through when the process died: see `passing_file`.
+_PASSING = re.compile(r"rows-\d{8}-\d{8}\.new|payments-\d+\.json\.gz")
 _MOST_RECORD_BYTES = 1024 * 1024
 # When so many files below one of these sizes (in rows), and not below a smaller one, have piled up, they are merged.
 MANY_FILES = 256
@@ -96,9 +97,19 @@ class UnfinishedPull:
         """Where its commits are."""
         return self._folder
 
-    def passing_file(self, name: str) -> Path:
-        """Return a path for a file needed for a moment; what a crash leaves there is gone when the pull resumes."""
-        return self._folder / name
+    @contextlib.contextmanager
+    def passing_file(self, name: str) -> Iterator[IO[bytes]]:
+        """
+        Give a file for what is needed for a moment, and must not outlast it: an export holds tokens of transactions.
+
+        It has no name once it is open, so that it is gone with the process. Raises OutputError.
+        """
+        path = self._folder / name
+        with writing(self._folder):
+            file = path.open("w+b")
+        with file:
+            path.unlink()
+            yield file
 
     def forget(self) -> None:
         """Drop all commits, all of them at once."""
@@ -166,7 +177,7 @@ def rows_per_walk(rows: pa.Table) -> Counter[int]:
 
 
 def with_walk(rows: pa.RecordBatch, number: int) -> pa.RecordBatch:
-    """Return `rows` (columns PAYMENTS) as ROWS, all of them read by the walk `number`."""
+    """Return `rows` (columns MIRRORED) as ROWS, all of them read by the walk `number`."""
     numbers = pa.repeat(pa.scalar(number, pa.int32()), rows.num_rows)
     return pa.RecordBatch.from_arrays([*rows.columns, numbers], schema=ROWS)
 

@@ -31,7 +31,7 @@ import msgspec
 from reconcile.errors import MirrorError
 from reconcile.files.disk import replacing, sync
 from reconcile.payments.mirror.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
-from reconcile.schema import PAYMENTS
+from reconcile.schema import MIRRORED
 
 FORMAT_VERSION = 1
 
@@ -43,7 +43,7 @@ class _Identity(msgspec.Struct, frozen=True):
     fields: list[str]
 
 
-def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[str] = PAYMENTS.names) -> Mirror:
+def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[str] = MIRRORED.names) -> Mirror:
     """
     Open the mirror at `folder`, made if it is missing, and lock it until it is closed.
 
@@ -71,7 +71,7 @@ def bookmarks_in(folder: Path, window: str, *, organization: str, mode: str) -> 
     """
     if not (folder / "mirror.json").exists():
         return None
-    _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(PAYMENTS.names)))
+    _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(MIRRORED.names)))
     return last_bookmarks(_unfinished(folder, window))
 
 

@@ -1,7 +1,7 @@
 """
 Sorted rows: sort, drop what a later row replaces, merge files in flat memory, write Parquet with the same bytes.
 
-Knows tables with a `payment_id`.
+Knows tables with a key, a `payment_id` as a rule.
 Ids are sorted by their UTF-8 bytes, only to give a file an order of its own; the API's order is another one.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.files.arrow import ahead, boolean_column
+from reconcile.files.arrow import ahead, boolean_column, compute
 from reconcile.files.parquet import write_parquet
 from reconcile.schema import PAYMENTS
 
@@ -39,13 +39,18 @@ _ENCODINGS = dict.fromkeys(
 )
 
 
-def sorted_distinct(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the rows of `parts` sorted by id; of several rows with one id the one that came last."""
+def sorted_distinct(parts: Sequence[pa.Table], *, key: str = KEY, then: Sequence[str] = ()) -> pa.Table:
+    """
+    Return the rows of `parts` sorted by `key`; of several rows with one key the one that came last.
+
+    `then` are columns whose values decide which of them is the last one.
+    """
     together = pa.concat_tables(parts).combine_chunks()
     if together.num_rows < 2:
         return together
-    rows = together.take(pc.sort_indices(together, sort_keys=[(KEY, "ascending")]))  # a stable sort
-    ids = rows.column(KEY).combine_chunks()
+    keys = [(name, "ascending") for name in (key, *then)]
+    rows = together.take(compute.sort_indices(together, sort_keys=keys))  # a stable sort
+    ids = rows.column(key).combine_chunks()
     replaced = pc.equal(ids.slice(0, len(ids) - 1), ids.slice(1))
     if not pc.any(replaced).as_py():
         return rows
@@ -53,29 +58,32 @@ def sorted_distinct(parts: Sequence[pa.Table]) -> pa.Table:
     return rows.filter(kept)
 
 
-def merged_rows(runs: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
+def merged_rows(
+    runs: Sequence[Iterable[pa.RecordBatch]], *, key: str = KEY, then: Sequence[str] = ()
+) -> Iterator[pa.Table]:
     """
-    Yield the rows of `runs` sorted by id and distinct, some ten thousand at a time.
+    Yield the rows of `runs` sorted by `key` and distinct, some ten thousand at a time.
 
-    Each run is sorted by id and distinct; a row of a later run replaces that of an earlier one. Of each run a few
-    hundred rows are held in memory, more when there are few runs.
+    Each run is sorted by it and distinct; a row of a later run replaces that of an earlier one, unless `then` decides.
+    Of each run a few hundred rows are held in memory, more when there are few runs.
     """
     ahead = max(_FEWEST_ROWS_AHEAD, _ROWS_AHEAD // max(1, len(runs)))
-    heads = [head for run in runs if (head := _Head(run, ahead))]
+    heads = [head for run in runs if (head := _Head(run, key, ahead))]
     while heads:
         # Whatever is still to come from any run is larger than the smallest of the heads' last ids. As every head
         # holds many rows, many are at most that, and each is sorted once.
         bound = min(head.last for head in heads)
         batches = [batch for head in heads for batch in head.up_to(bound)]
-        yield sorted_distinct([pa.Table.from_batches(batches)])
+        yield sorted_distinct([pa.Table.from_batches(batches)], key=key, then=then)
         heads = [head for head in heads if head]
 
 
 class _Head:
     """The next rows of a run that is being merged: at least `ahead` of them while there are as many; then false."""
 
-    def __init__(self, run: Iterable[pa.RecordBatch], ahead: int) -> None:
+    def __init__(self, run: Iterable[pa.RecordBatch], key: str, ahead: int) -> None:
         self._coming = iter(run)
+        self._key = key
         self._ahead = ahead
         self._batches: deque[pa.RecordBatch] = deque()
         self._rows = 0
@@ -86,17 +94,17 @@ class _Head:
 
     @property
     def last(self) -> str:
-        """The largest id held."""
-        return _last_id(self._batches[-1])
+        """The largest key held."""
+        return self._last_of(self._batches[-1])
 
     def up_to(self, bound: str) -> list[pa.RecordBatch]:
-        """Take away the rows whose id is at most `bound`."""
+        """Take away the rows whose key is at most `bound`."""
         taken = []
-        while self._batches and _last_id(self._batches[0]) <= bound:
+        while self._batches and self._last_of(self._batches[0]) <= bound:
             taken.append(self._batches.popleft())
         if self._batches:
             batch = self._batches[0]
-            ids = batch.column(KEY)
+            ids = batch.column(self._key)
             length = bisect_right(range(batch.num_rows), bound, key=lambda index: ids[index].as_py())
             if length:
                 taken.append(batch.slice(0, length))
@@ -111,18 +119,17 @@ class _Head:
                 self._batches.append(batch)
                 self._rows += batch.num_rows
 
+    def _last_of(self, batch: pa.RecordBatch) -> str:
+        last: str = batch.column(self._key)[batch.num_rows - 1].as_py()
+        return last
 
-def _last_id(batch: pa.RecordBatch) -> str:
-    last: str = batch.column(KEY)[batch.num_rows - 1].as_py()
-    return last
 
-
-def write_payments(tables: Iterable[pa.Table], destination: Path) -> int:
+def write_payments(tables: Iterable[pa.Table], destination: Path, *, columns: pa.Schema = PAYMENTS) -> int:
     """
-    Write `tables` (PAYMENTS, and perhaps more columns) to `destination` and return the number of rows.
+    Write `columns` (PAYMENTS or MIRRORED) of `tables`, which may have more, to `destination`; return the rows written.
 
     The bytes depend on the rows only, not on how they are cut into tables.
     """
-    selected = (table.select(PAYMENTS.names).cast(PAYMENTS) for table in tables)
+    selected = (table.select(columns.names).cast(columns) for table in tables)
     batches = (batch for table in ahead(selected) for batch in table.to_batches())
-    return write_parquet(batches, PAYMENTS, destination, encodings=_ENCODINGS, rows_per_group=ROW_GROUP_ROWS)
+    return write_parquet(batches, columns, destination, encodings=_ENCODINGS, rows_per_group=ROW_GROUP_ROWS)

@@ -51,8 +51,11 @@ EXPONENTS: dict[str, int] = {
 CURRENCIES = UNDECIMAL | EXPONENTS.keys()
 """Every currency code that is known."""
 
-AMOUNT_BASES = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
-"""Totals of an order, as columns of payments, that can be a payment's amount; the first is the default."""
+ORDER_TOTALS = ("total_amount_with_taxes_cents", "total_amount_cents", "place_total_amount_cents")
+"""Totals of an order, as columns of payments; the first is the one that is meant where none is named."""
+
+AMOUNT_BASES = ("due", "captured", *ORDER_TOTALS)
+"""What can be a payment's amount; the first is the default. The totals leave transactions aside."""
 
 MOST_CENTS = 2**62 - 1
 """The largest amount, in minor units: the difference of two fits 64 bits on every engine."""

@@ -29,6 +29,7 @@ RATES = {"EUR": 1, "SEK": 11, "NOK": 11, "DKK": 7, "GBP": 1, "USD": 1}  # price 
 PRICES = (1290, 1995, 2490, 2995, 3990, 4995, 5990, 7995, 8990, 11995, 14990, 18995, 24990, 32995)
 SHIPPING = {"EUR": 495, "SEK": 4900, "NOK": 5900, "DKK": 3900, "GBP": 495, "USD": 795}
 METHODS = ({"identifier": "pay_later", "name": "Pay later"}, {"identifier": "pay_over_time", "name": "Financing"}, {"identifier": "pay_now", "name": "Pay now"})  # fmt: skip
+GATEWAY = "KlrnGtwyNw"
 KLARNA_NAMES = ("Klarna Pay later", "Klarna Pay now", "Klarna")  # as the ERP writes them
 
 Row = dict[str, Any]
@@ -294,29 +295,53 @@ def write_csv(rows: list[Row], path: Path) -> None:
 def write_pulled(shop: Shop, folder: Path) -> None:
     """Write the payments as `reconcile pull --to payments.csv` does, and two test payments among them."""
     orders = {order["id"]: order for order in shop.orders}
-    rows = [pulled_row(payment, orders.get(payment["order_id"], {}), "live") for payment in shop.payments]
+    sources = {payment["order_id"]: payment for payment in sorted(shop.payments, key=lambda one: one["created_at"])}
+
+    def row_of(payment: Row, mode: str) -> Row:
+        order = orders.get(payment["order_id"], {})
+        return pulled_row(payment, order, mode) | money_of(order, is_source=sources[payment["order_id"]] is payment)
+
+    rows = [row_of(payment, "live") for payment in shop.payments]
     for n, payment in enumerate(shop.payments[:2]):
-        row = pulled_row(payment, orders.get(payment["order_id"], {}), "test")
-        rows.append(row | {"payment_id": f"{payment['id'][:8]}T{n}", "reference": f"TEST-{n}"})
+        rows.append(row_of(payment, "test") | {"payment_id": f"{payment['id'][:8]}T{n}", "reference": f"TEST-{n}"})
     rows.sort(key=lambda row: row["payment_id"])
     write_csv(rows, folder / "payments.csv")
 
 
 def pulled_row(payment: Row, order: Row, mode: str) -> Row:
-    """Return a payment and its order as one row of the payments table."""
-    canonical = {
-        name: json.dumps(payment[name], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        for name in ("payment_methods", "payment_instrument", "metadata")
-    }
+    """Return a payment and its order as one row of the payments table, without the order's money."""
+    methods = json.dumps(payment["payment_methods"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     flag = payment["mismatched_amounts"]
-    own = ("reference", "reference_origin", "mismatched_amounts", "created_at", "updated_at", "session_id", *canonical)
-    row = {"payment_id": payment["id"]} | {name: payment[name] for name in own} | canonical
-    row |= {"mismatched_amounts": None if flag is None else str(flag).lower(), "payment_gateway_id": None, "mode": mode}
+    own = ("reference", "reference_origin", "mismatched_amounts", "created_at", "updated_at", "session_id")
+    row = {"payment_id": payment["id"]} | {name: payment[name] for name in own} | {"payment_methods": methods}
+    row |= {"payment_instrument": None, "metadata": None}  # personal: not read unless asked for
+    row |= {
+        "mismatched_amounts": None if flag is None else str(flag).lower(),
+        "payment_gateway_id": GATEWAY,
+        "mode": mode,
+    }
     row |= {"order_id": order.get("id"), "order_number": order.get("number"), "order_reference": order.get("reference")}
     row |= {"order_status": order.get("status"), "payment_status": order.get("payment_status")}
     amounts = ("total_amount_cents", "total_amount_with_taxes_cents", "place_total_amount_cents")
     row |= {name: order.get(name) for name in ("currency_code", *amounts, "placed_at")}
     return row | {"order_updated_at": order.get("updated_at")}
+
+
+def money_of(order: Row, *, is_source: bool) -> Row:
+    """Return the columns of an order's money: it was captured once it was paid, and moved back whole where it was."""
+    status, total = (
+        order.get("payment_status"),
+        order.get("total_amount_with_taxes_cents") or order.get("total_amount_cents"),
+    )
+    row: Row = {"cancelled_at": order.get("cancelled_at"), "payment_gateway_name": "Klarna"}
+    row |= {"market_id": None, "market_name": None}
+    row |= {"order_source_type": (order and "klarna_payments") or None}
+    row |= {"is_current_source": str(is_source).lower() if order else None}
+    moved = {
+        "authorized": status in ("authorized", "paid", "refunded", "voided"), "captured": status in ("paid", "refunded"),
+        "refunded": status == "refunded", "voided": status == "voided",
+    }  # fmt: skip
+    return row | {f"{what}_amount_cents": (total if is_so else 0) if order else None for what, is_so in moved.items()}
 
 
 def make(folder: Path = HERE) -> None:

@@ -15,12 +15,14 @@ import msgspec
 import pyarrow as pa
 
 from reconcile.figures.summary import VERSION, FrameSummary, Summary
+from reconcile.history.refreshes import Outcome
 from reconcile.matching.policy import KEYS, Kind, Status
+from reconcile.payments.refreshable import Refreshable
 from reconcile.schema import TABLES, UTC_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-VERSIONS = {"summary": VERSION, "items": 1, "payments": 1, "orders": 1, "history": 1}
+VERSIONS = {"summary": VERSION, "items": 1, "payments": 1, "orders": 1, "history": 1, "refresh": 1}
 """The published schemas and their versions."""
 
 _MEANINGS = {
@@ -29,6 +31,7 @@ _MEANINGS = {
     "payments": "one row of payments.parquet, as JSON",
     "orders": "one row of orders.parquet, as JSON",
     "history": "one row of history.parquet, as JSON; of `reconcile history`, too",
+    "refresh": "one row of `reconcile refresh`, as JSON",
 }
 _UNITS = {
     "_cents": "minor units of the currency",
@@ -59,6 +62,7 @@ _CLOSED: Mapping[str, Mapping[str, Sequence[str]]] = {
         "state": ("new", "open", "reopened"),
     },
     "history": {"resource_type": ("klarna_payments", "orders")},
+    "refresh": {"refreshable": [*map(str, Refreshable)], "outcome": [*map(str, Outcome)]},
 }
 
 

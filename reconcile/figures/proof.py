@@ -22,7 +22,6 @@ from reconcile.history.published import columns_in, items_sql
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
-from reconcile.money import AMOUNT_BASES
 from reconcile.schema import Currency, known_amount, known_currency, means
 
 if TYPE_CHECKING:
@@ -115,16 +114,18 @@ def prove_files(folder: Path, figures: Figures, *, amount_basis: str) -> None:
 
 def _incoming(connection: duckdb.DuckDBPyConnection, folder: Path, amount_basis: str) -> tuple[Total, ...]:
     """Add up both sides as they were read."""
-    assert amount_basis in AMOUNT_BASES, "the policy has checked it"
-    code, payments, orders = known_currency("currency_code"), known_amount(amount_basis), known_amount("amount_cents")
-    return _totals(
+    from reconcile.matching.incoming import payments_in  # with it comes the matching
+
+    code, orders = known_currency("currency_code"), known_amount("amount_cents")
+    transactions = folder / "transactions.parquet"
+    order_side = _totals(
         connection,
-        f"""SELECT 'payments', {code}, NULL, count(*), coalesce(sum({payments}), 0)
-            FROM {scan(folder / "payments.parquet")} GROUP BY ALL
-            UNION ALL SELECT 'orders', {code}, NULL, count(*), coalesce(sum({orders}), 0)
+        f"""SELECT 'orders', {code}, NULL, count(*), coalesce(sum({orders}), 0)
             FROM {scan(folder / "orders.parquet")} GROUP BY ALL
             ORDER BY ALL NULLS LAST""",
     )
+    money = transactions if transactions.exists() else None
+    return (*payments_in(folder / "payments.parquet", money, amount_basis=amount_basis), *order_side)
 
 
 def _statuses(rows: list[CountedItems]) -> tuple[StatusLine, ...] | None:

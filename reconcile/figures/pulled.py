@@ -51,6 +51,7 @@ class Pull(Struct, frozen=True):
     updated: Annotated[Count, means("payments read because they changed, with the overlap")] = 0
     rechecked: Annotated[Count, means("payments read by id, as flagged or as breaks")] = 0
     vanished: Annotated[Count, means("payments of the mirror that are gone")] = 0
+    refused: Annotated[tuple[str, ...], means("relations that the server did not include, as paths")] = ()
     warnings: Annotated[tuple[Notice, ...], means("what the figures do not say")] = ()
 
 

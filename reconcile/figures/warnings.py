@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
+from reconcile.commercelayer.relations import columns_without
 from reconcile.errors import EmptySide
+from reconcile.files.duckdb import connected
+from reconcile.files.parquet import scan
 from reconcile.notices import Notice, notice
 
 if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
@@ -22,6 +28,8 @@ if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
     from reconcile.payments.report import PullReport
     from reconcile.payments.trails import Trails
 
+
+_MOST_NAMED = 5
 
 ALL_METHODS = (
     "orders of all payment methods were exported, because the server does not filter by method: those not paid "
@@ -46,7 +54,7 @@ def export_warnings(why_all: str | None) -> list[Notice]:
 
 def pull_warnings(pull: Pull | PullReport) -> list[Notice]:
     """Return what to know of a pull: what it says itself, and what has vanished."""
-    warnings = list(pull.warnings)
+    warnings = [*pull.warnings, *refused_warnings(pull.refused)]
     if count := pull.vanished:
         what = "1 payment has" if count == 1 else f"{count:,} payments have"
         text = f"{what} vanished since the previous pull: see vanished.parquet in the mirror"
@@ -68,12 +76,24 @@ def history_warnings(read: Trails) -> list[Notice]:
     return warnings
 
 
+def refused_warnings(refused: Sequence[str]) -> list[Notice]:
+    """Return what to know where the server did not include `refused`, paths of relations."""
+    if not refused:
+        return []
+    paths, columns = tuple(refused), columns_without(refused)
+    text = (
+        f"the server refused to include {', '.join(paths)}: {', '.join(columns)} "
+        f"{'is' if len(columns) == 1 else 'are'} empty; --full asks for it again"
+    )
+    return [notice("refused_includes", text, paths=paths, columns=columns)]
+
+
 def narrowed_warnings(narrowed: str | None) -> list[Notice]:
     """Return what to know of a pull of a period only; `narrowed` says of which."""
     if not narrowed:
         return []
     text = (
-        f"only payments created {narrowed} are in this run: order totals from outside that period have no "
+        f"only payments of orders placed {narrowed} are in this run: order totals from outside that period have no "
         "payment, and breaks from outside it are reported as cleared"
     )
     return [notice("narrowed_pull", text, period=narrowed)]
@@ -107,6 +127,35 @@ def key_warnings(report: MatchReport) -> list[Notice]:
             )
             warnings.append(notice("merged_keys", text, side=one.side, key=one.key, keys=one.collisions))
     return [*warnings, notice("key_hint", report.hint)] if report.hint else warnings
+
+
+def unknown_statuses(payments: Path) -> list[Notice]:
+    """Return a warning of the statuses of orders and of their payment, in a file of PAYMENTS, that are not known."""
+    from reconcile.matching.due import ORDER_STATUSES, PAYMENT_STATUSES  # with it comes the matching
+
+    known = {"order_status": ORDER_STATUSES, "payment_status": PAYMENT_STATUSES}
+    there = set(pq.read_schema(payments).names)
+    found: dict[str, tuple[str, ...]] = {}
+    count = 0
+    with connected() as connection:
+        for name, values in known.items():
+            if name not in there:
+                continue
+            rows = connection.execute(
+                f"""SELECT {name}, count(*) FROM {scan(payments)}
+                    WHERE {name} IS NOT NULL AND NOT list_contains($1, {name}) GROUP BY 1 ORDER BY 1""",
+                [list(values)],
+            ).fetchall()
+            found[name] = tuple(value for value, _ in rows)
+            count += sum(n for _, n in rows)
+    if not count:
+        return []
+    named = ", ".join(f'{name} "{value}"' for name, values in found.items() for value in values[:_MOST_NAMED])
+    text = (
+        f"statuses that this version does not know: {named}; such orders never count as placed and paid: what would be "
+        "matched is a break, and what would be left out is not"
+    )
+    return [notice("unknown_statuses", text, payments=count, **found)]
 
 
 def run_warnings(orders: OrdersReport, report: MatchReport) -> list[Notice]:

@@ -6,17 +6,16 @@ The one place that knows; items, limits, ages and reports take it from the colum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.matching.due import known
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.ladder import STATUS_ORDER
-from reconcile.matching.policy import Status
-from reconcile.schema import Columns
+from reconcile.matching.policy import STATUS_ORDER, Status
 
 DIFFERENCE = (Status.AMOUNT_MISMATCH, Status.WITHIN_TOLERANCE)
 """The difference of both sides, which have one currency."""
@@ -26,13 +25,39 @@ BOOKED = (Status.STATUS_MISMATCH, Status.METHOD_MISMATCH, Status.MISSING_PAYMENT
 
 DUE = (
     Status.CURRENCY_MISMATCH,
+    Status.NOT_PAID,
     Status.MISSING_ORDER,
     Status.AWAITING_ORDER,
-    Status.DUPLICATE_REFERENCE,
     Status.MISSING_REFERENCE,
     Status.AMOUNT_UNKNOWN,
+    Status.MONEY_UNKNOWN,
 )
-"""What the payment has, in its currency; where that is not known, or there is no payment, what the books have."""
+"""What is due, in the payment's currency; where that is not known, or there is no payment, what the books have."""
+
+STAKE = ("stake", "is_stake_booked")
+"""What `with_stake` adds: an amount, and whether it is in the currency of the books; null where nothing is at stake."""
+
+
+def with_stake(rows: Frame) -> Frame:
+    """Return judged rows with STAKE, by their `status_code`."""
+    payment = nw.coalesce("p_due", "p_amount")
+    amounts = (
+        (DIFFERENCE, nw.col("difference")),
+        (BOOKED, nw.col("o_amount")),
+        (DUE, nw.coalesce(payment, "o_amount")),
+        ((Status.DUPLICATE_REFERENCE,), nw.coalesce("p_amount", "o_amount")),
+        ((Status.PARTLY_PAID,), nw.col("p_missing")),
+        ((Status.REFUNDED_SINCE,), known(nw.col("p_refunded"))),
+    )
+    stake: Any = nw.lit(None, dtype=nw.Int64())
+    for statuses, amount in amounts:
+        stake = nw.when(_is_among(statuses)).then(amount).otherwise(stake)
+    of_unpaid = _is_among((*DUE, Status.DUPLICATE_REFERENCE)) & payment.is_null()
+    return rows.with_columns(stake.alias("stake"), (_is_among(BOOKED) | of_unpaid).alias("is_stake_booked"))
+
+
+def _is_among(statuses: Sequence[Status]) -> nw.Expr:
+    return nw.col("status_code").is_in([STATUS_ORDER.index(status) for status in statuses])
 
 
 def with_stakes(engine: Engine, rows: Frame) -> Frame:
@@ -71,31 +96,17 @@ def with_stakes(engine: Engine, rows: Frame) -> Frame:
     return rows.with_columns(staked.alias("is_staked"))
 
 
-def stakes_of(codes: pa.Array[Any], is_staked: pa.Array[Any], items: Columns) -> Mapping[str, pa.Array[Any]]:
+def stakes_of(batch: pa.RecordBatch) -> Mapping[str, pa.Array[Any]]:
     """
-    Return `at_stake_cents` and `at_stake_currency_code` of items whose statuses are `codes`; the cents are never null.
+    Return `at_stake_cents` and `at_stake_currency_code` of judged rows; the cents are never null.
 
-    `items` has the amounts and currencies of both sides and their difference.
+    `batch` has STAKE, `is_staked`, and the currencies of both sides.
     """
-    payment, order = items["payment_amount_cents"], items["order_amount_cents"]
-    is_booked, is_due = _among(codes, BOOKED), _among(codes, DUE)
-    nothing = pa.scalar(None, pa.int64())
-    amount: Any = pc.if_else(
-        _among(codes, DIFFERENCE),
-        items["difference_cents"],
-        pc.if_else(is_booked, order, pc.if_else(is_due, pc.coalesce(payment, order), nothing)),
-    )
-    staked: Any = pc.or_kleene(is_staked, pc.is_null(is_staked))
-    cents: Any = pc.if_else(staked, pc.fill_null(pc.abs(amount), 0), 0)
-    of_order = pc.or_(is_booked, pc.and_(is_due, pc.is_null(payment)))
-    payment_code, order_code = items["payment_currency_code"], items["order_currency_code"]
+    stake, is_booked, is_staked = (cast(Any, batch.column(name)) for name in (*STAKE, "is_staked"))
+    staked: Any = pc.fill_null(is_staked, True)
+    cents: Any = pc.if_else(staked, pc.fill_null(pc.abs(stake), 0), 0)
+    payment, order = batch.column("p_currency"), batch.column("o_currency")
     return {
         "at_stake_cents": cents,
-        "at_stake_currency_code": pc.if_else(
-            of_order, pc.coalesce(order_code, payment_code), pc.coalesce(payment_code, order_code)
-        ),
+        "at_stake_currency_code": pc.if_else(is_booked, pc.coalesce(order, payment), pc.coalesce(payment, order)),
     }
-
-
-def _among(codes: pa.Array[Any], statuses: tuple[Status, ...]) -> Any:
-    return pc.is_in(codes, value_set=pa.array([STATUS_ORDER.index(status) for status in statuses], codes.type))

@@ -1,5 +1,5 @@
 """
-Items as they are published: judged rows become ITEMS, in their order, and a file whose bytes depend on nothing else.
+Items as they are published: judged rows become ITEMS, in their order.
 
 Takes Arrow batches from any engine, sorted by SORT_ORDER. Adds what is the same for all rows of a run, and the states
 of its breaks, for which it asks with all of them at once. Does not judge.
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Protocol
 
 import narwhals.stable.v2 as nw
@@ -18,11 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.days import days_of
-from reconcile.files.parquet import write_parquet
-from reconcile.matching.at_stake import stakes_of
+from reconcile.matching.at_stake import STAKE, stakes_of
+from reconcile.matching.dashboard import links_of
 from reconcile.matching.engines.protocol import Engine, Frame
-from reconcile.matching.ladder import STATUS_ORDER
-from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy
+from reconcile.matching.policy import KIND_OF, STATUS_ORDER, Kind, MatchPolicy
 from reconcile.matching.population import Population
 from reconcile.schema import ABOUT, ITEMS, Columns
 
@@ -55,6 +53,13 @@ _PLAIN = {
     "row_order_number": "row_order_number",
     "ordered_on": "o_ordered_on",
     "order_method": "o_method",
+    "payment_gateway_name": "p_gateway",
+    "market_name": "p_market",
+    "authorized_amount_cents": "p_authorized",
+    "captured_amount_cents": "p_captured",
+    "refunded_amount_cents": "p_refunded",
+    "voided_amount_cents": "p_voided",
+    "order_source_type": "p_source_type",
 }
 JUDGED = (
     "status_code",
@@ -62,6 +67,7 @@ JUDGED = (
     "order_rows",
     "item_text",
     "is_staked",
+    *STAKE,
     *(name for name in _PLAIN.values() if name != "item_id"),
 )
 """Columns of the rows to sort."""
@@ -76,6 +82,7 @@ _MOSTLY_SAME = {
 _NAMED = (*(name for name in JUDGED if name != "item_text"), "order_text")
 _SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_SAME))
 _FEW_OF_PAYMENTS = ("p_currency", "p_order_status", "p_payment_status", "p_mode")
+_FEW_OF_SHOPS = ("p_gateway", "p_market", "p_source_type")  # apart: together with the others they are too many
 _FEW_OF_ORDERS = ("o_currency", "o_source_file", "o_method")
 
 SORT_ORDER = ("status_code", "reference", "p_id", "o_source_file", "o_source_line", "order_rank")
@@ -117,11 +124,16 @@ class States(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is the same for every item of a run, and the states of its breaks; without `states` they have none."""
+    """
+    What is the same for every item of a run, and the states of its breaks; without `states` they have none.
+
+    `organization` is the slug of the organization in the vendor's dashboard; null where it is not known.
+    """
 
     business_date: date
     run_id: str | None
     states: States | None = None
+    organization: str | None = None
 
     @property
     def open_before(self) -> pa.Array[Any]:
@@ -165,7 +177,7 @@ def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) ->
         *(claim.alias(f"{name}_same") for name, claim in same.items()),
         *(nw.when(~claim).then(nw.col(name)).alias(name) for name, claim in same.items()),
     )
-    sources = ((payments, _FEW_OF_PAYMENTS), (orders, _FEW_OF_ORDERS))
+    sources = ((payments, _FEW_OF_PAYMENTS), (payments, _FEW_OF_SHOPS), (orders, _FEW_OF_ORDERS))
     ordered = engine.sorted(rows.select(*_SORTED), SORT_ORDER, sources)
     ordered = ordered.with_columns(
         _item_text().alias("item_text"),
@@ -265,7 +277,8 @@ def _columns(
         "suggestion": batch.column("suggestion"),
         "amount_basis": pa.repeat(pa.scalar(policy.amount_basis, pa.string()), rows),
         "data_age_days": _ages(columns, facts.business_date, policy.population),
-        **stakes_of(codes, batch.column("is_staked"), columns),
+        "links_dashboard": links_of(columns, facts.organization),
+        **stakes_of(batch),
     }
 
 
@@ -275,23 +288,3 @@ def _ages(columns: Columns, business_date: date, population: Population) -> pa.A
     dated = pc.coalesce(day, columns["ordered_on"]).cast(pa.int32())
     age: pa.Array[Any] = pc.subtract(pa.scalar((business_date - date(1970, 1, 1)).days, pa.int32()), dated)
     return age
-
-
-def write_items(batches: Iterable[pa.RecordBatch], path: Path) -> int:
-    """Write ITEMS to `path` and return how many. Equal items are equal bytes, however they were batched."""
-    return write_parquet(batches, ITEMS, path, encodings=_ENCODINGS, rows_per_group=_ROWS_PER_GROUP, beside=True)
-
-
-_ROWS_PER_GROUP = 61_440  # one is written while the next is made: together what one of the usual size takes
-_MANY_VALUES = frozenset(
-    (
-        "item_id", "reference", "payment_id", "payment_reference", "order_id", "order_number", "order_reference",
-        "row_reference", "row_order_number", "break_id",
-    )
-)  # fmt: skip
-# A dictionary pays for strings and dates of few values only.
-_ENCODINGS = {
-    field.name: "PLAIN"
-    for field in ITEMS
-    if field.name in _MANY_VALUES or not (pa.types.is_string(field.type) or pa.types.is_date(field.type))
-}

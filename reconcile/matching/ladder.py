@@ -12,29 +12,36 @@ from datetime import date, timedelta
 
 import narwhals.stable.v2 as nw
 
+from reconcile.matching.at_stake import with_stake
+from reconcile.matching.due import has_placed_order, is_unknown_order_status
 from reconcile.matching.engines.protocol import Frame
-from reconcile.matching.passes import is_placed
-from reconcile.matching.policy import MatchPolicy, Status, Tolerance
-
-STATUS_ORDER = tuple(sorted(Status))
+from reconcile.matching.policy import STATUS_ORDER, MatchPolicy, Status
+from reconcile.matching.tolerance import Tolerance
 
 Ladder = Sequence[tuple[nw.Expr, Status]]
 
 
 def pair_ladder(policy: MatchPolicy) -> tuple[Ladder, Status]:
     """Return the rungs of a pair, and what holds when none does."""
-    total = nw.col("o_amount")
+    booked, is_due = nw.col("o_amount"), ~nw.col("p_is_nothing_due")
+    # What is due of a payment whose money is not told has a rung of its own, further down.
+    is_amount_unknown = nw.col("p_amount").is_null() & ~nw.col("p_is_untold")
     unknown = nw.any_horizontal(
-        *(nw.col(name).is_null() for name in ("p_amount", "p_currency", "o_amount", "o_currency")), ignore_nulls=True
+        is_amount_unknown,
+        *(nw.col(name).is_null() for name in ("p_currency", "o_amount", "o_currency")),
+        ignore_nulls=True,
     )
-    other_method = ~_is_klarna(policy)
-    undone = (nw.col("p_order_status") == "cancelled") | nw.col("p_payment_status").is_in(["voided", "refunded"])
+    is_unpaid = is_due & (nw.col("p_is_unpaid") | is_unknown_order_status())
     return [
         (unknown, Status.AMOUNT_UNKNOWN),
         (nw.col("p_currency") != nw.col("o_currency"), Status.CURRENCY_MISMATCH),
-        ((total != 0) & (undone.fill_null(value=False) | ~is_placed()), Status.STATUS_MISMATCH),
+        ((booked != 0) & ~is_due, Status.STATUS_MISMATCH),
         (~nw.col("amounts_agree"), Status.AMOUNT_MISMATCH),
-        (other_method, Status.METHOD_MISMATCH),
+        (~_is_klarna(policy), Status.METHOD_MISMATCH),
+        (is_unpaid, Status.NOT_PAID),
+        (nw.col("p_missing").abs() > allowed_cents(policy), Status.PARTLY_PAID),
+        (nw.col("p_is_untold"), Status.MONEY_UNKNOWN),
+        (nw.lit(policy.leaves_refunds_out) & (nw.col("p_refunded") > 0), Status.REFUNDED_SINCE),
         (nw.col("p_mismatched"), Status.FLAGGED_BY_API),
         (nw.col("difference") != 0, Status.WITHIN_TOLERANCE),
     ], Status.MATCHED
@@ -54,7 +61,9 @@ def payment_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, St
     return [
         (nw.col("wrong_mode"), Status.WRONG_MODE),
         (nw.col("superseded"), Status.SUPERSEDED),
-        (~is_placed(), Status.NOT_PLACED),
+        (~has_placed_order(), Status.NOT_PLACED),
+        (nw.col("p_is_nothing_due"), Status.NOTHING_DUE),
+        (nw.col("p_is_unpaid"), Status.UNPAID),
         (~listed, Status.NOT_LISTED),
         (outside, Status.OUT_OF_PERIOD),
         (nw.col("p_met"), Status.DUPLICATE_REFERENCE),
@@ -72,6 +81,7 @@ def order_ladder(policy: MatchPolicy, business_date: date) -> tuple[Ladder, Stat
     return [
         (~_is_klarna(policy), Status.OTHER_METHOD),
         (outside, Status.OUT_OF_PERIOD),
+        (nw.col("o_amount") == 0, Status.NOTHING_BOOKED),
         (nw.col("o_met"), Status.DUPLICATE_REFERENCE),
         (keyless, Status.MISSING_REFERENCE),
         (nw.col("o_ordered_on") >= nw.lit(since), Status.AWAITING_PAYMENT),
@@ -92,8 +102,8 @@ def _is_klarna(policy: MatchPolicy) -> nw.Expr:
 
 
 def judge_pairs(rows: Frame, policy: MatchPolicy) -> Frame:
-    """Return rows that all are pairs with `difference`, `amounts_agree` and `status_code`."""
-    return _compared(rows, policy).with_columns(_verdict(*pair_ladder(policy)).alias("status_code"))
+    """Return rows that all are pairs with `difference`, `amounts_agree`, `status_code` and STAKE."""
+    return with_stake(_compared(rows, policy).with_columns(_verdict(*pair_ladder(policy)).alias("status_code")))
 
 
 def judge(rows: Frame, policy: MatchPolicy, business_date: date) -> Frame:
@@ -108,7 +118,7 @@ def judge(rows: Frame, policy: MatchPolicy, business_date: date) -> Frame:
             .otherwise(_verdict(*order_ladder(policy, business_date)))
         )
     )
-    return _compared(rows, policy).with_columns(verdict.alias("status_code"))
+    return with_stake(_compared(rows, policy).with_columns(verdict.alias("status_code")))
 
 
 def _verdict(ladder: Ladder, otherwise: Status) -> nw.Expr:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Generic
+from typing import Generic, NamedTuple
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -36,8 +37,8 @@ from reconcile.matching.items import (
     name_pairs,
     sorted_items,
     with_was_open,
-    write_items,
 )
+from reconcile.matching.items_file import write_items
 from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import pair_sides
@@ -45,13 +46,17 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.prepared import Relation, prepare_sides
 from reconcile.matching.proof import pairs_on, prove
 from reconcile.matching.report import MatchReport
+from reconcile.matching.shares import worth_of
 from reconcile.matching.sides import (
     orders_from_arrow,
     orders_from_parquet,
     payments_from_arrow,
     payments_from_parquet,
+    transactions_from_arrow,
+    transactions_from_parquet,
 )
-from reconcile.matching.suggestions.suggestions import Suggester, totals_in_file, totals_in_table
+from reconcile.matching.suggestions.money import in_files, in_tables
+from reconcile.matching.suggestions.suggestions import Suggester
 from reconcile.schema import ITEMS
 
 ENGINES = ("duckdb", "spark")
@@ -100,11 +105,13 @@ def match_to_parquet(
     policy: MatchPolicy,
     run: RunFacts,
     resources: Resources = ON_THIS_MACHINE,
+    transactions: Path | None = None,
 ) -> MatchReport:
     """
     Match two Parquet files (PAYMENTS, ORDERS) and write the file `items` (ITEMS), sorted and proved.
 
-    Equal inputs and settings give equal bytes, on every engine.
+    `transactions` is a Parquet file of TRANSACTIONS; without it no two payments share an order. Equal inputs and
+    settings give equal bytes, on every engine.
 
     Raises PaymentFileError and OrderFileError for a file that cannot be used, SettingsError for an engine or a limit
     that does not exist, or cannot start, OutputError when memory or disk are used up or Spark stops, ProofFailed when
@@ -115,9 +122,10 @@ def match_to_parquet(
     folder = resources.spill or items.parent
     try:
         with within_memory("the matching"), ExitStack() as stack:
-            opened = _opened_files(stack, (payments, orders), policy, resources, folder)
+            opened = _opened_files(stack, _Files(payments, orders, transactions), policy, resources, folder)
             cursor = opened.connection.cursor()  # of its own: the items stream from the engine's
-            work = _Work(opened, policy, run, Suggester(cursor, totals_in_file(payments, cursor), folder))
+            known = in_files(payments, transactions, cursor, policy.population.time_zone)
+            work = _Work(opened, policy, run, Suggester(cursor, known, folder))
             rows = write_items(work.items(), partial)
             report = work.report(rows, opened.connection.sql(f"SELECT * FROM {scan(partial)}"))
         partial.replace(items)
@@ -135,15 +143,21 @@ def check_engine(engine: str) -> None:
 
 
 def match_frames(
-    payments: FrameT, orders: FrameT, policy: MatchPolicy, run: RunFacts, *, engine: str | None = None
+    payments: FrameT,
+    orders: FrameT,
+    policy: MatchPolicy,
+    run: RunFacts,
+    *,
+    engine: str | None = None,
+    transactions: FrameT | None = None,
 ) -> MatchResult[FrameT]:
     """
     Match two frames (PAYMENTS, ORDERS) in memory; return the items as a frame of the same kind, and the report.
 
     Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that are missing count as empty,
-    except `payment_id`, `created_at`, the amounts, and at least one key on each side. `engine` is "arrow" (at once, for
-    small frames) or "duckdb" (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size.
-    Both give the same items.
+    except `payment_id`, `created_at`, the amounts, and at least one key on each side. `transactions` is a frame of
+    TRANSACTIONS; without it no two payments share an order. `engine` is "arrow" (at once, for small frames) or "duckdb"
+    (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size. Both give the same items.
 
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
     floats), SettingsError for an engine that does not exist, ProofFailed when the totals differ.
@@ -154,8 +168,10 @@ def match_frames(
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is not one of {", ".join(FRAME_ENGINES)}')
     with ExitStack() as stack:
-        opened = _opened_tables(stack, tables, policy, engine)
-        work = _Work(opened, policy, run, Suggester(opened.connection.cursor(), totals_in_table(tables[0])))
+        money = None if transactions is None else table_of(transactions)
+        opened = _opened_tables(stack, (*tables, money), policy, engine)
+        known = in_tables(tables[0], money, policy.population.time_zone)
+        work = _Work(opened, policy, run, Suggester(opened.connection.cursor(), known))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, opened.connection.from_arrow(items))
     return MatchResult(like(payments, items), report)
@@ -164,7 +180,7 @@ def match_frames(
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """
-    Both sides in the engine that matches them.
+    Both sides, and transactions where there are any, in the engine that matches them.
 
     `connection` is that of DuckDB, which proves the items on every engine, and `relation` how it sees a frame.
     """
@@ -174,41 +190,49 @@ class _Opened:
     relation: Relation
     frames: tuple[Frame, Frame]
     names: tuple[str, str]
+    transactions: Frame | None
 
 
-def _opened_files(
-    stack: ExitStack, files: tuple[Path, Path], policy: MatchPolicy, resources: Resources, folder: Path
-) -> _Opened:
+class _Files(NamedTuple):
+    payments: Path
+    orders: Path
+    transactions: Path | None
+
+    @property
+    def are_large(self) -> bool:
+        try:
+            return max(pq.read_metadata(file).num_rows for file in self[:2]) >= LARGE_SIDE
+        except (OSError, pa.ArrowException):
+            return False  # what is wrong with a file is told when it is opened
+
+
+def _opened_files(stack: ExitStack, files: _Files, policy: MatchPolicy, resources: Resources, folder: Path) -> _Opened:
     engine: FileEngine
-    if resources.engine == "duckdb" and _are_large(files):
+    if resources.engine == "duckdb" and files.are_large:
         engine, connection, relation = _duckdb(stack, resources)
     elif resources.engine == "duckdb":
         engine, connection, relation = _arrow(stack, connected(folder, resources.memory_limit))
     else:
         from reconcile.matching.engines.spark import spark_engine
 
-        size = sum(file.stat().st_size for file in files if file.exists())
+        size = sum(file.stat().st_size for file in files[:2] if file.exists())
         engine = spark = stack.enter_context(spark_engine(resources.spark_master, folder, input_bytes=size))
         connection = stack.enter_context(connected(folder, resources.memory_limit))
 
         def relation(frame: Frame) -> duckdb.DuckDBPyRelation:
             return connection.sql(spark.select_of(frame))
 
-    frames = (payments_from_parquet(engine, files[0], policy), orders_from_parquet(engine, files[1]))
-    return _Opened(engine, connection, relation, frames, (str(files[0]), str(files[1])))
+    frames = (payments_from_parquet(engine, files.payments, policy), orders_from_parquet(engine, files.orders))
+    money = transactions_from_parquet(engine, files.transactions)
+    return _Opened(engine, connection, relation, frames, (str(files.payments), str(files.orders)), money)
 
 
-def _are_large(files: tuple[Path, Path]) -> bool:
-    try:
-        return max(pq.read_metadata(file).num_rows for file in files) >= LARGE_SIDE
-    except (OSError, pa.ArrowException):
-        return False  # what is wrong with a file is told when it is opened
-
-
-def _opened_tables(stack: ExitStack, tables: tuple[pa.Table, pa.Table], policy: MatchPolicy, engine: str) -> _Opened:
+def _opened_tables(
+    stack: ExitStack, tables: tuple[pa.Table, pa.Table, pa.Table | None], policy: MatchPolicy, engine: str
+) -> _Opened:
     opened = _duckdb(stack, ON_THIS_MACHINE) if engine == "duckdb" else _arrow(stack, connected())
     frames = (payments_from_arrow(opened[0], tables[0], policy), orders_from_arrow(opened[0], tables[1]))
-    return _Opened(*opened, frames, ("payments", "orders"))
+    return _Opened(*opened, frames, ("payments", "orders"), transactions_from_arrow(opened[0], tables[2]))
 
 
 def _duckdb(stack: ExitStack, resources: Resources) -> tuple[FileEngine, duckdb.DuckDBPyConnection, Relation]:
@@ -231,7 +255,8 @@ class _Work:
         self.engine = opened.engine
         self.connection = opened.connection
         self.suggester = suggester
-        sides = prepare_sides(opened.engine, opened.frames, opened.names, policy.clean, opened.relation)
+        worth = partial(worth_of, self.engine, transactions=opened.transactions, basis=policy.amount_basis)
+        sides = prepare_sides(opened.engine, opened.frames, opened.names, policy.clean, opened.relation, worth)
         self.payments, self.orders = sides
         self.run = run
         self.first_key = policy.on[0]

@@ -16,14 +16,12 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 from msgspec.structs import replace
 
+from reconcile.matching.due import has_placed_order
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.groups import grouped, narrowed, part, with_order_text
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import Pass
 from reconcile.matching.sides import ORDER_SIDE, PAYMENT_SIDE
-
-NEVER_PLACED = ("draft", "pending", "editing", "placing")
-"""Values of `order_status` of an order that nobody has placed (yet)."""
 
 MATCHED_SIDES = (
     *(name for name in PAYMENT_SIDE if name != "p_row"),
@@ -50,21 +48,16 @@ class Paired:
     passes: tuple[Pass, ...]
 
 
-def is_placed() -> nw.Expr:
-    """Return the claim: the payment has an order, and somebody has placed it."""
-    status = nw.col("p_order_status")
-    return ~(nw.col("p_order_id").is_null() | status.is_null() | status.is_in(NEVER_PLACED))
-
-
 def pair_sides(engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy) -> Paired:
     """
     Pair `payments` with `orders`; every row of both is in the outcome once (grouped order rows: counted in order_rows).
 
-    Null keys never meet anything. Payments of another mode are set aside: they reach no pass and supersede nobody.
+    Null keys never meet anything. Payments of another mode are set aside, and those that are known to be replaced: they
+    reach no pass and supersede nobody.
     """
     key = policy.on[0]
     payments = payments.with_columns(_wrong_mode(policy).alias("wrong_mode"))
-    p_keyed = payments.filter(~nw.col("wrong_mode") & ~nw.col(f"p_{key}").is_null())
+    p_keyed = payments.filter(~_is_set_aside() & ~nw.col(f"p_{key}").is_null())
     o_keyed = orders.filter(~nw.col(f"o_{key}").is_null())
     repeated = engine.settle(_not_lone(p_keyed, o_keyed, key))
 
@@ -78,7 +71,7 @@ def pair_sides(engine: Engine, payments: Frame, orders: Frame, policy: MatchPoli
     p_left = nw.concat(
         [
             p_keyed.join(repeated, left_on=f"p_{key}", right_on="key", how="semi"),
-            payments.filter(nw.col("wrong_mode") | nw.col(f"p_{key}").is_null()),
+            payments.filter(_is_set_aside() | nw.col(f"p_{key}").is_null()),
         ]
     )
     o_left = nw.concat(
@@ -98,6 +91,10 @@ def _wrong_mode(policy: MatchPolicy) -> nw.Expr:
     return mode != nw.lit(policy.mode) if policy.mode else mode != mode
 
 
+def _is_set_aside() -> nw.Expr:
+    return nw.col("wrong_mode") | nw.col("p_is_replaced")
+
+
 def _not_lone(payments: Frame, orders: Frame, key: str) -> Frame:
     one, none = nw.lit(1, dtype=nw.Int64()), nw.lit(0, dtype=nw.Int64())
     rows = nw.concat(
@@ -113,20 +110,27 @@ def _not_lone(payments: Frame, orders: Frame, key: str) -> Frame:
 
 def _with_superseded(engine: Engine, payments: Frame, left: Frame) -> Frame:
     """
-    Add the claim `superseded`: another payment of the same order was created later (same moment: has the greater id).
+    Add the claim `superseded`: another payment is the source of the payment's order.
 
-    A payment side has no `payment_source` of the order, so the newest payment stands for the current one. All payments
-    of the right mode are looked at, also those that found their order row.
+    Where no payment of the order is known to be, the newest stands for it: the one that was created last (in the same
+    moment: has the greater id). All payments that are not set aside are looked at, also those that found their order
+    row. Of those that share an order none is superseded.
     """
-    has_order = ~nw.col("wrong_mode") & ~nw.col("p_order_id").is_null()
+    has_order = ~_is_set_aside() & ~nw.col("p_order_id").is_null()
     order_ids = left.filter(has_order).select("p_order_id").unique()
-    rivals = payments.filter(has_order).select("p_row", "p_id", "p_order_id", "p_created_at")
+    rivals = payments.filter(has_order).select(
+        "p_row", "p_id", "p_order_id", "p_created_at", "p_is_share",
+        nw.col("p_is_current").fill_null(value=False).cast(nw.Int64()).alias("current"),
+    )  # fmt: skip
     rivals = engine.settle(rivals.join(order_ids, on="p_order_id", how="semi"))
-    ranked = engine.settle(engine.with_rank(rivals, "age", ["p_created_at", "p_id"]))
+    ranked = engine.settle(engine.with_rank(rivals, "age", ["current", "p_created_at", "p_id"]))
     newest = ranked.group_by("p_order_id").agg(nw.col("age").max().alias("newest"))
-    older = ranked.join(newest, on="p_order_id", how="inner").filter(nw.col("age") < nw.col("newest"))
-    older = older.select("p_row").with_columns(nw.lit(value=True).alias("superseded"))
-    return left.join(older, on="p_row", how="left").with_columns(nw.col("superseded").fill_null(value=False))
+    older = ranked.join(newest, on="p_order_id", how="inner").filter(
+        nw.col("age") < nw.col("newest"), nw.col("current") == 0, ~nw.col("p_is_share")
+    )
+    older = older.select("p_row").with_columns(nw.lit(value=True).alias("older"))
+    left = left.join(older, on="p_row", how="left")
+    return left.with_columns((nw.col("p_is_replaced") | nw.col("older").fill_null(value=False)).alias("superseded"))
 
 
 _PAIRS: dict[str, pa.DataType] = {"p_row": pa.int64(), "o_row": pa.int64(), "matched_on": pa.string()}
@@ -134,12 +138,16 @@ _PAIRS: dict[str, pa.DataType] = {"p_row": pa.int64(), "o_row": pa.int64(), "mat
 
 def _leftovers(engine: Engine, payments: Frame, orders: Frame, policy: MatchPolicy) -> tuple[Frame, tuple[Pass, ...]]:
     """Run every pass over the rows that are not lone, and join what came of it."""
-    p_free = payments.filter(~nw.col("wrong_mode")).with_columns(is_placed().alias("placed"))
+    # A payment that has nothing left of the order that it shares stands back like one that is superseded.
+    has_no_share = nw.col("p_is_share") & (nw.col("p_due") == 0).fill_null(value=False)
+    p_free = payments.filter(~_is_set_aside()).with_columns(
+        has_placed_order().alias("placed"), (nw.col("superseded") | has_no_share).alias("stands_back")
+    )
     o_free = orders.with_columns(part(policy).alias("part"))
     pairs = [engine.from_arrow(pa.schema(_PAIRS).empty_table())]
     p_met, o_met, passes = [pairs[0].select("p_row")], [pairs[0].select("o_row")], []
     for key in policy.on:
-        p = p_free.select("p_row", nw.col(f"p_{key}").alias("key"), "superseded", "placed")
+        p = p_free.select("p_row", nw.col(f"p_{key}").alias("key"), "stands_back", "placed")
         o = o_free.select("o_row", nw.col(f"o_{key}").alias("key"), "part")
         count, outcome = _one_pass(engine, p.filter(~nw.col("key").is_null()), o.filter(~nw.col("key").is_null()), key)
         passes.append(count)
@@ -171,10 +179,10 @@ def _one_pass(engine: Engine, payments: Frame, orders: Frame, key: str) -> tuple
     Pair the keys that one payment and one order (row or group of rows) are left with; None when no key is shared.
 
     Takes the rows that have the key, as the column `key`. Only where a key has several payments, some are left out: the
-    superseded ones; then, if any placed one remains, those whose order is not placed. Leaving out the last payment
-    would turn "paid, but never placed" into silence.
+    superseded ones and the like; then, if any placed one remains, those whose order is not placed. Leaving out the last
+    payment would turn "paid, but never placed" into silence.
     """
-    current = ~nw.col("superseded")
+    current = ~nw.col("stands_back")
     payments = payments.with_columns(
         current.cast(nw.Int64()).alias("current"), (current & nw.col("placed")).cast(nw.Int64()).alias("current_placed")
     )
@@ -200,7 +208,7 @@ def _pairs_of(engine: Engine, payments: Frame, orders: Frame, shared: Frame, key
     alone = (
         (nw.col("n") == 1)
         | (some_placed & (nw.col("n_placed") == 1) & (nw.col("current_placed") == 1))
-        | (~some_placed & (nw.col("n_current") == 1) & ~nw.col("superseded"))
+        | (~some_placed & (nw.col("n_current") == 1) & ~nw.col("stands_back"))
     )
     chosen = met.filter(alone & (nw.col("n_parts") == 1)).select("p_row", "key")
     pairs = chosen.join(orders.select("o_row", "key"), on="key", how="inner").select("p_row", "o_row")

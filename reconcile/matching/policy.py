@@ -7,7 +7,6 @@ Knows which statuses exist and which settings make sense together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -18,7 +17,8 @@ from msgspec.structs import force_setattr
 from reconcile.errors import SettingsError
 from reconcile.matching.keys.rules import NO_RULES, CleanRules
 from reconcile.matching.population import EVERYTHING, Population
-from reconcile.money import AMOUNT_BASES
+from reconcile.matching.tolerance import Tolerance
+from reconcile.money import AMOUNT_BASES, ORDER_TOTALS
 
 KEYS = ("reference", "order_reference", "order_number", "order_id")
 """What both sides may have in common, in the order in which it is tried. All are columns of payments."""
@@ -35,9 +35,6 @@ def order_column(key: str) -> str:
 
 
 MOST_LAG_DAYS = 3650
-
-PERCENT_DECIMALS = 4
-"""Decimals a tolerance in percent may have: with more, its exact integer arithmetic would leave 64 bits."""
 
 
 class Kind(StrEnum):
@@ -57,15 +54,22 @@ class Status(StrEnum):
     STATUS_MISMATCH = "status_mismatch"
     AMOUNT_MISMATCH = "amount_mismatch"
     METHOD_MISMATCH = "method_mismatch"
+    NOT_PAID = "not_paid"
+    PARTLY_PAID = "partly_paid"
+    MONEY_UNKNOWN = "money_unknown"
+    REFUNDED_SINCE = "refunded_since"
     FLAGGED_BY_API = "flagged_by_api"
     WITHIN_TOLERANCE = "within_tolerance"
     MATCHED = "matched"
     WRONG_MODE = "wrong_mode"
     SUPERSEDED = "superseded"
     NOT_PLACED = "not_placed"
+    NOTHING_DUE = "nothing_due"
+    UNPAID = "unpaid"
     NOT_LISTED = "not_listed"
     OTHER_METHOD = "other_method"
     OUT_OF_PERIOD = "out_of_period"
+    NOTHING_BOOKED = "nothing_booked"
     DUPLICATE_REFERENCE = "duplicate_reference"
     MISSING_REFERENCE = "missing_reference"
     AWAITING_ORDER = "awaiting_order"
@@ -74,6 +78,9 @@ class Status(StrEnum):
     MISSING_PAYMENT = "missing_payment"
 
 
+STATUS_ORDER = tuple(sorted(Status))
+"""Statuses as they sort; a status travels as its place among them."""
+
 KIND_OF: Mapping[Status, Kind] = MappingProxyType(
     {
         **dict.fromkeys(Status, Kind.BREAK),
@@ -81,6 +88,9 @@ KIND_OF: Mapping[Status, Kind] = MappingProxyType(
         Status.WITHIN_TOLERANCE: Kind.OK,
         Status.SUPERSEDED: Kind.INFO,
         Status.NOT_PLACED: Kind.INFO,
+        Status.NOTHING_DUE: Kind.INFO,
+        Status.UNPAID: Kind.INFO,
+        Status.NOTHING_BOOKED: Kind.INFO,
         Status.NOT_LISTED: Kind.INFO,
         Status.OTHER_METHOD: Kind.INFO,
         Status.OUT_OF_PERIOD: Kind.INFO,
@@ -99,6 +109,10 @@ LABEL_OF: Mapping[str, str] = MappingProxyType(
         Status.CURRENCY_MISMATCH: "Currency differs",
         Status.STATUS_MISMATCH: "Order status conflict",
         Status.METHOD_MISMATCH: "Payment method differs",
+        Status.NOT_PAID: "Not paid",
+        Status.PARTLY_PAID: "Partly paid",
+        Status.MONEY_UNKNOWN: "Money unknown",
+        Status.REFUNDED_SINCE: "Refunded since",
         Status.FLAGGED_BY_API: "Flagged, amounts agree",
         Status.AMOUNT_UNKNOWN: "Amount unknown",
         Status.DUPLICATE_REFERENCE: "Duplicate reference",
@@ -110,6 +124,9 @@ LABEL_OF: Mapping[str, str] = MappingProxyType(
         Status.AWAITING_PAYMENT: "Awaiting payment",
         Status.SUPERSEDED: "Superseded",
         Status.NOT_PLACED: "Order not placed",
+        Status.NOTHING_DUE: "Nothing due",
+        Status.UNPAID: "Unpaid",
+        Status.NOTHING_BOOKED: "Nothing booked",
         Status.NOT_LISTED: "Not listed",
         Status.OTHER_METHOD: "Other payment method",
         Status.OUT_OF_PERIOD: "Outside the period",
@@ -124,8 +141,15 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
         Status.WITHIN_TOLERANCE: "the amounts differ, by no more than the tolerance",
         Status.AMOUNT_MISMATCH: "the amounts differ by more than the tolerance",
         Status.CURRENCY_MISMATCH: "the currencies differ, so no difference is computed",
-        Status.STATUS_MISMATCH: "the books have a total, but the order is cancelled, voided, refunded, or never placed",
+        Status.STATUS_MISMATCH: "the books have a total, but nothing is due: the order is cancelled, voided, "
+        "refunded, or was never placed",
         Status.METHOD_MISMATCH: "the amounts agree, but the books name another payment method than Klarna",
+        Status.NOT_PAID: "the amounts agree, but nothing was authorized or captured, or the order has a status "
+        "that is not known",
+        Status.PARTLY_PAID: "the amounts agree, but less is captured or still authorized than is due; or the "
+        "payments that share the order do not add up to what is due",
+        Status.MONEY_UNKNOWN: "transactions were not read, and the payment status does not say how much is due",
+        Status.REFUNDED_SINCE: "the amounts agree, but they leave out what was refunded",
         Status.FLAGGED_BY_API: "the amounts agree, but Commerce Layer flags a different amount on the payment",
         Status.AMOUNT_UNKNOWN: "an amount or a currency is missing on one side",
         Status.DUPLICATE_REFERENCE: "the key is on both sides, but not once on each: left unmatched",
@@ -136,6 +160,9 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
         Status.AWAITING_ORDER: "a payment so recent that its order total may still arrive",
         Status.AWAITING_PAYMENT: "an order total so recent that its payment may still arrive",
         Status.SUPERSEDED: "another payment of the same order took its place",
+        Status.NOTHING_DUE: "nothing is due, and nothing is booked: cancelled, voided, refunded, or free",
+        Status.UNPAID: "an order that was placed, not paid and not booked: nothing was authorized or captured",
+        Status.NOTHING_BOOKED: "an order row of the amount 0 without a payment",
         Status.NOT_PLACED: "an abandoned checkout: no order, or one that was never placed",
         Status.NOT_LISTED: "a payment that is not among the order totals in question",
         Status.OTHER_METHOD: "an order total that another payment method has paid",
@@ -143,31 +170,6 @@ MEANING_OF: Mapping[Status, str] = MappingProxyType(
     }
 )
 """What each status means, for people."""
-
-
-class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    How far payment and order may differ and still agree.
-
-    `cents` is minor units of the currency, `percent` a decimal as a string ("0.5") of the order's amount. Both given,
-    the smaller allowance holds; neither, the amounts must be equal.
-    """
-
-    cents: int | None = None
-    percent: str | int | float | None = None
-
-    def __post_init__(self) -> None:
-        if self.cents is not None and (type(self.cents) is not int or not 0 <= self.cents < 2**62):
-            raise SettingsError(f"tolerance_cents {self.cents} is not a number of minor units from 0 on")
-        if self.percent is not None:
-            force_setattr(self, "percent", _percent_text(self.percent))
-
-    def fraction(self) -> tuple[int, int]:
-        """Return `percent` as exact numerator and denominator: "0.25" is (25, 10000). Needs a percent."""
-        assert self.percent is not None, "asked only where a percent is set"
-        decimal = Decimal(self.percent)
-        decimals = -min(int(decimal.as_tuple().exponent), 0)
-        return int(decimal.scaleb(decimals)), 10 ** (decimals + 2)
 
 
 class MatchPolicy(Struct, frozen=True, kw_only=True):
@@ -184,7 +186,10 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     ] = KEYS
     amount_basis: Annotated[
         str,
-        Meta(description="which total of the linked order is the payment's amount", extra={"choices": AMOUNT_BASES}),
+        Meta(
+            description="what is the payment's amount: what is due, what was captured, or a total of its order",
+            extra={"choices": AMOUNT_BASES},
+        ),
     ] = AMOUNT_BASES[0]
     tolerance_cents: Annotated[
         Annotated[int, Meta(ge=0)] | None,
@@ -221,6 +226,14 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     group_orders: Annotated[
         Literal["sum"] | None, Meta(description='"sum" adds up order rows of one key first', examples=["sum"])
     ] = None
+    refunds: Annotated[
+        Literal["booked_apart"] | None,
+        Meta(
+            description='"booked_apart": the books keep the total of an order, and have its refunds elsewhere; '
+            "where amount_basis is a total",
+            examples=["booked_apart"],
+        ),
+    ] = None
     clean: CleanRules = NO_RULES
     mode: str | None = None
     population: Annotated[Population, Meta(extra={"is_declared": False})] = EVERYTHING
@@ -233,12 +246,24 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
             raise SettingsError(f'amount_basis "{self.amount_basis}" is not one of {", ".join(AMOUNT_BASES)}')
         if self.group_orders not in (None, "sum"):
             raise SettingsError(f'group_orders "{self.group_orders}" is not "sum"')
+        if self.refunds not in (None, "booked_apart"):
+            raise SettingsError(f'refunds "{self.refunds}" is not "booked_apart"')
         if self.mode not in (None, "live", "test"):
             raise SettingsError(f'mode "{self.mode}" is neither live nor test')
         if not 0 <= self.lag_days <= MOST_LAG_DAYS:
             raise SettingsError(f"lag_days {self.lag_days} is not a number of days from 0 to {MOST_LAG_DAYS}")
         force_setattr(self, "tolerance_percent", self.tolerance.percent)
         force_setattr(self, "tolerances", dict(sorted(self.tolerances.items())))
+
+    @property
+    def order_total(self) -> str:
+        """The total of an order that `amount_basis` is, or else is made from."""
+        return self.amount_basis if self.amount_basis in ORDER_TOTALS else ORDER_TOTALS[0]
+
+    @property
+    def leaves_refunds_out(self) -> bool:
+        """Whether a payment's amount leaves out what was refunded, though the books have no other place for it."""
+        return self.amount_basis in ORDER_TOTALS and self.refunds is None
 
     @property
     def tolerance(self) -> Tolerance:
@@ -252,21 +277,3 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
             cents=general.cents if own.cents is None else own.cents,
             percent=general.percent if own.percent is None else own.percent,
         )
-
-
-def _percent_text(percent: object) -> str:
-    problem = (
-        f'tolerance_percent "{percent}" is not a decimal number from 0 to 100 with at most {PERCENT_DECIMALS} decimals'
-    )
-    if isinstance(percent, float | bool):  # a float is not the number that was written: 0.1 is 0.1000000000000000055…
-        problem = f"tolerance_percent {percent} is a float, which is not exactly the number as written"
-        raise SettingsError(problem, hint=f'write it as a string: tolerance_percent = "{percent}"')
-    try:
-        decimal = Decimal(str(percent))
-    except InvalidOperation:
-        raise SettingsError(problem) from None
-    if not decimal.is_finite() or not 0 <= decimal <= 100:
-        raise SettingsError(problem)
-    if int(decimal.as_tuple().exponent) < -PERCENT_DECIMALS:
-        raise SettingsError(problem)
-    return format(decimal, "f")

@@ -40,23 +40,32 @@ class PreparedSide:
 
 
 def prepare_sides(
-    engine: Engine, raw: tuple[Frame, Frame], paths: tuple[str, str], rules: CleanRules, relation: Relation
+    engine: Engine,
+    raw: tuple[Frame, Frame],
+    paths: tuple[str, str],
+    rules: CleanRules,
+    relation: Relation,
+    worth: Callable[[Frame], Frame],
 ) -> tuple[PreparedSide, PreparedSide]:
     """
     Return payments and orders with clean keys under `rules`; `raw` is both as opened, from `paths`.
 
+    `worth` tells what payments are worth, before any key is changed.
     Raises PaymentFileError or OrderFileError for what no proof is possible with.
     """
+    known = (worth(with_known_values(raw[0], "p")), with_known_values(raw[1], "o"))
     payments, orders = (
-        _prepared(engine, frame, side, path, rules, relation)
-        for frame, side, path in zip(raw, SIDES, paths, strict=True)
+        _prepared(engine, sides, side, path, rules, relation)
+        for sides, side, path in zip(zip(raw, known, strict=True), SIDES, paths, strict=True)
     )
     return payments, orders
 
 
-def _prepared(engine: Engine, raw: Frame, side: Side, path: str, rules: CleanRules, relation: Relation) -> PreparedSide:
-    x, keys = side[0], rules.keys_of(side)
-    written = with_clean_texts(engine, with_known_values(raw, x), [f"{x}_{key}" for key in SIDE_KEYS[side]])
+def _prepared(
+    engine: Engine, opened: tuple[Frame, Frame], side: Side, path: str, rules: CleanRules, relation: Relation
+) -> PreparedSide:
+    x, keys, (raw, known) = side[0], rules.keys_of(side), opened
+    written = with_clean_texts(engine, known, [f"{x}_{key}" for key in SIDE_KEYS[side]])
     frame = written
     if keys:
         # Kept, not run again for each of its uses: rules take longer than reading what they made.

@@ -1,7 +1,8 @@
 """
 The two sides as the matching sees them: columns checked and named, keys as they were written.
 
-A payment side has the columns PAYMENT_SIDE (`p_…`), an order side ORDER_SIDE (`o_…`), both with a row number;
+A payment side has the columns PAYMENT_SIDE (`p_…`) once `due` has told what each payment is worth, an order side
+ORDER_SIDE (`o_…`), both with a row number;
 `o_order_reference`, its reference once more under the name of that key, is added when keys are clean.
 Knows what may stand in for a column that is missing, and which values count as known.
 """
@@ -15,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.matching.due import WORTH, known
 from reconcile.matching.engines.arrow import aligned
 from reconcile.matching.engines.protocol import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import SIDE_KEYS, MatchPolicy
-from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK, ORDERS, PAYMENTS
+from reconcile.money import ORDER_TOTALS
+from reconcile.schema import NOT_BLANK, ORDERS, PAYMENTS, TRANSACTIONS
 
 _PAYMENT_NAMES = {
     "p_id": "payment_id",
@@ -36,7 +39,15 @@ _PAYMENT_NAMES = {
     "p_placed_at": "placed_at",
     "p_created_at": "created_at",
     "p_updated_at": "updated_at",
+    "p_gateway": "payment_gateway_name",
+    "p_market": "market_name",
+    "p_source_type": "order_source_type",
+    "p_authorized": "authorized_amount_cents",
+    "p_captured": "captured_amount_cents",
+    "p_refunded": "refunded_amount_cents",
+    "p_voided": "voided_amount_cents",
 }
+_MONEY_NAMES = {"p_total": ORDER_TOTALS[0], "p_is_current": "is_current_source"}
 _ORDER_NAMES = {
     "o_reference_raw": "reference_raw",
     "o_reference": "reference",
@@ -49,9 +60,21 @@ _ORDER_NAMES = {
     "o_source_file": "source_file",
     "o_source_line": "source_line",
 }
-PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_amount")
+_TRANSACTION_NAMES = {
+    "t_type": "type",
+    "t_order_id": "order_id",
+    "t_payment_id": "payment_id",
+    "t_amount": "amount_cents",
+    "t_currency": "currency_code",
+    "t_succeeded": "succeeded",
+}
+PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_is_current", "p_is_share", *WORTH)
 ORDER_SIDE = ("o_row", *_ORDER_NAMES, "o_order_reference")
-_REQUIRED = {"payments": ("payment_id", "created_at"), "orders": ("amount_cents",)}
+_REQUIRED = {
+    "payments": ("payment_id", "created_at"),
+    "orders": ("amount_cents",),
+    "transactions": ("order_id", "payment_id", "type", "amount_cents", "succeeded"),
+}
 
 
 def payments_from_parquet(engine: FileEngine, path: Path, policy: MatchPolicy) -> Frame:
@@ -64,6 +87,11 @@ def orders_from_parquet(engine: FileEngine, path: Path) -> Frame:
     return _scan(engine, path, _order_columns(), "orders")
 
 
+def transactions_from_parquet(engine: FileEngine, path: Path | None) -> Frame | None:
+    """Open a Parquet file of TRANSACTIONS lazily, if there is one. Raises PaymentFileError when it is not one."""
+    return None if path is None else _scan(engine, path, _transaction_columns(), "transactions")
+
+
 def payments_from_arrow(engine: Engine, table: pa.Table, policy: MatchPolicy) -> Frame:
     """Take a table of PAYMENTS. Raises PaymentFileError when its columns are not theirs."""
     return engine.from_arrow(_aligned(table, _payment_columns(policy), "payments"))
@@ -74,19 +102,21 @@ def orders_from_arrow(engine: Engine, table: pa.Table) -> Frame:
     return engine.from_arrow(_aligned(table, _order_columns(), "orders"))
 
 
+def transactions_from_arrow(engine: Engine, table: pa.Table | None) -> Frame | None:
+    """Take a table of TRANSACTIONS, if there is one. Raises PaymentFileError when its columns are not theirs."""
+    return None if table is None else engine.from_arrow(_aligned(table, _transaction_columns(), "transactions"))
+
+
 def with_known_values(frame: Frame, x: str) -> Frame:
     """
     Return the side `x` (p, o) without what is no currency or no amount: blank codes, and AMOUNT_LIMIT or more.
 
     One odd value is the status of its row, `amount_unknown`, never the end of a night. The SQL of it is in
-    `reconcile.schema` (`known_amount`, `known_currency`).
+    `reconcile.schema` (`known_amount`, `known_currency`). What a payment is worth is known after `due.with_worth`.
     """
-    currency, amount = nw.col(f"{x}_currency"), nw.col(f"{x}_amount")
-    limit = nw.lit(AMOUNT_LIMIT, dtype=nw.Int64())
-    return frame.with_columns(
-        nw.when(currency.str.contains(NOT_BLANK)).then(currency).alias(f"{x}_currency"),
-        nw.when((amount > -limit) & (amount < limit)).then(amount).alias(f"{x}_amount"),
-    )
+    currency = nw.col(f"{x}_currency")
+    frame = frame.with_columns(nw.when(currency.str.contains(NOT_BLANK)).then(currency).alias(f"{x}_currency"))
+    return frame if x == "p" else frame.with_columns(known(nw.col("o_amount")).alias("o_amount"))
 
 
 def with_order_reference(orders: Frame) -> Frame:
@@ -95,12 +125,18 @@ def with_order_reference(orders: Frame) -> Frame:
 
 
 def _payment_columns(policy: MatchPolicy) -> Fields:
-    names = {**_PAYMENT_NAMES, "p_amount": policy.amount_basis}
+    names = {**_PAYMENT_NAMES, **_MONEY_NAMES}
+    if policy.amount_basis in ORDER_TOTALS:
+        names["p_basis_total"] = policy.amount_basis
     return {ours: PAYMENTS.field(theirs) for ours, theirs in names.items()}
 
 
 def _order_columns() -> Fields:
     return {ours: ORDERS.field(theirs) for ours, theirs in _ORDER_NAMES.items()}
+
+
+def _transaction_columns() -> Fields:
+    return {ours: TRANSACTIONS.field(theirs) for ours, theirs in _TRANSACTION_NAMES.items()}
 
 
 def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
@@ -111,12 +147,12 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
     except (pa.ArrowInvalid, OSError) as error:
         raise _bad_side(side, f"is not a Parquet file ({error})", path=path) from error
     _check(found, columns, side, path)
-    return engine.from_parquet(path, columns, "p_row" if side == "payments" else "o_row")
+    return engine.from_parquet(path, columns, f"{side[0]}_row")
 
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
     _check(table.schema, columns, side, side)
-    return aligned(table, columns, "p_row" if side == "payments" else "o_row")
+    return aligned(table, columns, f"{side[0]}_row")
 
 
 def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:
@@ -125,7 +161,7 @@ def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> No
     for name in required:
         if name not in found.names:
             raise _bad_side(side, f'has no column "{name}"', path=path, column=name)
-    keys = SIDE_KEYS[side]
+    keys = SIDE_KEYS.get(side, required)
     if not any(key in found.names for key in keys):
         raise _bad_side(side, f"has none of the key columns {', '.join(keys)}", path=path)
     for name, field in wanted.items():
@@ -158,5 +194,5 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
 def _bad_side(
     side: str, problem: str, *, path: str | Path, column: str | None = None, hint: str | None = None
 ) -> PaymentFileError | OrderFileError:
-    error = PaymentFileError if side == "payments" else OrderFileError
+    error = OrderFileError if side == "orders" else PaymentFileError
     return error(problem, path=path, column=column, hint=hint)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES
+from reconcile.money import ACCOUNTING_FORMS, ORDER_TOTALS
 from reconcile.orders.format_checks import check_format
 
 DOWNLOAD_LIMIT = "4GB"
@@ -34,7 +34,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     What the user declares about the order files: `[orders]` of the settings. None is "find it in the file".
 
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `amount_basis` is the column of
-    `reconcile.money.AMOUNT_BASES` that wins where a Commerce Layer export has several amounts; a time with an offset is
+    `reconcile.money.ORDER_TOTALS` that wins where a Commerce Layer export has several amounts; a time with an offset is
     of its day in `time_zone`. `quote=""`: no cell is quoted. `continuation_rows` are left out and counted, and so are
     rows by `only`, `skip_rows` and `withdrawn`, whose columns have the files' own names.
 
@@ -74,7 +74,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             extra={"metavar": "CODE"},
         ),
     ] = None
-    amount_basis: str = AMOUNT_BASES[0]
+    amount_basis: str = ORDER_TOTALS[0]
     time_zone: str = "UTC"
     amount_unit: Annotated[
         Literal["minor", "major"] | None,

@@ -8,7 +8,7 @@ import codecs
 from typing import TYPE_CHECKING
 
 from reconcile.errors import SettingsError
-from reconcile.money import ACCOUNTING_FORMS, AMOUNT_BASES, CURRENCIES
+from reconcile.money import ACCOUNTING_FORMS, CURRENCIES, ORDER_TOTALS
 
 if TYPE_CHECKING:
     from reconcile.orders.format import OrderFormat
@@ -35,9 +35,9 @@ def check_format(form: OrderFormat) -> None:
 def _check_columns(form: OrderFormat) -> None:
     if form.amount_column == "":
         raise SettingsError("--amount-column is empty", hint="every order file needs this column")
-    if form.amount_basis not in AMOUNT_BASES:
+    if form.amount_basis not in ORDER_TOTALS:
         raise SettingsError(
-            f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(AMOUNT_BASES)}"
+            f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(ORDER_TOTALS)}"
         )
 
 

@@ -268,7 +268,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         with an offset is of the day that it is in the population's time zone.
         """
         return msgspec.structs.replace(
-            self.orders.format, amount_basis=self.match.amount_basis, time_zone=self.population.time_zone
+            self.orders.format, amount_basis=self.match.order_total, time_zone=self.population.time_zone
         )
 
     @property

@@ -21,10 +21,11 @@ from reconcile.matching import match
 from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import Resources, match_frames, match_to_parquet
-from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.population import Population
 from reconcile.matching.report import MatchReport
-from reconcile.schema import ITEMS, ORDERS, PAYMENTS
+from reconcile.matching.tolerance import Tolerance
+from reconcile.schema import ITEMS, ORDERS, PAYMENTS, TRANSACTIONS
 
 CASES = Path(__file__).parents[1] / "cases"
 BUSINESS_DATE = date(2026, 4, 1)
@@ -42,6 +43,13 @@ def payments_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 def orders_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return ORDERS: what a row does not name is 100.00 EUR from the next line of orders.csv."""
     return pa.Table.from_pylist([_order(number, row) for number, row in enumerate(rows, start=2)], schema=ORDERS)
+
+
+def transactions_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return TRANSACTIONS: what a row does not name is a succeeded one of 100.00 EUR."""
+    defaults = {"amount_cents": 10000, "currency_code": "EUR", "succeeded": True}
+    numbered = [{**defaults, "transaction_id": f"T{n}", **row} for n, row in enumerate(rows, start=1)]
+    return pa.Table.from_pylist(numbered, schema=TRANSACTIONS)
 
 
 def _payment(number: int, row: Mapping[str, Any]) -> Row:
@@ -102,7 +110,9 @@ class MatchFiles:
         self._large_side = 0 if large else match.LARGE_SIDE
 
     def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
-        for name, table in (("payments", payments), ("orders", orders)):
+        transactions = settings.pop("transactions", None)
+        tables = {"payments": payments, "orders": orders, "transactions": transactions}
+        for name, table in ((name, table) for name, table in tables.items() if table is not None):
             # Without dictionaries, as a night stores nearly every column: DuckDB reads such a file in another way.
             pq.write_table(table, self.folder / f"{name}.parquet", use_dictionary=False)
         with patch.object(match, "LARGE_SIDE", self._large_side):
@@ -113,6 +123,7 @@ class MatchFiles:
                 settings.pop("policy"),
                 facts(settings),
                 Resources(**{"threads": 1, "spill": settings.pop("temp_directory", None), **settings}),
+                None if transactions is None else self.folder / "transactions.parquet",
             )
         return pq.read_table(self.folder / "items.parquet"), report
 
@@ -126,6 +137,7 @@ class Case:
     business_date: date
     payments: pa.Table
     orders: pa.Table
+    transactions: pa.Table | None
     expected: list[Row]
 
 
@@ -140,6 +152,7 @@ def read_cases(path: Path) -> list[Case]:
 
 def _case(topic: str, title: str, text: str) -> Case:
     tables = {name: _table(text, name) for name in ("payments", "orders", "expected")}
+    has_transactions = "\ntransactions:\n\n|" in text
     settings = _settings(text)
     day = settings.pop("business_date", None)
     return Case(
@@ -148,6 +161,7 @@ def _case(topic: str, title: str, text: str) -> Case:
         business_date=date.fromisoformat(day) if day else BUSINESS_DATE,
         payments=payments_table(tables["payments"]),
         orders=orders_table(tables["orders"]),
+        transactions=transactions_table(_table(text, "transactions")) if has_transactions else None,
         expected=tables["expected"],
     )
 

@@ -22,7 +22,16 @@ from reconcile.matching.policy import Status
 
 FILES = sorted(path for path in CASES.glob("*.md") if path.name != "README.md")
 ALL = [case for path in FILES for case in read_cases(path)]
-KEYS = ("payment_id", "reference", "order_reference", "order_number", "order_id", "reference_raw", "source_file")
+KEYS = (
+    "payment_id",
+    "transaction_id",
+    "reference",
+    "order_reference",
+    "order_number",
+    "order_id",
+    "reference_raw",
+    "source_file",
+)
 
 
 def worlds() -> list[list[Case]]:
@@ -35,7 +44,8 @@ def worlds() -> list[list[Case]]:
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_case_on_frames(case: Case) -> None:
-    items, _ = match_pandas(case.payments, case.orders, policy=case.policy, business_date=case.business_date)
+    settings = {"policy": case.policy, "business_date": case.business_date, "transactions": case.transactions}
+    items, _ = match_pandas(case.payments, case.orders, **settings)
 
     assert shown(items.to_pylist(), case) == in_any_order(case.expected)
 
@@ -44,16 +54,16 @@ def test_case_on_frames(case: Case) -> None:
 def test_cases_on_duckdb(cases: list[Case], tmp_path: Path) -> None:
     if len(cases) == 1:
         (case,) = cases
-        items, _ = MatchFiles(tmp_path)(
-            case.payments, case.orders, policy=case.policy, business_date=case.business_date, memory_limit="200MB"
-        )
+        settings = {"policy": case.policy, "business_date": case.business_date, "transactions": case.transactions}
+        items, _ = MatchFiles(tmp_path)(case.payments, case.orders, **settings, memory_limit="200MB")
         assert shown(items.to_pylist(), case) == in_any_order(case.expected)
         return
     payments = pa.concat_tables(marked(case.payments, place) for place, case in enumerate(cases))
     orders = pa.concat_tables(marked(case.orders, place) for place, case in enumerate(cases))
-    items, _ = MatchFiles(tmp_path)(
-        payments, orders, policy=cases[0].policy, business_date=cases[0].business_date, memory_limit="200MB"
-    )
+    money = [marked(case.transactions, place) for place, case in enumerate(cases) if case.transactions is not None]
+    settings = {"policy": cases[0].policy, "business_date": cases[0].business_date, "memory_limit": "200MB"}
+    transactions = pa.concat_tables(money) if money else None
+    items, _ = MatchFiles(tmp_path)(payments, orders, transactions=transactions, **settings)
     found = unmarked(items.to_pylist())
 
     assert [shown(found[place], case) for place, case in enumerate(cases)] == [
@@ -105,3 +115,4 @@ def test_every_table_of_every_case_is_read() -> None:
         sections = text.count("\n## ")
 
         assert [text.count(f"\n{word}:\n\n|") for word in ("payments", "orders", "expected")] == [sections] * 3, path
+        assert text.count("\n\n|") == sections * 3 + text.count("\ntransactions:\n\n|"), path

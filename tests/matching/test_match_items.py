@@ -16,16 +16,26 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matching_world import BUSINESS_DATE, Match, MatchFiles, match_arrow, orders_table, payments_table
+from matching_world import (
+    BUSINESS_DATE,
+    Match,
+    MatchFiles,
+    match_arrow,
+    orders_table,
+    payments_table,
+    transactions_table,
+)
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
 from reconcile.history.identity import BEFORE
 from reconcile.history.states import States
 from reconcile.keys import clean_key
+from reconcile.matching.incoming import payments_in
 from reconcile.matching.items import GROUPED, RunFacts
 from reconcile.matching.match import match_frames, match_to_parquet
-from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.proof import prove, side_facts
+from reconcile.matching.tolerance import Tolerance
 from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
 
 POLICY = MatchPolicy()
@@ -184,6 +194,48 @@ def test_an_item_carries_what_both_sides_say(match: Match) -> None:
     assert (item["order_id"], item["order_number"], item["order_reference"]) == ("O1", "17", "so-1")
     assert (item["order_source_file"], item["order_source_line"]) == ("orders.csv", 7)
     assert (item["placed_at"], item["run_id"], item["business_date"]) == (moment, "r1", BUSINESS_DATE)
+
+
+@pytest.mark.parametrize(("organization", "link"), [("my-shop", "my-shop/orders/list/A"), (None, None)])
+def test_an_item_has_the_page_of_its_order_in_the_dashboard(organization: str | None, link: str | None) -> None:
+    payments = [{"order_id": "A", "mode": "test"}, {"order_id": None}, {"order_id": "C", "mode": None}]
+    facts = RunFacts(BUSINESS_DATE, None, organization=organization)
+    items = match_frames(payments_table(payments), orders_table([{"order_id": "D"}]), POLICY, facts).items
+
+    links = {item["order_id"]: item["links_dashboard"] for item in items.to_pylist()}
+    expected = None if link is None else f"https://dashboard.commercelayer.io/test/{link}"
+    assert links == {"A": expected, None: None, "C": None, "D": None}
+
+
+def test_what_went_in_is_added_up_from_the_files_by_the_same_amounts(tmp_path: Path) -> None:
+    sums = {"authorized_amount_cents": 0, "refunded_amount_cents": 500, "voided_amount_cents": 0}
+    payments = [
+        {"reference": "R1", "order_id": "A", "captured_amount_cents": 10000, **sums},
+        {"reference": "R2", "order_id": "A", "captured_amount_cents": 10000, **sums},
+        {"reference": "R3", "captured_amount_cents": 2**60, **sums},
+        {"reference": "R4", "order_id": " "},
+        {"reference": "R5", "currency_code": " "},
+        {"reference": "R6", "currency_code": "SEK", "payment_status": "partially_paid"},
+        {"reference": "R7", "currency_code": "SEK", "is_current_source": False},
+        {"reference": "R8", "currency_code": "SEK", "amount_cents": 700},
+    ]
+    transactions = [
+        {"type": "captures", "order_id": "A", "payment_id": "P1", "amount_cents": 4000},
+        {"type": "captures", "order_id": "A", "payment_id": "P2", "amount_cents": 6000},
+        {"type": "refunds", "order_id": "A", "payment_id": "P2", "amount_cents": 500},
+    ]
+    files = MatchFiles(tmp_path, large=False)
+    tables = payments_table(payments), orders_table([{"reference": "R1"}]), transactions_table(transactions)
+    _, report = files(*tables[:2], policy=POLICY, transactions=tables[2])
+
+    sides = tmp_path / "payments.parquet", tmp_path / "transactions.parquet"
+    found = payments_in(*sides, amount_basis="due")
+    assert {(one.currency_code, one.rows, one.amount_cents) for one in found} == {
+        ("EUR", 4, 9500),
+        ("SEK", 3, 700),
+        (None, 1, 10000),
+    }
+    assert set(found) == set(report.payments.totals)
 
 
 def test_equal_inputs_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matching_world import BUSINESS_DATE, Match, match_arrow, match_pandas, orders_table, payments_table
-from oracle import Item, expected_items, known
-from worlds import policies, worlds
+from oracle import Item, expected_items, known, with_money
+from worlds import policies, transactions, worlds
 
 from reconcile.matching.policy import MatchPolicy
 from reconcile.schema import ITEMS, ITEMS_ORDER, ORDERS, PAYMENTS
@@ -55,6 +55,16 @@ def assert_plain_reading(world: World, policy: MatchPolicy) -> None:
     assert seen(items) == Counter(expected_items(payments, orders, policy, BUSINESS_DATE))
 
 
+@settings(few, max_examples=30)
+@given(world=worlds, money=transactions, policy=policies)
+def test_so_it_is_where_payments_share_an_order(world: World, money: pa.Table, policy: MatchPolicy) -> None:
+    items, _ = match_arrow(*world, policy=policy, transactions=money)
+
+    tables = (*world, money)
+    payments, orders, transactions = (table.to_pylist() for table in tables)
+    assert seen(items) == Counter(expected_items(payments, orders, policy, BUSINESS_DATE, transactions))
+
+
 @pytest.mark.slow
 @settings(few, max_examples=20)
 @given(world=worlds, policy=policies)
@@ -88,11 +98,10 @@ def test_control_totals_are_the_sums_of_the_sides(world: World, policy: MatchPol
     for total in report.control.outgoing:
         sums[total.side, total.currency_code] += total.amount_cents
     expected: Counter[Any] = Counter()
-    for side, table, amount in zip(
-        ("payments", "orders"), world, ("total_amount_with_taxes_cents", "amount_cents"), strict=True
-    ):
-        for row in map(known, table.to_pylist()):
-            expected[side, row["currency_code"]] += row[amount] or 0
+    for row in map(known, with_money(world[0].to_pylist(), [], policy)):
+        expected["payments", row["currency_code"]] += row["amount"] or 0
+    for row in map(known, world[1].to_pylist()):
+        expected["orders", row["currency_code"]] += row["amount_cents"] or 0
     assert sums == expected
 
 
@@ -141,7 +150,8 @@ def test_items_are_sorted_and_of_the_schema(world: World, policy: MatchPolicy) -
 @given(world=worlds)
 def test_swapping_the_sides_finds_the_same_pairs(world: World) -> None:
     """Where neither side has rows to leave out, the rule is symmetric: one of each, or nobody."""
-    payments = [{**row, "order_status": "placed", "order_id": row["payment_id"]} for row in world[0].to_pylist()]
+    standing = {"order_status": "placed", "is_current_source": None}
+    payments = [{**row, **standing, "order_id": row["payment_id"]} for row in world[0].to_pylist()]
     orders = [{**row, "order_id": None} for row in world[1].to_pylist()]
     policy = MatchPolicy(on=("reference", "order_number"))
     items, _ = match_arrow(table(payments, PAYMENTS), table(orders, ORDERS), policy=policy)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from reconcile.errors import SettingsError
-from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status, Tolerance
+from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status
+from reconcile.matching.tolerance import Tolerance
 
 
 @pytest.mark.parametrize(
@@ -19,8 +20,12 @@ from reconcile.matching.policy import KIND_OF, Kind, MatchPolicy, Status, Tolera
         ),
         ({"on": ("email",)}, "match on ['email'] is not a choice of"),
         ({"on": ("reference", "reference")}, "each at most once"),
-        ({"amount_basis": "subtotal"}, 'amount_basis "subtotal" is not one of total_amount_with_taxes_cents'),
+        (
+            {"amount_basis": "subtotal"},
+            'amount_basis "subtotal" is not one of due, captured, total_amount_with',
+        ),
         ({"group_orders": "max"}, 'group_orders "max" is not "sum"'),
+        ({"refunds": "elsewhere"}, 'refunds "elsewhere" is not "booked_apart"'),
         ({"mode": "staging"}, 'mode "staging" is neither live nor test'),
         ({"lag_days": -1}, "lag_days -1 is not a number of days"),
         ({"lag_days": 4000}, "lag_days 4000 is not a number of days"),
@@ -60,6 +65,9 @@ def test_every_status_has_a_kind_and_most_are_breaks() -> None:
         "within_tolerance",
         "superseded",
         "not_placed",
+        "nothing_due",
+        "unpaid",
+        "nothing_booked",
         "not_listed",
         "other_method",
         "out_of_period",

@@ -49,7 +49,14 @@ def test_cases_on_spark(cases: list[Case], tmp_path: Path) -> None:
         pa.concat_tables(marked(table, place) if len(cases) > 1 else table for place, table in enumerate(tables))
         for tables in ([case.payments for case in cases], [case.orders for case in cases])
     )
-    duckdb, spark = both(tmp_path, (payments, orders), policy=cases[0].policy, business_date=cases[0].business_date)
+    settings = {"policy": cases[0].policy, "business_date": cases[0].business_date}
+    money = [
+        marked(case.transactions, place) if len(cases) > 1 else case.transactions
+        for place, case in enumerate(cases)
+        if case.transactions is not None
+    ]
+    transactions = pa.concat_tables(money) if money else None
+    duckdb, spark = both(tmp_path, (payments, orders), transactions=transactions, **settings)
 
     assert spark == duckdb
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matching_world import Match, MatchFiles, Row, match_pandas, orders_table, payments_table
+from matching_world import Match, MatchFiles, Row, match_pandas, orders_table, payments_table, transactions_table
 
 from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.population import Population
 
 POLICY = MatchPolicy()
 
@@ -40,7 +41,6 @@ def suggestions(
         ({"amount_cents": 125000}, 1250, "the payment is 100 times the order total: units taken for cents?"),
         ({"amount_cents": 1250}, -1250, "the order total has the opposite sign: a credit?"),
         ({"amount_cents": 1250}, 0, "the order total is 0"),
-        ({"amount_cents": 0}, 1250, "the payment's amount is 0"),
         ({"amount_cents": 1250}, 1520, "two digits of the amounts stand the other way round"),
         (
             {"amount_cents": 1250, "total_amount_cents": 1000},
@@ -62,6 +62,73 @@ def test_a_difference_in_amounts_is_explained_where_there_is_a_reason(
     found = suggestions(match, [{"reference": "R", **payment}], [{"reference": "R", "amount_cents": order}])
 
     assert found == {("amount_mismatch", "P1"): text}
+
+
+def sums(*cents: int) -> Row:
+    names = ("authorized", "captured", "refunded", "voided")
+    return {f"{name}_amount_cents": one for name, one in zip(names, cents, strict=True)}
+
+
+SAID_OF_MONEY = [
+    (sums(10000, 10000, 5000, 0), 10000, "amount_mismatch", "the books have the total before the refund of 50.00"),
+    (sums(10000, 10000, 2500, 0), 5000, "amount_mismatch", "the books have the refund of 25.00 twice"),
+    (
+        sums(10000, 6000, 0, 4000),
+        10000,
+        "amount_mismatch",
+        "the books have the total, of which 40.00 was given back without having been captured",
+    ),
+    (sums(10000, 10000, 10000, 0), 10000, "status_mismatch", "all of it was refunded: 100.00"),
+    (sums(10000, 0, 0, 10000), 1, "status_mismatch", "nothing was captured: what was authorized was voided"),
+    ({"order_status": "cancelled"}, 10000, "status_mismatch", "the order was cancelled"),
+    ({"order_status": "editing"}, 10000, "status_mismatch", "the order was never placed"),
+    (sums(0, 0, 0, 0), 10000, "not_paid", "nothing was captured"),
+    (sums(0, 9000, 0, 0), 10000, "partly_paid", "10.00 of what is due was neither captured nor is it authorized"),
+    (
+        {"payment_status": "partially_paid"},
+        10000,
+        "money_unknown",
+        "the payment status does not say how much: pull the transactions",
+    ),
+    ({"payment_status": "promised"}, 10000, "money_unknown", "the payment status is not one that is known"),
+]
+"""A payment, its order total, the status of the pair, and what is said of it."""
+
+
+def test_what_became_of_the_money_is_told(match: Match) -> None:
+    payments = [{"reference": f"R{n}", **payment} for n, (payment, *_) in enumerate(SAID_OF_MONEY)]
+    orders = [{"reference": f"R{n}", "amount_cents": order} for n, (_, order, *_) in enumerate(SAID_OF_MONEY)]
+    found = suggestions(match, payments, orders)
+
+    assert found == {(status, f"P{n}"): text for n, (_, _, status, text) in enumerate(SAID_OF_MONEY, start=1)}
+
+
+@pytest.mark.parametrize("basis", ["due", "total_amount_with_taxes_cents"])
+def test_a_refund_that_the_books_leave_out_is_told_with_its_day(match: Match, basis: str) -> None:
+    """The day is that of the time zone: half past eleven at night in UTC is the day after in Berlin."""
+    payments = [
+        {"reference": "R1", "order_id": "A", **sums(10000, 10000, 5000, 0)},
+        {"reference": "R2", "order_id": "B", **sums(10000, 10000, 5000, 0)},
+    ]
+    moment = datetime(2026, 11, 12, 23, 30, tzinfo=UTC)
+    refund = {"type": "refunds", "created_at": moment}
+    refunds = [
+        {**refund, "order_id": "A", "amount_cents": 5000},
+        {**refund, "order_id": "A", "amount_cents": 9000, "succeeded": False},
+        {**refund, "order_id": "B", "amount_cents": 2000},
+        {**refund, "order_id": "B", "amount_cents": 3000},
+    ]
+    items, _ = match(
+        payments_table(payments),
+        orders_table([{"reference": "R1"}, {"reference": "R2"}]),
+        policy=MatchPolicy(amount_basis=basis, population=Population(time_zone="Europe/Berlin")),
+        transactions=transactions_table(refunds),
+    )
+
+    assert {row["reference"]: row["suggestion"] for row in items.to_pylist()} == {
+        "R1": "the books have the total before the refund of 50.00 of 13 November",
+        "R2": "the books have the total before the refunds of 50.00",
+    }
 
 
 @pytest.mark.parametrize(

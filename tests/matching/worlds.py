@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 from hypothesis import strategies as st
-from matching_world import orders_table, payments_table
+from matching_world import orders_table, payments_table, transactions_table
 
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
-from reconcile.matching.policy import MatchPolicy, Tolerance
+from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.population import Population
+from reconcile.matching.tolerance import Tolerance
 
 keys = st.sampled_from(
     [None, "", " ", "A", "A ", "a", "PO-A", "po- a", "B", "C", "é", "e\u0301", "É", "\u00a0D", "7", "007", "PO-"]
@@ -24,7 +25,11 @@ hours = st.sampled_from([0, 4, 12, 21, 22, 23])
 moments = st.builds(lambda day, hour: datetime(day.year, day.month, day.day, hour, tzinfo=UTC), days, hours)
 methods = st.sampled_from([None, "Klarna", "KLARNA Pay later", "Card", "card on file"])
 
-payment_rows = st.fixed_dictionaries(
+sums = st.sampled_from([0, 0, 1, 4000, 5000, 10000, 10000, 2**56])
+money = st.none() | st.fixed_dictionaries(
+    {f"{name}_amount_cents": sums for name in ("authorized", "captured", "refunded", "voided")}
+)
+plain_payment_rows = st.fixed_dictionaries(
     {
         "reference": keys,
         "order_reference": st.none() | keys,
@@ -32,14 +37,19 @@ payment_rows = st.fixed_dictionaries(
         "order_id": ids,
         "total_amount_with_taxes_cents": cents,
         "currency_code": currencies,
-        "order_status": st.sampled_from(["placed", "placed", "approved", "pending", "cancelled", None]),
-        "payment_status": st.sampled_from(["paid", "paid", "refunded", None]),
+        "total_amount_cents": cents,
+        "order_status": st.sampled_from(["placed", "placed", "approved", "pending", "cancelled", "archived", None]),
+        "payment_status": st.sampled_from(
+            ["paid", "paid", "paid", "unpaid", "refunded", "partially_refunded", "promised", None]
+        ),
+        "is_current_source": st.sampled_from([None, None, True, False]),
         "mismatched_amounts": st.sampled_from([None, False, True]),
         "mode": st.sampled_from(["live", "live", "test", None]),
         "created_at": moments,
         "placed_at": st.none() | moments,
     }
 )
+payment_rows = st.tuples(plain_payment_rows, money).map(lambda both: both[0] | (both[1] or {}))
 order_rows = st.fixed_dictionaries(
     {
         "reference": keys,
@@ -57,6 +67,17 @@ def rows_to_tables(world: tuple[list[Any], list[Any]]) -> tuple[pa.Table, pa.Tab
     return payments_table(world[0]), orders_table(world[1])
 
 
+transaction_rows = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["authorizations", "captures", "captures", "refunds", "voids"]),
+        "order_id": st.sampled_from(["x", "y"]),
+        "payment_id": st.sampled_from([None, "P1", "P2", "P3", "P9"]),
+        "amount_cents": st.sampled_from([0, 4000, 5000, 5000, 10000, 10000, 2**56, None]),
+        "currency_code": st.sampled_from(["EUR", "EUR", "EUR", "EUR", "JPY"]),
+        "succeeded": st.sampled_from([True, True, True, True, False, None]),
+    }
+)
+transactions = st.lists(transaction_rows, min_size=2, max_size=8).map(transactions_table)
 worlds = st.tuples(st.lists(payment_rows, max_size=8), st.lists(order_rows, max_size=8)).map(rows_to_tables)
 
 tolerances = st.builds(
@@ -99,4 +120,6 @@ policies = st.builds(
     mode=st.sampled_from([None, "live"]),
     clean=st.just(NO_RULES) | rules,
     population=st.just(Population()) | populations,
+    amount_basis=st.sampled_from(["due", "due", "captured", "total_amount_with_taxes_cents", "total_amount_cents"]),
+    refunds=st.sampled_from([None, "booked_apart"]),
 )

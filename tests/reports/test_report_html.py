@@ -119,7 +119,7 @@ def test_the_page_is_rendered_again_from_the_folder_alone_byte_for_byte(run: Pat
 def test_verdict_facts_and_limits_are_said_in_words(run: Path) -> None:
     text = Page(render_html(run)).text
 
-    for words in ("Over limit", "2026-11-21", "live", "total_amount_with_taxes_cents", summary_of(run)["run_id"]):
+    for words in ("Over limit", "2026-11-21", "live", "By due", summary_of(run)["run_id"]):
         assert words in text, words
     assert f"breaks>0: {summary_of(run)['counts']['breaks']} breaks" in text
     assert "Prepared by" in text

@@ -16,7 +16,7 @@ import duckdb
 
 from reconcile.files.parquet import scan, selected
 from reconcile.matching.suggestions.suggestions import MOST_DAYS_APART, PLAIN_REFERENCE
-from reconcile.money import AMOUNT_BASES
+from reconcile.money import ORDER_TOTALS
 from reconcile.schema import ITEMS, Row
 
 MOST = 5
@@ -41,9 +41,7 @@ class Candidate:
     why: tuple[str, ...]
 
 
-def candidates(
-    connection: duckdb.DuckDBPyConnection, folder: Path, item: Row, *, amount_basis: str
-) -> tuple[Candidate, ...]:
+def candidates(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> tuple[Candidate, ...]:
     """
     Return the order rows near a payment without one, or the payments near an order row without one; none for a pair.
 
@@ -59,7 +57,7 @@ def candidates(
         "code": item[f"{prefix}_currency_code"],
         "day": _day_of(item, of_payment=of_payment),
     }
-    other = _ORDERS if of_payment else _PAYMENTS.format(amount=amount_basis)
+    other = _ORDERS if of_payment else _PAYMENTS
     totals = _own_totals(connection, folder, item) if of_payment else []
     connection.execute("SET TimeZone = 'UTC'")
     files = {"payments": scan(folder / "payments.parquet"), "items": f"({selected(folder / 'items.parquet', ITEMS)})"}
@@ -76,12 +74,12 @@ _ORDERS = """
 """
 _PAYMENTS = (
     """
-    SELECT p.payment_id AS name, p.reference, {amount} AS cents, p.currency_code AS code,
+    SELECT p.payment_id AS name, p.reference, payment_amount_cents AS cents, p.currency_code AS code,
            coalesce(p.placed_at, p.created_at)::TIMESTAMP::DATE AS day, status,
            order_source_line IS NULL AS is_alone, ["""
-    + ", ".join(AMOUNT_BASES)
+    + ", ".join(ORDER_TOTALS)
     + """] AS totals
-    FROM {{payments}} p JOIN {{items}} i ON i.payment_id = p.payment_id
+    FROM {payments} p JOIN {items} i ON i.payment_id = p.payment_id
 """
 )
 # Of a short reference one character may be another, of a longer one two: else everything is alike. DuckDB counts bytes,
@@ -162,6 +160,6 @@ def _day_of(item: Row, *, of_payment: bool) -> date | None:
 
 
 def _own_totals(connection: duckdb.DuckDBPyConnection, folder: Path, item: Row) -> list[int]:
-    query = f"SELECT {', '.join(AMOUNT_BASES)} FROM {scan(folder / 'payments.parquet')} WHERE payment_id = ? LIMIT 1"
+    query = f"SELECT {', '.join(ORDER_TOTALS)} FROM {scan(folder / 'payments.parquet')} WHERE payment_id = ? LIMIT 1"
     found = connection.execute(query, [item["payment_id"]]).fetchall()
     return [cents for cents in (found[0] if found else ()) if cents is not None]

@@ -2,15 +2,15 @@
 The likeliest explanation of a break, in words: what on the other side it may belong to, or how its amounts differ.
 
 A suggestion is never a match. Looks only at rows that found no partner (references that are alike, or near with an
-equal amount; equal amounts with dates close by), and for a pair whose amounts differ at the payment's other totals, at
-units and at signs. Bounded: a value that many rows share explains nothing, and is skipped.
+equal amount; equal amounts with dates close by), and for a pair at its money (`money`). Bounded: a value that many rows
+share explains nothing, and is skipped.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from reconcile.files.parquet import completed, scan
-from reconcile.matching.ladder import STATUS_ORDER
-from reconcile.matching.policy import Status
+from reconcile.matching.policy import STATUS_ORDER, Status
+from reconcile.matching.suggestions.money import TOLD_OF_MONEY, Known, of_money, registered
 from reconcile.matching.suggestions.spilled_rows import SpilledRows
-from reconcile.money import AMOUNT_BASES
-from reconcile.schema import PAYMENTS
 
 MOST_ALIKE = 20
 """Rows of one side that may share an amount, or a reference with one character left out, and still explain a break."""
@@ -37,20 +33,17 @@ MOST_DAYS_APART = 3
 MOST_LONE = 200_000
 """Rows without a partner on the smaller side, beyond which something else is wrong than any of them."""
 
-TotalsOf = Callable[[list[str]], pa.Table]
-"""Payment ids to their totals, AMOUNT_BASES: columns `payment_id` and those."""
-
 
 @dataclass(frozen=True, slots=True)
 class Suggester:
     """
     Makes suggestions on `connection`, which must be none that the rows come from.
 
-    `totals_of` looks up a payment's totals; many rows that have to wait do so in `folder`.
+    `known` looks up what the rows themselves do not say; many rows that have to wait do so in `folder`.
     """
 
     connection: duckdb.DuckDBPyConnection
-    totals_of: TotalsOf
+    known: Known
     folder: Path | None = None
 
     def suggested(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -68,40 +61,10 @@ class Suggester:
                     yield _with_column(batch, pa.nulls(batch.num_rows, pa.string()))
                 continue
             with SpilledRows(rows, self.folder) as held:
-                told = make(held, self.connection, self.totals_of)
+                told = make(held, self.connection, self.known)
                 ids, texts = (told.column(name).combine_chunks() for name in ("item_id", "text"))
                 for batch in held.batches():
                     yield _with_column(batch, texts.take(pc.index_in(batch.column("item_id"), value_set=ids)))
-
-
-def totals_in_file(payments: Path, connection: duckdb.DuckDBPyConnection) -> TotalsOf:
-    """Return what looks totals up in a Parquet file of PAYMENTS; `connection` must be none that items come from."""
-    names = set(pq.read_schema(payments).names)
-    columns = completed(names, pa.schema(PAYMENTS.field(name) for name in AMOUNT_BASES))
-
-    def totals_of(ids: list[str]) -> pa.Table:
-        with _registered(connection, wanted=pa.table({"id": pa.array(ids, pa.string())})):
-            query = f"SELECT payment_id, {columns} FROM {scan(payments)} WHERE payment_id IN (SELECT id FROM wanted)"
-            found: pa.Table = connection.sql(query).to_arrow_table()
-            return found
-
-    return totals_of
-
-
-def totals_in_table(payments: pa.Table) -> TotalsOf:
-    """Return what looks totals up in a table of PAYMENTS; missing columns are null."""
-
-    def totals_of(ids: list[str]) -> pa.Table:
-        found = payments.filter(pc.is_in(payments.column("payment_id"), value_set=pa.array(ids, pa.string())))
-        totals = [
-            found.column(name).cast(pa.int64()) if name in found.column_names else pa.nulls(found.num_rows, pa.int64())
-            for name in AMOUNT_BASES
-        ]
-        return pa.Table.from_arrays(
-            [found.column("payment_id").cast(pa.string()), *totals], ["payment_id", *AMOUNT_BASES]
-        )
-
-    return totals_of
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[tuple[_Maker | None, pa.RecordBatch]]:
@@ -117,41 +80,8 @@ def _with_column(batch: pa.RecordBatch, texts: pa.Array[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*batch.columns, texts], [*batch.schema.names, "suggestion"])
 
 
-def _of_amounts(held: SpilledRows, connection: duckdb.DuckDBPyConnection, totals_of: TotalsOf) -> pa.Table:
-    totals = totals_of([str(id_) for id_ in held.column("p_id").to_pylist()])
-    with _registered(connection, held=held.scannable, totals=totals):
-        found: pa.Table = connection.sql(_AMOUNTS).to_arrow_table()
-        return found
-
-
-_AMOUNTS = """
-    SELECT item_id, text FROM (
-        SELECT item_id, CASE
-            WHEN p_amount = 0 THEN 'the payment''s amount is 0'
-            WHEN o_amount = 0 THEN 'the order total is 0'
-            WHEN o_amount = p_amount::HUGEINT * 100
-                THEN 'the order total is 100 times the payment: cents taken for units?'
-            WHEN o_amount::HUGEINT * 100 = p_amount
-                THEN 'the payment is 100 times the order total: units taken for cents?'
-            WHEN o_amount = -p_amount THEN 'the order total has the opposite sign: a credit?'
-            WHEN o_amount = total_amount_cents
-                THEN 'the order total is the total_amount_cents of the payment''s order: another basis?'
-            WHEN o_amount = total_amount_with_taxes_cents
-                THEN 'the order total is the total_amount_with_taxes_cents of the payment''s order: another basis?'
-            WHEN o_amount = place_total_amount_cents
-                THEN 'the order total is what it was when the order was placed: changed since?'
-            WHEN (p_amount - o_amount) % 9 = 0 AND p_amount > 0 AND o_amount > 0
-                AND damerau_levenshtein(p_amount::VARCHAR, o_amount::VARCHAR) = 1
-                AND list_sort(string_split(p_amount::VARCHAR, '')) = list_sort(string_split(o_amount::VARCHAR, ''))
-                THEN 'two digits of the amounts stand the other way round'
-        END AS text
-        FROM held LEFT JOIN totals ON p_id = payment_id
-    ) WHERE text IS NOT NULL
-"""
-
-
-def _of_duplicates(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
-    with _registered(connection, held=held.scannable):
+def _of_duplicates(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: Known) -> pa.Table:
+    with registered(connection, held=held.scannable):
         found: pa.Table = connection.sql(_DUPLICATES).to_arrow_table()
         return found
 
@@ -170,13 +100,13 @@ _DUPLICATES = """
 """
 
 
-def _of_unpaired(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: TotalsOf) -> pa.Table:
+def _of_unpaired(held: SpilledRows, connection: duckdb.DuckDBPyConnection, _: Known) -> pa.Table:
     ids = held.column("p_id")
     payments, orders = len(ids) - ids.null_count, ids.null_count
     if not 0 < min(payments, orders) <= MOST_LONE:
         return pa.table({"item_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
     connection.execute("SET TimeZone = 'UTC'")  # a cursor has the machine's, whatever its connection was set to
-    with _registered(connection, held=held.scannable):
+    with registered(connection, held=held.scannable):
         connection.execute(_SIDES)
     few, many = ("payments", "orders") if payments <= orders else ("orders", "payments")
     connection.execute(_NEAR.format(few=few, many=many, alike=MOST_ALIKE))
@@ -270,20 +200,9 @@ _CANDIDATES = f"""
 """
 
 
-@contextlib.contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, **tables: Any) -> Iterator[None]:
-    for name, table in tables.items():
-        connection.register(name, table)
-    try:
-        yield
-    finally:
-        for name in tables:
-            connection.unregister(name)
-
-
-_Maker = Callable[[SpilledRows, duckdb.DuckDBPyConnection, TotalsOf], pa.Table]
+_Maker = Callable[[SpilledRows, duckdb.DuckDBPyConnection, Known], pa.Table]
 _MAKERS: dict[Status, _Maker] = {
-    Status.AMOUNT_MISMATCH: _of_amounts,
+    **{status: partial(of_money, status=status) for status in TOLD_OF_MONEY},
     Status.DUPLICATE_REFERENCE: _of_duplicates,
     **dict.fromkeys((Status.MISSING_ORDER, Status.MISSING_PAYMENT, Status.MISSING_REFERENCE), _of_unpaired),
 }

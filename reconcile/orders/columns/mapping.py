@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
-from reconcile.money import AMOUNT_BASES, CURRENCIES
+from reconcile.money import CURRENCIES, ORDER_TOTALS
 from reconcile.orders.columns.marks import listed, mark_places
 from reconcile.orders.columns.names import (
     CLEAR,
@@ -196,7 +196,7 @@ class _Table:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
         if self.system and "amount" in self.system.columns:
             return
-        if self._loose[place] in spellings((*GROSS, *AMOUNT_BASES)):
+        if self._loose[place] in spellings((*GROSS, *ORDER_TOTALS)):
             return
         if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
             raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
@@ -305,6 +305,6 @@ def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:
     groups = system.columns.get(role, CLEAR[role]) if system else CLEAR[role]
     if role != "amount" or (system and "amount" in system.columns):
         return groups
-    if form.amount_basis != AMOUNT_BASES[0]:  # a total with tax is then no better than another
+    if form.amount_basis != ORDER_TOTALS[0]:  # a total with tax is then no better than another
         groups = (tuple(name for group in groups for name in group),)
     return ((form.amount_basis,), *groups)

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from reconcile.money import AMOUNT_BASES
+from reconcile.money import ORDER_TOTALS
 
 Groups = tuple[tuple[str, ...], ...]
 
@@ -226,7 +226,7 @@ CLEAR: dict[str, Groups] = {
     "reference": ((*_REFERENCE, *EXTERNAL_DOCUMENT),),
     "amount": (
         (*GROSS, "order_total_cents", "grand_total_cents"),
-        (*AMOUNT_BASES, "amount_cents", "total_cents", "order_amount_cents", *_PLAIN),
+        (*ORDER_TOTALS, "amount_cents", "total_cents", "order_amount_cents", *_PLAIN),
     ),
     "currency": (("currency_code",), _CURRENCY),
     "order_number": (("order_number",), _ORDER_NUMBER),

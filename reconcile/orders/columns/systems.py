@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 
-from reconcile.money import AMOUNT_BASES
+from reconcile.money import ORDER_TOTALS
 from reconcile.orders.columns.names import (
     CLEAR,
     DOCUMENT_DATE,
@@ -55,7 +55,7 @@ _NO_REFERENCE = "its exports have no reference of the shop"
 SYSTEMS: tuple[System, ...] = (
     System(
         "Commerce Layer",
-        marks=tuple((basis,) for basis in AMOUNT_BASES),
+        marks=tuple((basis,) for basis in ORDER_TOTALS),
         columns={
             "reference": (("reference", "order_reference"),),
             "order_number": (("order_number",), ("number",)),

@@ -36,7 +36,8 @@ _TEXTS = (
     "payment_id", "payment_reference", "order_id", "order_number", "order_reference", "order_source_file",
     "order_source_line", "order_status", "payment_status", "mode", "placed_at", "payment_created_at",
     "mismatched_amounts", "payment_currency_code", "order_currency_code", "currency_code", "age_days", "item_id",
-    "break_id", "changed_from_status", "changed_from_item_id", "accepted_for",
+    "break_id", "changed_from_status", "changed_from_item_id", "accepted_for", "payment_gateway_name", "market_name",
+    "order_source_type", "links_dashboard",
 )  # fmt: skip
 _LONGEST = (
     "reference",
@@ -52,6 +53,10 @@ _AMOUNTS = {
     "order_amount": ("order_amount_cents", "order_currency_code"),
     "difference": ("difference_cents", "currency_code"),
     "at_stake": ("at_stake_cents", "currency_code"),
+    "authorized_amount": ("authorized_amount_cents", "payment_currency_code"),
+    "captured_amount": ("captured_amount_cents", "payment_currency_code"),
+    "refunded_amount": ("refunded_amount_cents", "payment_currency_code"),
+    "voided_amount": ("voided_amount_cents", "payment_currency_code"),
 }
 _MOMENTS = ("accepted_until", "first_seen_on", "placed_at", "payment_created_at")
 

@@ -13,7 +13,7 @@ if (source) {
     ["suggestion", "Likely cause", "t"], ["accepted_reason", "Accepted", "t"], ["accepted_for", "Accepted no longer", "t"],
   ].filter(([name]) => column[name].some(text => text !== ""));
   const sides = {
-    Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts"],
+    Payment: ["payment_id", "payment_reference", "order_id", "order_number", "payment_amount", "payment_currency_code", "authorized_amount", "captured_amount", "refunded_amount", "voided_amount", "market_name", "payment_gateway_name", "order_source_type", "order_status", "payment_status", "mode", "placed_at", "payment_created_at", "mismatched_amounts", "links_dashboard"],
     "Order total": ["order_reference", "order_amount", "order_currency_code", "order_source_file", "order_source_line"],
     Break: ["matched_on", "first_seen_on", "suggestion", "accepted_reason", "accepted_until", "accepted_for", "changed_from_status", "break_id", "item_id"],
   };

@@ -1,0 +1,36 @@
+"""
+What went in, added up from files: the control totals of payments by the amounts that stand for them.
+
+The matching's own definition of an amount, read from the files once more. Does not match.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import narwhals.stable.v2 as nw
+
+from reconcile.matching.engines.duckdb import DuckDBEngine
+from reconcile.matching.policy import MatchPolicy
+from reconcile.matching.report import Total
+from reconcile.matching.shares import worth_of
+from reconcile.matching.sides import payments_from_parquet, transactions_from_parquet, with_known_values
+
+
+def payments_in(payments: Path, transactions: Path | None, *, amount_basis: str) -> tuple[Total, ...]:
+    """
+    Return rows and minor units by currency, null last, of a Parquet file of PAYMENTS.
+
+    Raises as `payments_from_parquet`, and duckdb.Error as it does.
+    """
+    engine = DuckDBEngine(memory_limit="1GB")
+    try:
+        frame = with_known_values(payments_from_parquet(engine, payments, MatchPolicy(amount_basis=amount_basis)), "p")
+        money = transactions_from_parquet(engine, transactions)
+        worth = worth_of(engine, frame, transactions=money, basis=amount_basis)
+        amounts = engine.relation(worth.select(nw.col("p_currency", "p_amount")))
+        found = amounts.aggregate("p_currency, count(*), coalesce(sum(p_amount), 0)", "p_currency").fetchall()
+    finally:
+        engine.close()
+    in_order = sorted(found, key=lambda line: (line[0] is None, line[0] or ""))
+    return tuple(Total("payments", code, None, rows, int(cents)) for code, rows, cents in in_order)

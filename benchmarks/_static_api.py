@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl
 from reconcile.commercelayer.client import CommerceLayer, Credentials
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.query import PAGE_SIZE, Params, Window, page_params, query_string
+from reconcile.commercelayer.relations import Wanted
 from reconcile.payments.pull import pull_to_parquet
 from reconcile.payments.request import PullRequest
 
@@ -109,7 +110,7 @@ def record(payments: int, pages: Path, *, numbered: bool = False) -> None:
 async def _record_numbered(url: str, pages: Path) -> None:
     client = _Recorder(api_url=url, auth_url=url.removesuffix("/api"), credentials=CREDENTIALS, rate_limit=False)
     client.pages, client.recorded = pages, []
-    first = page_params(Window(None, None))
+    first = page_params(Window(None, None), Wanted())
     async with client:
         count = (await client.get("klarna_payments", first)).record_count
         assert count is not None

@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks import _static_api
 from benchmarks.pull_floor import floor, whole_pull
 from reconcile.commercelayer.query import Window, page_params
+from reconcile.commercelayer.relations import Wanted
 
 _DLT = """
 import sys
@@ -62,7 +63,7 @@ console.log(payments)
 
 def dlt_seconds(url: str, python: Path) -> float:
     """Return the seconds of a process in which dlt pulls the payments into Parquet."""
-    parameters = [f"{name}={value}" for name, value in page_params(Window(None, None)).items()]
+    parameters = [f"{name}={value}" for name, value in page_params(Window(None, None), Wanted()).items()]
     environ = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()

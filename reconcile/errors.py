@@ -130,11 +130,16 @@ class AuthError(CommerceLayerError):
 
 
 class Unreachable(CommerceLayerError):
-    """No usable answer came within the retry budget: connection, timeout, 5xx, 429 or a broken body."""
+    """
+    No usable answer came within the retry budget: connection, timeout, 5xx, 429 or a broken body.
 
-    def __init__(self, message: str, *, attempts: int, hint: str | None = None) -> None:
+    `may_be_done`: the request was a write that may have been carried out, and only its answer was lost.
+    """
+
+    def __init__(self, message: str, *, attempts: int, may_be_done: bool = False, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.attempts = attempts
+        self.may_be_done = may_be_done
 
 
 class Refused(CommerceLayerError):

@@ -23,6 +23,7 @@ from reconcile.cli.load import load
 from reconcile.cli.match import match
 from reconcile.cli.orders import orders
 from reconcile.cli.pull import pull
+from reconcile.cli.refresh import refresh
 from reconcile.cli.report import report
 from reconcile.cli.run import run
 from reconcile.cli.runs import runs
@@ -87,6 +88,7 @@ for _command in (
     match,
     explain,
     history,
+    refresh,
     report,
     orders,
     breaks,

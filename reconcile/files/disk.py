@@ -56,6 +56,25 @@ def replacing(destination: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def append(path: Path, content: bytes) -> None:
+    """
+    Add `content` to the end of a file, which is made where there is none, and see it safely on disk.
+
+    Raises OSError as the disk does; the file is then as it was.
+    """
+    with path.open("ab", buffering=0) as file:
+        length = file.tell()
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(length)
+            raise
+    sync(path.parent)
+
+
 def remove_tree(path: Path, *, inside: Path) -> None:
     """
     Remove what is at `path`, a folder with everything in it; nothing where there is nothing.

@@ -9,7 +9,6 @@ Which acceptances stand on a business date, and whether a break is still what wa
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ from pathlib import Path
 
 from reconcile.errors import AcceptanceError
 from reconcile.files.csv_text import NotCsv, Table, csv_line, csv_table
-from reconcile.files.disk import disk_errors, locked, sync
+from reconcile.files.disk import append, disk_errors, locked
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
+from reconcile.runs.records import ACCEPTANCES
 
-NAME = "acceptances.csv"
+NAME = ACCEPTANCES
 
 COLUMNS = (
     "item_id",
@@ -111,22 +111,8 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
         new = [names] if lacking or not written else []
         new += [tuple(row.get(name, "") for name in names) for row in rows]
         ending = "\n" if written and not written.endswith("\n") else ""
-        _append(path, ending + "".join(csv_line(cells, delimiter=table.delimiter) for cells in new))
-
-
-def _append(path: Path, text: str) -> None:
-    """Add `text` to the file and see it safely on disk. Raises OSError as the disk does; the file is then as it was."""
-    with path.open("ab", buffering=0) as file:
-        length = file.tell()
-        try:
-            left = memoryview(text.encode())
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(file.fileno())
-        except BaseException:
-            file.truncate(length)
-            raise
-    sync(path.parent)
+        added = "".join(csv_line(cells, delimiter=table.delimiter) for cells in new)
+        append(path, (ending + added).encode())
 
 
 def check_texts(decision: Decision) -> None:

@@ -45,6 +45,7 @@ def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
                 night.settings.policy,
                 facts,
                 Resources(memory_limit=limit, spill=Path(place)),
+                run.transactions,
             )
         except ReconcileError as error:
             log.info("the run before cannot be matched again: %s", error.message)

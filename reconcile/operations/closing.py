@@ -47,6 +47,7 @@ from reconcile.operations.staged_run import RunResult, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs import manifest
 from reconcile.runs.folder import publishing_lock
+from reconcile.runs.records import records_in
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.settings.stages import limits_of
 from reconcile.version import __version__
@@ -106,12 +107,14 @@ def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
     """Write the items, with the states of breaks as the `earlier` runs and people's decisions make them."""
     folder, on, policy, chosen = night.folder, night.business_date, night.settings.policy, night.settings.run
     accepted = standing(decisions.read_decisions(night.out / decisions.NAME), on)
-    run_id = run_id_of(on, policy, folder, earlier.runs, accepted)
+    organization = night.settings.commercelayer.organization or None
+    run_id = run_id_of(on, (policy, organization), folder, earlier.runs, accepted)
     states = States(on, before=earlier.breaks, history=earlier.history, acceptances=accepted)
-    run = RunFacts(on, run_id, states)
+    run = RunFacts(on, run_id, states, organization)
     resources = Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder.path)
     with night.timings.stage("matching"):
-        return run_id, match_to_parquet(folder.payments, folder.orders, folder.items, policy, run, resources)
+        sides = folder.payments, folder.orders
+        return run_id, match_to_parquet(*sides, folder.items, policy, run, resources, folder.transactions)
 
 
 def tables_written(night: StagedRun) -> dict[str, int]:
@@ -192,6 +195,8 @@ def publish(made: MadeRun) -> tuple[Path, Summary]:
     }
     if night.book is not None:
         rows[RunFile.DELIVERY] = pq.read_metadata(night.folder.delivery).num_rows
+    if night.folder.transactions is not None:
+        rows[RunFile.TRANSACTIONS] = pq.read_metadata(night.folder.transactions).num_rows
     told = neighbours(night.out, night.business_date, earlier)
     while True:
         known = told
@@ -216,7 +221,6 @@ def publish(made: MadeRun) -> tuple[Path, Summary]:
 
 def record_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: Neighbours) -> dict[str, object]:
     """Return the manifest, but for its outputs."""
-    record = night.out / decisions.NAME
     return {
         **summary.head,
         **to_builtins(night.source),
@@ -229,7 +233,7 @@ def record_of(night: StagedRun, summary: Summary, earlier: EarlierRuns, known: N
         **book_record(night, summary.run_id),
         "runs_meanwhile": known.meanwhile,
         "later_runs": known.later,
-        "records": [manifest.digest_of(record, name=decisions.NAME)] if record.is_file() else [],
+        "records": records_in(night.out),
         "control": summary.control,
     }
 
@@ -279,20 +283,26 @@ def _loaded(place: Path, url: str) -> LoadReceipt:
 
 
 def run_id_of(
-    business_date: date, policy: MatchPolicy, folder: RunFolder, before: Sequence[ledger.PublishedRun], accepted: Any
+    business_date: date,
+    rules: tuple[MatchPolicy, str | None],
+    folder: RunFolder,
+    before: Sequence[ledger.PublishedRun],
+    accepted: Any,
 ) -> str:
     """
     Return the id of the run whose sides are in `folder`, after the runs `before` and with what is `accepted`.
 
+    `rules` are those of the matching, and the organization that its items are linked to.
+
     Equal inputs, settings, runs before and acceptances give an equal id, and with it the same bytes of items.parquet;
     what the runs before say of a break follows from them.
     """
+    inputs = (folder.payments, folder.orders, *([folder.transactions] if folder.transactions else []))
     digest = manifest.digest_of_text(
         __version__,
         business_date.isoformat(),
-        repr(policy),
-        sha256_of(folder.payments),
-        sha256_of(folder.orders),
+        repr(rules),
+        *map(sha256_of, inputs),
         *(f"{run.business_date} {run.run_id}" for run in before),
         repr(accepted.to_pydict()),
     )

@@ -194,7 +194,7 @@ def _explained(
         meaning=MEANING_OF[Status(item["status"])],
         allowed_cents=_allowed(engine, item, policy) if item["matched_on"] is not None else None,
         nights=tuple(_nights(connection, folder, item)),
-        candidates=candidates(connection, folder, item, amount_basis=policy.amount_basis),
+        candidates=candidates(connection, folder, item),
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from reconcile.commercelayer.by_id import fetch_payments
 from reconcile.commercelayer.client import CommerceLayer
+from reconcile.commercelayer.reading import Reading
+from reconcile.commercelayer.relations import Wanted
 from reconcile.errors import UnknownItem, UnknownPayment
 from reconcile.operations.explain import items_named
 from reconcile.operations.pull import awaited
@@ -93,11 +95,12 @@ async def _histories(client: CommerceLayer, wanted: Sequence[Trace]) -> list[His
 
 async def _payments(client: CommerceLayer, names: Sequence[str], mode: str) -> dict[str, Trace]:
     """Return those of `names` that are payments' ids, by id."""
+    reading = Reading(client, Wanted(money=False))
     try:
-        found = await fetch_payments(client, names, mode=mode)
+        found = await fetch_payments(reading, names, mode=mode)
     except UnknownPayment as error:
         known = [name for name in names if name not in error.payment_ids]
-        found = await fetch_payments(client, known, mode=mode)
+        found = await fetch_payments(reading, known, mode=mode)
     rows = found.select(["payment_id", "order_id", "currency_code"]).to_pylist()
     return {row["payment_id"]: Trace(Subject(row["payment_id"], row["order_id"]), row["currency_code"]) for row in rows}
 

@@ -33,6 +33,7 @@ def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: Earlier
     found += warnings.narrowed_warnings(source.narrowed or None)
     found += warnings.export_warnings(source.why_all)
     found += warnings.run_warnings(night.orders, report)
+    found += warnings.unknown_statuses(night.folder.payments)
     if night.settings.match.group_orders is not None:
         found += warnings.grouping_warnings(night.orders)
     found += _of_orders(night, before)

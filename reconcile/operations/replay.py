@@ -33,6 +33,12 @@ from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import ITEMS, LEDGER_COLUMNS
 from reconcile.settings.stages import settings_of
 
+_MONEY_CAME = "captured_amount_cents"
+"""A column of ITEMS since whose first version the money of a payment is judged."""
+
+_JUDGED = ("status", "kind", "is_break", "suggestion", "at_stake_cents", "at_stake_currency_code")
+"""Columns of ITEMS that give a verdict: before _MONEY_CAME by other rules, so that they are not compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -66,7 +72,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     made = decisions.read_decisions(out / decisions.NAME)
     made_at = manifest.created_at
     accepted = standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
-    policy = settings.policy
+    policy, organization = settings.policy, settings.commercelayer.organization or None
     latest = breaks_in(before[-1].breaks, FOLLOWED) if before else None
     states = States(on, before=latest, history=history, acceptances=accepted)
     report = match_to_parquet(
@@ -74,10 +80,11 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
         run.orders,
         items,
         policy,
-        RunFacts(on, manifest.run_id, states),
+        RunFacts(on, manifest.run_id, states, organization),
         Resources(memory_limit=settings.run.memory_limit, spill=place),
+        run.transactions,
     )
-    is_as_it_was = run_id_of(on, policy, run, before, accepted) == manifest.run_id
+    is_as_it_was = run_id_of(on, (policy, organization), run, before, accepted) == manifest.run_id
     return _compared(run.items, items, manifest, report, is_as_it_was=is_as_it_was)
 
 
@@ -89,7 +96,10 @@ def _compared(published: Path, again: Path, manifest: Manifest, report: MatchRep
     there = columns_in(published).names
     others = other_software(manifest) or ("" if set(there) == set(ITEMS.names) else "reconcile")
     # A run's id stands for its inputs, settings, the runs before it and decisions: where it is the same, so are items.
-    compared = there if is_as_it_was else [name for name in there if name not in LEDGER_COLUMNS]
+    left: tuple[str, ...] = () if is_as_it_was else LEDGER_COLUMNS
+    if _MONEY_CAME not in there:
+        left = (*LEDGER_COLUMNS, *_JUDGED)
+    compared = [name for name in there if name not in left]
     if items := differing_items(published, again, compared):
         made = f" (it was made with different versions of {others})" if others else ""
         return Replay(report, problem=f"matched again, {items:,} of its items differ{made}")

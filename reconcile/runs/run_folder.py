@@ -13,6 +13,7 @@ class RunFile(StrEnum):
     """The files of a run folder, as its manifest names them."""
 
     PAYMENTS = "payments.parquet"
+    TRANSACTIONS = "transactions.parquet"
     ORDERS = "orders.parquet"
     DELIVERY = "delivery.parquet"
     REJECTS = "rejects.csv"
@@ -37,6 +38,12 @@ class RunFolder:
     def payments(self) -> Path:
         """The payment side, a table of PAYMENTS."""
         return self.path / RunFile.PAYMENTS
+
+    @property
+    def transactions(self) -> Path | None:
+        """The transactions of the payments' orders, a table of TRANSACTIONS; null where the run has none."""
+        path = self.path / RunFile.TRANSACTIONS
+        return path if path.exists() else None
 
     @property
     def orders(self) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from reconcile.errors import OutputError
 from reconcile.runs.folder import SUPERSEDED, out_of, published, read_manifest, superseded
 from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date
+from reconcile.runs.records import broken_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def _verified(folder: Path, runs: Mapping[Path, Manifest | None]) -> Verificatio
         return Verification(str(folder), "", 0, (error.message,))
     broken, notes = _chain(folder, manifest, runs)
     problems = [*altered_files(folder), *_strangers(folder, manifest), *broken, *_rewritten(folder, manifest)]
+    if runs and folder.resolve() == [*runs][-1].resolve():  # once for all runs, also of lines that came after them
+        problems += broken_records(out_of(folder))
     if folder.is_symlink():
         notes.append("is a link to another folder")
     return Verification(str(folder), manifest.run_id, len(manifest.outputs) + 1, tuple(problems), tuple(notes))

@@ -26,6 +26,7 @@ from reconcile.runs.verify import altered_files
 FILES = [
     "breaks.csv", "breaks.parquet", "items.csv", "items.parquet", "manifest.json", "orders.parquet",
     "payments.parquet", "rejects.csv", "report.html", "report.xlsx", "summary.json",
+    "transactions.parquet",
 ]  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def test_documents_for_people_can_be_left_out_and_made_afterwards(reconcile: Any
 
     assert result.exit_code == 0, result.stderr
     names = {path.name for path in Path("runs/2026-11-20").iterdir()}
-    assert set(FILES) - names == {"report.html", "report.xlsx"}
+    assert set(FILES) - names == {"report.html", "report.xlsx", "transactions.parquet"}  # which only a pull brings
     for form in ("html", "xlsx"):
         assert reconcile(f"report --format {form}").exit_code == 0
         assert Path(f"report-2026-11-20.{form}").stat().st_size > 10_000
@@ -111,6 +112,7 @@ def test_the_tables_have_their_schemas_and_the_manifest_their_digests(plain: Res
 
     for name, table in (
         ("payments", schema.PAYMENTS),
+        ("transactions", schema.TRANSACTIONS),
         ("orders", schema.ORDERS),
         ("items", schema.ITEMS),
         ("breaks", schema.ITEMS),
@@ -118,6 +120,7 @@ def test_the_tables_have_their_schemas_and_the_manifest_their_digests(plain: Res
         assert pq.read_schema(folder / f"{name}.parquet").equals(table), name
     assert altered_files(folder) == []
     written = read_manifest(folder).document
+    transactions = pq.read_metadata(folder / "transactions.parquet").num_rows
     rows = {output["path"]: output["rows"] for output in written["outputs"]}
     assert (rows["payments.parquet"], rows["items.csv"], rows["breaks.parquet"], rows["rejects.csv"]) == (
         400,
@@ -125,6 +128,7 @@ def test_the_tables_have_their_schemas_and_the_manifest_their_digests(plain: Res
         33,
         0,
     )
+    assert rows["transactions.parquet"] == transactions > 0
     assert written["pull"]["payments"] == written["pull"]["count_before"] == written["pull"]["count_after"] == 400
     assert written["previous"] is None
 
@@ -146,7 +150,14 @@ def test_matching_the_files_of_a_run_gives_the_same_items(reconcile: Any, plain:
     result = reconcile(f"{replay} --tolerance-cents 2 --lag-days 1 --no-html --no-xlsx")
 
     assert result.exit_code == 0, result.stderr
-    for name in ("items.parquet", "items.csv", "breaks.parquet", "payments.parquet", "orders.parquet"):
+    for name in (
+        "items.parquet",
+        "items.csv",
+        "breaks.parquet",
+        "payments.parquet",
+        "orders.parquet",
+        "transactions.parquet",
+    ):
         assert (Path("replay/2026-11-20") / name).read_bytes() == (Path("runs/2026-11-20") / name).read_bytes(), name
 
 
@@ -214,7 +225,7 @@ def test_a_narrowed_pull_says_what_it_does_to_the_figures(reconcile: Any) -> Non
     (warning,) = json.loads(Path("runs/2026-11-20/summary.json").read_bytes())["warnings"]
 
     assert warning["text"].startswith(
-        "only payments created from 2026-11-15 on are in this run: order totals from outside"
+        "only payments of orders placed from 2026-11-15 on are in this run: order totals from outside"
     )
 
 
@@ -286,6 +297,11 @@ def test_payments_pulled_into_a_file_match_as_those_of_a_night(reconcile: Any, p
     assert pulled.stdout == f"{name}\n"
     assert "400 payments" in pulled.stderr
     assert "complete: the server counted 400 before and 400 after" in pulled.stderr
+    transactions = Path(name.replace("payments", "transactions"))
+    if transactions.suffix == ".parquet":
+        assert transactions.read_bytes() == Path("runs/2026-11-20/transactions.parquet").read_bytes()
+    else:
+        assert transactions.read_text().startswith("transaction_id,type,order_id,")
     for file in ("payments.parquet", "items.csv"):
         assert Path(f"a/2026-11-20/{file}").read_bytes() == Path(f"runs/2026-11-20/{file}").read_bytes()
 

@@ -111,6 +111,7 @@ def test_right_books_have_no_breaks_and_each_wrong_row_is_one(world: list[Order]
     assert_found(match_arrow, world)
 
 
+@pytest.mark.slow
 @settings(few, max_examples=2)
 @given(world=books)
 def test_so_it_is_on_duckdb(world: list[Order]) -> None:

@@ -34,7 +34,7 @@ def seen(items: pa.Table) -> Counter[Item]:
     )
 
 
-@settings(few, max_examples=40)
+@settings(few, max_examples=25)
 @given(world=worlds, policy=policies)
 def test_frames_give_what_a_plain_reading_of_the_rules_gives(world: World, policy: MatchPolicy) -> None:
     assert_plain_reading(world, policy)
@@ -55,7 +55,7 @@ def assert_plain_reading(world: World, policy: MatchPolicy) -> None:
     assert seen(items) == Counter(expected_items(payments, orders, policy, BUSINESS_DATE))
 
 
-@settings(few, max_examples=30)
+@settings(few, max_examples=12)
 @given(world=worlds, money=transactions, policy=policies)
 def test_so_it_is_where_payments_share_an_order(world: World, money: pa.Table, policy: MatchPolicy) -> None:
     items, _ = match_arrow(*world, policy=policy, transactions=money)

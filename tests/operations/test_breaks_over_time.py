@@ -84,6 +84,7 @@ def test_an_order_row_gets_its_payment() -> None:
     assert [night.status for night in one.nights] == ["missing_payment", "amount_mismatch"]
 
 
+@pytest.mark.slow
 def test_two_breaks_become_one_and_the_older_gives_its_age() -> None:
     row = told(night_of([OTHER], BOOKS + "R9,N1,12.00,EUR\n", day=17))["missing_payment"]
     unnumbered = PAYMENT | {"order_number": None}

@@ -161,6 +161,7 @@ def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_decided_later_changes_no_earlier_night(run: Path) -> None:
     one = mismatch(run)
     later = night(21)
@@ -349,7 +350,11 @@ def test_a_record_that_lacks_columns_loses_nothing_of_a_decision(run: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "reason", ["is known\rx,2026-11-20,accept,,,,,,made up,,,", '"', " \r\n=1,", "’\x1b[31m\u202e"]
+    "reason",
+    [
+        "is known\rx,2026-11-20,accept,,,,,,made up,,,",
+        *(pytest.param(reason, marks=pytest.mark.slow) for reason in ('"', " \r\n=1,", "’\x1b[31m\u202e")),
+    ],
 )
 def test_a_reason_and_a_name_come_back_in_every_later_command(run: Path, reason: str) -> None:
     one = mismatch(run)

@@ -66,6 +66,7 @@ def test_an_earlier_date_that_is_published_meanwhile_is_told_and_not_counted(mon
     assert [(one.problems, one.notes) for one in verify(OUT)][:3] == [((), ())] * 3
 
 
+@pytest.mark.slow
 def test_the_run_before_that_is_replaced_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     night(19)
     while_matching(monkeypatch, lambda: night(19, tolerance_cents=5))

@@ -66,7 +66,7 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return night(World.load(SAMPLE / "commerce_layer"), tmp_path_factory.mktemp("ordinary"))
 
 
-@pytest.mark.parametrize("via", ["pages", "exports"])
+@pytest.mark.parametrize("via", ["pages", pytest.param("exports", marks=pytest.mark.slow)])
 def test_odd_values_are_those_of_their_records_alone(tmp_path: Path, ordinary: dict[str, str], via: str) -> None:
     world = World.load(SAMPLE / "commerce_layer")
     matched = [id_ for id_, status in ordinary.items() if status == "matched"]
@@ -82,7 +82,7 @@ def test_odd_values_are_those_of_their_records_alone(tmp_path: Path, ordinary: d
     assert found == again == expected
 
 
-@pytest.mark.parametrize("fault", ["garbled:utf8", "garbled:surrogate"])
+@pytest.mark.parametrize("fault", ["garbled:utf8", pytest.param("garbled:surrogate", marks=pytest.mark.slow)])
 def test_text_that_is_not_unicode_changes_no_status(tmp_path: Path, ordinary: dict[str, str], fault: str) -> None:
     assert night(World.load(SAMPLE / "commerce_layer"), tmp_path, fault) == ordinary
 

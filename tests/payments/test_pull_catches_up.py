@@ -54,7 +54,7 @@ def changes_of_a_day(world: World) -> None:
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-@pytest.mark.parametrize("via", ["pages", "exports", "auto"])
+@pytest.mark.parametrize("via", ["pages", "exports", pytest.param("auto", marks=pytest.mark.slow)])
 async def test_what_happened_since_it_broke_off_is_in_the_pull_that_goes_on(
     serve, pull, tmp_path: Path, via: str, incremental: bool
 ) -> None:
@@ -296,7 +296,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["full", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("incremental", "anew"))]
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) for kind in ("full", "incremental", "anew")]
 )
 async def test_killed_at_any_step_of_catching_up_the_same_command_ends_as_of_now(
     serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

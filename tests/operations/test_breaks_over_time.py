@@ -68,6 +68,7 @@ def test_a_payment_gets_its_order_row_with_another_amount() -> None:
     is_verified()
 
 
+@pytest.mark.slow
 def test_an_order_row_gets_its_payment() -> None:
     first = told(night_of([OTHER], BOOKS + "R1,N1,12.00,EUR\n", day=19))["missing_payment"]
 
@@ -122,6 +123,7 @@ def test_a_duplicate_is_resolved_into_a_pair() -> None:
     assert [move[0] for move in moves(folder)["EUR"]] == [3, 0, 0, 0, 2]
 
 
+@pytest.mark.slow
 def test_a_pair_falls_apart() -> None:
     pair = told(night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\n", day=19))["amount_mismatch"]
 
@@ -151,6 +153,7 @@ def test_a_pair_that_came_of_a_row_falls_apart_into_two_names_also_when_it_runs_
     is_verified()
 
 
+@pytest.mark.slow
 def test_a_reference_is_corrected_in_the_books() -> None:
     first = told(night_of([OTHER], BOOKS + "R1-typo,N1,12.00,EUR\n", day=19))["missing_payment"]
 
@@ -160,6 +163,7 @@ def test_a_reference_is_corrected_in_the_books() -> None:
     assert (row["changed_from_status"], row["age_days"]) == (None, 1)
 
 
+@pytest.mark.slow
 def test_what_was_cleared_comes_back_under_its_name() -> None:
     first = told(night_of([OTHER], BOOKS + "R1,N1,12.00,EUR\n", day=17))["missing_payment"]
     night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\n", day=18)
@@ -173,6 +177,7 @@ def test_what_was_cleared_comes_back_under_its_name() -> None:
     assert moves(folder)["EUR"] == ((0, 0), (0, 0), (1, 200), (0, 0), (0, 0))
 
 
+@pytest.mark.slow
 def test_one_that_moves_to_another_currency_leaves_one_line_and_enters_the_other() -> None:
     night_of([OTHER, PAYMENT | {"currency_code": "SEK"}], BOOKS, day=19)
     accept(OUT / "2026-11-19", ["R1"], reason="known", cap="20.00")
@@ -187,6 +192,7 @@ def test_one_that_moves_to_another_currency_leaves_one_line_and_enters_the_other
     is_verified()
 
 
+@pytest.mark.slow
 def test_a_decision_names_the_break_and_one_that_names_the_item_holds_too() -> None:
     first = told(night_of([OTHER], BOOKS + "R1,N1,12.00,EUR\n", day=18))["missing_payment"]
     pair = told(night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\n", day=19))["amount_mismatch"]
@@ -206,6 +212,7 @@ def test_a_decision_names_the_break_and_one_that_names_the_item_holds_too() -> N
     assert {one.item_id for one in read_decisions(OUT / NAME)} == {first["item_id"], pair["item_id"]}
 
 
+@pytest.mark.slow
 def test_a_sheet_of_yesterday_is_still_about_the_same_break() -> None:
     first = told(night_of([OTHER], BOOKS + "R1-typo,N1,12.00,EUR\n", day=19))["missing_payment"]
     write_sheet(OUT / "2026-11-19", Path("sheet.csv"))
@@ -224,6 +231,7 @@ def test_a_sheet_of_yesterday_is_still_about_the_same_break() -> None:
     assert accept_sheet(folder, Path("sheet.csv")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_ledger", [True, False])
 def test_a_night_after_runs_of_an_earlier_version(has_ledger: bool) -> None:
     first = told(night_of([OTHER, PAYMENT], BOOKS + "R9,N9,5.00,EUR\n", day=18))

@@ -135,6 +135,7 @@ def test_a_fault_that_passes_leaves_no_trace(
     assert items == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["update:#4", "update:0.5", "delete:#4"])
 def test_a_payment_that_changes_under_way_changes_nothing_else(
     fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes
@@ -147,6 +148,7 @@ def test_a_payment_that_changes_under_way_changes_nothing_else(
     assert len(items) in (409, 408)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, marks=pytest.mark.slow if fault in ALIKE else ()) for fault in FATAL]
 )

@@ -55,6 +55,7 @@ def test_an_incremental_night_gives_the_items_of_a_full_one(server: SandboxServe
     assert told["rechecked"] >= len(open_breaks(Path("runs")) - {payment["id"]})
 
 
+@pytest.mark.slow
 def test_an_open_break_that_is_deleted_is_missed_and_told(server: SandboxServer) -> None:
     """It is not flagged, and nothing changed: only because it was a break is it asked for."""
     first = night(server, 20)
@@ -70,6 +71,7 @@ def test_an_open_break_that_is_deleted_is_missed_and_told(server: SandboxServer)
     assert pq.read_table(".reconcile/vanished.parquet").column("payment_id").to_pylist() == [broken]
 
 
+@pytest.mark.slow
 def test_what_an_incremental_night_cannot_name_is_a_warning_of_the_run(server: SandboxServer) -> None:
     first = night(server, 20)
     quiet = set(server.world.payment_ids()) - open_breaks(Path("runs"))
@@ -82,6 +84,7 @@ def test_what_an_incremental_night_cannot_name_is_a_warning_of_the_run(server: S
     assert warning.text.startswith("the server counts 1 payment fewer than are in the result")
 
 
+@pytest.mark.slow
 def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: SandboxServer) -> None:
     result = night(server, 20, incremental=True)
 
@@ -89,10 +92,12 @@ def test_a_first_night_that_was_to_be_incremental_says_that_it_was_not(server: S
     assert pull_of(result)["incremental"] is False
 
 
+@pytest.mark.slow
 def test_without_runs_there_are_no_open_breaks(tmp_path: Path) -> None:
     assert open_breaks(tmp_path / "nowhere") == set()
 
 
+@pytest.mark.slow
 def test_the_option_goes_over_the_file_and_the_file_over_the_default(server: SandboxServer, workplace: Path) -> None:
     (workplace / "reconcile.toml").write_text("[pull]\nincremental = true\noverlap_minutes = 5\n")
     access = {"RECONCILE_CLIENT_ID": server.client_id, "RECONCILE_CLIENT_SECRET": server.client_secret}

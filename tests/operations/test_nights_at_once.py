@@ -46,6 +46,7 @@ def warnings(folder: Path) -> list[str]:
     return [one["text"] for one in json.loads((folder / "summary.json").read_text())["warnings"]]
 
 
+@pytest.mark.slow
 def test_an_earlier_date_that_is_published_meanwhile_is_told_and_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     night(18)
     while_matching(monkeypatch, lambda: night(19, tolerance_cents=5))
@@ -77,6 +78,7 @@ def test_the_run_before_that_is_replaced_meanwhile_is_told(monkeypatch: pytest.M
     assert [one.problems for one in verify(OUT)] == [(), (), ()]
 
 
+@pytest.mark.slow
 def test_a_date_that_is_published_while_a_run_is_about_to_be_is_told_by_one_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -123,6 +125,7 @@ def test_a_reader_waits_for_a_date_that_is_being_published() -> None:
     publisher.join()
 
 
+@pytest.mark.slow
 def test_two_processes_of_one_date_do_not_meet_and_two_of_two_dates_both_come_out() -> None:
     command = [sys.executable, "-m", "reconcile", "match", str(SAMPLE / "payments.csv"), "orders.csv", "--mode", "live"]
     quick = ["--no-xlsx", "--no-html"]

@@ -52,6 +52,7 @@ def files() -> Callable[..., Path]:
     return match
 
 
+@pytest.mark.slow
 def test_the_file_of_the_night_before_is_noticed_under_another_name_too(files: Callable[..., Path]) -> None:
     assert night(15, 4) == {}
     stale = night(16, 4)["stale_orders"]
@@ -73,6 +74,7 @@ def test_a_date_that_runs_again_has_no_old_file_but_replaces_a_run() -> None:
     assert f"was published before, as run {run_id}" in again["replaced_run"].text
 
 
+@pytest.mark.slow
 def test_a_new_file_beside_old_ones_is_no_old_delivery(files: Callable[..., Path]) -> None:
     files(texts={"a.csv": books(0, 1)}, day=15)
 
@@ -80,6 +82,7 @@ def test_a_new_file_beside_old_ones_is_no_old_delivery(files: Callable[..., Path
     assert "stale_orders" in warned(files(texts={"b.csv": books(2, 3)}, day=17))
 
 
+@pytest.mark.slow
 def test_the_command_stops_at_a_warning_that_is_a_limit() -> None:
     night(15, 4)
     words = ("match", "payments.parquet", "orders.csv", "--date", "2026-11-16", "--no-html", "--no-xlsx")
@@ -93,6 +96,7 @@ def test_the_command_stops_at_a_warning_that_is_a_limit() -> None:
     assert said("runs", "verify").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_limit_that_only_warns_can_be_one_that_stops() -> None:
     folder = night_of(payments(2), books(0), warn_on=("breaks>0",), fail_on=("warning:over_limit",))
 
@@ -100,6 +104,7 @@ def test_a_limit_that_only_warns_can_be_one_that_stops() -> None:
     assert said("runs", "verify").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_limit_on_a_warning_is_a_limit_of_the_file_too() -> None:
     Path("reconcile.toml").write_text('[run]\nfail_on = ["warning:stale_order"]\n')
     night(15, 4)
@@ -111,6 +116,7 @@ def test_a_limit_on_a_warning_is_a_limit_of_the_file_too() -> None:
     assert "stale_orders, short_orders" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "rows", "is_short"),
     [
@@ -136,6 +142,7 @@ def test_a_list_far_shorter_than_before_is_noticed(before: tuple[int, ...], rows
     assert ("short_orders" in night(len(before) + 1, rows)) == is_short
 
 
+@pytest.mark.slow
 def test_a_short_list_says_how_many_rows_there_were() -> None:
     for day in (15, 16, 17):
         night(day, 40)
@@ -146,6 +153,7 @@ def test_a_short_list_says_how_many_rows_there_were() -> None:
     assert "short_orders" not in night(19, 3, delivery="changes")
 
 
+@pytest.mark.slow
 def test_days_without_a_run_are_noticed_unless_they_have_none() -> None:
     night(13, 2)  # a Friday
 
@@ -167,6 +175,7 @@ def test_files_of_which_half_the_rows_are_in_another_are_noticed(files: Callable
     assert "--delivery changes" in overlap.text
 
 
+@pytest.mark.slow
 def test_the_files_that_share_most_are_named(files: Callable[..., Path]) -> None:
     texts = {"a.csv": books(1, 2), "b.csv": books(1, 2, 3), "c.csv": books(1, 2, 3, 4), "d.csv": books(9)}
 
@@ -175,6 +184,7 @@ def test_the_files_that_share_most_are_named(files: Callable[..., Path]) -> None
     assert overlap.figures == {"files": ("b.csv", "c.csv"), "rows": 3, "rows_of_file": 3}
 
 
+@pytest.mark.slow
 def test_files_that_share_little_or_bring_changes_are_as_they_should_be(files: Callable[..., Path]) -> None:
     texts = {"a.csv": books(1, 2, 3), "b.csv": books(3, 4, 5)}
 
@@ -183,12 +193,14 @@ def test_files_that_share_little_or_bring_changes_are_as_they_should_be(files: C
     assert "overlapping_files" in warned(files(texts=texts, day=21))
 
 
+@pytest.mark.slow
 def test_a_copy_is_told_as_a_copy_alone(files: Callable[..., Path]) -> None:
     found = warned(files(texts={"a.csv": books(1, 2), "b.csv": books(1, 2)}))
 
     assert {"copied_files", "overlapping_files"} & set(found) == {"copied_files"}
 
 
+@pytest.mark.slow
 def test_invoices_of_one_order_in_two_files_do_not_overlap(files: Callable[..., Path]) -> None:
     head = "reference,order_number,amount,currency\n"
     texts = {"a.csv": head + "R1,I-1,4.00,EUR\n", "b.csv": head + "R1,I-2,6.00,EUR\n"}
@@ -196,6 +208,7 @@ def test_invoices_of_one_order_in_two_files_do_not_overlap(files: Callable[..., 
     assert "overlapping_files" not in warned(files(texts=texts))
 
 
+@pytest.mark.slow
 def test_rules_that_are_not_those_of_the_run_before_are_named() -> None:
     night(15, 4)
 
@@ -205,6 +218,7 @@ def test_rules_that_are_not_those_of_the_run_before_are_named() -> None:
     assert "rules_changed" not in night(17, 6, lag_days=1, listed_only=True)
 
 
+@pytest.mark.slow
 def test_methods_of_which_none_is_klarnas_are_noticed_with_the_most_frequent() -> None:
     text = "reference,amount,currency,payment_method\nR1,10.00,EUR,Sofort\nR2,1.00,EUR,PayPal\nR3,1.00,EUR,Sofort\n"
 
@@ -215,6 +229,7 @@ def test_methods_of_which_none_is_klarnas_are_noticed_with_the_most_frequent() -
     assert "unknown_methods" not in warned(night_of([{"reference": "R1"}], text, day=21, methods=("sofort",)))
 
 
+@pytest.mark.slow
 def test_two_references_that_lead_to_different_rows_are_noticed() -> None:
     contradicting = [{"reference": "R1", "order_reference": "R2"}, {"reference": "R3", "order_reference": "R3"}]
 
@@ -226,6 +241,7 @@ def test_two_references_that_lead_to_different_rows_are_noticed() -> None:
     assert "two_references" not in warned(night_of(contradicting, books(1, 2, 3), day=22, on=("reference",)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

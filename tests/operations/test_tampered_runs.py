@@ -97,6 +97,7 @@ def test_a_run_id_that_leads_elsewhere_removes_nothing_there(run_id: str, victim
     assert read_manifest(LAST).business_date == date(2026, 11, 20)
 
 
+@pytest.mark.slow
 def test_a_replaced_run_is_never_removed_for_one_that_only_has_its_id(victim: Path) -> None:
     own = read_manifest(LAST).run_id
     night(20, tolerance_cents=5, xlsx=False)
@@ -109,6 +110,7 @@ def test_a_replaced_run_is_never_removed_for_one_that_only_has_its_id(victim: Pa
     assert (OUT / ".superseded" / f"{own}-2" / "items.parquet").exists()
 
 
+@pytest.mark.slow
 def test_links_are_not_followed_to_remove_or_replace_anything(victim: Path) -> None:
     run_id = read_manifest(LAST).run_id
     (victim / run_id).mkdir()
@@ -151,6 +153,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ODD_FIELDS)
 def test_a_manifest_with_a_field_of_another_type_is_read_or_refused(field: str) -> None:
     whole = (LAST / "manifest.json").read_text()
@@ -203,6 +206,7 @@ def test_an_output_that_names_no_file_of_the_folder_is_refused(output: dict[str,
     assert said("runs", "verify").exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_manifest_that_is_no_json_or_no_file_is_told(victim: Path) -> None:
     for content in ("", "null", "[]", "{", '"' * 7, "[" * 100_000):
         (LAST / "manifest.json").write_text(content)
@@ -222,6 +226,7 @@ def problems(folder: Path = LAST) -> str:
     return " | ".join(sentence for one in verify(OUT) if one.folder == str(folder) for sentence in one.problems)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("reports")
 def test_untouched_runs_have_no_problem() -> None:
     assert [(one.problems, one.notes) for one in verify(OUT)] == [((), ()), ((), ())]
@@ -235,6 +240,7 @@ def test_a_folder_that_was_renamed_or_copied_to_another_date_is_seen() -> None:
     assert result.exit_code == 5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize(
     ("name", "old", "new", "problem"),
@@ -258,6 +264,7 @@ def test_a_file_of_the_last_run_that_was_changed_and_hashed_again_is_seen(
     assert problem in problems()
 
 
+@pytest.mark.slow
 def test_breaks_that_were_left_out_and_hashed_again_are_seen() -> None:
     table = pq.read_table(LAST / "breaks.parquet")
     pq.write_table(table.slice(1), LAST / "breaks.parquet")
@@ -275,12 +282,14 @@ def test_a_workbook_that_was_changed_and_hashed_again_is_seen_when_runs_are_matc
     assert found.problems == ("report.xlsx: is not what is written from the run's files",)
 
 
+@pytest.mark.slow
 def test_a_chain_that_was_cut_is_seen() -> None:
     edit(LAST, lambda document: document.update(previous=None))
 
     assert "names no previous run, although that of 2026-11-19 exists: the chain is broken" in problems()
 
 
+@pytest.mark.slow
 def test_a_run_between_a_run_and_the_one_before_it_is_seen() -> None:
     night(21, xlsx=False)
     edit(OUT / "2026-11-21", lambda document: document.update(previous=read_link(FIRST)))
@@ -308,6 +317,7 @@ def test_a_night_that_ran_late_is_a_note_on_those_after_it() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_replaced_run_that_was_altered_is_seen() -> None:
     run_id = read_manifest(LAST).run_id
     night(20, tolerance_cents=5, xlsx=False)
@@ -316,6 +326,7 @@ def test_a_replaced_run_that_was_altered_is_seen() -> None:
     assert problems(OUT / ".superseded" / run_id) == "items.csv was changed since it was published"
 
 
+@pytest.mark.slow
 def test_a_link_in_place_of_a_file_is_seen(tmp_path: Path) -> None:
     shutil.move(LAST / "items.csv", tmp_path / "elsewhere.csv")
     (LAST / "items.csv").symlink_to(tmp_path / "elsewhere.csv")
@@ -340,6 +351,7 @@ def test_decisions_that_were_changed_are_seen_and_those_that_were_added_are_not(
     assert problems() == "acceptances.csv was changed since this run was made: lines may only be added to it"
 
 
+@pytest.mark.slow
 def test_the_run_before_that_cannot_be_read_stops_the_night_before_any_work() -> None:
     (LAST / "manifest.json").write_text("{")
 
@@ -349,6 +361,7 @@ def test_the_run_before_that_cannot_be_read_stops_the_night_before_any_work() ->
     night(21, xlsx=False)
 
 
+@pytest.mark.slow
 def test_an_old_run_that_is_damaged_is_told_and_stops_no_night() -> None:
     night(21, xlsx=False)
     before = read_manifest(OUT / "2026-11-21")
@@ -384,6 +397,7 @@ def test_the_ledger_without_which_a_damaged_run_is_needed_says_what_is_missing()
     assert "run its date again" in (caught.value.hint or "")
 
 
+@pytest.mark.slow
 def test_verifying_one_run_looks_at_its_files_too() -> None:
     text = (FIRST / "summary.json").read_text()
     (FIRST / "summary.json").write_text(text.replace('"breaks"', '"brakes"', 1))

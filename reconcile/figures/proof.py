@@ -22,6 +22,7 @@ from reconcile.history.published import columns_in, items_sql
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
+from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import Currency, known_amount, known_currency, means
 
 if TYPE_CHECKING:
@@ -117,15 +118,14 @@ def _incoming(connection: duckdb.DuckDBPyConnection, folder: Path, amount_basis:
     from reconcile.matching.incoming import payments_in  # with it comes the matching
 
     code, orders = known_currency("currency_code"), known_amount("amount_cents")
-    transactions = folder / "transactions.parquet"
     order_side = _totals(
         connection,
         f"""SELECT 'orders', {code}, NULL, count(*), coalesce(sum({orders}), 0)
             FROM {scan(folder / "orders.parquet")} GROUP BY ALL
             ORDER BY ALL NULLS LAST""",
     )
-    money = transactions if transactions.exists() else None
-    return (*payments_in(folder / "payments.parquet", money, amount_basis=amount_basis), *order_side)
+    run = RunFolder(folder)
+    return (*payments_in(run.payments, run.transactions, amount_basis=amount_basis), *order_side)
 
 
 def _statuses(rows: list[CountedItems]) -> tuple[StatusLine, ...] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -183,7 +184,7 @@ class Bookmarks(msgspec.Struct):
         number = max(other.number for other in self.walks)
         until, even = walk.until, payments // (len(edges) + 1)
         parts = [
-            Walk(number + place, since, end, even, changed_since=walk.changed_since, placing=walk.placing)
+            walk_through(replace(walk.window, since=since, until=end), number + place, even)
             for place, (since, end) in enumerate(pairwise([*edges, until]), start=1)
         ]
         walk.until, walk.planned = edges[0], payments - even * len(edges)

@@ -17,10 +17,9 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -29,7 +28,8 @@ import pyarrow.compute as pc
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports.documents import BrokenExport
 from reconcile.commercelayer.json_text import readable
-from reconcile.commercelayer.query import Window, timestamp
+from reconcile.commercelayer.membership import are_in
+from reconcile.commercelayer.query import Window
 from reconcile.commercelayer.relations import SOURCES, SUM_OF, Wanted
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.errors import IncompletePull
@@ -135,22 +135,8 @@ def exported_parts(
 
 def check_window(payments: pa.RecordBatch, window: Window) -> None:
     """Raise BrokenExport unless all of `payments` belong to `window`."""
-    if payments.num_rows and not _are_within(payments, window):
+    if not pc.all(are_in(payments, window), min_count=0).as_py():
         raise BrokenExport("the file contains payments that were not requested", final=True)
-
-
-def _are_within(payments: pa.RecordBatch, window: Window) -> bool:
-    placed, placing = payments.column("placed_at"), window.placing
-    if placing is not None and placed.null_count != (payments.num_rows if placing.never else 0):
-        return False
-    are_placed_so = placing is None or placing.never or _are_between(placed, placing.since, placing.until)
-    return are_placed_so and _are_between(payments.column("created_at"), window.since, window.until)
-
-
-def _are_between(moments: pa.Array[Any], since: datetime | None, until: datetime | None) -> bool:
-    # As strings of whole milliseconds, the way the window was requested.
-    earliest, latest = (timestamp(end(moments).as_py()) for end in (pc.min, pc.max))
-    return (since is None or earliest >= timestamp(since)) and (until is None or latest < timestamp(until))
 
 
 def objects(file: Path | IO[bytes]) -> Iterator[bytes]:

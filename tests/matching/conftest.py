@@ -12,7 +12,7 @@ import pytest
 from matching_world import Match, MatchFiles, match_arrow, match_large, match_pandas
 
 
-@pytest.fixture(params=["pandas", "duckdb"])
+@pytest.fixture(params=["pandas", pytest.param("duckdb", marks=pytest.mark.slow)])
 def match(request: pytest.FixtureRequest, tmp_path: Path) -> Match:
     """Every way to match, one after the other."""
     return match_pandas if request.param == "pandas" else MatchFiles(tmp_path)

@@ -50,7 +50,19 @@ def test_case_on_frames(case: Case) -> None:
     assert shown(items.to_pylist(), case) == in_any_order(case.expected)
 
 
-@pytest.mark.parametrize("cases", worlds(), ids=lambda cases: cases[0].name)
+def some_quickly(found: list[list[Case]]) -> list[Any]:
+    """Return the worlds of which those that begin a file of cases are not slow."""
+    files: set[str] = set()
+    marked = []
+    for cases in found:
+        file = cases[0].name.partition(":")[0]
+        marked.append(pytest.param(cases, marks=pytest.mark.slow, id=cases[0].name) if file in files else
+                      pytest.param(cases, id=cases[0].name))  # fmt: skip
+        files.add(file)
+    return marked
+
+
+@pytest.mark.parametrize("cases", some_quickly(worlds()))
 def test_cases_on_duckdb(cases: list[Case], tmp_path: Path) -> None:
     if len(cases) == 1:
         (case,) = cases

@@ -117,6 +117,7 @@ def test_the_order_of_the_rows_does_not_matter(world: World, policy: MatchPolicy
     assert report_again == report
 
 
+@pytest.mark.slow
 @few
 @given(world=worlds, policy=policies)
 def test_an_unrelated_row_changes_nothing_else(world: World, policy: MatchPolicy) -> None:
@@ -146,6 +147,7 @@ def test_items_are_sorted_and_of_the_schema(world: World, policy: MatchPolicy) -
     assert rows == sorted(rows, key=place)
 
 
+@pytest.mark.slow
 @few
 @given(world=worlds)
 def test_swapping_the_sides_finds_the_same_pairs(world: World) -> None:

@@ -91,6 +91,7 @@ def test_nothing_of_the_second_matching_stays_and_the_run_is_verified() -> None:
     assert [one.problems for one in verify(OUT, is_replayed=True)] == [(), ()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_nights")
 def test_steps_that_do_not_make_one_way_are_found() -> None:
     path = OUT / "2026-11-20/summary.json"
@@ -110,6 +111,7 @@ def test_steps_that_do_not_make_one_way_are_found() -> None:
     assert "summary.json: what came and went by rules and by data is not its roll_forward" in found.problems
 
 
+@pytest.mark.slow
 def test_the_page_and_the_terminal_tell_them_apart() -> None:
     night_of(payments(1, 2), HEAD + "R1,10.02,EUR\nR2,15.00,EUR\n", day=19)
     words = (

@@ -198,6 +198,7 @@ def test_an_accepted_break_counts_against_no_limit(run: Path) -> None:
     assert f"{len(breaks) - 1} accepted" in result.stderr
 
 
+@pytest.mark.slow
 def test_equal_decisions_give_equal_bytes(run: Path) -> None:
     accept(run, [mismatch(run)["item_id"]], reason="known")
     first = (night(21) / "items.parquet").read_bytes()

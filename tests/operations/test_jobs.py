@@ -78,6 +78,7 @@ def test_nightly_goes_on_with_the_order_book_of_the_night_before(job: Job, workp
     assert "54 order rows" in nights[1].stderr  # 22 more, one of which replaces another
 
 
+@pytest.mark.slow
 def test_nightly_within_its_limits_ends_with_0(job: Job) -> None:
     assert job("nightly.py", "--date", "2026-11-20", RECONCILE_FAIL_ON="breaks>33", **BARE).returncode == 0
 

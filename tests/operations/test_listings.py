@@ -68,6 +68,7 @@ def test_check_tells_programs_what_it_tells_people(workplace: Path) -> None:
     assert said("check", "--offline", "bad.csv", "--format", "json").exit_code == text.exit_code == 3
 
 
+@pytest.mark.slow
 def test_verify_tells_programs_what_it_tells_people(night: Path) -> None:
     (untouched,) = told("runs", "verify")
     (night / "items.csv").write_text("")
@@ -146,7 +147,7 @@ def test_a_listing_is_json_alone_on_standard_output(words: tuple[str, ...]) -> N
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("columns", [40, pytest.param(80, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("words", LISTINGS.values(), ids=LISTINGS)
 @pytest.mark.usefixtures("night")
 def test_a_listing_is_no_wider_than_the_terminal_where_its_words_allow_it(words: tuple[str, ...], columns: int) -> None:
@@ -208,6 +209,7 @@ def test_nothing_is_said_of_an_empty_list_to_who_wants_no_talk(option: str, nigh
     assert said("breaks", "list", "--limit", "1", option).stderr == ""
 
 
+@pytest.mark.slow
 def test_the_name_of_a_folder_cannot_steer_the_terminal(night: Path) -> None:
     night.rename("\x1b]run")
     result = said("runs", "verify", "\x1b]run")

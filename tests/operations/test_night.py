@@ -188,6 +188,7 @@ def test_a_limit_that_is_exceeded_publishes_and_exits_with_1(reconcile: Any) -> 
     assert summary["limits_exceeded"] == ["breaks>32: 33 breaks", "amount>1EUR: 1688.93 EUR at stake in breaks"]
 
 
+@pytest.mark.slow
 def test_a_limit_that_only_warns_is_told_and_stops_nothing(reconcile: Any) -> None:
     result = reconcile("run {bare} {sample}/orders.csv --warn-on breaks>0 --warn-on missing_order>99")
 
@@ -288,7 +289,7 @@ def test_sides_that_have_no_key_in_common_are_told(reconcile: Any) -> None:
     assert "warning: no key of one side is found on the other" in reconcile("run {bare} orders.csv").stderr
 
 
-@pytest.mark.parametrize("name", ["payments.parquet", "payments.csv"])
+@pytest.mark.parametrize("name", [pytest.param("payments.parquet", marks=pytest.mark.slow), "payments.csv"])
 def test_payments_pulled_into_a_file_match_as_those_of_a_night(reconcile: Any, plain: Result, name: str) -> None:
     pulled = reconcile(f"pull --api-url {{api}} --to {name}")
     options = "--date 2026-11-20 --tolerance-cents 2 --lag-days 1 --no-html --no-xlsx"
@@ -350,6 +351,7 @@ def test_check_of_an_empty_order_file_fails_as_the_run_does(reconcile: Any) -> N
     assert reconcile("check --offline orders.csv").exit_code == reconcile("run {options} orders.csv").exit_code == 3
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_the_users_own_settings_alone(reconcile: Any) -> None:
     Path("reconcile.toml").write_text('[run]\nload_to = "duckdb:production.duckdb"\n[match]\ntolerance_cents = 5000\n')
     result = reconcile("demo")
@@ -376,6 +378,7 @@ def test_amounts_that_cannot_be_added_up_are_refused(reconcile: Any) -> None:
     assert "the amounts are too large to be summed" in result.stderr
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_but_the_folder(reconcile: Any) -> None:
     result = reconcile("run {bare} {sample}/orders.csv --quiet")
 

@@ -60,6 +60,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in json_lines(pq.read_table(path))]
 
 
+@pytest.mark.slow
 def test_the_summary_of_the_demo_is_as_its_schema_says(misfits: Misfits) -> None:
     result = CliRunner().invoke(main, ["demo", "-q"], catch_exceptions=False)
     summary = summary_of(Path(result.stdout.strip()))

@@ -82,6 +82,7 @@ def test_odd_values_are_those_of_their_records_alone(tmp_path: Path, ordinary: d
     assert found == again == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["garbled:utf8", pytest.param("garbled:surrogate", marks=pytest.mark.slow)])
 def test_text_that_is_not_unicode_changes_no_status(tmp_path: Path, ordinary: dict[str, str], fault: str) -> None:
     assert night(World.load(SAMPLE / "commerce_layer"), tmp_path, fault) == ordinary

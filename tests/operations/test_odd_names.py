@@ -93,7 +93,7 @@ def test_a_date_at_an_end_of_the_calendar_is_no_business_date(business_date: str
     )
 
 
-@pytest.mark.parametrize("business_date", ["1980-01-01", "2999-12-31"])
+@pytest.mark.parametrize("business_date", ["1980-01-01", pytest.param("2999-12-31", marks=pytest.mark.slow)])
 def test_the_first_and_the_last_business_date_can_run(business_date: str) -> None:
     assert said(*MATCH, "--date", business_date, "--lag-days", "3650").exit_code == 0
     assert said("runs", "verify", "--replay").exit_code == 0

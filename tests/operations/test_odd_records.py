@@ -168,6 +168,7 @@ def test_both_engines_of_frames_give_odd_records_the_same_status(
     assert one.num_rows >= max(len(payments), len(orders))
 
 
+@pytest.mark.slow
 def test_an_odd_currency_is_the_status_of_its_payment() -> None:
     codes = ["=EUR", "+EUR", "-EUR", "@EUR", "", " ", "\n", "\r", "\x00", "'=EUR", "\t", "E;=1", "EUR"]
     payments = [{"reference": f"R{place}", "currency_code": code} for place, code in enumerate(codes)]

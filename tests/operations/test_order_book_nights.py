@@ -195,6 +195,7 @@ def test_an_earlier_book_that_was_changed_stops_the_night() -> None:
         run("out", 2, payments, line("B", "1", FIRST, 1000), delivery="changes")
 
 
+@pytest.mark.slow
 def test_a_book_that_its_deliveries_do_not_make_is_found_though_it_was_hashed_again() -> None:
     payments = payments_file(Path("p.parquet"), PAYMENTS)
     run("out", 1, payments, line("A", "1", FIRST, 1000), delivery="changes")

@@ -32,7 +32,10 @@ WAYS = {
     "sigterm in the background": (signal.SIGTERM, False),
 }
 """A signal, and whether SIGINT is heeded: a shell has it ignored in what it starts with `&`."""
-OFTEN = [pytest.param(way, id=name, marks=pytest.mark.slow if name == "sigterm" else ()) for name, way in WAYS.items()]
+OFTEN = [
+    pytest.param(way, id=name, marks=() if name == "sigterm in the background" else pytest.mark.slow)
+    for name, way in WAYS.items()
+]
 COMMAND = [sys.executable, "-m", "reconcile"]
 
 

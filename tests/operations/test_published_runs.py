@@ -56,6 +56,7 @@ def test_a_list_has_every_run_with_its_counts_oldest_first(two_nights: tuple[Pat
     )
 
 
+@pytest.mark.slow
 def test_replaced_runs_are_listed_where_asked_for(two_nights: tuple[Path, Path]) -> None:
     again = night(20, tolerance_cents=5)
 

@@ -78,8 +78,8 @@ def test_every_night_comes_out_byte_for_byte(nights: list[Path]) -> None:
         ("payments.parquet", "total_amount_with_taxes_cents", 1, 1),
         ("orders.parquet", "currency_code", "CHF", 1),
         ("items.parquet", "difference_cents", 12345, 1),
-        ("items.parquet", "accepted_reason", "as agreed", 1),
-        ("items.parquet", "age_days", 0, 1),
+        pytest.param("items.parquet", "accepted_reason", "as agreed", 1, marks=pytest.mark.slow),
+        pytest.param("items.parquet", "age_days", 0, 1, marks=pytest.mark.slow),
         ("items.parquet", "item_id", "f" * 32, 2),
     ],
 )
@@ -149,6 +149,7 @@ def test_a_run_that_cannot_be_matched_again_keeps_no_other_from_it(nights: list[
     assert third.problems[0].startswith("the previous run, 2026-11-19, is not the one it was made after")
 
 
+@pytest.mark.slow
 def test_a_run_may_be_named_from_inside_and_after_it_was_replaced(
     nights: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,17 @@ def victim(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("run_id", ["../../victim", "{victim}", "", ".", "..", "a/b", "a\x00b", "x" * 500, "a\n"])
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        "../../victim",
+        "",
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in ("{victim}", ".", "..", "a/b", "a\x00b", "x" * 500, "a\n")
+        ),
+    ],
+)
 def test_a_run_id_that_leads_elsewhere_removes_nothing_there(run_id: str, victim: Path) -> None:
     kept = OUT / ".superseded" / "20261101-000000000000"
     kept.mkdir(parents=True)
@@ -273,6 +283,7 @@ def test_breaks_that_were_left_out_and_hashed_again_are_seen() -> None:
     assert "breaks.parquet: its rows are not the breaks in items.parquet" in problems()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("reports")
 def test_a_workbook_that_was_changed_and_hashed_again_is_seen_when_runs_are_matched_again() -> None:
     (LAST / "report.xlsx").write_bytes((FIRST / "report.xlsx").read_bytes())
@@ -306,6 +317,7 @@ def read_link(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_a_night_that_ran_late_is_a_note_on_those_after_it() -> None:
     night(23, xlsx=False)
     night(22, xlsx=False)

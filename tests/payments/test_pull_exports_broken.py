@@ -65,7 +65,9 @@ async def expected(serve, pull, tmp_path: Path, world: World) -> bytes:
     return read(tmp_path / "by_pages.parquet")
 
 
-@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "stall-body" else kind for kind in PASSING]
+)
 async def test_a_fault_at_any_request_changes_nothing_and_exports_nothing_twice(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, kind: str
 ) -> None:
@@ -80,7 +82,7 @@ async def test_a_fault_at_any_request_changes_nothing_and_exports_nothing_twice(
 
 
 @pytest.mark.parametrize("kind", sorted(EXPORTS))
-@pytest.mark.parametrize("types", [True, False], ids=["together", "apart"])
+@pytest.mark.parametrize("types", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["together", "apart"])
 async def test_an_export_that_goes_wrong_once_is_started_or_created_again(
     serve, pull, tmp_path: Path, world: World, expected: bytes, kind: str, types: bool, monkeypatch
 ) -> None:

@@ -26,7 +26,9 @@ async def reference(serve, pull, tmp_path: Path) -> bytes:
     return read(tmp_path / "undisturbed.parquet")
 
 
-@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "stall-body" else kind for kind in PASSING]
+)
 async def test_a_fault_at_any_request_changes_nothing(serve, pull, tmp_path: Path, kind: str) -> None:
     expected = await reference(serve, pull, tmp_path)
     for number in API_REQUESTS:

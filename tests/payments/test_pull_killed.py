@@ -101,7 +101,11 @@ def test_a_pull_killed_25_times_reads_less_than_5_percent_of_its_pages_twice(ser
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("sign", "heeded"),
-    [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGTERM, False)],
+    [
+        pytest.param(signal.SIGINT, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
+        (signal.SIGTERM, False),
+    ],
     ids=["ctrl-c", "sigterm", "sigterm in the background"],
 )
 async def test_a_pull_that_is_told_to_stop_keeps_what_it_has(

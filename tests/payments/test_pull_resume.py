@@ -45,7 +45,7 @@ def die_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None
     return arm
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before", "after"])
 async def test_killed_at_any_commit_the_same_command_ends_with_the_same_bytes(
     serve, pull, tmp_path: Path, many_shards, die_at_commit, after: bool
 ) -> None:

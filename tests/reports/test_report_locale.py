@@ -148,6 +148,7 @@ def test_words_stay_english_and_no_mark_of_direction_is_on_the_page(plain: Path)
     assert re.search("<bdi>[٠-٩]+</bdi> rows", page)
 
 
+@pytest.mark.slow
 def test_a_run_is_rendered_again_in_its_own_locale_unless_another_is_named(german: Path, plain: Path) -> None:
     manifest = json.loads((german / "manifest.json").read_bytes())
 

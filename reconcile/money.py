@@ -9,6 +9,7 @@ has is refused.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 # ISO 4217 list one (current, as of 2026-09-17) and list three (withdrawn since the end of 2014, as of 2026-01-01):
@@ -60,26 +61,51 @@ AMOUNT_BASES = ("due", "captured", *ORDER_TOTALS)
 MOST_CENTS = 2**62 - 1
 """The largest amount, in minor units: the difference of two fits 64 bits on every engine."""
 _MAYBE_THOUSANDS = 3
-_CURRENCY = "currency"
+_CURRENCY, _PARENTHESES = "currency", "parentheses"
 ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {
-    "parentheses": ((r"^\(([^()+-][^()]*)\)$", r"-\1"),),
+    _PARENTHESES: ((r"^\(([^()+-][^()]*)\)$", r"-\1"),),
+    "angle_brackets": ((r"^<([^<>+-][^<>]*)>$", r"-\1"),),
+    "dash_decimals": ((r"^([^0-9]*(?:[0-9]{1,3}(?:[^0-9][0-9]{3})+|[0-9]+))[.,](?:--?|[–—])", r"\1"),),
     "cr_dr": ((r"^([^()+-].*?) ?(?:CR|Cr|cr)$", r"-\1"), (r"^([^()+-].*?) ?(?:DR|Dr|dr)$", r"\1")),
     "soll_haben": ((r"^([^()+-].*?) ?H$", r"-\1"), (r"^([^()+-].*?) ?S$", r"\1")),
     _CURRENCY: (),  # by the row's currency, see `accounting_rules`
     "trailing_minus": ((r"^([0-9].*)-$", r"-\1"),),
+    "spaced_sign": (("^([+-])[ \u00a0\u202f]+([0-9].*)$", r"\1\2"),),
 }
 """
 Ways to write an amount that count only where they are declared, as rules that make a leading sign of them.
 
-(12.00), 12.00 CR, 12,00 H (Haben) and 12.00- are negative; DR and S (Soll) are positive. "currency" is a code or a
-symbol of the row's own currency beside the amount. Rules are regular expressions for `re` and RE2 alike.
+(12.00), <12.00>, 12.00 CR, 12,00 H (Haben), 12.00- and - 12.00 are negative; DR and S (Soll) are positive; 12.- and
+12,-- are whole. "currency" is a code or a symbol of the row's own currency beside the amount. Rules are regular
+expressions for `re` and RE2 alike.
 """
 
-_SYMBOLS = {
+SYMBOLS = {
     "EUR": ("€",), "GBP": ("£",), "USD": ("US$", "$"), "AUD": ("A$", "$"), "CAD": ("C$", "$"), "NZD": ("NZ$", "$"),
-    "SEK": ("kr.", "kr"), "NOK": ("kr.", "kr"), "DKK": ("kr.", "kr"), "PLN": ("zł",), "CZK": ("Kč",), "HUF": ("Ft",),
-    "CHF": ("SFr.", "Fr."), "JPY": ("¥",), "RON": ("lei",), "MXN": ("$",),
+    "SEK": ("kr.", "kr"), "NOK": ("kr.", "kr"), "DKK": ("kr.", "kr"), "ISK": ("kr.", "kr"), "PLN": ("zł",),
+    "CZK": ("Kč",), "HUF": ("Ft",), "CHF": ("SFr.", "Fr."), "JPY": ("¥", "￥"), "CNY": ("¥", "￥"), "RON": ("lei",),
+    "MDL": ("lei",), "MXN": ("$",), "BRL": ("R$",), "INR": ("₹",), "TRY": ("₺",), "UAH": ("₴",), "ILS": ("₪",),
+    "EGP": ("£",), "GIP": ("£",), "FKP": ("£",), "SHP": ("£",), "SGD": ("S$", "$"), "HKD": ("HK$", "$"),
 }  # fmt: skip
+"""Symbols that stand beside an amount, or for a currency where only one of these has them."""
+
+THOUSANDS = {
+    ".": ".", ",": ",", "_": "_", "'": "'\u2019", "\u2019": "'\u2019", "apostrophe": "'\u2019",
+    **dict.fromkeys((" ", "\u00a0", "\u202f", "\u2009", "space"), " \u00a0\u202f\u2009"),
+}  # fmt: skip
+"""Thousands separators as they are declared, with the characters that each stands for: every blank, each apostrophe."""
+
+GROUPINGS = {"thousands": "{mark}[0-9]{{3}}", "indian": "(?:{mark}[0-9]{{2}})*{mark}[0-9]{{3}}"}
+"""How the digits of an amount are grouped: 1,234,567 or 12,34,567."""
+
+PLACEHOLDERS = ("NULL", "Null", "null", "(null)", "\\N", "#N/A", "N/A", "n/a", "-", "nan", "NaN", "<NA>", "NaT", "None")
+"""What programs write where there is nothing: MySQL, PostgreSQL's clients, spreadsheets, pandas."""
+
+GUARDED_AMOUNT = r"^\s*'([-+(]?[0-9].*)$"
+"""A pattern (`re` and RE2) of an amount behind the apostrophe that keeps a spreadsheet from taking it for a number."""
+
+MINUS = "\u2212"
+"""The minus sign of Swedish, Norwegian, Finnish and Slovene, as CLDR writes it; it means nothing else."""
 
 
 class AmountError(ValueError):
@@ -104,17 +130,22 @@ def exponent(currency_code: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def amount_pattern(decimal: str = ".", thousands: str | None = None) -> re.Pattern[str]:
+def amount_pattern(decimal: str = ".", thousands: str | None = None, grouping: str = "thousands") -> re.Pattern[str]:
     """
     Return the shape of an amount: groups `sign`, `whole` (with its separators) and `fraction`.
 
     Only what is declared is accepted: without `thousands`, "1,234" and "1 234" have no shape.
     """
-    whole = r"[0-9]+"
-    if thousands:
-        separator = re.escape(thousands)
-        whole = rf"(?:[1-9][0-9]{{0,2}}(?:{separator}[0-9]{{3}})+|[0-9]+)"  # 0.500 is a decimal in another country
+    whole = rf"(?:{grouped_digits(thousands, grouping)}|[0-9]+)" if thousands else r"[0-9]+"
     return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{whole})(?:{re.escape(decimal)}(?P<fraction>[0-9]+))?")
+
+
+def grouped_digits(thousands: str, grouping: str) -> str:
+    """Return the pattern (`re` and RE2) of digits in groups, of which there are two at least."""
+    mark = f"[{THOUSANDS[thousands]}]"
+    if grouping == "indian":
+        return rf"[1-9][0-9]?{GROUPINGS[grouping].format(mark=mark)}|[1-9][0-9]{{2}}{mark}[0-9]{{3}}"
+    return rf"[1-9][0-9]{{0,2}}(?:{GROUPINGS[grouping].format(mark=mark)})+"  # 0.500 is a decimal in another country
 
 
 @lru_cache(maxsize=1024)
@@ -123,18 +154,24 @@ def accounting_rules(currency_code: str, forms: tuple[str, ...]) -> tuple[tuple[
     rules: list[tuple[str, str]] = []
     for form, of_form in ACCOUNTING_FORMS.items():
         if form in forms:
-            rules += _beside(currency_code) if form == _CURRENCY else of_form
+            rules += _beside(currency_code, with_parentheses=_PARENTHESES in forms) if form == _CURRENCY else of_form
     return tuple(rules)
 
 
 def parse_amount(
-    text: str, currency_code: str, *, decimal: str = ".", thousands: str | None = None, accounting: tuple[str, ...] = ()
+    text: str,
+    currency_code: str,
+    *,
+    decimal: str = ".",
+    thousands: str | None = None,
+    grouping: str = "thousands",
+    accounting: tuple[str, ...] = (),
 ) -> int:
     """
     Return the amount in `text` as minor units of `currency_code`.
 
     "1234.50" is 123450 in EUR; "1234" is 1234 in JPY (exponents: ISO 4217, with Commerce Layer's exceptions).
-    A leading sign and surrounding blanks are accepted, symbols and exponents ("1e3") are not; other forms of
+    A leading sign (also MINUS) and surrounding blanks are accepted, symbols and exponents ("1e3") are not; forms of
     ACCOUNTING_FORMS only where `accounting` names them. Zeros behind the currency's decimals are accepted where they
     can mean nothing else: "110.0000" is 11000 in EUR, and "12.00" is 12 in HUF (which has two decimals in ISO 4217),
     but "1.000" may be one thousand, and "1.00" in JPY may be a hundred (as SAP's tables have it).
@@ -145,18 +182,18 @@ def parse_amount(
     if currency_code in UNDECIMAL:
         raise AmountError(text, f"is in {currency_code}, which is not counted in decimals")
     digits_after_point = exponent(currency_code)
-    stripped = text.strip()
+    stripped = _meant(text)
     if not stripped:
         raise AmountError(text, "is empty")
     for pattern, plain in accounting_rules(currency_code, accounting):
         stripped = re.sub(pattern, plain, stripped)
-    match = amount_pattern(decimal, thousands).fullmatch(stripped)
+    match = amount_pattern(decimal, thousands, grouping).fullmatch(stripped)
     if match is None:
         raise AmountError(text, _why_not(stripped, currency_code, decimal, thousands))
     fraction = _without_zeros(match["fraction"] or "", currency_code)
     if len(fraction) > digits_after_point:
         raise AmountError(text, f"has more decimals than {currency_code}, which has {digits_after_point}")
-    whole = match["whole"].replace(thousands, "") if thousands else match["whole"]
+    whole = re.sub(r"[^0-9]", "", match["whole"])
     if len(whole) > 40:  # int() of a very long text is slow, and refused by Python above 4300 digits
         raise AmountError(text, "is too large")
     cents = int(whole + fraction.ljust(digits_after_point, "0"))
@@ -173,7 +210,7 @@ def parse_cents(text: str, *, accounting: tuple[str, ...] = ()) -> int:
 
     Raises AmountError when `text` is empty, is not a whole number in plain digits, or does not fit 64 bits.
     """
-    stripped = text.strip()
+    stripped = _meant(text)
     if not stripped:
         raise AmountError(text, "is empty")
     for pattern, plain in accounting_rules("", accounting):
@@ -217,6 +254,12 @@ def idle_zeros(currency_code: str, decimal: str = ".") -> str | None:
     return "|".join(f"[{decimal}][0-9]{{{length}}}$" for length in lengths)
 
 
+def _meant(text: str) -> str:
+    """Return an amount without what a spreadsheet or a database has put around it, or in place of nothing."""
+    plain = re.sub(GUARDED_AMOUNT, r"\1", text.strip().replace(MINUS, "-"))
+    return "" if plain in PLACEHOLDERS else plain
+
+
 def _without_zeros(fraction: str, currency_code: str) -> str:
     pattern = idle_zeros(currency_code)
     if pattern is None or not re.fullmatch(pattern, f".{fraction}"):
@@ -225,18 +268,25 @@ def _without_zeros(fraction: str, currency_code: str) -> str:
     return fraction if fraction[len(kept) :].strip("0") else kept
 
 
-def _beside(currency_code: str) -> list[tuple[str, str]]:
+def _beside(currency_code: str, *, with_parentheses: bool) -> list[tuple[str, str]]:
     """Return the rules that take the code or a symbol of `currency_code` away, before or behind the digits."""
     if not currency_code:
         return []
-    marks = "|".join(re.escape(mark) for mark in (currency_code, *_SYMBOLS.get(currency_code, ())))
+    marks = "|".join(re.escape(mark) for mark in (currency_code, *SYMBOLS.get(currency_code, ())))
     blank = "[ \u00a0\u202f]?"
-    before = f"^([+-]?){blank}(?:{marks}){blank}([+-]?[0-9].*)$"
-    behind = f"^([+-]?[0-9].*?){blank}(?:{marks})$"
-    return [(before, r"\1\2"), (behind, r"\1")]
+    rules = [(f"^([+-]?){blank}(?:{marks}){blank}([+-]?[0-9].*)$", r"\1\2"),
+             (f"^([+-]?[0-9].*?){blank}(?:{marks})$", r"\1")]  # fmt: skip
+    if with_parentheses:
+        inside = r"\(([^()+-][^()]*)\)"
+        rules += [(f"^(?:{marks}){blank}{inside}$", r"-\1"), (f"^{inside}{blank}(?:{marks})$", r"-\1")]
+    return rules
 
 
 def _why_not(text: str, currency_code: str, decimal: str, thousands: str | None) -> str:
+    for sign in text:
+        if not sign.isascii() and (sign.isdigit() or unicodedata.category(sign) == "Pd"):
+            kind = "digit" if sign.isdigit() else "minus sign"
+            return f'has "{sign}" (U+{ord(sign):04X}, {unicodedata.name(sign, "without a name")}) in place of a {kind}'
     if re.fullmatch(r"[+-]?[0-9]{1,3}([.,'\u2019 \u00a0\u202f][0-9]{3})*([.,][0-9]+)?", text):
         declared = f'decimal = "{decimal}"' + (f', thousands = "{thousands}"' if thousands else "")
         return f"could be read two ways, or does not follow what is declared ({declared})"

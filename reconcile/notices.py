@@ -19,6 +19,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "out_of_period": "unpaired rows of days that the order side does not cover (`--covers`) are set aside",
         "not_listed": "payments that a list of questions (`--listed-only`) leaves out are set aside",
         "left_out": "order rows were left out as declared (`[orders] only`, `skip_rows`, `withdrawn`)",
+        "tidied_keys": "keys of order rows were read as they are meant: without a guard, blank where NULL stands",
         "history_left_out": "the audit trail of breaks was not read: `[pull] history_requests` are spent",
     }
 )
@@ -41,6 +42,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "order_lines": "order rows are added up, and may be lines that repeat the whole total",
         "unordered_query": "the query for order totals has no ORDER BY",
         "unread_sheets": "a spreadsheet has further sheets with order totals, which were not read",
+        "invisible_keys": "keys of order rows have characters that nobody sees",
         "no_shared_keys": "no key of one side is found on the other",
         "merged_keys": "by `[match.clean]`, keys of several spellings became one",
         "key_hint": "hardly a key is on both sides; another column or rule would make them meet",

@@ -147,6 +147,7 @@ ORDERS = _table(
     ("method", pa.string(), "payment method, outer white space stripped; where the export has it"),
     ("document", pa.string(), "the document's own number, clean like a key; where a column is declared as it"),
     ("delivered_on", pa.date32(), "business date of the last delivery that brought the row; null for full files"),
+    ("carried", pa.string(), "values of the columns of [orders] carry, a JSON object; null where none is filled"),
 )
 
 DELIVERY = ORDERS.append(
@@ -239,6 +240,7 @@ ITEMS = _table(
     ("refunded_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
     ("voided_amount_cents", pa.int64(), "of the payment's linked order, as in payments; " + _NOT_READ),
     ("order_source_type", pa.string(), "type of the payment_source of the payment's linked order"),
+    ("order_carried", pa.string(), "of the order row, as in orders: a JSON object of the columns of [orders] carry"),
     ("links_dashboard", pa.string(), "the order's page in the dashboard; null where the organization is not known"),
     required=("item_id", "business_date", "status", "kind", "is_break"),
 )

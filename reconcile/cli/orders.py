@@ -74,8 +74,9 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
 
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
+    from reconcile.figures.odd_keys import odd_keys
     from reconcile.reports.display import PLAIN
-    from reconcile.reports.text_table import plain
+    from reconcile.reports.text_table import plain, wrap
 
     for file in look.report.files:
         yield "\n".join([plain(file.path), *(f"  {name:<9} {plain(value)}" for name, value in _facts(file))])
@@ -86,6 +87,8 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
         yield _totals(look)
     if look.report.left_out:
         yield _left_out(look)
+    for told_of in odd_keys(look.report.tidied):
+        yield "\n".join(wrap(plain(told_of.text), console.width()))
     if look.rejects:
         told = [_reject(reject) for reject in look.rejects]
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})

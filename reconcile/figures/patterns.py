@@ -8,18 +8,19 @@ what at least FEWEST breaks have in common, and a good part of those it could ho
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
+from reconcile.figures.breakdown import carried_names, carried_value
 from reconcile.figures.rates import shared_rates
 from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
 from reconcile.matching.policy import LABEL_OF, Status
 from reconcile.money import format_amount
-from reconcile.schema import ITEMS, Count, means
+from reconcile.schema import Count, means
 
 FEWEST = 3
 """Breaks that a pattern has at least."""
@@ -31,21 +32,37 @@ _PART = 0.2  # of the breaks that it could hold for
 _PART_OF_STATUS = 0.5  # of the breaks of one status, which have more in common by themselves
 _MOST_TOLD = 5  # of a kind
 _DAY = "business_date - data_age_days"
-_ATTRIBUTES = {
-    "order_method": ("method", 'have the payment method "{}"', "have a payment method that no matched item has"),
-    "payment_gateway_name": ("gateway", 'have the payment gateway "{}"', "have a gateway that no matched item has"),
-    "market_name": ("market", 'are of the market "{}"', "are of a market that no matched item is of"),
-    "order_source_file": ("file", "are rows of {}", None),
-    _DAY: ("day", "are of {}", None),
-}
-"""Columns of items (those that there are) by which breaks of one status may be alike, each with its words."""
+
+
+class _Attribute(NamedTuple):
+    """What breaks of one status may be alike in: SQL for it, and the words for a value, and for another than usual."""
+
+    kind: Literal["method", "gateway", "market", "file", "day", "carried"]
+    column: str
+    words: str
+    others: str | None = None
+    told_as: str = "{}"
+
+
+_ATTRIBUTES = (
+    _Attribute(
+        "method", "order_method", 'have the payment method "{}"', "have a payment method that no matched item has"
+    ),
+    _Attribute(
+        "gateway", "payment_gateway_name", 'have the payment gateway "{}"', "have a gateway that no matched item has"
+    ),
+    _Attribute("market", "market_name", 'are of the market "{}"', "are of a market that no matched item is of"),
+    _Attribute("file", "order_source_file", "are rows of {}"),
+    _Attribute("day", _DAY, "are of {}"),
+)
 
 
 class Pattern(Struct, frozen=True):
     """What several breaks have in common."""
 
     kind: Annotated[
-        Literal["difference", "rate", "day", "file", "method", "gateway", "market"], means("what it is that they share")
+        Literal["difference", "rate", "day", "file", "method", "gateway", "market", "carried"],
+        means("what it is that they share; carried: the value of a carried column of the order files"),
     ]
     status: Annotated[Status | None, means("the status of the breaks; null for any")]
     currency_code: Annotated[str | None, means("of a difference; null for other kinds")]
@@ -141,21 +158,26 @@ def _crowds(
 
 
 def _attributes(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
-    """What breaks of one status have in common, by the columns that items of this version have."""
+    """What breaks of one status have in common."""
     found = []
-    for column, (kind, words, others) in _ATTRIBUTES.items():
-        if column != _DAY and column not in ITEMS.names:
-            continue
+    for one in (*_ATTRIBUTES, *map(_carried, carried_names(connection, items))):
         alike = [
-            (status, value, words.format(value), n, total)
-            for status, value, n, total in _alike(connection, items, column)
+            (status, value, one.words.format(value), n, total)
+            for status, value, n, total in _alike(connection, items, one.column)
         ]
-        if others is not None:
-            alike += [(status, ANOTHER, others, n, total) for status, n, total in _unlike(connection, items, column)]
+        if one.others is not None:
+            unlike = _unlike(connection, items, one.column)
+            alike += [(status, ANOTHER, one.others, n, total) for status, n, total in unlike]
         for status, value, told, n, total in alike:
             text = f'{n} of {total} breaks "{LABEL_OF[status]}" {told}'
-            found.append(Pattern(kind, Status(status), None, value, n, total, text))  # type: ignore[arg-type]
+            found.append(Pattern(one.kind, Status(status), None, one.told_as.format(value), n, total, text))
     return found
+
+
+def _carried(name: str) -> _Attribute:
+    literal = name.replace("{", "{{").replace("}", "}}")
+    words = (f'have "{{}}" as {literal}', f"have a {name} that no matched item has", f"{literal}: {{}}")
+    return _Attribute("carried", carried_value(name), *words)
 
 
 def _alike(connection: duckdb.DuckDBPyConnection, items: str, column: str) -> list[tuple[str, str, int, int]]:

@@ -115,26 +115,12 @@ def status_lines(rows: Iterable[CountedItems]) -> tuple[StatusLine, ...]:
 
     Raises ValueError for a status that does not exist.
     """
-    amounts: dict[tuple[str, str], dict[str | None, _Sums]] = {}
+    found: dict[tuple[str, str], list[CountedItems]] = {}
     for row in rows:
-        by_code = amounts.setdefault((row.status, row.kind), {})
-        mine = by_code.setdefault(row.code, _Sums())
-        mine.count += row.items
-        mine.at_stake += row.at_stake_cents
-        mine.accepted += row.accepted_count
-        mine.accepted_at_stake += row.accepted_at_stake_cents
-        sides = (
-            ("payment", row.payment_code, row.payment_cents),
-            ("order", row.order_code, row.order_cents),
-            ("difference", row.payment_code, row.difference_cents),
-        )
-        for name, code, cents in sides:
-            if cents is not None:
-                side = by_code.setdefault(code, _Sums())
-                setattr(side, name, (getattr(side, name) or 0) + cents)
+        found.setdefault((row.status, row.kind), []).append(row)
     lines = [
-        StatusLine(Status(status), Kind(kind), sum(one.count for one in of.values()), _amounts(of))
-        for (status, kind), of in amounts.items()
+        StatusLine(Status(status), Kind(kind), sum(row.items for row in of), amounts_of(of))
+        for (status, kind), of in found.items()
     ]
     return tuple(sorted(lines, key=lambda line: (_KINDS.index(line.kind), line.status)))
 
@@ -150,6 +136,23 @@ class _Sums:
     accepted_at_stake: int = 0
 
 
-def _amounts(by_code: Mapping[str | None, _Sums]) -> tuple[StatusAmounts, ...]:
+def amounts_of(rows: Iterable[CountedItems]) -> tuple[StatusAmounts, ...]:
+    """Return the sums of `rows` by currency code, null last: each side's amounts in that side's own currency."""
+    by_code: dict[str | None, _Sums] = {}
+    for row in rows:
+        mine = by_code.setdefault(row.code, _Sums())
+        mine.count += row.items
+        mine.at_stake += row.at_stake_cents
+        mine.accepted += row.accepted_count
+        mine.accepted_at_stake += row.accepted_at_stake_cents
+        sides = (
+            ("payment", row.payment_code, row.payment_cents),
+            ("order", row.order_code, row.order_cents),
+            ("difference", row.payment_code, row.difference_cents),
+        )
+        for name, code, cents in sides:
+            if cents is not None:
+                side = by_code.setdefault(code, _Sums())
+                setattr(side, name, (getattr(side, name) or 0) + cents)
     in_order = sorted(by_code.items(), key=lambda one: (one[0] is None, one[0] or ""))
     return tuple(StatusAmounts(code, *astuple(sums)) for code, sums in in_order)

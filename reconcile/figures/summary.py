@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from reconcile.errors import OutputError
 from reconcile.figures.aging import AgingBucket
+from reconcile.figures.breakdown import Breakdown
 from reconcile.figures.patterns import Pattern
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.pulled import Mode, Pull
@@ -158,6 +159,12 @@ Keys = Annotated[KeyProfile, means("the keys of both sides")]
 Patterns = Annotated[tuple[Pattern, ...], means("what breaks have in common, the most frequent first")]
 
 
+Breakdowns = Annotated[
+    tuple[Breakdown, ...],
+    means("all items by market, by payment gateway and by each carried column, where they have any"),
+]
+
+
 class FrameSummary(Struct, frozen=True):
     """`result.summary` of `reconcile.match_payments`: the figures of frames, without those of a run."""
 
@@ -170,6 +177,7 @@ class FrameSummary(Struct, frozen=True):
     aging_from_data: AgingFromData
     key_profile: Keys
     patterns: Patterns
+    breakdown: Breakdowns = ()
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -198,6 +206,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     )
     aging_from_data: AgingFromData = ()
     patterns: Patterns = ()
+    breakdown: Breakdowns = ()
     roll_forward: Annotated[tuple[RollForward, ...], means("breaks since the run before; by currency code, null last")]
     roll_forward_by_rules: Annotated[
         tuple[RollForward, ...],

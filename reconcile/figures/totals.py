@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reconcile.errors import ProofFailed
 from reconcile.figures.aging import aging_from_data, aging_of
+from reconcile.figures.breakdown import breakdowns_of
 from reconcile.figures.patterns import FEWEST, patterns_in
 from reconcile.figures.proof import OUR_BUG
 from reconcile.figures.statuses import statuses_of
@@ -54,6 +55,7 @@ def summarize(items: Path | pa.Table, control: ControlTotals, key_profile: KeyPr
             aging_from_data=aging_from_data(connection, table),
             key_profile=key_profile,
             patterns=patterns_in(connection, table) if counts.breaks >= FEWEST else (),
+            breakdown=breakdowns_of(connection, table),
         )
 
 

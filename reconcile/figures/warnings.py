@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from reconcile.commercelayer.relations import columns_without
 from reconcile.errors import EmptySide
+from reconcile.figures.odd_keys import odd_keys
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.notices import Notice, notice
@@ -169,6 +170,7 @@ def run_warnings(orders: OrdersReport, report: MatchReport) -> list[Notice]:
     warnings += _copies(orders)
     for file in orders.files:
         warnings += _file_warnings(file)
+    warnings += odd_keys(orders.tidied)
     if all(sides.values()) and not any(one.shared_keys for one in report.passes):
         text = "no key of one side is found on the other: is this the right file and the right column?"
         warnings.append(notice("no_shared_keys", text))

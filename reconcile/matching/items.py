@@ -53,6 +53,7 @@ _PLAIN = {
     "row_order_number": "row_order_number",
     "ordered_on": "o_ordered_on",
     "order_method": "o_method",
+    "order_carried": "o_carried",
     "payment_gateway_name": "p_gateway",
     "market_name": "p_market",
     "authorized_amount_cents": "p_authorized",
@@ -84,6 +85,7 @@ _SORTED = (*_NAMED, *(f"{name}_same" for name in _MOSTLY_SAME))
 _FEW_OF_PAYMENTS = ("p_currency", "p_order_status", "p_payment_status", "p_mode")
 _FEW_OF_SHOPS = ("p_gateway", "p_market", "p_source_type")  # apart: together with the others they are too many
 _FEW_OF_ORDERS = ("o_currency", "o_source_file", "o_method")
+_CARRIED = ("o_carried",)
 
 SORT_ORDER = ("status_code", "reference", "p_id", "o_source_file", "o_source_line", "order_rank")
 """ITEMS_ORDER in the names of the judged rows; `order_rank` decides between order rows that came from nowhere."""
@@ -177,7 +179,7 @@ def sorted_items(engine: Engine, rows: Frame, payments: Frame, orders: Frame) ->
         *(claim.alias(f"{name}_same") for name, claim in same.items()),
         *(nw.when(~claim).then(nw.col(name)).alias(name) for name, claim in same.items()),
     )
-    sources = ((payments, _FEW_OF_PAYMENTS), (payments, _FEW_OF_SHOPS), (orders, _FEW_OF_ORDERS))
+    sources = ((payments, _FEW_OF_PAYMENTS), (payments, _FEW_OF_SHOPS), (orders, _FEW_OF_ORDERS), (orders, _CARRIED))
     ordered = engine.sorted(rows.select(*_SORTED), SORT_ORDER, sources)
     ordered = ordered.with_columns(
         _item_text().alias("item_text"),

@@ -16,7 +16,9 @@ from reconcile.matching.at_stake import with_stake
 from reconcile.matching.due import has_placed_order, is_unknown_order_status
 from reconcile.matching.engines.protocol import Frame
 from reconcile.matching.policy import STATUS_ORDER, MatchPolicy, Status
-from reconcile.matching.tolerance import Tolerance
+from reconcile.matching.tolerance import SCOPES, scope_of
+
+_MILLION = 10**6
 
 Ladder = Sequence[tuple[nw.Expr, Status]]
 
@@ -141,30 +143,38 @@ def _compared(rows: Frame, policy: MatchPolicy) -> Frame:
 
 
 def allowed_cents(policy: MatchPolicy) -> nw.Expr:
-    """Return how many minor units a pair may differ: the policy's tolerance for the order's currency."""
-    allowed = _allowed(policy.tolerance)
-    for code in policy.tolerances:
-        allowed = nw.when(nw.col("o_currency") == code).then(_allowed(policy.tolerance_of(code))).otherwise(allowed)
-    return allowed
+    """Return how many minor units a pair may differ: of cents and percent, as declared for it, the smaller."""
+    cents, millionths = (_declared(policy, part) for part in ("cents", "millionths"))
+    if millionths is None:
+        return nw.lit(0, dtype=nw.Int64()) if cents is None else cents.fill_null(0)
+    share = _floor_share(nw.col("o_amount").abs(), millionths)
+    if cents is not None:
+        share = nw.coalesce(nw.when(share < cents).then(share).otherwise(cents), share)
+    return share.fill_null(0)
 
 
-def _allowed(tolerance: Tolerance) -> nw.Expr:
-    cents = nw.lit(tolerance.cents or 0, dtype=nw.Int64())
-    if tolerance.percent is None:
-        return cents
-    share = _floor_share(nw.col("o_amount").abs(), *tolerance.fraction())
-    return share if tolerance.cents is None else nw.when(share < cents).then(share).otherwise(cents)
+def _declared(policy: MatchPolicy, part: str) -> nw.Expr | None:
+    """Return the `part` of the tolerance that holds for a pair: of its market, else its gateway, its currency, all."""
+    general = getattr(policy.tolerance, part)
+    own = [(*scope_of(name), value) for name, one in policy.tolerances.items()
+           if (value := getattr(one, part)) is not None]  # fmt: skip
+    if general is None and not own:
+        return None
+    found = nw.lit(general, dtype=nw.Int64())
+    for scope, column in SCOPES.items():
+        for name in (one for one in own if one[0] == scope):
+            found = nw.when(nw.col(column) == name[1]).then(nw.lit(name[2], dtype=nw.Int64())).otherwise(found)
+    return found
 
 
-def _floor_share(amount: nw.Expr, numerator: int, denominator: int) -> nw.Expr:
+def _floor_share(amount: nw.Expr, millionths: nw.Expr) -> nw.Expr:
     """
-    Return floor(amount * numerator / denominator) exactly, in 64 bits.
+    Return floor(amount * millionths / 10**6) exactly, in 64 bits.
 
-    amount = quotient * denominator + rest, so the share is quotient * numerator plus
-    floor(rest * numerator / denominator). This holds for any integer quotient: an engine that divides by way of
-    floating point may be off by a little in the first division; the second is of small numbers, and exact.
-    (denominator <= 10**6, see PERCENT_DECIMALS)
+    amount = quotient * 10**6 + rest, so the share is quotient * millionths plus floor(rest * millionths / 10**6).
+    This holds for any integer quotient: an engine that divides by way of floating point may be off by a little in the
+    first division; the second is of small numbers, and exact.
     """
-    quotient = (amount // denominator).cast(nw.Int64())
-    rest = amount - quotient * denominator
-    return quotient * numerator + (rest * numerator // denominator).cast(nw.Int64())
+    quotient = (amount // _MILLION).cast(nw.Int64())
+    rest = amount - quotient * _MILLION
+    return quotient * millionths + (rest * millionths // _MILLION).cast(nw.Int64())

@@ -17,7 +17,7 @@ from msgspec.structs import force_setattr
 from reconcile.errors import SettingsError
 from reconcile.matching.keys.rules import NO_RULES, CleanRules
 from reconcile.matching.population import EVERYTHING, Population
-from reconcile.matching.tolerance import Tolerance
+from reconcile.matching.tolerance import Tolerance, scope_of
 from reconcile.money import AMOUNT_BASES, ORDER_TOTALS
 
 KEYS = ("reference", "order_reference", "order_number", "order_id")
@@ -177,7 +177,8 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     `[match]` of the settings: all that decides a matching. Raises SettingsError when it contradicts itself.
 
     `mode` (live or test): payments of the other mode are set aside; None: none are. `population` is what the sides are
-    supposed to cover. A tolerance of a single currency takes what it leaves out from the general two.
+    supposed to cover. A tolerance of a market, a gateway or a currency takes what it leaves out from the next of them,
+    at last from the general two.
     """
 
     on: Annotated[
@@ -210,7 +211,9 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
     tolerances: Annotated[
         dict[str, Tolerance],
         Meta(
-            description='tolerance of a currency, such as { SEK = { cents = 50 }, EUR = { percent = "0.1" } }',
+            description="tolerances of a currency, a market or a gateway, such as "
+            '{ SEK = { cents = 50 }, "market:Nordics" = { percent = "0.1" } }; a market\'s goes before a gateway\'s, '
+            "that before a currency's, and what it leaves out is taken from the next",
             examples=[{"SEK": {"cents": 50}}],
             extra={"has_option": False},
         ),
@@ -254,6 +257,8 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
             raise SettingsError(f"lag_days {self.lag_days} is not a number of days from 0 to {MOST_LAG_DAYS}")
         force_setattr(self, "tolerance_percent", self.tolerance.percent)
         force_setattr(self, "tolerances", dict(sorted(self.tolerances.items())))
+        for name in self.tolerances:
+            scope_of(name)
 
     @property
     def order_total(self) -> str:
@@ -267,13 +272,5 @@ class MatchPolicy(Struct, frozen=True, kw_only=True):
 
     @property
     def tolerance(self) -> Tolerance:
-        """The tolerance of every currency that has none of its own."""
+        """The tolerance of whatever has none of its own."""
         return Tolerance(cents=self.tolerance_cents, percent=self.tolerance_percent)
-
-    def tolerance_of(self, currency_code: str) -> Tolerance:
-        """Return the tolerance of one currency: its own, completed by the general one."""
-        general, own = self.tolerance, self.tolerances.get(currency_code, Tolerance())
-        return Tolerance(
-            cents=general.cents if own.cents is None else own.cents,
-            percent=general.percent if own.percent is None else own.percent,
-        )

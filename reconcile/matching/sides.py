@@ -57,6 +57,7 @@ _ORDER_NAMES = {
     "o_currency": "currency_code",
     "o_ordered_on": "ordered_on",
     "o_method": "method",
+    "o_carried": "carried",
     "o_source_file": "source_file",
     "o_source_line": "source_line",
 }

@@ -1,5 +1,5 @@
 """
-How far both sides of a pair may differ and still agree.
+How far both sides of a pair may differ and still agree, and for what a tolerance of its own can be set.
 """
 
 from __future__ import annotations
@@ -10,9 +10,31 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
+from reconcile.money import CURRENCIES
 
 PERCENT_DECIMALS = 4
 """Decimals a tolerance in percent may have: with more, its exact integer arithmetic would leave 64 bits."""
+
+
+SCOPES = {"currency": "o_currency", "gateway": "p_gateway", "market": "p_market"}
+"""What a tolerance can be of, with its column of a pair: a later one goes before an earlier one."""
+
+
+def scope_of(name: str) -> tuple[str, str]:
+    """
+    Return what the tolerance `name` is of: a currency by its code, else "market:Nordics" or "gateway:Klarna EU".
+
+    Raises SettingsError where it is neither.
+    """
+    scope, colon, of = name.partition(":")
+    if colon and scope in SCOPES and scope != "currency" and of.strip():
+        return scope, of.strip()
+    if name in CURRENCIES:
+        return "currency", name
+    raise SettingsError(
+        f'tolerances: "{name}" is not a currency code of ISO 4217, nor a market or a gateway',
+        hint='write SEK = { cents = 50 }, or "market:NAME" or "gateway:NAME" in quotes, as Commerce Layer names it',
+    )
 
 
 class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,12 +54,10 @@ class Tolerance(Struct, frozen=True, forbid_unknown_fields=True):
         if self.percent is not None:
             force_setattr(self, "percent", _percent_text(self.percent))
 
-    def fraction(self) -> tuple[int, int]:
-        """Return `percent` as exact numerator and denominator: "0.25" is (25, 10000). Needs a percent."""
-        assert self.percent is not None, "asked only where a percent is set"
-        decimal = Decimal(self.percent)
-        decimals = -min(int(decimal.as_tuple().exponent), 0)
-        return int(decimal.scaleb(decimals)), 10 ** (decimals + 2)
+    @property
+    def millionths(self) -> int | None:
+        """`percent` as exact parts of a million: "0.25" is 2500; null where there is no percent."""
+        return None if self.percent is None else int(Decimal(self.percent).scaleb(PERCENT_DECIMALS))
 
 
 def _percent_text(percent: object) -> str:

@@ -158,6 +158,7 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             ),
             aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
+            breakdown=figures.breakdown,
             roll_forward=roll_forward(earlier.breaks, breaks_in(folder.breaks, FOLLOWED)),
             roll_forward_by_rules=apart.by_rules if apart else (),
             roll_forward_by_data=apart.by_data if apart else (),

@@ -240,7 +240,9 @@ def _allowed(engine: DuckDBEngine, item: Row, policy: MatchPolicy) -> int | None
     amount, code = item["order_amount_cents"], item["order_currency_code"]
     if amount is None or code is None:
         return None
-    one = pa.table({"o_amount": pa.array([amount], pa.int64()), "o_currency": [code]})
+    names = {"o_currency": "order_currency_code", "p_market": "market_name", "p_gateway": "payment_gateway_name"}
+    texts = {name: pa.array([item[of]], pa.string()) for name, of in names.items()}
+    one = pa.table({"o_amount": pa.array([amount], pa.int64()), **texts})
     allowed = engine.from_arrow(one).select(allowed_cents(policy).alias("allowed"))
     return int(engine.to_arrow(allowed).column(0)[0].as_py())
 

@@ -176,6 +176,7 @@ _COUNTED_FROM = {
     "statuses": "at_stake_currency_code",  # the proof has compared them as that version counted
     "aging_from_data": "data_age_days",
     "patterns": "data_age_days",
+    "breakdown": "order_carried",
 }
 """Figures that are made from a column which came later: from another, or by other rules, where it is not there."""
 

@@ -18,6 +18,10 @@ from reconcile.orders.format_checks import check_format
 DOWNLOAD_LIMIT = "4GB"
 _SIZE = re.compile(r"\s*([0-9]{1,15}) ?([KMGT]?B)\s*", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_THOUSANDS_AS = {
+    **dict.fromkeys(("space", "\u00a0", "\u202f", "\u2009"), " "),
+    **dict.fromkeys(("apostrophe", "\u2019"), "'"),
+}  # each stands for all of its kind
 _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
@@ -36,7 +40,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     `*_column` name a column of the file (`""` for an optional one: leave it unread). `amount_basis` is the column of
     `reconcile.money.ORDER_TOTALS` that wins where a Commerce Layer export has several amounts; a time with an offset is
     of its day in `time_zone`. `quote=""`: no cell is quoted. `continuation_rows` are left out and counted, and so are
-    rows by `only`, `skip_rows` and `withdrawn`, whose columns have the files' own names.
+    rows by `only`, `skip_rows` and `withdrawn`; their columns, and those of `carry`, have the files' own names.
 
     Raises SettingsError when a declaration is impossible; the delimiter may be a word (`tab`).
     """
@@ -90,19 +94,32 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     thousands: Annotated[
         str | None,
         Meta(
-            description="thousands separator of amounts; default: none",
-            examples=[" "],
+            description='thousands separator of amounts: ".", ",", "_", "space" (any blank) or "apostrophe"; '
+            "default: none",
+            examples=["space"],
             extra={"metavar": "CHAR"},
         ),
     ] = None
+    grouping: Annotated[
+        Literal["thousands", "indian"],
+        Meta(description="how digits are grouped: thousands (1,234,567), or indian (12,34,567)"),
+    ] = "thousands"
     accounting: Annotated[
         tuple[str, ...],
         Meta(
-            description='forms that amounts may have: "(12.00)", "12.00-", "12.00 CR", "12,00 H", "12.00 EUR"',
+            description='forms that amounts may have: "(12.00)", "<12.00>", "12.-", "12.00 CR", "12,00 H", '
+            '"12.00 EUR", "12.00-", "- 12.00"',
             examples=[["parentheses"]],
             extra={"choices": tuple(ACCOUNTING_FORMS)},
         ),
     ] = ()
+    float_keys: Annotated[
+        Literal["whole"] | None,
+        Meta(
+            description='"whole": keys that were numbers are read without their decimals, 100408.0 as 100408',
+            examples=["whole"],
+        ),
+    ] = None
     date_format: Annotated[
         str | None,
         Meta(
@@ -145,6 +162,14 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             extra={"metavar": "COLUMN=VALUE"},
         ),
     ] = {}
+    carry: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="columns of the files that are kept beside the totals, to break figures down by",
+            examples=[["Country"]],
+            extra={"metavar": "COLUMN"},
+        ),
+    ] = ()
     delimiter: Annotated[
         str | None,
         Meta(
@@ -187,7 +212,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, and spell what can in one way."""
-        force_setattr(self, "thousands", self.thousands or None)
+        force_setattr(self, "thousands", _THOUSANDS_AS.get(self.thousands or "", self.thousands) or None)
         force_setattr(self, "accounting", tuple(self.accounting))
         if self.delimiter is not None:
             force_setattr(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
@@ -195,7 +220,8 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             force_setattr(self, "currency", self.currency.strip().upper())
         for name in ("only", "withdrawn"):
             force_setattr(self, name, {column: tuple(values) for column, values in getattr(self, name).items()})
-        force_setattr(self, "skip_rows", tuple(self.skip_rows))
+        for name in ("skip_rows", "carry"):
+            force_setattr(self, name, tuple(getattr(self, name)))
         check_format(self)
 
     @property
@@ -205,8 +231,13 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The columns by whose values rows are left out or withdrawn, as the user names them."""
-        return tuple(dict.fromkeys((*self.only, *self.withdrawn)))
+        """The columns by whose values rows are left out, withdrawn or broken down, as the user names them."""
+        return tuple(dict.fromkeys((*self.only, *self.withdrawn, *self.carry)))
+
+    @property
+    def leaves_rows_out(self) -> bool:
+        """Whether rows are left out by what stands in their cells."""
+        return bool(self.only or self.skip_rows or self.withdrawn)
 
     @property
     def download_limit_bytes(self) -> int:

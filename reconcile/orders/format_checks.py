@@ -8,12 +8,11 @@ import codecs
 from typing import TYPE_CHECKING
 
 from reconcile.errors import SettingsError
-from reconcile.money import ACCOUNTING_FORMS, CURRENCIES, ORDER_TOTALS
+from reconcile.money import ACCOUNTING_FORMS, CURRENCIES, ORDER_TOTALS, THOUSANDS
 
 if TYPE_CHECKING:
     from reconcile.orders.format import OrderFormat
 
-_THOUSANDS = (".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f")
 _CONTINUATIONS = ("empty", "repeated")
 _NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape")
 
@@ -25,6 +24,7 @@ def check_format(form: OrderFormat) -> None:
         _check_money,
         _check_rows,
         _check_left_out,
+        _check_carried,
         _check_dialect,
         _check_encoding,
         _check_limit,
@@ -48,15 +48,17 @@ def _check_money(form: OrderFormat) -> None:
         )
     if form.decimal not in (".", ","):
         raise SettingsError(f'decimal "{form.decimal}" is not a decimal separator', hint='use "." or ","')
-    if form.thousands is not None and form.thousands not in _THOUSANDS:
+    if form.thousands is not None and form.thousands not in THOUSANDS:
         raise SettingsError(
             f'thousands "{form.thousands}" is not a thousands separator',
-            hint="use a point, a comma, an apostrophe, an underscore or a space",
+            hint='use ".", ",", "_", space or apostrophe',
         )
     if form.thousands == form.decimal:
         raise SettingsError(
             f'decimal and thousands are both "{form.decimal}"', hint="an amount could be read two ways: change one"
         )
+    if form.grouping == "indian" and form.thousands is None:
+        raise SettingsError("grouping is indian, and there is no thousands separator", hint="add --thousands ,")
 
 
 def _check_rows(form: OrderFormat) -> None:
@@ -82,6 +84,13 @@ def _check_left_out(form: OrderFormat) -> None:
             if not column.strip() or not values:
                 what = f'{table} names no values of column "{column}"' if column.strip() else f"{table} names no column"
                 raise SettingsError(what, hint=f"write [orders.{table}] and below it: COLUMN = [{example}]")
+
+
+def _check_carried(form: OrderFormat) -> None:
+    if any(not column.strip() for column in form.carry) or len(set(form.carry)) < len(form.carry):
+        raise SettingsError(
+            "carry names no column, or one twice", hint='write columns of the order files: carry = ["Country"]'
+        )
 
 
 def _is_date_format(text: str) -> bool:

@@ -27,7 +27,7 @@ class RawRows:
     with what is known of their cells, as far as anything is. `literal` (bool) marks amounts that are number literals of
     a typed format: their decimal separator is a point, whatever is declared for strings; None where all are text.
     `shown` is the text of the columns in `ColumnMap.shown`, by their places. `sums` are lines of which the file itself
-    says that they add up others.
+    says that they add up others. `written` are cells of roles as they stand in the file, where `cells` are as meant.
     """
 
     lines: Column
@@ -36,6 +36,7 @@ class RawRows:
     literal: Column | None = None
     shown: Mapping[int, Column] = field(default_factory=dict)
     sums: frozenset[int] = frozenset()
+    written: Mapping[str, Column] = field(default_factory=dict)
 
     def where(self, mask: Column) -> RawRows:
         """Return the rows that are true in `mask`, with all `rejects`."""
@@ -45,6 +46,7 @@ class RawRows:
             cells={role: column.filter(mask) for role, column in self.cells.items()},
             literal=self.literal.filter(mask) if self.literal is not None else None,
             shown={place: column.filter(mask) for place, column in self.shown.items()},
+            written={role: column.filter(mask) for role, column in self.written.items()},
         )
 
 

@@ -8,6 +8,7 @@ the frame that `read_orders` returns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -34,7 +35,7 @@ from reconcile.orders.places.folders import AgreedColumns
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, RejectsFile
-from reconcile.orders.report import OrderFile, OrdersReport
+from reconcile.orders.report import OrderFile, OrdersReport, TidiedCells, TidiedKind
 from reconcile.orders.sink import orders_parquet, text_file
 from reconcile.orders.spreadsheets.xlsx import open_xlsx
 from reconcile.orders.text.delimited import open_delimited
@@ -168,6 +169,7 @@ class _Reader:
         self._marks = MarksMet(form.marks)
         self._left_out = LeftOutTally()
         self._totals = Totals()
+        self._tidied: Counter[tuple[TidiedKind, str]] = Counter()
         self._sums = KeylessTotals()
 
     def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
@@ -184,6 +186,7 @@ class _Reader:
             continuation_rows=sum(file.continuation_rows for file in files),
             left_out=self._left_out.lines(),
             totals=self._totals.lines(),
+            tidied=tuple(TidiedCells(*about, cells) for about, cells in sorted(self._tidied.items()) if cells),
         )
 
     def _read_file(self, source: OrderSource, pool: ThreadPoolExecutor) -> OrderFile:
@@ -219,6 +222,7 @@ class _Reader:
                 self._keep(table)
             self._left_out.add(done.left_out)
             self._totals.add(done.table)
+            self._tidied.update(done.tidied)
             self._note(name, done.rejects)
             rows += done.table.num_rows
             rejects += done.rejected_rows

@@ -28,6 +28,24 @@ class LeftOut(Struct, frozen=True):
     unread: Annotated[Count, means("rows whose amount cannot be read")] = 0
 
 
+TidiedKind = Literal["guard", "formula", "placeholder", "whole", "invisible"]
+
+
+class TidiedCells(Struct, frozen=True):
+    """Keys of one column that were read as they are meant, not as they are written."""
+
+    kind: Annotated[
+        TidiedKind,
+        means(
+            'guard: without the apostrophe of a spreadsheet; formula: the text of ="…"; placeholder: NULL and '
+            "the like, read as blank; whole: without .0, as declared; invisible: has characters that are not "
+            "seen, and keeps them"
+        ),
+    ]
+    column: Annotated[str, means("the file's own name of the column")]
+    cells: Annotated[Count, means("cells")]
+
+
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
     """Rows of one currency and their sum, in minor units; the currency is null where rows have none."""
@@ -77,7 +95,7 @@ class OrdersReport:
     Rows read, rows rejected (each once, whatever the number of its unreadable cells), and the files.
 
     `continuation_rows` were left out as further rows of an order, where the user has declared such; `left_out` are all
-    other rows that were. `totals` are the sums of the rows read.
+    other rows that were. `totals` are the sums of the rows read; `tidied` are keys that were read as they are meant.
     """
 
     rows: int
@@ -86,10 +104,11 @@ class OrdersReport:
     continuation_rows: int = 0
     left_out: tuple[LeftOut, ...] = ()
     totals: tuple[CurrencyTotal, ...] = ()
+    tidied: tuple[TidiedCells, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest."""
-        return {**asdict(self), "left_out": to_builtins(self.left_out)}
+        return {**asdict(self), "left_out": to_builtins(self.left_out), "tidied": to_builtins(self.tidied)}
 
 
 ChangeKind = Literal["before", "added", "repeated", "replaced", "withdrawn", "after"]

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 NO_LOCALE = "none"
 """In place of a locale: dates as 2026-11-22, amounts as 1,234.56."""
 
-BLANK_VALUE, OTHER_VALUES = "(blank)", "(all others)"
-"""In place of the value of a column, where it is blank, and where many are told together."""
+
+def shown_value(value: str | None) -> str:
+    """Return the value of a column as people read it: of a blank one, and of many (null) that are told together."""
+    return "(all others)" if value is None else value or "(blank)"
+
 
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 

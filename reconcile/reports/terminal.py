@@ -25,7 +25,7 @@ from reconcile.figures.summary import (
 from reconcile.matching.policy import LABEL_OF, order_column
 from reconcile.matching.report import KeyCleaning, KeyProfile
 from reconcile.orders.report import LeftOut
-from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES, PLAIN, Display
+from reconcile.reports.display import PLAIN, Display, shown_value
 from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
@@ -144,7 +144,7 @@ def left_out_table(lines: Sequence[LeftOut], display: Display = PLAIN) -> TextTa
     """Return the order rows that were left out as declared; an amount is the sum of those that can be read."""
     rows: list[tuple[str, ...]] = []
     for line in lines:
-        value = OTHER_VALUES if line.value is None else plain(line.value) or BLANK_VALUE
+        value = plain(shown_value(line.value))
         amount = display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else ""
         counts = display.count(line.rows), display.count(line.unread) if line.unread else ""
         rows.append((line.reason, plain(line.column), value, _currency(line.currency_code), *counts, amount))

@@ -258,7 +258,7 @@ def pair_item(payment: Row, rows: list[Row], on: str, policy: MatchPolicy) -> It
     status, difference, agree = "amount_unknown", None, None
     if amount is not None and total is not None and currency is not None and currency == rows[0]["currency_code"]:
         difference = amount - total
-        agree = abs(difference) <= allowed(total, currency, policy)
+        agree = abs(difference) <= allowed(total, payment, currency, policy)
     if known:
         status = pair_status(payment, first_of(rows), total, difference, agree, policy)
     return (payment["payment_id"], lines(rows), status, on, difference, agree)
@@ -278,7 +278,7 @@ def pair_status(
         return "method_mismatch"
     if not payment["is_nothing_due"] and (payment["is_unpaid"] or payment["order_status"] not in known):
         return "not_paid"
-    if abs(payment["missing"] or 0) > allowed(total or 0, row["currency_code"], policy):
+    if abs(payment["missing"] or 0) > allowed(total or 0, payment, row["currency_code"], policy):
         return "partly_paid"
     if payment["is_untold"]:
         return "money_unknown"
@@ -290,10 +290,11 @@ def pair_status(
     return "within_tolerance" if difference else "matched"
 
 
-def allowed(total: int, currency: str, policy: MatchPolicy) -> Fraction:
-    own = policy.tolerances.get(currency)
-    cents = own.cents if own and own.cents is not None else policy.tolerance_cents
-    percent = own.percent if own and own.percent is not None else policy.tolerance_percent
+def allowed(total: int, payment: Row, currency: str, policy: MatchPolicy) -> Fraction:
+    names = (f"market:{payment['market_name']}", f"gateway:{payment['payment_gateway_name']}", currency)
+    own = [policy.tolerances[name] for name in names if name in policy.tolerances]
+    cents = next((one.cents for one in own if one.cents is not None), policy.tolerance_cents)
+    percent = next((one.percent for one in own if one.percent is not None), policy.tolerance_percent)
     limits = [] if cents is None else [Fraction(cents)]
     limits += [] if percent is None else [abs(total) * Fraction(percent) / 100]
     return min(limits, default=Fraction(0))

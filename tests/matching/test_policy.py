@@ -44,18 +44,15 @@ def test_settings_that_cannot_hold_are_named(settings: dict[str, Any], message: 
     assert message in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("percent", "fraction"), [("0.25", (25, 10000)), ("100", (100, 100)), ("0", (0, 100)), ("0.0001", (1, 1000000))]
-)
-def test_a_percentage_is_an_exact_fraction(percent: str, fraction: tuple[int, int]) -> None:
-    assert Tolerance(percent=percent).fraction() == fraction
+@pytest.mark.parametrize(("percent", "millionths"), [("0.25", 2500), ("100", 10**6), ("0", 0), ("0.0001", 1)])
+def test_a_percentage_is_exact_parts_of_a_million(percent: str, millionths: int) -> None:
+    assert Tolerance(percent=percent).millionths == millionths
 
 
-def test_a_currency_takes_what_it_leaves_out_from_the_general_tolerance() -> None:
-    policy = MatchPolicy(tolerance_cents=5, tolerance_percent="1", tolerances={"JPY": Tolerance(cents=0)})
-
-    assert policy.tolerance_of("JPY") == Tolerance(cents=0, percent="1")
-    assert policy.tolerance_of("EUR") == Tolerance(cents=5, percent="1")
+@pytest.mark.parametrize("name", ["Sek", "sweden", "market:", "shop:Nordics", "currency:SEK"])
+def test_a_tolerance_is_of_a_currency_a_market_or_a_gateway(name: str) -> None:
+    with pytest.raises(SettingsError, match="is not a currency code"):
+        MatchPolicy(tolerances={name: Tolerance(cents=1)})
 
 
 def test_every_status_has_a_kind_and_most_are_breaks() -> None:

@@ -45,6 +45,8 @@ plain_payment_rows = st.fixed_dictionaries(
         "is_current_source": st.sampled_from([None, None, True, False]),
         "mismatched_amounts": st.sampled_from([None, False, True]),
         "mode": st.sampled_from(["live", "live", "test", None]),
+        "market_name": st.sampled_from([None, "Nordics", "DACH"]),
+        "payment_gateway_name": st.sampled_from([None, "Klarna"]),
         "created_at": moments,
         "placed_at": st.none() | moments,
     }
@@ -59,6 +61,7 @@ order_rows = st.fixed_dictionaries(
         "currency_code": currencies,
         "ordered_on": st.none() | days,
         "method": methods,
+        "carried": st.sampled_from([None, '{"Country": "SE"}', '{"Country": "DE"}']),
     }
 )
 
@@ -114,7 +117,9 @@ policies = st.builds(
     policy_of,
     on=st.lists(st.sampled_from(["reference", "order_reference", "order_number", "order_id"]), min_size=1, unique=True),
     general=tolerances,
-    tolerances=st.dictionaries(st.just("JPY"), tolerances, max_size=1),
+    tolerances=st.dictionaries(
+        st.sampled_from(["JPY", "EUR", "market:Nordics", "market:DACH", "gateway:Klarna"]), tolerances, max_size=3
+    ),
     lag_days=st.integers(0, 3),
     group_orders=st.sampled_from([None, "sum"]),
     mode=st.sampled_from([None, "live"]),

@@ -117,7 +117,7 @@ def test_declared_separators_are_read(text: str, decimal: str, thousands: str, c
         ("12.30-", "is not an amount in EUR"),
         ("12.30 CR", "is not an amount in EUR"),
         ("1e3", "is not an amount in EUR"),
-        ("NaN", "is not an amount in EUR"),
+        ("NaN", "is empty"),
         ("inf", "is not an amount in EUR"),
         ("0x10", "is not an amount in EUR"),
         ("1_000", "is not an amount in EUR"),
@@ -126,7 +126,9 @@ def test_declared_separators_are_read(text: str, decimal: str, thousands: str, c
         ("--5", "is not an amount in EUR"),
         ("- 5", "is not an amount in EUR"),
         ("12.30 EUR", "is not an amount in EUR"),
-        ("\u0661\u0662", "is not an amount in EUR"),
+        ("\u0661\u0662", 'has "\u0661" (U+0661, ARABIC-INDIC DIGIT ONE) in place of a digit'),
+        ("\u201312.00", 'has "\u2013" (U+2013, EN DASH) in place of a minus sign'),
+        ("\\N", "is empty"),
         ("46116860184273879.04", "is too large"),
         ("9" * 5000, "is too large"),
     ],
@@ -204,6 +206,9 @@ def test_every_amount_comes_back_from_every_form_of_accounting(cents: int, code:
         "cr_dr": f"{digits} {'CR' if credit else 'DR'}",
         "soll_haben": f"{digits} {'H' if credit else 'S'}",
         "currency": f"{code} {format_amount(cents, code)}",
+        "angle_brackets": f"<{digits}>" if credit else digits,
+        "dash_decimals": f"{format_amount(cents, code)}.--" if "." not in digits else format_amount(cents, code),
+        "spaced_sign": f"- {digits}" if credit else digits,
     }
 
     assert {form: parse_amount(text, code, accounting=(form,)) for form, text in written.items()} == dict.fromkeys(

@@ -99,6 +99,7 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
         "continuation_rows": 0,
         "left_out": (),
         "totals": ({"currency_code": "EUR", "rows": 1, "amount_cents": 100},),
+        "tidied": (),
     }
 
 

@@ -49,6 +49,33 @@ def one_row(read: Any, columns: str, row: str, **declared: Any) -> Any:
         ("1 234", "EUR", {"thousands": " "}, 123400),
         ("-1 234", "EUR", {"thousands": " "}, -123400),
         ("999.999.999,99", "EUR", GERMAN, 99999999999),
+        ("\u22121.00", "EUR", {}, -100),
+        ("'-12.50", "EUR", {}, -1250),
+        ("'12.50", "EUR", {}, 1250),
+        *((cell, "CHF", {"thousands": "apostrophe"}, 123456) for cell in ("1'234.56", "1\u2019234.56")),
+        *(
+            (f"1{blank}234,56", "EUR", {"decimal": ",", "thousands": "space"}, 123456)
+            for blank in (" ", "\u00a0", "\u202f", "\u2009")
+        ),
+        *(
+            (cell, "INR", {"thousands": ",", "grouping": "indian"}, cents)
+            for cell, cents in (
+                ("12,34,567.89", 123456789),
+                ("4,500.00", 450000),
+                ("999", 99900),
+                ("123,456", 12345600),
+            )
+        ),
+        *(
+            (cell, "CHF", {"accounting": ("dash_decimals", "currency"), "thousands": "'"}, cents)
+            for cell, cents in (("12.--", 1200), ("12,-", 1200), ("CHF 1'250.-", 125000), ("-5.–", -500))
+        ),
+        *(
+            (cell, "USD", {"accounting": ("parentheses", "currency"), "thousands": ","}, -123456)
+            for cell in ("$(1,234.56)", "($1,234.56)", "(1,234.56) $", "-$1,234.56", "$-1,234.56")
+        ),
+        ("- 10.00", "EUR", {"accounting": ("spaced_sign",)}, -1000),
+        ("<10.00>", "EUR", {"accounting": ("angle_brackets",)}, -1000),
     ],
 )
 def test_amounts_are_exact(read: Any, cell: str, currency: str, declared: dict[str, str], cents: int) -> None:
@@ -60,11 +87,13 @@ def test_amounts_are_exact(read: Any, cell: str, currency: str, declared: dict[s
 @pytest.mark.parametrize(
     ("cell", "currency", "declared", "reason"),
     [
-        *((cell, "EUR", {}, "") for cell in ("+-1", "--1", "- 1", "1.00-", "(1.00)", "\u22121.00", "–1.00")),
+        *((cell, "EUR", {}, "") for cell in ("+-1", "--1", "- 1", "1.00-", "(1.00)", "–1.00", "－1.00")),
         *((cell, "EUR", {}, "") for cell in (".5", "5.", ",5", "1e3", "1E+2", "1.23457E+11", "0x10", "1/2", "12:30")),
-        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("NaN", "inf", "null", "N/A", "#N/A", "-", "TRUE", "2026-11-22")),
-        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("€1.00", "1.00 EUR", "1.00CR", "10%", "$1", "=1.00", "'1.00")),
-        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("\uff11.00", "\u0661\u0662", "1\u066b5", "1\u066c234")),
+        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("inf", "TRUE", "2026-11-22", "NULLS", "--")),
+        *((cell, "EUR", {}, "is empty") for cell in ("NaN", "null", "N/A", "#N/A", "-", "\\N", " NULL ")),
+        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("€1.00", "1.00 EUR", "1.00CR", "10%", "$1", "=1.00", "'x1.00")),
+        *((cell, "EUR", {}, NO_AMOUNT) for cell in ("1\u066b5", "1\u066c234")),
+        *((cell, "EUR", {}, 'has "') for cell in ("\uff11.00", "\u0661\u0662", "\u20111.00")),
         *((cell, "EUR", {}, NO_AMOUNT) for cell in ("1\u200b.00", "\u202e1.00", "1_234.50", "amount", "1.00\x01")),
         ("", "EUR", {}, "is empty"),
         (" ", "EUR", {}, "is empty"),
@@ -89,9 +118,11 @@ def test_amounts_are_exact(read: Any, cell: str, currency: str, declared: dict[s
         ("12.34,56", "EUR", GERMAN, ""),
         ("1234.567,89", "EUR", GERMAN, ""),
         ("12.50", "EUR", {"decimal": ","}, TWO_WAYS),
-        ("1\u2019234.56", "CHF", {"thousands": "'"}, TWO_WAYS),
         ("12,34,567.89", "INR", {"thousands": ","}, ""),
-        ("1\u00a0234,56", "EUR", {"decimal": ",", "thousands": "\u202f"}, TWO_WAYS),
+        ("1,234,567.89", "INR", {"thousands": ",", "grouping": "indian"}, ""),
+        ("0,12,345", "INR", {"thousands": ",", "grouping": "indian"}, ""),
+        ("12.34.-", "CHF", {"accounting": ("dash_decimals",)}, ""),
+        ("-(12.00)", "EUR", {"accounting": ("parentheses",)}, ""),
         ("1 2345", "EUR", {"thousands": " "}, ""),
         ("12.5", "XAU", {}, ""),
     ],
@@ -143,7 +174,8 @@ def test_currencies_are_read(read: Any, cell: str, declared: dict[str, str], cod
     [
         "",
         "EURO",
-        "€",
+        "kr",
+        "$",
         "978",
         "EUR/USD",
         "GBX",
@@ -168,11 +200,11 @@ def test_what_is_no_currency_is_rejected(read: Any, cell: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "key"),
     [
-        *((text, text) for text in ("007", "1E5", "1.0", "0x1F", "TRUE", "+49", "-5", "2026-11-22", "1.23457E+11")),
-        *(
-            (text, text)
-            for text in ("9" * 30, "=1+1", "@x", "NULL", "\\N", "nan", "None", "-", "#N/A", "'007", '="007"')
-        ),
+        *((text, text) for text in ("007", "1E5", "0x1F", "TRUE", "+49", "-5", "2026-11-22", "1.5", "9" * 30)),
+        *((text, text) for text in ("=1+1", "@x", "NULL 1", "'s-Gravenhage", '="007', "1.0.0", "E+1")),
+        *((text, None) for text in ("NULL", "\\N", "nan", "None", "-", "#N/A", " NULL ")),
+        *((text, "007") for text in ("'007", '="007"')),
+        ("'-A2", "-A2"),
         *((text, text) for text in ("A\u00adB", "A\tB", "\u202eABC", "\u200bA\u200b", "😀", "１２", "a" * 10_000)),
         ("Cafe\u0301", "Café"),
         ("\u212b", "Å"),
@@ -186,6 +218,40 @@ def test_references_are_texts(read: Any, cell: str, key: str | None) -> None:
     outcome = one_row(read, "reference;amount_cents;currency", f"{cell};100;EUR", quote="")
 
     assert outcome.columns("reference", "reference_raw") == [(key, cell)]
+
+
+@pytest.mark.parametrize("cell", ["1.23457E+11", "1e+5", "1,9E+18", "100408.0", " 100409.0 "])
+def test_a_number_that_has_lost_what_it_was_is_no_reference(read: Any, cell: str) -> None:
+    outcome = one_row(read, "reference;amount_cents;currency", f"{cell};100;EUR", quote="")
+
+    assert outcome.rows == []
+    assert [(row["column"], row["value"]) for row in outcome.rejects] == [("reference", cell)]
+
+
+def test_keys_that_were_numbers_are_whole_where_that_is_declared(read: Any) -> None:
+    outcome = one_row(read, "reference;amount_cents;currency", "100408.0;100;EUR", float_keys="whole")
+
+    assert outcome.columns("reference", "reference_raw") == [("100408", "100408.0")]
+    assert [(one.kind, one.column, one.cells) for one in outcome.report.tidied] == [("whole", "reference", 1)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "declared", "code"),
+    [
+        ("€", None, "EUR"),
+        ("zł", None, "PLN"),
+        ("kr", "SEK", "SEK"),
+        ("$", "USD", "USD"),
+        ("€", "USD", "EUR"),
+        ("NULL", "EUR", "EUR"),
+    ],
+)
+def test_a_symbol_is_the_currency_that_is_declared_or_the_only_one_that_has_it(
+    read: Any, cell: str, declared: str | None, code: str
+) -> None:
+    outcome = one_row(read, "reference;amount_cents;currency", f"A;100;{cell}", currency=declared)
+
+    assert outcome.columns("currency_code") == [(code,)]
 
 
 @pytest.mark.parametrize(

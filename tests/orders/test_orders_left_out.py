@@ -263,10 +263,12 @@ def test_a_column_that_no_file_has_is_an_error_that_lists_the_columns(read: Any)
         read("reference,total,currency\nA,x,EUR\n", only={"Typ": ("sale",)})
 
     assert caught.value.message.endswith(
-        'orders.csv: no file has a column "Typ", by whose values rows are left out; '
+        'orders.csv: no file has a column "Typ", which the settings name; '
         'the columns are "reference", "total", "currency"'
     )
-    assert caught.value.hint == "correct the name in [orders.only] or [orders.withdrawn], --only or --withdrawn"
+    assert (
+        caught.value.hint == "correct the name in only, withdrawn or carry of [orders], --only, --withdrawn or --carry"
+    )
 
 
 def test_a_column_that_one_of_the_files_has_counts_there_alone(read: Any) -> None:
@@ -282,7 +284,7 @@ def test_a_column_that_one_of_the_files_has_counts_there_alone(read: Any) -> Non
 def test_a_name_of_two_columns_must_be_written_exactly(read: Any) -> None:
     text = "reference,total,currency,Type,TYPE\nA,1,EUR,sale,fee\n"
 
-    with pytest.raises(OrderFileError, match='column "type", by whose values rows are left out, occurs 2 times'):
+    with pytest.raises(OrderFileError, match='column "type", which the settings name, occurs 2 times'):
         read(text, only={"type": ("sale",)})
     assert read(text, only={"TYPE": ("fee",)}).columns("reference") == [("A",)]
 

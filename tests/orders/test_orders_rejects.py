@@ -33,7 +33,7 @@ HEADER = "Ref;Betrag;Currency;Order Date\n"
     ("row", "column", "value", "reason"),
     [
         ("R1;;EUR;", "Betrag", "", "is empty"),
-        ("R1;NaN;EUR;", "Betrag", "NaN", "is not an amount in EUR"),
+        ("R1;N1N;EUR;", "Betrag", "N1N", "is not an amount in EUR"),
         ("R1;1e3;EUR;", "Betrag", "1e3", "is not an amount in EUR"),
         ("R1;12,3O;EUR;", "Betrag", "12,3O", "is not an amount in EUR"),
         ("R1;1.000;EUR;", "Betrag", "1.000", "has more decimals than EUR, which has 2"),

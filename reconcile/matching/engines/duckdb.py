@@ -96,19 +96,20 @@ class DuckDBEngine:
 
     def _enumerations(self, frame: Frame, columns: Sequence[str]) -> dict[str, str]:
         """
-        Return an enumeration, in the order of its strings, for each of `columns`; none where there are many
-        strings.
+        Return a type of one byte for each of `columns`: an enumeration, in the order of its strings; none where there
+        are many strings.
         """
         texts = self.relation(frame.select(*columns)).distinct().limit(FEW_TEXTS + 1).to_arrow_table()
         if texts.num_rows > FEW_TEXTS:
             return {}
         self.connection.register("few_texts", texts)
-        types = {name: f"texts_of_{name}" for name in columns if texts.column(name).null_count < texts.num_rows}
+        empty = [name for name in columns if texts.column(name).null_count == texts.num_rows]
+        types = {name: f"texts_of_{name}" for name in columns if name not in empty}
         for name, type_ in types.items():
             query = f'SELECT DISTINCT "{name}" FROM few_texts WHERE "{name}" IS NOT NULL ORDER BY "{name}"'
             self.connection.execute(f"CREATE TYPE {type_} AS ENUM ({query})")
         self.connection.unregister("few_texts")
-        return types
+        return types | dict.fromkeys(empty, "BOOLEAN")  # nothing but null, in one byte
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         yield from ahead(iter(frame.to_native().to_arrow_reader(20_480)))

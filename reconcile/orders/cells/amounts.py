@@ -13,7 +13,16 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
-from reconcile.money import AmountError, accounting_rules, idle_zeros, parse_amount, parse_cents
+from reconcile.money import (
+    THOUSANDS,
+    AmountError,
+    accounting_rules,
+    grouped_digits,
+    idle_zeros,
+    parse_amount,
+    parse_cents,
+)
+from reconcile.orders.cells.meant import as_meant
 
 _SAFE_DIGITS = 18  # 10**18 - 1 fits 64 bits, whatever the digits are
 _POWERS = pa.array([10**n for n in range(_SAFE_DIGITS + 1)], pa.int64())
@@ -33,6 +42,7 @@ def read_decimals(
     *,
     decimal: str,
     thousands: str | None,
+    grouping: str = "thousands",
     accounting: tuple[str, ...] = (),
 ) -> tuple[Column, dict[int, str]]:
     """
@@ -45,15 +55,16 @@ def read_decimals(
     open_rows = pc.and_(pc.is_null(plain), pc.is_valid(exponents))
     if not pc.any(open_rows).as_py():
         return plain, {}
-    some = texts.filter(open_rows)
+    some = as_meant(texts.filter(open_rows))
     codes = currencies.filter(open_rows).cast(pa.string())
     decimals = exponents.filter(open_rows)
     signed = _plainly_signed(pc.ascii_trim_whitespace(some), codes, accounting)
-    tidied = _without_zeros(_tidied(signed, decimal, thousands), codes, decimal)
+    tidied = _without_zeros(_tidied(signed, decimal, thousands, grouping), codes, decimal)
     second = _negated(_plain_decimals(tidied, decimals, decimal), pc.starts_with(signed, "-"))
 
     def read_one(i: int, text: str) -> int:
-        return parse_amount(text, codes[i].as_py(), decimal=decimal, thousands=thousands, accounting=accounting)
+        code = codes[i].as_py()
+        return parse_amount(text, code, decimal=decimal, thousands=thousands, grouping=grouping, accounting=accounting)
 
     return _with_the_rest(plain, open_rows, some, second, read_one)
 
@@ -64,7 +75,7 @@ def read_cents(texts: Column, *, accounting: tuple[str, ...] = ()) -> tuple[Colu
     if not plain.null_count:
         return plain, {}
     open_rows = pc.is_null(plain)
-    some = texts.filter(open_rows)
+    some = as_meant(texts.filter(open_rows))
     signed = _applied(accounting_rules("", accounting), pc.ascii_trim_whitespace(some))
     second = _negated(_plain_integers(_unsigned(signed)), pc.starts_with(signed, "-"))
 
@@ -143,14 +154,13 @@ def _without_zeros(texts: Column, codes: Column, decimal: str) -> Column:
     return shorter
 
 
-def _tidied(texts: Column, decimal: str, thousands: str | None) -> Column:
+def _tidied(texts: Column, decimal: str, thousands: str | None, grouping: str) -> Column:
     """Take the sign and well-placed thousands separators away; badly placed ones stay, and are not digits."""
     bare = _unsigned(texts)
     if thousands is None:
         return bare
-    point, comma = (f"[{mark}]" for mark in (decimal, thousands))  # both are single, and never one of `]\\^-`
-    grouped = pc.match_substring_regex(bare, f"^[1-9][0-9]{{0,2}}({comma}[0-9]{{3}})+({point}[0-9]+)?$")
-    tidy: Column = pc.if_else(grouped, pc.replace_substring(bare, thousands, ""), bare)
+    grouped = pc.match_substring_regex(bare, f"^(?:{grouped_digits(thousands, grouping)})([{decimal}][0-9]+)?$")
+    tidy: Column = pc.if_else(grouped, pc.replace_substring_regex(bare, f"[{THOUSANDS[thousands]}]", ""), bare)
     return tidy
 
 

@@ -57,7 +57,7 @@ def sort_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, worth: pa.Tab
     `worth` are their `currency_code` and `amount_cents` where these are known, else they are read.
     """
     nothing = raw.where(pa.repeat(pa.scalar(False), len(raw.lines)))
-    if not form.skip_rows and not columns.marks:
+    if not form.leaves_rows_out:
         return Sorted(raw, nothing)
     stays = pa.repeat(pa.scalar(True), len(raw.lines))
     withdrawn = pc.invert(stays)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
-from reconcile.money import CURRENCIES, EXPONENTS
+from reconcile.money import CURRENCIES, EXPONENTS, PLACEHOLDERS, SYMBOLS
 from reconcile.orders.cells.amounts import read_cents, read_decimals, with_signs
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.format import OrderFormat
@@ -57,8 +57,7 @@ def _currencies(cells: Column | None, count: int, default: str | None) -> tuple[
         cells = pa.nulls(count, pa.string())
     written = pc.fill_null(cells, "").dictionary_encode()
     texts = written.dictionary.to_pylist()
-    # Only ASCII has one upper case: str.upper() makes "ISK" of "ısk" too.
-    meant = [(text.strip().upper() if text.isascii() else text.strip()) or default or "" for text in texts]
+    meant = [_code(text.strip(), default) for text in texts]
     known = [code if code in CURRENCIES else None for code in meant]
     exponents = pc.take(pa.array([EXPONENTS.get(code or "") for code in known], pa.int8()), written.indices)
     codes = pa.DictionaryArray.from_arrays(written.indices, pa.array(known, pa.string()))
@@ -71,6 +70,17 @@ def _currencies(cells: Column | None, count: int, default: str | None) -> tuple[
     return codes, exponents, reasons
 
 
+def _code(text: str, default: str | None) -> str:
+    """Return the code that is written, or that a symbol stands for: of `default`, or the only one that has it."""
+    if not text or text in PLACEHOLDERS:
+        return default or ""
+    code = text.upper() if text.isascii() else text  # only ASCII has one upper case: "ısk" would be "ISK"
+    if code in CURRENCIES:
+        return code
+    having = [one for one, symbols in SYMBOLS.items() if text in symbols]
+    return default if default in having else having[0] if len(having) == 1 else code
+
+
 def _amounts(
     raw: RawRows, codes: Column, exponents: Column, columns: ColumnMap, form: OrderFormat
 ) -> tuple[Column, dict[int, str]]:
@@ -78,7 +88,9 @@ def _amounts(
     accounting = tuple(form.accounting)
     if columns.amount_is_cents:
         return read_cents(texts, accounting=accounting)
-    read = partial(read_decimals, decimal=form.decimal, thousands=form.thousands, accounting=accounting)
+    read = partial(
+        read_decimals, decimal=form.decimal, thousands=form.thousands, grouping=form.grouping, accounting=accounting
+    )
     if raw.literal is None or (form.decimal == "." and form.thousands is None):
         amounts, reasons = read(texts, codes, exponents)
     else:
@@ -100,4 +112,5 @@ def _without_decimals(codes: Column, exponents: Column) -> dict[int, str]:
 
 def _empty(texts: Column, rows: Iterable[int]) -> dict[int, str]:
     """Return the reason for those of `rows` that have no amount: that much is known without a currency."""
-    return {row: "is empty" for row in rows if not (texts[row].as_py() or "").strip()}
+    cells = ((row, (texts[row].as_py() or "").strip()) for row in rows)
+    return {row: "is empty" for row, text in cells if not text or text in PLACEHOLDERS}

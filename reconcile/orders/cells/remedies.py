@@ -11,6 +11,7 @@ import re
 from itertools import product
 
 from reconcile.money import EXPONENTS
+from reconcile.orders.cells.tidied import A_FLOAT, LOST_DIGITS
 from reconcile.orders.format import OrderFormat
 
 CONTINUES = "if further rows of an order are empty here, add --continuation-rows empty: they are excluded and counted"
@@ -34,6 +35,11 @@ _BY_REASON = (
         "double the quotes inside cells, or add --quote '' where quotes mean nothing",
     ),
     ("has a space before an opening quote", "remove the space, or add --quote '' where quotes mean nothing"),
+    (
+        LOST_DIGITS,
+        "format the column as text before the numbers are entered, or export it from the program that has the orders",
+    ),
+    (A_FLOAT, "if 100408.0 is 100408 here, add --float-keys whole; else export the column as text"),
     ("is not a JSON object", "write every row as an object of column names and values"),
     ("is neither text nor a number", "write text or a number here, not a list, an object or true and false"),
     ("occurs more than once", "write every column once in an object"),

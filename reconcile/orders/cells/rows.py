@@ -8,24 +8,26 @@ Knows what every column of ORDERS means. Does not know where the cells come from
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
+from reconcile.orders.cells.carried import carried_texts
 from reconcile.orders.cells.continuations import Edge, edges, key_of, starts_with_continuation, without_continuations
 from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
 from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
+from reconcile.orders.cells.tidied import with_tidy_keys
 from reconcile.orders.cells.total_words import without_totals
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
-from reconcile.orders.report import LeftOut
+from reconcile.orders.report import LeftOut, TidiedKind
 from reconcile.schema import DELIVERY, ORDERS
 
 _ROLES_TOLD = ("amount", "currency", "ordered_on", "sign")  # in this order, of one row
@@ -39,7 +41,8 @@ class OrderRows:
 
     `continued` rows were left out, as the user declared, and so were those in `left_out`. `first` and `last` are the
     cells of the batch at its edges, where the batch before must be known to know whether the first row continues its
-    last. `others` are the rows of DELIVERY beside the good ones, where they are wanted.
+    last. `others` are the rows of DELIVERY beside the good ones, where they are wanted. `tidied` counts the
+    keys that were read as they are meant, by kind and column.
     """
 
     table: pa.Table
@@ -49,6 +52,7 @@ class OrderRows:
     last: Edge | None = None
     left_out: tuple[LeftOut, ...] = ()
     others: pa.Table | None = None
+    tidied: Mapping[tuple[TidiedKind, str], int] = field(default_factory=dict)
 
     @property
     def rejected_rows(self) -> int:
@@ -89,6 +93,7 @@ def order_rows(
 
     With `is_delivery`, `others` are withdrawn rows, and rejected ones that have a key.
     """
+    raw, tidied = with_tidy_keys(raw, columns, form)
     rows = sort_rows(raw, columns, form)
     unread, kept = _split(without_totals(rows.kept, columns))
     first = last = None
@@ -108,13 +113,13 @@ def order_rows(
         )
     good = table.filter(pc.invert(is_bad)) if rejects else table
     told = tuple(sorted(rejects, key=lambda reject: reject.line))
-    return OrderRows(good, told, continued, first, last, rows.left_out, others)
+    return OrderRows(good, told, continued, first, last, rows.left_out, others, tidied)
 
 
 def own_rows(table: pa.Table, columns: ColumnMap, form: OrderFormat, *, is_delivery: bool = False) -> OrderRows:
     """Return the rows of a table that is one of ORDERS already, without those that are left out."""
     others = as_delivery(ORDERS.empty_table()) if is_delivery else None
-    if not form.skip_rows and not columns.marks:
+    if not form.leaves_rows_out:
         return OrderRows(table, others=others)
     texts = {at: whole_column(table.column(at)).cast(pa.string()) for at in range(table.num_columns)}
     wanted = texts if form.skip_rows else {at: texts[at] for at in columns.marks.values()}
@@ -179,11 +184,12 @@ def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file:
             days,
             pa.repeat(pa.scalar(source_file, pa.string()), count),
             raw.lines,
-            raw.cells.get("reference", nothing),
+            raw.written.get("reference", raw.cells.get("reference", nothing)),
             raw.cells["amount"],
             clean_keys(raw.cells.get("method", nothing)),
             clean_keys(raw.cells.get("document", nothing)),
             pa.nulls(count, pa.date32()),
+            carried_texts(raw, columns, form),
         ],
         schema=ORDERS,
     )

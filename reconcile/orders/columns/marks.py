@@ -1,5 +1,5 @@
 """
-The columns by whose values rows are left out or withdrawn, in one file.
+The columns that the settings name and the matching does not need, in one file: rows are left out by them, or carried.
 
 Knows names. Does not read cells, and does not decide what becomes of a row.
 """
@@ -30,7 +30,7 @@ def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: 
         found = exact or [at for at, name in enumerate(loose) if name and name == folded(mark)]
         if len(found) > 1:
             raise OrderFileError(
-                f'column "{mark}", by whose values rows are left out, occurs {len(found)} times',
+                f'column "{mark}", which the settings name, occurs {len(found)} times',
                 path=path,
                 line=line,
                 column=mark,
@@ -42,7 +42,7 @@ def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: 
 
 
 class MarksMet:
-    """Which of the columns by whose values rows are left out were met in any file."""
+    """Which of these columns were met in any file."""
 
     def __init__(self, marks: Iterable[str]) -> None:
         self._missing = dict.fromkeys(marks)
@@ -61,10 +61,10 @@ class MarksMet:
             return
         path, names = self._first
         raise OrderFileError(
-            f'no file has a column "{next(iter(self._missing))}", by whose values rows are left out; '
+            f'no file has a column "{next(iter(self._missing))}", which the settings name; '
             f"the columns are {listed(names)}",
             path=path,
-            hint="correct the name in [orders.only] or [orders.withdrawn], --only or --withdrawn",
+            hint="correct the name in only, withdrawn or carry of [orders], --only, --withdrawn or --carry",
         )
 
 

@@ -31,8 +31,8 @@ from reconcile.orders.typed.columns import Reader, column_readers, is_text, type
 from reconcile.schema import ORDERS
 
 _BATCH_ROWS = 1 << 16
-_OWN = (ORDERS.names, ORDERS.names[: ORDERS.names.index("amount_raw") + 1])
-"""Columns of our own files: of this version, and as they were before there were a method and a document."""
+_OWN = tuple(ORDERS.names[:some] for some in range(ORDERS.names.index("amount_raw") + 1, len(ORDERS) + 1))
+"""Columns of our own files: of this version, and of those before, which had fewer."""
 
 
 def open_parquet(source: OrderSource, _: SourceStream, form: OrderFormat) -> OpenedOrders:
@@ -61,6 +61,8 @@ def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> Ope
     if schema.names in _OWN and not form.names_columns:
         _check_types(schema, source.name)
         marks = mark_places(schema.names, form.marks, path=source.name)
+        if "carried" in schema.names:  # what was carried when the file was written, under the same names
+            marks = dict.fromkeys(form.carry, schema.names.index("carried")) | marks
         columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)}, marks=marks)
         return OpenedOrders(columns, _own_rows(file, schema.names, source.name))
     schema = _with_partitions(schema, source)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reconcile.figures.aging import NO_DATE, AgingBucket
+from reconcile.figures.breakdown import Breakdown
 from reconcile.figures.proof import HashTotals
 from reconcile.figures.roll_forward import RollForward
 from reconcile.figures.summary import (
@@ -27,7 +28,7 @@ from reconcile.figures.summary import (
 )
 from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
 from reconcile.orders.report import LeftOut
-from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES, PLAIN, Display
+from reconcile.reports.display import PLAIN, Display, shown_value
 from reconcile.reports.page import charts
 
 _VERDICT_MEANINGS = {
@@ -72,6 +73,7 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
             *_order_book(summary.order_book, display),
             *([_left_out(summary.left_out, display)] if summary.left_out else []),
         ],
+        "breakdown": [_breakdown(one, display) for one in summary.breakdown],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
@@ -126,7 +128,7 @@ def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
         (
             line.reason,
             line.column,
-            OTHER_VALUES if line.value is None else line.value or BLANK_VALUE,
+            shown_value(line.value),
             line.currency_code or NO_CURRENCY,
             display.count(line.rows),
             display.count(line.unread),
@@ -156,6 +158,24 @@ def _control_row(
         display.count(line.rows_out),
         "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
     )
+
+
+def _breakdown(breakdown: Breakdown, display: Display) -> Table:
+    """All items by what they share; the lines of a currency add up to its statuses."""
+    rows: list[tuple[str | Markup, ...]] = []
+    for line in breakdown.lines:
+        code = line.currency_code
+        amounts = (line.payment_amount_cents, line.order_amount_cents, line.difference_cents)
+        rows.append(
+            (
+                shown_value(line.value), code or NO_CURRENCY, display.count(line.count),
+                *(display.amount(cents, code) for cents in amounts),
+                display.count(line.breaks) if line.breaks else "",
+                display.amount(line.at_stake_cents, code) if line.breaks else "",
+            )
+        )  # fmt: skip
+    header = (breakdown.title, "Currency", "Items", "Payments", "Orders", "Difference", "Breaks", "At stake in breaks")
+    return Table(f"By {breakdown.title if breakdown.by == 'carried' else breakdown.title.lower()}", header, 2, rows)
 
 
 def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:

@@ -1,5 +1,5 @@
 """
-The pages of a workbook that people read first: Summary, Aging, Control totals, About.
+The pages of a workbook that people read first: Summary, Aging, Control totals, Breakdown, About.
 
 Takes a summary as it is; formulas only add up again what stands beside them or on another
 sheet. Does not read items.
@@ -16,7 +16,7 @@ from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreeme
 from reconcile.files.workbook_cells import MOST_EXACT, Money
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
 from reconcile.orders.report import LeftOut
-from reconcile.reports.display import BLANK_VALUE, OTHER_VALUES
+from reconcile.reports.display import shown_value
 from reconcile.reports.workbook.page import Cell, Count, Page, Styled
 from reconcile.reports.workbook.rows import ITEM_COLUMNS
 from reconcile.reports.workbook.sums import Sums
@@ -140,9 +140,31 @@ def _write_left_out(page: Page, lines: Sequence[LeftOut]) -> None:
     titles = ("Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
     page.heading("Order rows left out as declared", "By", *titles)
     for line in lines:
-        value = OTHER_VALUES if line.value is None else line.value or BLANK_VALUE
         amount = Money(line.amount_cents, line.currency_code) if line.rows > line.unread else None
-        page.put(line.reason, line.column, value, _named(line.currency_code), line.rows, line.unread, amount)
+        page.put(
+            line.reason,
+            line.column,
+            shown_value(line.value),
+            _named(line.currency_code),
+            line.rows,
+            line.unread,
+            amount,
+        )
+
+
+def write_breakdown(page: Page, summary: Summary) -> None:
+    """Write all items by their market, their payment gateway and each carried column of the order files."""
+    page.title("Breakdown of all items")
+    titles = ("Currency", "Items", "Payments", "Orders", "Difference", "Breaks", "At stake in breaks")
+    for breakdown in summary.breakdown:
+        page.heading(f"By {breakdown.title}", breakdown.title, *titles)
+        for line in breakdown.lines:
+            code = line.currency_code
+            amounts = (line.payment_amount_cents, line.order_amount_cents, line.difference_cents)
+            page.put(
+                shown_value(line.value), _named(code), line.count, *(Money(cents, code) for cents in amounts),
+                line.breaks, Money(line.at_stake_cents, code),
+            )  # fmt: skip
 
 
 def write_about(page: Page, summary: Summary) -> None:

@@ -91,6 +91,7 @@ ITEM_COLUMNS = (
     SheetColumn("Captured", "money", "captured_amount_cents", 14, _PAYMENT),
     SheetColumn("Refunded", "money", "refunded_amount_cents", 14, _PAYMENT),
     SheetColumn("Voided", "money", "voided_amount_cents", 14, _PAYMENT),
+    SheetColumn("Carried", "text", "order_carried", 24),
     SheetColumn("Order paid by", "text", "order_source_type", 18),
     SheetColumn("Dashboard", "text", "links_dashboard", 24),
     SheetColumn("Item id", "text", "item_id", 34),

@@ -33,7 +33,7 @@ from reconcile.history.published import items_sql
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import errors_told, items_columns
 from reconcile.reports.workbook.page import ROW_STYLES, Page
-from reconcile.reports.workbook.pages import write_about, write_aging, write_control, write_summary
+from reconcile.reports.workbook.pages import write_about, write_aging, write_breakdown, write_control, write_summary
 from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.runs.run_folder import RunFile, RunFolder
@@ -47,7 +47,7 @@ _OTHER_VERSION = "it was written by another version: run `reconcile match` again
 _ROWS_PER_BATCH = 10_000
 _COMPRESSION_LEVEL = 1  # sheets are so repetitive that more effort saves little and takes three times as long
 _ROW_BYTES = 2_000  # of a row without its strings, at most; above 2 GB the zip format needs its larger form
-_SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", ITEMS_SHEET, "Rejects", "About")
+_SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", "Breakdown", ITEMS_SHEET, "Rejects", "About")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
             whole=frozenset(name for name, table in tables.items() if not table.note),
         )
         shell = _shell(summary, tables, sums, _notes(tables, long))
-        _pack(shell, partial, tables, connection, currencies_of(connection, items))
+        _pack(shell, partial, tables, connection, currencies_of(connection, items), _sheets(summary))
     return destination
 
 
@@ -154,9 +154,10 @@ def _shell(summary: Summary, tables: Mapping[str, _Table], sums: Sums, notes: Se
         "Summary": (22, 12, 10, 18, 18, 18, 18, 18, 10, 18, 80),
         "Aging": (12, 10, 18, 18, 18, 18, 18, 18),
         "Control totals": (12, 22, 18, 18, 18, 18, 14),
+        "Breakdown": (28, 10, 10, 18, 18, 18, 10, 18),
         "About": (24, 110, 24),
     }
-    for name in _SHEETS:
+    for name in _sheets(summary):
         if name in tables:
             _headed_sheet(workbook, name, tables[name], formats)
             continue
@@ -168,10 +169,17 @@ def _shell(summary: Summary, tables: Mapping[str, _Table], sums: Sums, notes: Se
                 write_aging(page, summary, sums)
             case "Control totals":
                 write_control(page, summary, sums)
+            case "Breakdown":
+                write_breakdown(page, summary)
             case _:
                 write_about(page, summary)
     workbook.close()
     return packed.getvalue()
+
+
+def _sheets(summary: Summary) -> list[str]:
+    """The sheets in their order; one without any content is left out."""
+    return [name for name in _SHEETS if name != "Breakdown" or summary.breakdown]
 
 
 def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping[str, Format]) -> None:
@@ -202,8 +210,9 @@ def _pack(
     tables: Mapping[str, _Table],
     connection: duckdb.DuckDBPyConnection,
     currencies: Sequence[str],
+    sheets: Sequence[str],
 ) -> None:
-    streamed = {f"xl/worksheets/sheet{place}.xml": name for place, name in enumerate(_SHEETS, 1) if name in tables}
+    streamed = {f"xl/worksheets/sheet{place}.xml": name for place, name in enumerate(sheets, 1) if name in tables}
     with (
         zipfile.ZipFile(io.BytesIO(shell)) as made,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as packed,

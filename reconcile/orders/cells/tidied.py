@@ -1,0 +1,137 @@
+"""
+Cells as they are meant: without what a spreadsheet or a database has put around or in place of a text.
+
+Knows the guard of a spreadsheet ('-12.50, '00123), a formula that is a text (="00123"), what databases and frames write
+for nothing (NULL, \\N, nan), and numbers that stand in place of a key and have lost what it was. Every cell that is
+changed is counted; nothing is guessed of a key that has lost digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from reconcile.files.arrow import Column
+from reconcile.files.arrow import compute as pc
+from reconcile.money import PLACEHOLDERS
+from reconcile.orders.cells.left_out import KEY_ROLES
+from reconcile.orders.cells.meant import is_placeholder
+from reconcile.orders.columns.mapping import ColumnMap
+from reconcile.orders.format import OrderFormat
+from reconcile.orders.opened import RawRows
+from reconcile.orders.rejects import Reject
+from reconcile.orders.report import TidiedKind
+
+LOST_DIGITS = "is a number that has lost digits"
+A_FLOAT = "was a number with decimals"
+
+_LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
+_FORMULA = re.compile(r'="([^"]*)"')
+_GUARDED = re.compile(r"'([-=+@0-9].*)", re.DOTALL)
+_SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
+_FLOAT = re.compile(r"[0-9]+\.0")
+_INVISIBLE = "[\u00ad\u200b-\u200f\u2010\u2011\u2060-\u2064\ufeff]"
+
+
+Told = Counter[tuple[TidiedKind, str]]
+"""Cells that were changed, by what was done and the file's own name of the column."""
+
+
+def with_tidy_keys(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> tuple[RawRows, Told]:
+    """
+    Return `raw` with its keys as they are meant, and how many were changed.
+
+    What stood there is in `RawRows.written`. A key that has lost what it was is a reject of its row.
+    """
+    cells, written = dict(raw.cells), {}
+    rejects: list[Reject] = []
+    rejected = {(reject.line, reject.column) for reject in raw.rejects}
+    told: Told = Counter()
+    for role in (role for role in KEY_ROLES if role in cells):
+        texts, name = cells[role], columns.name(role)
+        told["invisible", name] += _with_invisible(texts)
+        odd = _odd(texts)
+        if not len(odd):
+            continue
+        meant = [_meant(text, form) for text in texts.take(odd).to_pylist()]
+        told.update((one.kind, name) for one in meant if one.kind is not None)
+        spoilt = [(row, one) for row, one in zip(odd.tolist(), meant, strict=True) if one.reason is not None]
+        found = [Reject(raw.lines[row].as_py(), name, one.key, one.reason or "") for row, one in spoilt]
+        rejects += [reject for reject in found if (reject.line, reject.column) not in rejected]
+        mask = np.zeros(len(texts), np.bool_)
+        mask[odd] = True
+        written[role] = texts
+        cells[role] = pc.replace_with_mask(texts, pa.array(mask), pa.array([one.key for one in meant], pa.string()))
+    tidied = replace(raw, cells=cells, written=written, rejects=(*raw.rejects, *rejects)) if written else raw
+    return tidied, told
+
+
+Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def _odd(texts: Column) -> Rows:
+    """Return the rows of those texts that may not be what they look like, by their first and last bytes."""
+    filled, first, last, signs = _edges(texts)
+    if len(filled) and (np.minimum(signs[first], signs[last]) <= ord(" ")).any():
+        filled, first, last, signs = _edges(pc.utf8_trim_whitespace(texts))
+    if not len(filled):
+        return filled
+    is_odd = (signs[first] == ord("'")) | (signs[first] == ord("="))
+    is_odd |= (signs[last] == ord("0")) & (signs[np.maximum(last - 1, 0)] == ord("."))
+    if (last - first < _LONGEST_PLACEHOLDER).any():
+        is_odd |= _where(is_placeholder(texts), filled)
+    if re.search(rb"[Ee]\+", signs[first[0] : last[-1] + 1].tobytes()):
+        is_odd |= _where(pc.match_substring_regex(texts, r"[Ee]\+"), filled)
+    odd: Rows = filled[is_odd]
+    return odd
+
+
+def _edges(texts: Column) -> tuple[Rows, Rows, Rows, Any]:
+    """Return the rows of the texts that are not empty, where each begins and ends (its last byte), and all bytes."""
+    _, offsets, data = texts.buffers()
+    if data is None or offsets is None or texts.null_count == len(texts):
+        return (np.empty(0, np.int64),) * 3 + (np.empty(0, np.uint8),)
+    ends = np.frombuffer(memoryview(offsets), np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    filled: Any = np.flatnonzero(ends[1:] > ends[:-1])
+    first: Any = ends[:-1][filled]
+    last: Any = ends[1:][filled] - 1
+    return filled, first, last, np.frombuffer(memoryview(data), np.uint8)
+
+
+def _where(claim: Column, rows: Rows) -> Any:
+    return pc.fill_null(claim, False).to_numpy(zero_copy_only=False)[rows]
+
+
+class _Key(NamedTuple):
+    """A key as it is meant, and what was done to it; or why it cannot be read."""
+
+    key: str | None
+    kind: TidiedKind | None = None
+    reason: str | None = None
+
+
+def _meant(text: str | None, form: OrderFormat) -> _Key:
+    key = (text or "").strip()
+    if key in PLACEHOLDERS:
+        return _Key(None, "placeholder")
+    if found := _FORMULA.fullmatch(key):
+        return _Key(found[1], "formula")
+    if found := _GUARDED.fullmatch(key):
+        return _Key(found[1], "guard")
+    if _SCIENTIFIC.fullmatch(key):
+        return _Key(text, reason=LOST_DIGITS)
+    if _FLOAT.fullmatch(key):
+        return _Key(key.partition(".")[0], "whole") if form.float_keys == "whole" else _Key(text, reason=A_FLOAT)
+    return _Key(text)
+
+
+def _with_invisible(texts: Column) -> int:
+    _, _, data = texts.buffers()
+    if data is None or not len(data) or np.frombuffer(memoryview(data), np.uint8).max() < 128:
+        return 0
+    return int(pc.sum(pc.match_substring_regex(texts, _INVISIBLE)).as_py() or 0)

@@ -83,7 +83,13 @@ class _FileError(InputError):
 
 
 class OrderFileError(_FileError):
-    """A file cannot be read as a table of order totals: missing, empty, wrong encoding, a missing column."""
+    """
+    A file cannot be read as a table of order totals: missing, empty, wrong encoding, a missing column.
+
+    `asks` is the role of a column that must be named, where that is what is missing.
+    """
+
+    asks: str | None = None
 
 
 class PaymentFileError(_FileError):

@@ -70,6 +70,19 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     sign_column: Annotated[
         str | None, _column("sign", "debit and credit, which makes credits negative", "Debit/Credit")
     ] = None
+    debit_column: Annotated[
+        str | None, _column("debit", "debits, where amounts stand in two columns; they are positive", "Debit")
+    ] = None
+    credit_column: Annotated[str | None, _column("credit", "credits beside it; they are negative", "Credit")] = None
+    signs: Annotated[
+        dict[str, str],
+        Meta(
+            description='"+" or "-" for values of the sign column, such as { RETURN = "-" }; where none is "+", all '
+            "others are",
+            examples=[{"RETURN": "-"}],
+            extra={"name": "sign", "metavar": "VALUE=SIGN"},
+        ),
+    ] = {}
     currency: Annotated[
         str | None,
         Meta(
@@ -186,6 +199,15 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             extra={"metavar": "CHAR"},
         ),
     ] = None
+    header_line: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="line of a text file that has the names of the columns; lines above it are left out; "
+            "default: found",
+            examples=[4],
+            extra={"metavar": "N"},
+        ),
+    ] = None
     encoding: Annotated[
         str | None,
         Meta(
@@ -261,6 +283,8 @@ COLUMN_OPTIONS = {
     "document": "--row-column",
     "method": "--method-column",
     "sign": "--sign-column",
+    "debit": "--debit-column",
+    "credit": "--credit-column",
 }
 """What a column of an order file can be, and the option that names it."""
 

@@ -35,6 +35,18 @@ def check_format(form: OrderFormat) -> None:
 def _check_columns(form: OrderFormat) -> None:
     if form.amount_column == "":
         raise SettingsError("--amount-column is empty", hint="every order file needs this column")
+    if (form.debit_column is None) != (form.credit_column is None):
+        raise SettingsError("only one of --debit-column and --credit-column is named", hint="name both")
+    if form.debit_column is not None and (form.amount_column or form.sign_column):
+        raise SettingsError(
+            "--debit-column and --credit-column are named beside --amount-column or --sign-column",
+            hint="amounts are either in two columns, or in one: leave out the others",
+        )
+    if wrong := {value: sign for value, sign in form.signs.items() if sign not in ("+", "-") or not value.strip()}:
+        value, sign = next(iter(wrong.items()))
+        raise SettingsError(f'sign {value}="{sign}" is neither "+" nor "-"', hint="write it like RETURN=-")
+    if form.signs and not form.sign_column:
+        raise SettingsError("there are signs, and no column that has them", hint="name it with --sign-column")
     if form.amount_basis not in ORDER_TOTALS:
         raise SettingsError(
             f'amount_basis "{form.amount_basis}" is unknown', hint=f"use one of {', '.join(ORDER_TOTALS)}"
@@ -71,6 +83,8 @@ def _check_rows(form: OrderFormat) -> None:
         raise SettingsError(
             f'continuation_rows "{form.continuation_rows}" is unknown', hint=f"use one of {', '.join(_CONTINUATIONS)}"
         )
+    if form.header_line is not None and form.header_line < 1:
+        raise SettingsError(f"header_line {form.header_line} is not a line: they count from 1")
     if form.date_format is not None and not _is_date_format(form.date_format):
         raise SettingsError(
             f'date_format "{form.date_format}" is not a format of dates',

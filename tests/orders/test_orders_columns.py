@@ -76,7 +76,7 @@ def test_an_optional_column_can_be_left_unread() -> None:
             ("reference", "reference", "amount", "currency"),
             {},
             'orders.csv:1: column "reference" occurs 2 times, and would be the reference',
-            "rename all but one, or name another column with --reference-column",
+            'name it by its position, e.g. --reference-column "#1", or name another column',
         ),
         (
             ("amount", "currency"),

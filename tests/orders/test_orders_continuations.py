@@ -66,7 +66,7 @@ def test_line_items_that_repeat_the_total_are_left_out_and_counted(read: Any) ->
         "R2,,",  # another order without a total
         ",,",  # no order at all
         "R1,5,",  # a total of its own
-        "R1,,EUR",
+        "R1,,SEK",
     ],
 )
 def test_a_row_that_is_not_surely_a_further_one_stays_a_reject_or_a_row(read: Any, row: str) -> None:

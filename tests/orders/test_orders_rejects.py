@@ -44,7 +44,7 @@ HEADER = "Ref;Betrag;Currency;Order Date\n"
         ("R1;1;EUR;2026-02-30", "Order Date", "2026-02-30", "is not an ISO date (YYYY-MM-DD)"),
         ("R1;1;EUR;2026-01-02x", "Order Date", "2026-01-02x", "is not an ISO date (YYYY-MM-DD)"),
         ("R1;1;EUR", "", "R1;1;EUR", "has 3 cells, the header has 4"),
-        ("R1;1;EUR;;", "", "R1;1;EUR;;", "has 5 cells, the header has 4"),
+        ("R1;1;EUR;;x", "", "R1;1;EUR;;x", "has 5 cells, the header has 4"),
         ("R1", "", "R1", "has 1 cell, the header has 4"),
         ('"R1"x;1;EUR;', "", '"R1"x;1;EUR;', "has text after a closing quote"),
         (' "R1";1;EUR;', "", ' "R1";1;EUR;', "has a space before an opening quote"),

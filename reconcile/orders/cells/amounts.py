@@ -7,7 +7,8 @@ Knows the shapes that can be read with a few passes over the column; every other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -85,23 +86,59 @@ def read_cents(texts: Column, *, accounting: tuple[str, ...] = ()) -> tuple[Colu
     return _with_the_rest(plain, open_rows, some, second, read_one)
 
 
-def with_signs(amounts: Column, marks: Column | None) -> tuple[Column, dict[int, str]]:
+def with_signs(
+    amounts: Column, marks: Column | None, signs: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Column, dict[int, str]]:
     """
     Return `amounts` (int64) with those of credits negative, and the reason per row whose mark says nothing.
 
-    Without `marks` they are returned as they are. An amount that is negative by itself is refused beside a mark: it
-    could be meant either way.
+    `signs` are "+" or "-" by mark, as declared; where they are all "-", every other mark is "+". Without them marks are
+    words for debit and credit. Without `marks` amounts are returned as they are. One that is negative by itself is
+    refused beside a mark: it could be meant either way.
     """
     if marks is None:
         return amounts, {}
+    declared = {mark.strip().casefold(): sign == "-" for mark, sign in signs.items()}
+    other = False if declared and all(declared.values()) else None
     written = pc.fill_null(marks, "").dictionary_encode()
-    meant = [_IS_CREDIT.get(text.strip().casefold()) for text in written.dictionary.to_pylist()]
+    known = declared or _IS_CREDIT
+    meant = [known.get(text.strip().casefold(), other) for text in written.dictionary.to_pylist()]
     credits = pc.take(pa.array(meant, pa.bool_()), written.indices)
-    reasons = dict.fromkeys(pc.indices_nonzero(pc.is_null(credits)).to_pylist(), "does not say debit or credit")
+    problem = "has no declared sign" if declared else "does not say debit or credit"
+    reasons = dict.fromkeys(pc.indices_nonzero(pc.is_null(credits)).to_pylist(), problem)
     doubtful = pc.indices_nonzero(pc.fill_null(pc.less(amounts, 0), False)).to_pylist()
+    if declared:  # a sign of its own contradicts a credit alone
+        doubtful = [row for row in doubtful if credits[row].as_py()]
     reasons |= dict.fromkeys(doubtful, "has a sign of its own as well")
     signed: Column = pc.if_else(pc.fill_null(credits, False), pc.negate(amounts), amounts)
     return signed, reasons
+
+
+def with_sides(amounts: Column, sides: Column | None) -> tuple[Column, dict[int, str]]:
+    """Return `amounts` with those on the credit side negated, and the reason per row that has both sides."""
+    if sides is None:
+        return amounts, {}
+    both = pc.indices_nonzero(pc.equal(sides, "both")).to_pylist()
+    found: Column = pc.if_else(pc.equal(sides, "credit"), pc.negate(amounts), amounts)
+    return found, dict.fromkeys(both, "has a debit and a credit")
+
+
+def in_one(debits: Column, credits: Column) -> tuple[Column, Column]:
+    """
+    Return the amounts of two columns as one, and on which side each stands: "debit", "credit", "both".
+
+    A side is empty where it is blank or 0; "debit" where both are.
+    """
+    debit, credit = (pc.invert(_is_nothing(texts)) for texts in (debits, credits))
+    mark = pc.case_when(
+        pc.make_struct(pc.and_(debit, credit), credit, pc.fill_null(pc.invert(credit), True)), "both", "credit", "debit"
+    )
+    return pc.if_else(debit, debits, pc.if_else(credit, credits, pc.coalesce(debits, credits))), mark
+
+
+def _is_nothing(texts: Column) -> Column:
+    found: Column = pc.match_substring_regex(pc.fill_null(texts, ""), r"^\s*[+-]?[0.,]*\s*$")
+    return found
 
 
 def _plain_decimals(texts: Column, exponents: Column, decimal: str) -> Column:

@@ -14,11 +14,9 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
+from reconcile.orders.cells.meant import is_placeholder
 from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.opened import RawRows
-
-# What the first row of an order has, and further rows leave empty; its number is repeated as the reference is.
-_OF_THE_ORDER = ("amount", "currency", "ordered_on", "sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ def _goes_on(cells: Mapping[str, Column], kind: str) -> Column:
             continue
         if kind == "repeated":
             same = pc.and_(same, _same_as_before(texts))
-        elif role in _OF_THE_ORDER:
-            same = pc.and_(same, _blank(texts))
+        elif role == "amount":
+            same = pc.and_(same, pc.or_(_blank(texts), is_placeholder(pc.fill_null(texts, ""))))
         elif role != key:
             same = pc.and_(same, pc.or_(_blank(texts), _same_as_before(texts)))
     return same

@@ -13,7 +13,7 @@ import pyarrow as pa
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
 from reconcile.money import CURRENCIES, EXPONENTS, PLACEHOLDERS, SYMBOLS
-from reconcile.orders.cells.amounts import read_cents, read_decimals, with_signs
+from reconcile.orders.cells.amounts import read_cents, read_decimals, with_sides, with_signs
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import RawRows
@@ -37,7 +37,9 @@ def read_money(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> Money:
     codes, exponents, found_currency = _currencies(raw.cells.get("currency"), len(raw.lines), form.currency)
     amounts, found_amount = _amounts(raw, codes, exponents, columns, form)
     found_amount |= _empty(raw.cells["amount"], found_currency)
-    amounts, found_sign = with_signs(amounts, raw.cells.get("sign"))
+    amounts, found_sign = with_signs(amounts, raw.cells.get("sign"), form.signs)
+    amounts, found_side = with_sides(amounts, raw.cells.get("side"))
+    found_amount |= found_side
     return Money(codes, amounts, {"amount": found_amount, "currency": found_currency, "sign": found_sign})
 
 

@@ -25,6 +25,8 @@ _BY_REASON = (
         "does not say debit or credit",
         "write S, D, DR or debit for what is owed, and H, C, CR or credit for what is paid back",
     ),
+    ("has a debit and a credit", "write an amount on one side only, or name another column with --amount-column"),
+    ("has no declared sign", "add --sign VALUE=+ or VALUE=- for it"),
     ("has a sign of its own", 'export amounts without a sign, or add --sign-column "" where their own sign is right'),
     (
         "has text after a closing quote",

@@ -15,13 +15,14 @@ import pyarrow as pa
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.keys import clean_key
+from reconcile.orders.cells.amounts import in_one
 from reconcile.orders.cells.carried import carried_texts
 from reconcile.orders.cells.continuations import Edge, edges, key_of, starts_with_continuation, without_continuations
 from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
 from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
 from reconcile.orders.cells.tidied import with_tidy_keys
-from reconcile.orders.cells.total_words import without_totals
+from reconcile.orders.cells.total_words import without_headers, without_totals
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
@@ -93,9 +94,9 @@ def order_rows(
 
     With `is_delivery`, `others` are withdrawn rows, and rejected ones that have a key.
     """
-    raw, tidied = with_tidy_keys(raw, columns, form)
+    raw, tidied = with_tidy_keys(_one_sided(raw), columns, form)
     rows = sort_rows(raw, columns, form)
-    unread, kept = _split(without_totals(rows.kept, columns))
+    unread, kept = _split(without_totals(without_headers(rows.kept, columns), columns))
     first = last = None
     continued = 0
     if form.continuation_rows is not None:
@@ -114,6 +115,15 @@ def order_rows(
     good = table.filter(pc.invert(is_bad)) if rejects else table
     told = tuple(sorted(rejects, key=lambda reject: reject.line))
     return OrderRows(good, told, continued, first, last, rows.left_out, others, tidied)
+
+
+def _one_sided(raw: RawRows) -> RawRows:
+    """Return rows whose debits and credits are in two columns with both in one, and the sign that each has."""
+    if "debit" not in raw.cells:
+        return raw
+    amounts, marks = in_one(raw.cells["debit"], raw.cells["credit"])
+    cells = {role: texts for role, texts in raw.cells.items() if role not in ("debit", "credit")}
+    return replace(raw, cells={**cells, "amount": amounts, "side": marks})
 
 
 def own_rows(table: pa.Table, columns: ColumnMap, form: OrderFormat, *, is_delivery: bool = False) -> OrderRows:

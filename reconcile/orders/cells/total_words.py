@@ -1,5 +1,5 @@
 """
-Rows that say themselves that they are totals: by a word in place of their keys, or because a spreadsheet knows.
+Rows that say themselves that they are totals, or the header once more: by their words, or as a spreadsheet knows.
 
 Does not decide that such a row is left out: it is rejected, with the option that does.
 """
@@ -20,6 +20,7 @@ from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
 
 LOOKS_LIKE_TOTAL = "looks like a total"
+REPEATS_HEADER = "repeats the header"
 
 # en, de, sv, nb and da, fi, nl, fr, es, it, pl: as spreadsheets and reports write them below a table.
 _WORDS = (
@@ -35,6 +36,22 @@ _WORDS = (
     r"razem|łącznie|suma (?:całkowita|końcowa|łączna|częściowa)|ogółem",
 )
 _PATTERN = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})[*=:.\s-]*\z"
+
+
+def without_headers(raw: RawRows, columns: ColumnMap) -> RawRows:
+    """Return `raw` without rows that repeat the header, as joined files have them, which become rejects."""
+    name = columns.name("amount")
+    is_header: Column = pc.fill_null(pc.equal(raw.cells["amount"], name), False)
+    if not pc.any(is_header).as_py():
+        return raw
+    for role in (role for role in KEYS if role in raw.cells):
+        is_header = pc.and_(is_header, pc.fill_null(pc.equal(raw.cells[role], columns.name(role)), False))
+    key = columns.name(next(role for role in KEYS if role in raw.cells))
+    remedy = f"if it is one, add --skip-rows {quoted(key)}"
+    told = [
+        Reject(line, name, name, REPEATS_HEADER, remedy) for line in raw.lines.filter(is_header).to_numpy().tolist()
+    ]
+    return replace(raw.where(pc.invert(is_header)), rejects=(*raw.rejects, *told))
 
 
 def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:

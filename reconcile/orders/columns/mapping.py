@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
 from reconcile.money import CURRENCIES, ORDER_TOTALS
-from reconcile.orders.columns.marks import listed, mark_places
+from reconcile.orders.columns.marks import listed, mark_places, named_places
 from reconcile.orders.columns.names import (
     CLEAR,
     GROSS,
@@ -111,10 +111,10 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     positions = table.positions(KEYS)
     table.check_keys(positions)
     positions |= table.positions([role for role in COLUMN_OPTIONS if role not in KEYS])
-    if form.amount_column is None:
+    if form.amount_column is None and "debit" not in positions:
         table.check_amount(positions["amount"])
     table.check_unit(positions["amount"])
-    if form.sign_column is None and (signs := table.places(SIGNS)):
+    if form.sign_column is None and form.debit_column is None and (signs := table.places(SIGNS)):
         raise table.unsigned(signs)
     if "currency" not in positions and (form.currency is None or table.unsure("currency")):
         raise table.missing("currency")
@@ -156,8 +156,7 @@ class _Table:
         """Return where the columns with the best claim to `role` stand: the one named, or those of the first group."""
         named = self._form.column(role)
         if named:
-            exact = [at for at, name in enumerate(self.names) if name == named]
-            return exact or [at for at, name in enumerate(self._loose) if name and name == folded(named)]
+            return named_places(self.names, named)
         for group in _groups(role, self._form, self.system):
             if found := self.places(group):
                 return found
@@ -172,7 +171,11 @@ class _Table:
     def positions(self, roles: Iterable[str]) -> dict[str, int]:
         """Return where the columns of `roles` stand that are there. Raises OrderFileError as `map_columns` does."""
         found: dict[str, int] = {}
+        is_two_sided = self._form.debit_column is not None
         for role in roles:
+            if role == "amount" and is_two_sided:
+                found |= {"amount": self.positions(["debit"])["debit"]}  # whichever side is filled, in its place
+                continue
             named = self._form.column(role)
             candidates = [] if named == "" else self.candidates(role)
             if len(candidates) > 1:
@@ -186,10 +189,8 @@ class _Table:
         return found
 
     def check_keys(self, positions: Mapping[str, int]) -> None:
-        """Refuse a table without a key, and one whose reference may be there under a name that is not clear."""
-        found = [role for role in KEYS if role in positions]
-        named = any(self._form.column(role) is not None for role in KEYS)
-        if not found or ("reference" not in found and not named and self.unsure("reference")):
+        """Refuse a table without a key: any of them will do."""
+        if not any(role in positions for role in KEYS):
             raise self.missing("reference")
 
     def check_amount(self, place: int) -> None:
@@ -222,6 +223,7 @@ class _Table:
                 f'column "{name}" may be in minor units, such as cents',
                 hint="add --amount-unit minor if it is, or --amount-unit major if it has decimals",
                 column=name,
+                asks="unit",
             )
 
     def ambiguous(self, role: str, candidates: Sequence[int]) -> OrderFileError:
@@ -232,12 +234,14 @@ class _Table:
         if len(set(names)) == 1:
             return self._error(
                 f'column "{names[0]}" occurs {len(names)} times, and would be the {what}',
-                hint=f"rename all but one, or name another column with {option}",
+                hint=f'name it by its position, e.g. {option} "#{candidates[0] + 1}", or name another column',
                 column=names[0],
+                asks=role,
             )
         return self._error(
             f"several columns could be the {what}: {listed(names)}",
             hint=f'name the right one, e.g. {option} "{names[0]}"',
+            asks=role,
         )
 
     def missing(self, role: str) -> OrderFileError:
@@ -249,6 +253,7 @@ class _Table:
             return self._error(
                 f"there is no currency column among {listed(self.names)}",
                 hint="name it with --currency-column, or add --currency EUR when every amount is in one currency",
+                asks=role,
             )
         what = f'column "{named}"' if named else f"{role} column"
         hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
@@ -256,7 +261,7 @@ class _Table:
             hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
             if len(self.names) == 1 and self._line is not None:
                 hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
-        return self._error(f"there is no {what} among {listed(self.names)}", hint=hint, column=named)
+        return self._error(f"there is no {what} among {listed(self.names)}", hint=hint, column=named, asks=role)
 
     def of_payments(self, place: int) -> OrderFileError:
         """Return the error for a table of the other side, which has no order totals or has the payments' own."""
@@ -273,6 +278,7 @@ class _Table:
             f'column "{name}" says which amounts are credits, and is not declared',
             hint=f'add --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
             column=name,
+            asks="sign",
         )
 
     def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:
@@ -281,6 +287,7 @@ class _Table:
         return self._error(
             f"no column is clearly the {role}: {may_be} {listed(names)}",
             hint=f'{why}; name the right one, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
+            asks=role,
         )
 
     def _note(self, role: str) -> str | None:
@@ -296,8 +303,10 @@ class _Table:
                 return "that is the open amount, not the total"
         return "such names have different meanings"
 
-    def _error(self, message: str, *, hint: str, column: str | None = None) -> OrderFileError:
-        return OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
+    def _error(self, message: str, *, hint: str, column: str | None = None, asks: str | None = None) -> OrderFileError:
+        error = OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
+        error.asks = asks
+        return error
 
 
 def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:

@@ -6,6 +6,7 @@ Knows names. Does not read cells, and does not decide what becomes of a row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,22 @@ from reconcile.orders.columns.names import folded
 
 if TYPE_CHECKING:
     from reconcile.orders.columns.mapping import ColumnMap
+
+_POSITION = re.compile(r"#([1-9][0-9]{0,4})")
+
+
+def named_places(names: Sequence[str], wanted: str) -> list[int]:
+    """
+    Return where the columns stand that a user may mean by `wanted`: of exactly that name, else but for case and blanks.
+
+    "#3" is the third column, where none has that name.
+    """
+    if exact := [at for at, name in enumerate(names) if name == wanted]:
+        return exact
+    if (position := _POSITION.fullmatch(wanted)) is not None:
+        at = int(position[1]) - 1
+        return [at] if at < len(names) else []
+    return [at for at, name in enumerate(names) if name and folded(name) and folded(name) == folded(wanted)]
 
 
 def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: int | None = None) -> dict[str, int]:
@@ -24,17 +41,15 @@ def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: 
     either of two columns.
     """
     places = {}
-    loose = [folded(name) for name in names]
     for mark in marks:
-        exact = [at for at, name in enumerate(names) if name == mark]
-        found = exact or [at for at, name in enumerate(loose) if name and name == folded(mark)]
+        found = named_places(names, mark)
         if len(found) > 1:
             raise OrderFileError(
                 f'column "{mark}", which the settings name, occurs {len(found)} times',
                 path=path,
                 line=line,
                 column=mark,
-                hint="rename all but one, or write the name of the right one exactly as in the file",
+                hint=f'write the name of the right one exactly as in the file, or its position: "#{found[0] + 1}"',
             )
         if found:
             places[mark] = found[0]

@@ -233,6 +233,8 @@ CLEAR: dict[str, Groups] = {
     "order_id": (("order_id",), _ORDER_ID),
     "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON),
     "sign": (),
+    "debit": (),
+    "credit": (),
     "document": (),
     "method": tuple((word,) for word in _METHOD),
 }
@@ -246,6 +248,8 @@ UNSURE: dict[str, tuple[str, ...]] = {
     "order_id": (),
     "ordered_on": (),
     "sign": SIGNS,
+    "debit": (),
+    "credit": (),
     "document": (),
     "method": (),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import chain
 from typing import IO, Literal, cast
 
@@ -22,6 +22,7 @@ from pyarrow import csv
 from reconcile.files.arrow import Column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.continuations import key_of
+from reconcile.orders.cells.left_out import is_filled
 from reconcile.orders.columns.mapping import ColumnMap, map_columns
 from reconcile.orders.columns.not_a_table import telling_kind
 from reconcile.orders.format import OrderFormat
@@ -79,7 +80,6 @@ def _batches(blocks: Iterator[Block], header: Header, columns: ColumnMap) -> Ite
 
 
 def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap) -> RawRows:
-    width = len(header.names)
     good: list[Record] = []
     rejects: list[Reject] = []
     short: list[Record] = []
@@ -88,25 +88,47 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
             continue
         if record.problem is not None:
             rejects += _each_line(record.text, record.line, record.problem)
-        elif len(record.cells) != width:
-            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), width))
+        elif (fitted := _fitted(record, header, columns)) is None:
+            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), header))
             short.append(record)
         elif _is_rows(record.text, header, columns):
             rejects += _each_line(record.text, record.line, _IS_ROWS)
         else:
-            good.append(record)
+            good.append(fitted)
+    raw = replace(_raw_rows(good, columns), rejects=tuple(rejects))
+    return _with_short(raw, short)
+
+
+def _raw_rows(good: Sequence[Record], columns: ColumnMap) -> RawRows:
+    """Return records that have a cell for each column as rows."""
     cells = {
         role: pa.array([record.cells[position] for record in good], pa.string())
         for role, position in columns.positions.items()
     }
     shown = {place: pa.array([record.cells[place] for record in good], pa.string()) for place in columns.shown}
-    raw = RawRows(pa.array([record.line for record in good], pa.int64()), cells, tuple(rejects), shown=shown)
-    return _with_short(raw, short)
+    return RawRows(pa.array([record.line for record in good], pa.int64()), cells, shown=shown)
+
+
+def _fitted(record: Record, header: Header, columns: ColumnMap) -> Record | None:
+    """
+    Return a record with a cell for every name: without further ones that are blank, and with those that it lacks.
+
+    None where a further cell is filled, or one is lacking that is needed: nobody knows then which cell is which.
+    """
+    width, cells = len(header.names), record.cells
+    if len(cells) == width:
+        return record
+    if len(cells) > width:
+        return None if any(cell.strip() for cell in cells[width:]) else replace(record, cells=cells[:width])
+    if len(cells) <= max(*columns.positions.values(), *columns.marks.values(), 0):
+        return None
+    return replace(record, cells=(*cells, *("",) * (width - len(cells))))
 
 
 def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     ragged: list[csv.InvalidRow] = []
     parsed = _parsed(block.text, header, columns, ragged)
+    overfull = _overfull(parsed, header)
     cells = {role: parsed[place] for role, place in columns.positions.items()}
     good = len(cells["amount"])
     total = good + len(ragged)
@@ -117,9 +139,16 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
     raw = RawRows(lines, cells, shown={place: parsed[place] for place in columns.shown})
-    if plain and not pc.any(_maybe_blank(cells)).as_py():
+    if plain and overfull is None and not pc.any(_maybe_blank(cells)).as_py():
         return raw
-    return _without_odd_rows(block, header, columns, raw, ragged)
+    return _without_odd_rows(block, header, columns, raw, ragged, overfull)
+
+
+def _overfull(parsed: Mapping[int, Column], header: Header) -> Column | None:
+    """Return which rows have something in cells that the header has no names for; None where no row has."""
+    spare = [is_filled(parsed[place]) for place in range(len(header.names), len(header.names) + header.spare)]
+    filled: Column | None = reduce(pc.or_, spare) if spare else None
+    return filled if filled is not None and pc.any(filled).as_py() else None
 
 
 def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.InvalidRow]) -> dict[int, Column]:
@@ -129,8 +158,9 @@ def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.In
         ragged.append(row)
         return "skip"
 
-    names = [str(position) for position in range(len(header.names))]
-    places = {*columns.positions.values(), *columns.shown}
+    width = len(header.names) + header.spare
+    names = [str(position) for position in range(width)]
+    places = {*columns.positions.values(), *columns.shown, *range(len(header.names), width)}
     wanted = sorted(names[place] for place in places)
     table = csv.read_csv(
         cast("IO[bytes]", pa.BufferReader(text)),
@@ -152,7 +182,12 @@ def _parsed(text: bytes, header: Header, columns: ColumnMap, ragged: list[csv.In
 
 
 def _without_odd_rows(
-    block: Block, header: Header, columns: ColumnMap, raw: RawRows, ragged: Sequence[csv.InvalidRow]
+    block: Block,
+    header: Header,
+    columns: ColumnMap,
+    raw: RawRows,
+    ragged: Sequence[csv.InvalidRow],
+    overfull: Column | None,
 ) -> RawRows:
     """Return the block without blank rows, and with those of another width, or of several rows in one, as rejects."""
     starts, ends, lines = record_spans(block.text, header.dialect, block.first_line)
@@ -160,13 +195,23 @@ def _without_odd_rows(
     ragged_at = np.array([(row.number or 0) - 1 for row in ragged], np.int64)
     rejects: list[Reject] = []
     short: list[Record] = []
-    for row, at in zip(ragged, ragged_at, strict=True):
-        text = block.text[starts[at] : ends[at]]
-        if not texts.is_blank(text):
-            rejects += _each_line(text, int(lines[at]), _ragged(row.actual_columns, row.expected_columns))
-            short += _scanned(text, int(lines[at]), header.dialect) if columns.shown else ()
+    fits: list[Record] = []
+    for at in ragged_at:
+        text, line = block.text[starts[at] : ends[at]], int(lines[at])
+        if texts.is_blank(text):
+            continue
+        (record,) = _scanned(text, line, header.dialect)
+        if (fitted := _fitted(record, header, columns)) is not None:
+            fits.append(fitted)
+        else:
+            rejects += _each_line(text, line, _ragged(len(record.cells), header))
+            short += [record] if columns.shown else []
     good_at = np.delete(np.arange(len(lines)), ragged_at)
     kept = np.ones(len(good_at), np.bool_)
+    for i in () if overfull is None else pc.indices_nonzero(overfull).to_pylist():
+        kept[i], at = False, good_at[i]
+        cells = len(header.names) + header.spare
+        rejects += _each_line(block.text[starts[at] : ends[at]], int(lines[at]), _ragged(cells, header))
     for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
         kept[i] = not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
     lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
@@ -177,7 +222,23 @@ def _without_odd_rows(
             kept[i] = False
             rejects += _each_line(text, int(lines[at]), _IS_ROWS)
     found = replace(raw, lines=pa.array(lines[good_at]), rejects=tuple(rejects)).where(pa.array(kept))
-    return _with_short(found, short)
+    return _with_short(_together(found, _raw_rows(fits, columns)) if fits else found, short)
+
+
+def _together(some: RawRows, others: RawRows) -> RawRows:
+    """Return both in the order of their lines, with the rejects of `some`."""
+    lines = pa.concat_arrays([some.lines, others.lines])
+    order = pc.sort_indices(lines)
+
+    def joined(one: Column, other: Column) -> Column:
+        return pa.concat_arrays([one, other]).take(order)
+
+    return replace(
+        some,
+        lines=lines.take(order),
+        cells={role: joined(column, others.cells[role]) for role, column in some.cells.items()},
+        shown={place: joined(column, others.shown[place]) for place, column in some.shown.items()},
+    )
 
 
 def _scanned(text: bytes, line: int, dialect: Dialect) -> Iterator[Record]:
@@ -230,8 +291,8 @@ def _maybe_blank(cells: Mapping[str, Column]) -> Column:
     return empty
 
 
-def _ragged(cells: int, width: int) -> str:
-    return f"has {cells} cell{'' if cells == 1 else 's'}, the header has {width}"
+def _ragged(cells: int, header: Header) -> str:
+    return f"has {cells} cell{'' if cells == 1 else 's'}, the header has {len(header.names)}"
 
 
 def _each_line(text: bytes, line: int, reason: str) -> list[Reject]:

@@ -10,8 +10,9 @@ of a tab-separated file, or a string full of commas, for the structure of the ta
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import has_required, known_columns
@@ -22,7 +23,8 @@ from reconcile.orders.text.records import Dialect, Record, scan_record
 DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", "\x1f")
 """Delimiters that are looked for; any other is named with `--delimiter`."""
 
-_SEARCHED_LINES = 30
+_SEARCHED_LINES = 100
+_SAMPLED_RECORDS = 100  # by which the width of the rows is known
 # Saved again, the line is a cell as any other: with quotes, and filled up with delimiters.
 _SEPARATOR_LINE = re.compile(rb'"?sep=([\x01-\x09\x0b\x0c\x0e-\x7f])\1*"?(?=[\r\n]|\Z)', re.IGNORECASE)
 
@@ -32,7 +34,7 @@ class Header:
     """
     The dialect, the column names with the line they stand on, and at which byte and line the rows begin.
 
-    `problem` is what is wrong with its quotes.
+    `problem` is what is wrong with its quotes. Rows end in `spare` blank cells that the header has no names for.
     """
 
     dialect: Dialect
@@ -41,6 +43,7 @@ class Header:
     rows_at: int
     rows_line: int
     problem: str | None = None
+    spare: int = 0
 
 
 def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first_line: int = 1) -> Header:
@@ -63,6 +66,8 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
         )
     line = first_line + count_lines(head[:start])
     marks = (delimiter,) if delimiter else DELIMITERS
+    if form.header_line is not None:
+        start, line = _declared_line(head, form.header_line, first_line, path=path)
     found = _read_header(head, start, line, marks, form, final=final)
     if found is None:
         raise OrderFileError(
@@ -71,11 +76,41 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
             line=line,
             hint="if it is one, look for a quote in it that is never closed",
         )
-    if not has_required(found.names, form):
-        found = _below_titles(head, start, line, marks, form, final=final) or found
+    if form.header_line is None and not has_required(found.names, form):
+        found = _below_titles(head, start, line, marks, form, path=path, final=final) or found
     if found.problem:
         raise OrderFileError(f"the header {found.problem}", path=path, line=found.line, hint="correct the header line")
-    return found
+    return _with_width(head, found, final=final)
+
+
+def _declared_line(head: bytes, wanted: int, first_line: int, *, path: str) -> tuple[int, int]:
+    start = 0
+    for _ in range(first_line, wanted):
+        start = _next_line(head, start)
+    if start >= len(head) or wanted < first_line:
+        raise OrderFileError(
+            f"there is no header in line {wanted}", path=path, hint="correct --header-line: lines count from 1"
+        )
+    return start, wanted
+
+
+def _with_width(head: bytes, header: Header, *, final: bool) -> Header:
+    """Return `header` without nameless cells at its end that no row has, and with the `spare` ones that rows do."""
+    widths: Counter[int] = Counter()
+    at, line = header.rows_at, header.rows_line
+    for _ in range(_SAMPLED_RECORDS):
+        scanned = scan_record(head, at, line, header.dialect, final=final) if at < len(head) else None
+        if scanned is None:
+            break
+        record, at = scanned
+        if any(cell.strip() for cell in record.cells[len(header.names) :]):
+            return header
+        widths[len(record.cells)] += not record.is_blank
+    named = max((at for at, name in enumerate(header.names, 1) if name), default=0)
+    width = max(widths, key=lambda one: widths[one], default=0)
+    if named <= width < len(header.names):
+        return replace(header, names=header.names[:width])
+    return replace(header, spare=max(0, width - len(header.names)))
 
 
 def _named_delimiter(mark: str, *, path: str, line: int) -> str:
@@ -106,12 +141,13 @@ def _read_header(
 
 
 def _below_titles(
-    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
+    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, path: str, final: bool
 ) -> Header | None:
     """
-    Return the one line among the next that can be the header, None where there is none or more than one.
+    Return the one line among the next that can be the header, None where there is none.
 
-    It is none either when a line above it looks like a row of its table: that would be lost.
+    It is none either when a line above it looks like a row of its table: that would be lost. Raises OrderFileError
+    where several lines can be.
     """
     starts = [start]
     headers = []
@@ -123,8 +159,16 @@ def _below_titles(
         found = _read_header(head, start, number, marks, form, final=final)
         if found is not None and has_required(found.names, form):
             headers.append(found)
-    if len(headers) != 1:
+    if not headers:
         return None
+    if len({header.names for header in headers}) < len(headers) or len(headers) > 1:
+        lines = [header.line for header in headers]
+        raise OrderFileError(
+            f"several lines could be the header: {', '.join(map(str, lines[:5]))}",
+            path=path,
+            line=lines[0],
+            hint=f"name the right one, e.g. --header-line {lines[-1]}; what is above it is left out",
+        )
     above = starts[: headers[0].line - line]
     return None if any(_is_like_a_row(head, at, headers[0], final=final) for at in above) else headers[0]
 

@@ -17,6 +17,7 @@ from reconcile.errors import OrderFileError
 from reconcile.money import CURRENCIES, ORDER_TOTALS
 from reconcile.orders.columns.marks import listed, mark_places
 from reconcile.orders.columns.names import (
+    BARE_GROSS,
     CLEAR,
     GROSS,
     MINOR_UNITS,
@@ -196,7 +197,7 @@ class _Table:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
         if self.system and "amount" in self.system.columns:
             return
-        if self._loose[place] in spellings((*GROSS, *ORDER_TOTALS)):
+        if self._loose[place] in spellings((*GROSS, *BARE_GROSS, *ORDER_TOTALS)):
             return
         if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
             raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")

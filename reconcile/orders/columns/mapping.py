@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
 from reconcile.money import CURRENCIES, ORDER_TOTALS
+from reconcile.orders.columns.fixed import taken_from
 from reconcile.orders.columns.marks import listed, mark_places
 from reconcile.orders.columns.names import (
     BARE_GROSS,
@@ -31,7 +32,8 @@ from reconcile.orders.columns.names import (
     folded,
     spellings,
 )
-from reconcile.orders.columns.systems import System, system_of, vocabulary
+from reconcile.orders.columns.system import System
+from reconcile.orders.columns.systems import system_of, vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
 KEYS = ("reference", "order_number", "order_id")
@@ -54,7 +56,8 @@ class ColumnMap:
     `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
     Of roles in `loose` only text counts, and whatever else is in their cells is null: nobody has asked for them.
     `marks` are columns by whose values rows are left out, under the names that the user gives them; `shown` are the
-    places of all columns whose cells are wanted for that.
+    places of all columns whose cells are wanted for that. `taken` are declarations that its program's format makes, by
+    their names in `OrderFormat`.
     """
 
     names: tuple[str, ...]
@@ -64,6 +67,7 @@ class ColumnMap:
     loose: frozenset[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, role: str) -> str:
         """Return the file's own name of the column of `role`."""
@@ -121,9 +125,12 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
         raise table.missing("currency")
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
+    taken = taken_from(table.system, form)
     system = table.system.name if table.system else None
     loose = frozenset(role for role in _OPTIONAL if form.column(role) is None)
-    return ColumnMap(table.names, positions, system, form.amount_unit, loose, marks, tuple(shown))
+    return ColumnMap(
+        table.names, positions, system, form.amount_unit or taken.get("amount_unit"), loose, marks, tuple(shown), taken
+    )
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
@@ -216,7 +223,8 @@ class _Table:
     def check_unit(self, place: int) -> None:
         """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
         name = self.names[place]
-        if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
+        unit = self._form.amount_unit or (self.system.fixed.amount_unit if self.system else None)
+        if unit is not None or self._loose[place].endswith("cents"):
             return
         if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
             raise self._error(

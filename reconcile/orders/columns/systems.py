@@ -8,8 +8,7 @@ A number that is that of an order or of an invoice, depending on the list, is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
@@ -23,24 +22,7 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """
-    A program whose exports are known.
-
-    One of `marks` (all names of it) in a table says that the program wrote it. `columns` are the names of each role
-    that is listed, in groups as in `names.CLEAR`: no other name counts for it. `unsure` are candidates to tell where
-    none is there, and `notes` what to say then.
-    """
-
-    name: str
-    marks: Groups
-    columns: Mapping[str, Groups]
-    unsure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-
+from reconcile.orders.columns.system import Fixed, System
 
 _NET_IN_SAP = "SAP's net values are without tax"
 _SAP_SALES: dict[str, Groups] = {
@@ -81,6 +63,7 @@ SYSTEMS: tuple[System, ...] = (
             "reference": "`Name` is the shop's order number, payment references are Shopify's own",
             "amount": "export orders with their `Total`",
         },
+        fixed=Fixed(continuation_rows="empty"),
     ),
     System(
         "Magento",
@@ -227,15 +210,21 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         "Xero",
-        marks=(("InvoiceNumber", "InvoiceAmountDue"), ("InvoiceNumber", "LineAmount")),
+        marks=(
+            ("InvoiceNumber", "InvoiceAmountDue"),
+            ("InvoiceNumber", "LineAmount"),
+            ("*InvoiceNumber", "*UnitAmount"),
+        ),
         columns={
             "reference": (("Reference",),),
             "amount": (("Total",),),
             "order_number": (),
-            "ordered_on": (("InvoiceDate",),),
+            "ordered_on": (("InvoiceDate", "*InvoiceDate"),),
+            "document": (("InvoiceNumber", "*InvoiceNumber"),),  # two invoices of one total are two rows
         },
         unsure={"amount": ("LineAmount", "InvoiceAmountDue")},
         notes={"amount": "`LineAmount` is a part of the total, `InvoiceAmountDue` what is still open"},
+        fixed=Fixed(continuation_rows="repeated"),
     ),
     System(
         "DATEV",
@@ -248,6 +237,7 @@ SYSTEMS: tuple[System, ...] = (
             "ordered_on": (),
         },
         unsure={"reference": ("Belegfeld 2", "Auftragsnummer")},
+        fixed=Fixed(decimal=","),
     ),
 )
 """Known programs; the first whose marks are there counts."""

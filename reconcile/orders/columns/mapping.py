@@ -128,9 +128,7 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
     taken = taken_from(table.system, form)
     system = table.system.name if table.system else None
     loose = frozenset(role for role in _OPTIONAL if form.column(role) is None)
-    return ColumnMap(
-        table.names, positions, system, form.amount_unit or taken.get("amount_unit"), loose, marks, tuple(shown), taken
-    )
+    return ColumnMap(table.names, positions, system, form.amount_unit, loose, marks, tuple(shown), taken)
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
@@ -223,10 +221,10 @@ class _Table:
     def check_unit(self, place: int) -> None:
         """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
         name = self.names[place]
-        unit = self._form.amount_unit or (self.system.fixed.amount_unit if self.system else None)
-        if unit is not None or self._loose[place].endswith("cents"):
+        if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
             return
-        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))  # centAmount
+        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", words.casefold())):
             raise self._error(
                 f'column "{name}" may be in minor units, such as cents',
                 hint="add --amount-unit minor if it is, or --amount-unit major if it has decimals",

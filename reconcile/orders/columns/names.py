@@ -196,7 +196,8 @@ _CURRENCY = _words(
     languages.CURRENCY,
 )
 _ORDERED_ON = _words(
-    "order date | ordered at | purchase date | date of order",
+    "order date | ordered at | purchase date | date of order | sale date",
+    "verkoop datum | date de la vente | data sprzedaży",
     "bestelldatum | auftragsdatum | verkaufsdatum",
     "orderdatum | beställningsdatum | ordredato | bestillingsdato | tilauspvm | tilauksen päivämäärä | tilauspäivä",
     "besteldatum | date commande | date de commande | date de la commande | fecha pedido | fecha de pedido",

@@ -22,7 +22,6 @@ class Fixed:
     decimal: Literal[".", ","] | None = None
     date_format: str | None = None
     continuation_rows: Literal["empty", "repeated"] | None = None
-    amount_unit: Literal["minor", "major"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

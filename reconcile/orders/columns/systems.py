@@ -12,6 +12,7 @@ from collections.abc import Iterable, Set
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
+from reconcile.orders.columns.book_systems import BOOK_SYSTEMS
 from reconcile.orders.columns.names import (
     CLEAR,
     DOCUMENT_DATE,
@@ -22,6 +23,8 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
+from reconcile.orders.columns.provider_systems import PROVIDER_SYSTEMS
+from reconcile.orders.columns.shop_systems import SHOP_SYSTEMS
 from reconcile.orders.columns.system import Fixed, System
 
 _NET_IN_SAP = "SAP's net values are without tax"
@@ -32,9 +35,16 @@ _SAP_SALES: dict[str, Groups] = {
     "ordered_on": (("AUDAT",),),
 }
 _UNSURE_IN_SAP_SALES = {"reference": ("IHREZ",), "amount": ("NETWR", "BRTWR")}
+_MAGENTO_TOTALS = (  # "Grand Total (Purchased)" in pt, pt-br, cs, ro, el, es-mx
+    *("Total (Comprado)", "Total geral (comprado)", "Celkový součet (koupeno)", "Total General (Achiziționat)"),
+    *("Γενικό σύνολο (αγοράστηκαν)", "Gran Total (comprado)"),
+)
 _NO_REFERENCE = "its exports have no reference of the shop"
 
 SYSTEMS: tuple[System, ...] = (
+    *PROVIDER_SYSTEMS,
+    *SHOP_SYSTEMS,
+    *BOOK_SYSTEMS,
     System(
         "Commerce Layer",
         marks=tuple((basis,) for basis in ORDER_TOTALS),
@@ -67,17 +77,17 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         "Magento",
-        marks=(("Purchase Point",), ("increment_id", "grand_total")),
+        marks=(("Purchase Point",), ("increment_id", "grand_total"), *((name,) for name in _MAGENTO_TOTALS)),
         columns={
             "reference": (),
-            "amount": (("Grand Total (Purchased)", "grand_total"),),
+            "amount": (("Grand Total (Purchased)", "grand_total", *_MAGENTO_TOTALS),),
             "currency": (("order_currency_code",),),
-            "order_number": (("ID",), ("increment_id",)),
+            "order_number": (("ID", "Identificador"), ("increment_id",)),
             "order_id": (),
             "ordered_on": (("Purchase Date",), ("created_at",)),
         },
         unsure={
-            "reference": ("ID", "increment_id", "ext_order_id"),
+            "reference": ("ID", "Identificador", "increment_id", "ext_order_id"),
             "amount": ("Grand Total (Base)", "base_grand_total"),
         },
         notes={
@@ -88,7 +98,11 @@ SYSTEMS: tuple[System, ...] = (
     System(
         "PrestaShop",
         marks=(("New client", "Payment"), ("Nouveau client", "Paiement"), ("total_paid_tax_incl", "payment")),
-        columns={"method": (("Payment", "Paiement"),)},  # elsewhere that is an amount
+        columns={
+            "amount": (("Total", "total_paid_tax_incl"),),
+            "method": (("Payment", "Paiement"),),  # elsewhere that is an amount
+        },
+        unsure={"amount": ("total_paid", "total_paid_real", "total_paid_tax_excl")},
     ),
     System(
         "WooCommerce",

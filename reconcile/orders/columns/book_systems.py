@@ -15,7 +15,6 @@ BOOK_SYSTEMS: tuple[System, ...] = (
             ("amount_total", "date_order"),
             ("Order Reference", "Untaxed Amount"),
             ("Order Reference", "Invoice Status"),
-            ("Order Reference", "Salesperson"),
         ),
         columns={
             "reference": (("Customer Reference", "client_order_ref"),),

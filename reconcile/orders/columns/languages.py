@@ -64,8 +64,8 @@ BARE_GROSS = _words("bruto | hrubá | hrubé | hrubý | bruttó | brut | ακα�
 PLAIN = _words(
     "valor | valor total | montante | montante total | total do pedido | total da encomenda | valor do pedido",
     "valor da encomenda | total geral | preço final",
-    "celkem | částka | celková částka | celková cena | celkový součet | hodnota objednávky | celkem k úhradě",
-    "celkom | celková suma | celkový súčet | celkom na úhradu",
+    "celkem | částka | celková částka | celková cena | celkový součet | hodnota objednávky",
+    "celkom | celková suma | celkový súčet",
     "összeg | összesen | végösszeg | mindösszesen | teljes összeg | rendelés végösszege | rendelési érték",
     "sumă | sumă totală | valoare totală | valoare comandă | total comandă",
     "ποσό | σύνολο | συνολικό ποσό | γενικό σύνολο | σύνολο παραγγελίας | αξία παραγγελίας",
@@ -89,8 +89,8 @@ NET = _words(
 UNSURE_AMOUNT = _words("valoare")  # in Romanian lists with or without tax
 OPEN_AMOUNTS = _words(
     "valor em aberto | valor em dívida | montante a pagar | total devido",
-    "zbývá uhradit | dlužná částka | celkem dluží",
-    "zostáva uhradiť | dlžná suma",
+    "zbývá uhradit | dlužná částka | celkem dluží | celkem k úhradě",
+    "zostáva uhradiť | dlžná suma | celkom na úhradu",
     "fizetendő összeg | fennmaradó összeg",
     "rest de plată | sumă de plătit | total de plătit | total de plată",
     "οφειλόμενο ποσό | συνολική οφειλή | υπόλοιπο",
@@ -110,13 +110,14 @@ CURRENCY = _words(
     "monedă | valută | cod monedă | cod valută | νόμισμα | κωδικός νομίσματος | código de moneda",
 )
 ORDERED_ON = _words(
-    "data do pedido | data da encomenda | data da compra | data da venda",
+    "data do pedido | data da encomenda | data da compra",
     "datum objednávky | datum nákupu | dátum objednávky | dátum nákupu",
     "rendelés dátuma | megrendelés dátuma",
-    "data comenzii | data achiziției | data vânzării",
+    "data comenzii | data achiziției",
     "ημερομηνία παραγγελίας | ημ/νία παραγγελίας | ημερομηνία αγοράς",
     "fecha de orden | fecha de la orden | fecha de compra",
 )
+SOLD_ON = _words("data da venda | data vânzării")
 METHOD = _words(
     "método de pagamento | forma de pagamento | meio de pagamento | modo de pagamento",
     "způsob platby | platební metoda | způsob úhrady | spôsob platby | platobná metóda | spôsob úhrady",

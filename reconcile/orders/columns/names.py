@@ -196,14 +196,14 @@ _CURRENCY = _words(
     languages.CURRENCY,
 )
 _ORDERED_ON = _words(
-    "order date | ordered at | purchase date | date of order | sale date",
-    "verkoop datum | date de la vente | data sprzedaży",
+    "order date | ordered at | purchase date | date of order",
     "bestelldatum | auftragsdatum | verkaufsdatum",
     "orderdatum | beställningsdatum | ordredato | bestillingsdato | tilauspvm | tilauksen päivämäärä | tilauspäivä",
     "besteldatum | date commande | date de commande | date de la commande | fecha pedido | fecha de pedido",
     "fecha del pedido | fecha venta | data ordine | data dell'ordine | data zamówienia",
     languages.ORDERED_ON,
 )
+_SOLD_ON = _words("sale date | verkoop datum | date de la vente | data sprzedaży", languages.SOLD_ON)
 DOCUMENT_DATE = _words(
     "document date | belegdatum | dokumentdatum | bilagsdato | asiakirjan pvm | documentdatum | date document",
     "fecha emisión documento | data documento",
@@ -252,7 +252,7 @@ CLEAR: dict[str, Groups] = {
     "currency": (("currency_code",), _CURRENCY),
     "order_number": (("order_number",), _ORDER_NUMBER),
     "order_id": (("order_id",), _ORDER_ID),
-    "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON),
+    "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON, _SOLD_ON),
     "sign": (),
     "document": (),
     "method": tuple((word,) for word in _METHOD),

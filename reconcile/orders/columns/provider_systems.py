@@ -23,7 +23,7 @@ _INVOICE: Groups = (tuple(dict.fromkeys(names[4] for names in _PAYPAL)),)
 PROVIDER_SYSTEMS: tuple[System, ...] = (
     System(
         "Adyen reports",
-        marks=(("Company Account", "Psp Reference"), ("Merchant Account", "Psp Reference", "Merchant Reference")),
+        marks=(("Company Account", "Psp Reference"),),
         columns={
             "reference": (("Merchant Reference",),),
             "amount": (("Amount",),),

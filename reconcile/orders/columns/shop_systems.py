@@ -76,13 +76,19 @@ SHOP_SYSTEMS: tuple[System, ...] = (
         columns={
             "reference": (),
             "amount": (("Order Total (inc tax)",),),
-            "currency": (("Order Currency Code",),),
+            "currency": (),
             "order_number": (("Order ID",),),
             "order_id": (),
             "ordered_on": (),
         },
-        unsure={"amount": ("Order Total (ex tax)", "Subtotal (inc tax)", "Subtotal (ex tax)")},
-        notes={"amount": "export orders with their `Order Total (inc tax)`"},
+        unsure={
+            "amount": ("Order Total (ex tax)", "Subtotal (inc tax)", "Subtotal (ex tax)"),
+            "currency": ("Order Currency Code",),
+        },
+        notes={
+            "amount": "export orders with their `Order Total (inc tax)`",
+            "currency": "where a currency was only shown to shoppers, totals are in the shop's own (`Exchange Rate`)",
+        },
     ),
     System(
         "Shopware",

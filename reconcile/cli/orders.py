@@ -171,6 +171,9 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield "sheet", f'"{file.sheet}"' + (f", and not {others}" if others else "")
     if file.encoding is not None:
         yield "encoding", file.encoding
+    if file.system is not None:
+        settings = ", ".join(f'{name} = "{value}"' for name, value in file.taken.items())
+        yield "system", file.system + (f", which always has {settings}" if settings else "")
     for role, name in file.columns.items():
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
     if file.unread:

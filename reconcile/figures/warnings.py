@@ -106,7 +106,8 @@ def grouping_warnings(orders: OrdersReport) -> list[Notice]:
 
     warnings = []
     for file in orders.files:
-        if not file.continuation_rows and (names := names_of_lines(file.unread)):
+        known = file.continuation_rows or "continuation_rows" in file.taken
+        if not known and (names := names_of_lines(file.unread)):
             text = (
                 f'{file.path}: column "{names[0]}" suggests order lines: where each line repeats the whole total, '
                 "group_orders counts it several times; exclude such rows with --continuation-rows repeated"

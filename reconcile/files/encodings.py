@@ -18,11 +18,27 @@ _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's: longest first
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_DATEV = (b'"EXTF";', b"EXTF;", b'"DTVF";', b"DTVF;")
 
 
 def marked_encoding(head: bytes) -> str | None:
     """Return the encoding whose byte-order mark a file begins with, None where there is none."""
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
+
+
+def datev_encoding(head: bytes) -> str | None:
+    """
+    Return the encoding of a file that says in its first line that it is one of DATEV, None for any other.
+
+    The format is in cp1252; some write it as UTF-8, which shows in `head`, the beginning of the file.
+    """
+    if not head.startswith(_DATEV):
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(head)
+    except UnicodeDecodeError:
+        return WINDOWS
+    return WINDOWS if head.isascii() else None
 
 
 def utf_16_without_mark(text: bytes) -> str | None:

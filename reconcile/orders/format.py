@@ -101,9 +101,15 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             examples=["minor"],
         ),
     ] = None
-    decimal: Annotated[str, Meta(description='decimal separator of amounts: "." or ","', extra={"metavar": "CHAR"})] = (
-        "."
-    )
+    decimal: Annotated[
+        str | None,
+        Meta(
+            description='decimal separator of amounts: "." or ","; default: a point, or as the program that wrote the '
+            "file always has it",
+            examples=[","],
+            extra={"metavar": "CHAR"},
+        ),
+    ] = None
     thousands: Annotated[
         str | None,
         Meta(

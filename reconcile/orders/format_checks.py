@@ -58,16 +58,16 @@ def _check_money(form: OrderFormat) -> None:
         raise SettingsError(
             f'currency "{form.currency}" is not an ISO 4217 currency code', hint="write it like EUR, SEK or GBP"
         )
-    if form.decimal not in (".", ","):
+    if form.decimal not in (None, ".", ","):
         raise SettingsError(f'decimal "{form.decimal}" is not a decimal separator', hint='use "." or ","')
     if form.thousands is not None and form.thousands not in THOUSANDS:
         raise SettingsError(
             f'thousands "{form.thousands}" is not a thousands separator',
             hint='use ".", ",", "_", space or apostrophe',
         )
-    if form.thousands == form.decimal:
+    if form.thousands is not None and form.thousands == (form.decimal or "."):
         raise SettingsError(
-            f'decimal and thousands are both "{form.decimal}"', hint="an amount could be read two ways: change one"
+            f'decimal and thousands are both "{form.thousands}"', hint="an amount could be read two ways: change one"
         )
     if form.grouping == "indian" and form.thousands is None:
         raise SettingsError("grouping is indian, and there is no thousands separator", hint="add --thousands ,")

@@ -25,6 +25,7 @@ from reconcile.orders.cells.left_out import LeftOutTally
 from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.suspects import KeylessTotals
 from reconcile.orders.cells.totals import Totals
+from reconcile.orders.columns.fixed import completed
 from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.databases.query import QueryStream
@@ -213,11 +214,12 @@ class _Reader:
     ) -> OrderFile:
         rows = rejects = continued = left_out = 0
         self._marks.add(opened.columns, path=name)
+        form = completed(self._form, opened.columns)
         tasks = (
-            partial(finished, batch, opened.columns, self._form, name, is_delivery=self._is_delivery)
+            partial(finished, batch, opened.columns, form, name, is_delivery=self._is_delivery)
             for batch in opened.batches
         )
-        for done in self._settled(in_order(tasks, pool), opened.columns):
+        for done in self._settled(in_order(tasks, pool), opened.columns, form):
             if (table := done.delivered).num_rows:
                 self._keep(table)
             self._left_out.add(done.left_out)
@@ -242,14 +244,16 @@ class _Reader:
             **{name: getattr(opened, name) for name in _AS_FOUND},
             continuation_rows=continued,
             left_out=left_out,
+            system=opened.columns.system,
+            taken=dict(opened.columns.taken),
         )
 
-    def _settled(self, batches: Iterable[OrderRows], columns: ColumnMap) -> Iterator[OrderRows]:
+    def _settled(self, batches: Iterable[OrderRows], columns: ColumnMap, form: OrderFormat) -> Iterator[OrderRows]:
         """Yield the rows of a file when it is known that they neither continue others nor are the sum of them."""
         before = None
         self._sums.begin(columns)
         for found in batches:
-            done = found.after(before, self._form)
+            done = found.after(before, form)
             before = done.last or before
             yield from self._sums.add(done)
         yield from self._sums.settled()

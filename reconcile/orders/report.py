@@ -6,7 +6,7 @@ Values only, for the manifest and for people; reads nothing.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 from msgspec import Struct, to_builtins
@@ -63,7 +63,8 @@ class OrderFile:
     `bytes` and `sha256` are those of the file as it came; `rows` became orders, `rejects` are rows that did not;
     `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
     None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
-    `continuation_rows` and `left_out` others were left out as declared.
+    `continuation_rows` and `left_out` others were left out as declared. `system` is the program whose columns these
+    are, and `taken` what its format always is and nobody has declared, by the names of the settings.
 
     A query's result is reported in the same way: `path` is the database, `bytes` and `sha256` are those of the cells
     read, `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
@@ -87,6 +88,8 @@ class OrderFile:
     left_out: int = 0
     query_sha256: str | None = None
     ordered: bool = True
+    system: str | None = None
+    taken: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

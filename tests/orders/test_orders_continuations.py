@@ -29,15 +29,16 @@ XERO = (
 
 
 def test_line_items_without_a_total_are_rejects_that_say_what_to_declare(read: Any) -> None:
-    outcome = read(SHOPIFY, reference_column="Name")
+    outcome = read(SHOPIFY.replace("Financial Status", "Status"), reference_column="Name")
 
     assert [(row["source_line"], row["column"], row["remedy"]) for row in outcome.rejects] == [
         (line, column, CONTINUES) for line in ("3", "4", "7") for column in ("Total", "Currency")
     ]
 
 
-def test_line_items_without_a_total_are_left_out_and_counted(read: Any) -> None:
-    outcome = read(SHOPIFY, reference_column="Name", continuation_rows="empty")
+@pytest.mark.parametrize("declared", [{"continuation_rows": "empty"}, {}])
+def test_line_items_without_a_total_are_left_out_and_counted(read: Any, declared: dict[str, str]) -> None:
+    outcome = read(SHOPIFY, reference_column="Name", **declared)
 
     assert outcome.columns("reference", "order_number", "amount_cents", "source_line") == [
         ("#1001", "#1001", 3000, 2),
@@ -58,6 +59,18 @@ def test_line_items_that_repeat_the_total_are_left_out_and_counted(read: Any) ->
         ("INV-3", "R3", 600, 6),
     ]
     assert outcome.report.continuation_rows == 1
+
+
+def test_lines_of_xero_are_left_out_by_its_own_format_and_never_those_of_another_invoice(read: Any) -> None:
+    outcome = read(XERO)
+
+    assert outcome.columns("document", "reference", "amount_cents", "source_line") == [
+        ("INV-1", "R1", 3000, 2),
+        ("INV-2", "R1", 3000, 4),
+        ("INV-3", "R3", 500, 5),
+        ("INV-3", "R3", 600, 6),
+    ]
+    assert outcome.report.files[0].taken == {"continuation_rows": "repeated"}
 
 
 @pytest.mark.parametrize(
@@ -112,8 +125,11 @@ def test_the_first_row_of_a_file_never_goes_on_with_the_file_before(read: Any, t
 
 
 def test_totals_that_may_be_repeated_on_each_line_are_a_caution_where_rows_are_added_up(read: Any) -> None:
-    (warning,) = grouping_warnings(read(XERO).report)
+    lines = XERO.replace("InvoiceNumber", "Invoice").replace("InvoiceAmountDue", "Line total")
 
-    assert 'column "LineAmount" suggests order lines' in warning.text
-    assert grouping_warnings(read(XERO, continuation_rows="repeated").report) == []
+    (warning,) = grouping_warnings(read(lines).report)
+
+    assert 'column "Line total" suggests order lines' in warning.text
+    assert grouping_warnings(read(lines, continuation_rows="repeated").report) == []
+    assert grouping_warnings(read(XERO).report) == []
     assert grouping_warnings(read("reference,amount,currency,note\nR1,1,EUR,x\n").report) == []

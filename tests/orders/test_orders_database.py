@@ -69,6 +69,8 @@ def test_the_report_tells_the_query_and_the_cells_that_came(read: Any) -> None:
         "left_out": 0,
         "query_sha256": query().sha256,
         "ordered": True,
+        "system": None,
+        "taken": {},
     }
 
 

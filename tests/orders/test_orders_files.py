@@ -94,6 +94,8 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "left_out": 0,
                 "query_sha256": None,
                 "ordered": True,
+                "system": None,
+                "taken": {},
             },
         ),
         "continuation_rows": 0,

@@ -24,10 +24,20 @@ TABLES = {  # reference, order number, amount, currency, order date
     "es": ("Referencia", "Nº pedido", "Importe con IVA", "Divisa", "Fecha de pedido"),
     "it": ("Riferimento", "Numero ordine", "Totale IVA inclusa", "Valuta", "Data ordine"),
     "pl": ("Numer referencyjny", "Numer zamówienia", "Wartość brutto", "Waluta", "Data zamówienia"),
+    "pt": ("Referência", "Número da encomenda", "Total com IVA", "Moeda", "Data da encomenda"),
+    "pt-br": ("Referência do pedido", "Nº do pedido", "Preço Final (Com Impostos)", "Moeda", "Data do pedido"),
+    "cs": ("Referenční číslo", "Číslo objednávky", "Celkem s DPH", "Měna", "Datum objednávky"),
+    "sk": ("Referenčné číslo", "Číslo objednávky", "Celkom vrátane DPH", "Mena", "Dátum objednávky"),
+    "hu": ("Hivatkozás", "Rendelésszám", "Bruttó végösszeg", "Pénznem", "Rendelés dátuma"),
+    "ro": ("Referință comandă", "Număr comandă", "Total cu TVA", "Monedă", "Data comenzii"),
+    "el": ("Αναφορά", "Αριθμός παραγγελίας", "Σύνολο με ΦΠΑ", "Νόμισμα", "Ημερομηνία παραγγελίας"),
+    "es-419": ("Referencia de la orden", "Número de orden", "Total con impuestos", "Moneda", "Fecha de la orden"),
 }
 PLAIN = {
     "en": "Amount", "de": "Betrag", "sv": "Belopp", "nb": "Beløp", "da": "Beløb", "fi": "Summa", "nl": "Bedrag",
     "fr": "Montant", "es": "Importe", "it": "Importo", "pl": "Kwota",
+    "pt": "Montante", "pt-br": "Valor total", "cs": "Částka", "sk": "Suma", "hu": "Összeg", "ro": "Sumă", "el": "Ποσό",
+    "es-419": "Monto",
 }  # fmt: skip
 ROLES = ("reference", "order_number", "amount", "currency", "ordered_on")
 
@@ -90,7 +100,26 @@ def test_a_column_of_debit_and_credit_must_be_declared(name: str) -> None:
     assert "sign" not in mapped(*names, sign_column="")
 
 
-@pytest.mark.parametrize("beside", ["VAT", "Tax amount", "MwSt.", "Moms", "BTW", "TVA", "IVA"])
+GROSS_BESIDE_NET = [
+    ("Gross", "Net"), ("Brutto", "Netto"), ("Bruto", "Neto"), ("Brut", "Net"), ("Lordo", "Netto"), ("Bruto", "Líquido"),
+    ("Hrubá", "Čistá částka"), ("Bruttó", "Nettó"), ("Ακαθάριστο", "Καθαρό"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gross", "net"), GROSS_BESIDE_NET)
+def test_gross_in_one_word_is_the_amount_beside_a_net_a_fee_and_a_tax(gross: str, net: str) -> None:
+    assert mapped("order number", gross, "fee", net, "currency")["amount"] == gross
+    assert mapped("order number", net, gross, "VAT", "currency")["amount"] == gross
+    assert mapped("order number", gross, "VAT", "currency")["amount"] == gross
+
+
+def test_gross_in_one_word_may_be_a_weight_beside_a_total() -> None:
+    assert refused("order number", "total", "gross", "net", "currency") == (
+        'several columns could be the amount: "total", "gross"'
+    )
+
+
+@pytest.mark.parametrize("beside", ["VAT", "Tax amount", "MwSt.", "Moms", "BTW", "TVA", "IVA", "DPH", "ÁFA", "ΦΠΑ"])
 def test_a_plain_amount_beside_the_tax_may_be_net_unless_the_net_is_there_too(beside: str) -> None:
     assert refused("reference", "amount", beside, "currency") == ('no column is clearly the amount: it may be "amount"')
     assert mapped("reference", "amount", beside, "net amount", "currency")["amount"] == "amount"

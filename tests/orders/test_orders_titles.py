@@ -17,12 +17,29 @@ DATEV = (
 
 
 def test_a_datev_file_is_read_with_its_signs(read: Any) -> None:
-    outcome = read(DATEV.encode("cp1252"), encoding="cp1252", decimal=",", sign_column="Soll/Haben-Kennzeichen")
+    outcome = read(DATEV.encode("cp1252"), sign_column="Soll/Haben-Kennzeichen")
 
     assert outcome.columns("reference", "amount_cents", "currency_code", "source_line") == [
         ("RE-1", 11900, "EUR", 3),
         ("RE-2", -2050, "EUR", 4),
     ]
+    (file,) = outcome.report.files
+    assert (file.system, file.taken, file.encoding) == ("DATEV", {"decimal": ","}, "cp1252")
+
+
+def test_what_the_user_declares_of_a_datev_file_counts_before_what_its_format_says(read: Any) -> None:
+    text = DATEV.replace("119,00", "119.00").replace("20,50", "20.50")
+
+    outcome = read(text, decimal=".", sign_column="Soll/Haben-Kennzeichen")
+
+    assert outcome.columns("amount_cents") == [(11900,), (-2050,)]
+    assert (outcome.report.files[0].taken, outcome.report.files[0].encoding) == ({}, "utf-8")
+
+
+def test_a_datev_file_that_is_utf_8_is_read_as_such(read: Any) -> None:
+    outcome = read(DATEV.replace("RE-1", "RÉ-1"), sign_column="Soll/Haben-Kennzeichen")
+
+    assert outcome.columns("reference") == [("RÉ-1",), ("RE-2",)]
 
 
 @pytest.mark.parametrize(

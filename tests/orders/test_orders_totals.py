@@ -34,6 +34,8 @@ def told(outcome: Any) -> list[tuple[str, str]]:
         *("Total", "TOTALS:", "Grand total", "Subtotal", "Sub-total", "Sum", "= Total =", "Total Result"),
         *("Summe", "Gesamtsumme", "Zwischensumme", "Gesamtergebnis", "Insgesamt", "Summa", "Totalt", "Totalsumma"),
         *("I alt", "Delsum", "Yhteensä", "YHTEENSÄ", "Loppusumma", "Totaal", "Eindtotaal", "Total général"),
+        *("Total Geral", "Celkem", "Mezisoučet", "Celkom", "Medzisúčet", "Összesen", "Sumă totală", "Γενικό σύνολο"),
+        *("ΣΎΝΟΛΟ", "Gran total", "Totales"),
         *("Sous-total", "Total general", "Suma", "Totale", "Totale complessivo", "Razem", "Łącznie", "Suma końcowa"),
     ],
 )

@@ -91,9 +91,13 @@ def _amounts(
     if columns.amount_is_cents:
         return read_cents(texts, accounting=accounting)
     read = partial(
-        read_decimals, decimal=form.decimal, thousands=form.thousands, grouping=form.grouping, accounting=accounting
+        read_decimals,
+        decimal=form.decimal or ".",
+        thousands=form.thousands,
+        grouping=form.grouping,
+        accounting=accounting,
     )
-    if raw.literal is None or (form.decimal == "." and form.thousands is None):
+    if raw.literal is None or (form.decimal in (None, ".") and form.thousands is None):
         amounts, reasons = read(texts, codes, exponents)
     else:
         # Every text is read both ways, each with the other kind hidden: a hidden row has no decimals, hence no reason.

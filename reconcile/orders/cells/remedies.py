@@ -138,7 +138,7 @@ def _separators(text: str, form: OrderFormat) -> str | None:
     sure.
     """
     one = _ONE_SIGN.fullmatch(text)
-    if one and one[1] != form.decimal:
+    if one and one[1] != (form.decimal or "."):
         return f"if the {'comma' if one[1] == ',' else 'point'} separates decimals, add --decimal {one[1]}"
     grouped = _GROUPED.fullmatch(text)
     if grouped and grouped[1] != grouped[2]:

@@ -22,7 +22,7 @@ from reconcile.orders.rejects import Reject
 LOOKS_LIKE_TOTAL = "looks like a total"
 REPEATS_HEADER = "repeats the header"
 
-# en, de, sv, nb and da, fi, nl, fr, es, it, pl: as spreadsheets and reports write them below a table.
+# en, de, sv, nb and da, fi, nl, fr, es, it, pl, pt, cs, sk, hu, ro, el: as reports write them below a table.
 _WORDS = (
     r"(?:grand|sub|sum|overall|report)?[ -]?totals?|total result|total amount|sum",
     r"summen?|gesamt|(?:gesamt|end|zwischen)(?:summe|betrag|ergebnis)|insgesamt|ergebnis",
@@ -31,9 +31,15 @@ _WORDS = (
     r"yhteensä|(?:väli|loppu|kokonais)summa|kaikki yhteensä",
     r"totaal|(?:eind|sub)totaal|totaalbedrag",
     r"total g[ée]n[ée]ral|sous[ -]total|total ttc|totaux",
-    r"total general|suma(?: total)?|importe total",
+    r"(?:gran )?total general|gran total|(?:sub)?totales|suma(?: total)?|(?:importe|monto) total",
     r"(?:sub)?totale(?: generale| complessivo)?|somma|totali",
     r"razem|łącznie|suma (?:całkowita|końcowa|łączna|częściowa)|ogółem",
+    r"total geral|sub-?total(?: geral)?|soma(?: total)?|(?:sub)?totais|(?:valor|montante) total",
+    r"celkem|mezisoučet|(?:celkový )?součet|celková částka|úhrnem",
+    r"celkom|medzisúčet|(?:celkový )?súčet|celková suma|spolu",
+    r"összesen|mindösszesen|részösszeg|végösszeg|összeg",
+    r"suma totală|sumă totală|totaluri",
+    r"(?:γενικό |μερικό )?σύνολο|υποσύνολο|σύνολα|άθροισμα|συνολικό ποσό",
 )
 _PATTERN = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})[*=:.\s-]*\z"
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
 from reconcile.money import CURRENCIES, ORDER_TOTALS
+from reconcile.orders.columns.fixed import taken_from
 from reconcile.orders.columns.marks import listed, mark_places, named_places
 from reconcile.orders.columns.names import (
+    BARE_GROSS,
     CLEAR,
     GROSS,
     MINOR_UNITS,
@@ -30,7 +32,8 @@ from reconcile.orders.columns.names import (
     folded,
     spellings,
 )
-from reconcile.orders.columns.systems import System, system_of, vocabulary
+from reconcile.orders.columns.system import System
+from reconcile.orders.columns.systems import system_of, vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
 KEYS = ("reference", "order_number", "order_id")
@@ -53,7 +56,8 @@ class ColumnMap:
     `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
     Of roles in `loose` only text counts, and whatever else is in their cells is null: nobody has asked for them.
     `marks` are columns by whose values rows are left out, under the names that the user gives them; `shown` are the
-    places of all columns whose cells are wanted for that.
+    places of all columns whose cells are wanted for that. `taken` are declarations that its program's format makes, by
+    their names in `OrderFormat`.
     """
 
     names: tuple[str, ...]
@@ -63,6 +67,7 @@ class ColumnMap:
     loose: frozenset[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, role: str) -> str:
         """Return the file's own name of the column of `role`."""
@@ -120,9 +125,10 @@ def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int
         raise table.missing("currency")
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
+    taken = taken_from(table.system, form)
     system = table.system.name if table.system else None
     loose = frozenset(role for role in _OPTIONAL if form.column(role) is None)
-    return ColumnMap(table.names, positions, system, form.amount_unit, loose, marks, tuple(shown))
+    return ColumnMap(table.names, positions, system, form.amount_unit, loose, marks, tuple(shown), taken)
 
 
 def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
@@ -197,7 +203,7 @@ class _Table:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
         if self.system and "amount" in self.system.columns:
             return
-        if self._loose[place] in spellings((*GROSS, *ORDER_TOTALS)):
+        if self._loose[place] in spellings((*GROSS, *BARE_GROSS, *ORDER_TOTALS)):
             return
         if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
             raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
@@ -218,7 +224,8 @@ class _Table:
         name = self.names[place]
         if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
             return
-        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).casefold())):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))  # centAmount
+        if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", words.casefold())):
             raise self._error(
                 f'column "{name}" may be in minor units, such as cents',
                 hint="add --amount-unit minor if it is, or --amount-unit major if it has decimals",

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
+from reconcile.orders.columns import languages
 
 Groups = tuple[tuple[str, ...], ...]
 
@@ -53,7 +54,7 @@ def _words(*lines: str) -> tuple[str, ...]:
     return tuple(word.strip() for line in lines for word in line.split("|"))
 
 
-# The rows are en, de, sv, nb, da, fi, nl, fr, es, it, pl, as far as they have words of their own.
+# The rows are en, de, sv, nb, da, fi, nl, fr, es, it, pl, as far as they have words of their own; `languages` has more.
 _REFERENCE = _words(
     "reference | order reference | ref | klarna reference | payment reference | customer reference",
     "referenz | bestellreferenz | auftragsreferenz | zahlungsreferenz | kundenreferenz | belegfeld 1",
@@ -66,6 +67,7 @@ _REFERENCE = _words(
     "referencia | referencia de pedido | referencia del pedido | referencia de pago | referencia de cliente",
     "riferimento | riferimento ordine | riferimento pagamento | riferimento cliente",
     "referencja | numer referencyjny | nr referencyjny | referencja zamówienia",
+    languages.REFERENCE,
 )
 EXTERNAL_DOCUMENT = _words(
     "external document no. | external document number | externe belegnummer | externe belegnr.",
@@ -81,6 +83,7 @@ _UNSURE_REFERENCE = _words(
     "ihre referenz | zuordnung | verwendungszweck | kundenbestellnummer | belegnummer | belegnr. | belegfeld 2",
     "din referens | er referens | ocr-nummer | deres referanse | deres reference | kid | viitenumero | viitteenne",
     "uw referentie | betalingskenmerk | votre référence | su referencia | vs. riferimento | customer order number",
+    languages.UNSURE_REFERENCE,
 )
 _ORDER_NUMBER = _words(
     "order number | order no. | order # | sales order | sales order number | sales order no. | order number formatted",
@@ -93,28 +96,35 @@ _ORDER_NUMBER = _words(
     "número de pedido | nº pedido | nº de pedido | n.º pedido",
     "numero ordine | nr. ordine | n. ordine | codice ordine",
     "numer zamówienia | nr zamówienia",
+    languages.ORDER_NUMBER,
 )
 _ORDER_ID = _words(
     "bestell-id | auftrags-id | ordre-id | tilauksen tunnus | tilaus-id | bestel-id | id commande",
     "identifiant commande | id de pedido | id pedido | id ordine | id zamówienia",
+    languages.ORDER_ID,
 )
 GROSS = _words(
     "total amount with taxes | amount including vat | amount including gst | amount incl. vat | amount incl. tax",
     "total incl. tax | total incl. taxes | total incl. vat | total including tax | total including vat",
     "order total | grand total | gross amount | gross total | total gross | amount (gross)",
-    "bruttobetrag | brutto | gesamtbrutto | betrag brutto | gesamtbetrag brutto | betrag inkl. mwst.",
+    "bruttobetrag | gesamtbrutto | betrag brutto | gesamtbetrag brutto | betrag inkl. mwst.",
     "betrag inkl. ust. | gesamtbetrag inkl. mwst. | gesamt inkl. mwst. | summe inkl. mwst. | rechnungsbetrag",
     "endbetrag | totalsumma inkl. moms | belopp inkl. moms | total inkl. moms | totalt inkl. moms | bruttobelopp",
     "totalt inkl. mva. | totalt inkludert mva | beløp inkl. mva | totalbeløp inkl. mva | bruttobeløp",
     "beløb inkl. moms | i alt inkl. moms | totalbeløb inkl. moms | bruttobeløb",
     "yhteensä sisältäen arvonlisäveron | summa sis. alv | yhteensä sis. alv | loppusumma | bruttosumma",
     "totaal incl. btw | bedrag incl. btw | totaal inclusief btw | bedrag inclusief btw | brutobedrag",
-    "total ttc | montant ttc | montant total ttc",
+    "total ttc | montant ttc | montant total ttc | montant brut | total brut",
     "total con iva incluido | importe con iva | total con iva | importe iva incluido | total iva incluido",
+    "total bruto",
     "somma totale incl. iva | importo iva inclusa | totale iva inclusa | importo lordo | totale lordo",
     "suma całkowita z vat | wartość brutto | kwota brutto | suma brutto",
+    languages.GROSS,
 )
 """Names that say the amount is with tax."""
+
+BARE_GROSS = _words("gross | brutto | bruto | brut | lordo", languages.BARE_GROSS)
+"""The same in one word, which may be a weight: no better than a plain "Total" beside it."""
 
 _PLAIN = _words(
     "amount | total | total amount | order amount | sum",
@@ -128,9 +138,11 @@ _PLAIN = _words(
     "importe | importe total | monto | monto total | valor del pedido | total del pedido",
     "importo | totale | importo totale | totale ordine",
     "kwota | łącznie | suma | razem | wartość zamówienia | kwota zamówienia",
+    languages.PLAIN,
 )
 NET = _words(
     "net | net amount | net value | net total | total net | subtotal | sub total | amount excl. vat | amount excl. tax",
+    "n. revenue",
     "amount (net) | amount (net of tax) | amount excluding vat | total excl. vat | total excl. tax | untaxed amount",
     "net sales | n. revenue (formatted) | netto | nettobetrag | nettowert | zwischensumme | gesamtbetrag netto | netwr",
     "totalnetamount | betrag ohne mwst. | totalsumma exkl. moms | belopp exkl. moms | delsumma | nettobelopp",
@@ -141,6 +153,7 @@ NET = _words(
     "base imponible | total sin iva | importe sin iva | neto | importe neto",
     "ante imposte | somma totale senza iva | imponibile | subtotale | importo netto | totale netto",
     "wartość netto | kwota netto | suma netto | suma całkowita bez vat",
+    languages.NET,
 )
 """Names that say, or usually mean, that the amount is without tax."""
 
@@ -148,10 +161,12 @@ _UNSURE_AMOUNT = _words(
     "original amount | order total amount | amount in doc. curr. | amount in local currency | umsatz | basisumsatz",
     "betrag in belegwährung | betrag in hauswährung | lineamount | brtwr | amount (transaction total)",
     "grand total (base) | base grand total",
+    languages.UNSURE_AMOUNT,
 )
 OPEN_AMOUNTS = _words(
     "remaining amount | amount due | outstanding balance | amount remaining | restbetrag | restbeløp | restbeløb",
     "restbedrag | återstående belopp | jäljellä oleva summa | importe pendiente | importo residuo | montant ouvert",
+    languages.OPEN_AMOUNTS,
 )
 """What is still open of an amount: never a total."""
 
@@ -160,6 +175,7 @@ TAXES = _words(
     "steuer | steuerbetrag | umsatzsteuer | mehrwertsteuer | moms | momsbelopp | momsbeløb | mva | mva-beløp | alv",
     "arvonlisävero | alv-summa | btw | btw-bedrag | tva | montant tva | iva | importe iva | importo iva | kwota vat",
     "podatek | ordertotaltaxamount",
+    languages.TAXES,
 )
 """Names of the tax itself: beside it, a plain "Amount" may be the one without."""
 
@@ -177,6 +193,7 @@ _CURRENCY = _words(
     "valuta | valutakod | valutakode | valuutta | valuutan koodi | valuuttakoodi | valutacode",
     "devise | code devise | moneda | divisa | código divisa | código de divisa | código moneda",
     "codice valuta | waluta | kod waluty",
+    languages.CURRENCY,
 )
 _ORDERED_ON = _words(
     "order date | ordered at | purchase date | date of order",
@@ -184,7 +201,9 @@ _ORDERED_ON = _words(
     "orderdatum | beställningsdatum | ordredato | bestillingsdato | tilauspvm | tilauksen päivämäärä | tilauspäivä",
     "besteldatum | date commande | date de commande | date de la commande | fecha pedido | fecha de pedido",
     "fecha del pedido | fecha venta | data ordine | data dell'ordine | data zamówienia",
+    languages.ORDERED_ON,
 )
+_SOLD_ON = _words("sale date | verkoop datum | date de la vente | data sprzedaży", languages.SOLD_ON)
 DOCUMENT_DATE = _words(
     "document date | belegdatum | dokumentdatum | bilagsdato | asiakirjan pvm | documentdatum | date document",
     "fecha emisión documento | data documento",
@@ -200,12 +219,14 @@ _METHOD = _words(  # the first one there is taken: what all programs have in com
     "método de pago | forma de pago | modalidad de pago | medio de pago | modo de pago",
     "metodo di pagamento | modalità di pagamento | mezzo di pagamento | forma di pagamento",
     "metoda płatności | sposób płatności | forma płatności | sposób zapłaty | forma zapłaty | rodzaj płatności",
+    languages.METHOD,
     "payment method code | zahlungsformcode | betalningsmetodkod | betalingsmåtekode | betalingsformskode",
     "maksutapakoodi | betalingswijzecode | payment type | payment gateway",
 )
 SIGNS = _words(
     "soll/haben-kennzeichen | soll-/haben-kennzeichen | soll/haben-kennz. | soll/haben | s/h | shkzg | sh-kennzeichen",
     "debit/credit ind | debit/credit indicator | debit/credit | dr/cr | d/c | debet/kredit | debe/haber | dare/avere",
+    languages.SIGNS,
 )
 """Names of a column that says whether an amount is a debit or a credit."""
 
@@ -226,12 +247,12 @@ CLEAR: dict[str, Groups] = {
     "reference": ((*_REFERENCE, *EXTERNAL_DOCUMENT),),
     "amount": (
         (*GROSS, "order_total_cents", "grand_total_cents"),
-        (*ORDER_TOTALS, "amount_cents", "total_cents", "order_amount_cents", *_PLAIN),
+        (*ORDER_TOTALS, "amount_cents", "total_cents", "order_amount_cents", *_PLAIN, *BARE_GROSS),
     ),
     "currency": (("currency_code",), _CURRENCY),
     "order_number": (("order_number",), _ORDER_NUMBER),
     "order_id": (("order_id",), _ORDER_ID),
-    "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON),
+    "ordered_on": (("ordered_on",), ("placed_at",), _ORDERED_ON, _SOLD_ON),
     "sign": (),
     "debit": (),
     "credit": (),

@@ -8,11 +8,11 @@ A number that is that of an order or of an invoice, depending on the list, is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
+from reconcile.orders.columns.book_systems import BOOK_SYSTEMS
 from reconcile.orders.columns.names import (
     CLEAR,
     DOCUMENT_DATE,
@@ -23,24 +23,9 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """
-    A program whose exports are known.
-
-    One of `marks` (all names of it) in a table says that the program wrote it. `columns` are the names of each role
-    that is listed, in groups as in `names.CLEAR`: no other name counts for it. `unsure` are candidates to tell where
-    none is there, and `notes` what to say then.
-    """
-
-    name: str
-    marks: Groups
-    columns: Mapping[str, Groups]
-    unsure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-
+from reconcile.orders.columns.provider_systems import PROVIDER_SYSTEMS
+from reconcile.orders.columns.shop_systems import SHOP_SYSTEMS
+from reconcile.orders.columns.system import Fixed, System
 
 _NET_IN_SAP = "SAP's net values are without tax"
 _SAP_SALES: dict[str, Groups] = {
@@ -50,9 +35,16 @@ _SAP_SALES: dict[str, Groups] = {
     "ordered_on": (("AUDAT",),),
 }
 _UNSURE_IN_SAP_SALES = {"reference": ("IHREZ",), "amount": ("NETWR", "BRTWR")}
+_MAGENTO_TOTALS = (  # "Grand Total (Purchased)" in pt, pt-br, cs, ro, el, es-mx
+    *("Total (Comprado)", "Total geral (comprado)", "Celkový součet (koupeno)", "Total General (Achiziționat)"),
+    *("Γενικό σύνολο (αγοράστηκαν)", "Gran Total (comprado)"),
+)
 _NO_REFERENCE = "its exports have no reference of the shop"
 
 SYSTEMS: tuple[System, ...] = (
+    *PROVIDER_SYSTEMS,
+    *SHOP_SYSTEMS,
+    *BOOK_SYSTEMS,
     System(
         "Commerce Layer",
         marks=tuple((basis,) for basis in ORDER_TOTALS),
@@ -81,20 +73,21 @@ SYSTEMS: tuple[System, ...] = (
             "reference": "`Name` is the shop's order number, payment references are Shopify's own",
             "amount": "export orders with their `Total`",
         },
+        fixed=Fixed(continuation_rows="empty"),
     ),
     System(
         "Magento",
-        marks=(("Purchase Point",), ("increment_id", "grand_total")),
+        marks=(("Purchase Point",), ("increment_id", "grand_total"), *((name,) for name in _MAGENTO_TOTALS)),
         columns={
             "reference": (),
-            "amount": (("Grand Total (Purchased)", "grand_total"),),
+            "amount": (("Grand Total (Purchased)", "grand_total", *_MAGENTO_TOTALS),),
             "currency": (("order_currency_code",),),
-            "order_number": (("ID",), ("increment_id",)),
+            "order_number": (("ID", "Identificador"), ("increment_id",)),
             "order_id": (),
             "ordered_on": (("Purchase Date",), ("created_at",)),
         },
         unsure={
-            "reference": ("ID", "increment_id", "ext_order_id"),
+            "reference": ("ID", "Identificador", "increment_id", "ext_order_id"),
             "amount": ("Grand Total (Base)", "base_grand_total"),
         },
         notes={
@@ -105,7 +98,11 @@ SYSTEMS: tuple[System, ...] = (
     System(
         "PrestaShop",
         marks=(("New client", "Payment"), ("Nouveau client", "Paiement"), ("total_paid_tax_incl", "payment")),
-        columns={"method": (("Payment", "Paiement"),)},  # elsewhere that is an amount
+        columns={
+            "amount": (("Total", "total_paid_tax_incl"),),
+            "method": (("Payment", "Paiement"),),  # elsewhere that is an amount
+        },
+        unsure={"amount": ("total_paid", "total_paid_real", "total_paid_tax_excl")},
     ),
     System(
         "WooCommerce",
@@ -227,15 +224,21 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         "Xero",
-        marks=(("InvoiceNumber", "InvoiceAmountDue"), ("InvoiceNumber", "LineAmount")),
+        marks=(
+            ("InvoiceNumber", "InvoiceAmountDue"),
+            ("InvoiceNumber", "LineAmount"),
+            ("*InvoiceNumber", "*UnitAmount"),
+        ),
         columns={
             "reference": (("Reference",),),
             "amount": (("Total",),),
             "order_number": (),
-            "ordered_on": (("InvoiceDate",),),
+            "ordered_on": (("InvoiceDate", "*InvoiceDate"),),
+            "document": (("InvoiceNumber", "*InvoiceNumber"),),  # two invoices of one total are two rows
         },
         unsure={"amount": ("LineAmount", "InvoiceAmountDue")},
         notes={"amount": "`LineAmount` is a part of the total, `InvoiceAmountDue` what is still open"},
+        fixed=Fixed(continuation_rows="repeated"),
     ),
     System(
         "DATEV",
@@ -248,6 +251,7 @@ SYSTEMS: tuple[System, ...] = (
             "ordered_on": (),
         },
         unsure={"reference": ("Belegfeld 2", "Auftragsnummer")},
+        fixed=Fixed(decimal=","),
     ),
 )
 """Known programs; the first whose marks are there counts."""

@@ -2,7 +2,8 @@
 The bytes of a text file as blocks of valid UTF-8, whatever its encoding; wrong bytes are named by position and line.
 
 Knows byte-order marks and encodings. Does not know lines' meaning, and never guesses an encoding: without a
-byte-order mark or a declared encoding a file is UTF-8 or an error, a guess is only ever part of that error's hint.
+byte-order mark, a declared encoding or a first line that names a format a file is UTF-8 or an error, a guess is only
+ever part of that error's hint.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from reconcile.errors import OrderFileError
-from reconcile.files.encodings import marked_encoding, utf_16_without_mark
+from reconcile.files.encodings import datev_encoding, marked_encoding, utf_16_without_mark
 from reconcile.files.streams import Readable
 
 BLOCK_BYTES = 4 << 20
@@ -29,9 +30,9 @@ class TextBlocks:
     Iterates the blocks of `stream`: bytes, each of them whole UTF-8 characters, no byte-order mark.
 
     A block is `block_bytes` of the stream (at least 4: a byte-order mark), by default BLOCK_BYTES.
-    `encoding` is the one declared (None: by byte-order mark, else UTF-8), and the one found once iteration has begun;
-    `head` are the first bytes as they are. A byte-order mark at the start of a line is left out: it stands where files
-    were put together.
+    `encoding` is the one declared (None: by byte-order mark, else that of DATEV's format or UTF-8), and the one found
+    once iteration has begun; `head` are the first bytes as they are. A byte-order mark at the start of a line is left
+    out: it stands where files were put together.
     Raises OrderFileError naming byte and line at the first byte that is not text in that encoding, and at a NUL.
     """
 
@@ -47,7 +48,7 @@ class TextBlocks:
         self._first: bytes | None = first
         self.head = first[:_SHORT]
         self._declared = encoding is not None
-        self.encoding = encoding or marked_encoding(first) or "utf-8"
+        self.encoding = encoding or marked_encoding(first) or datev_encoding(first) or "utf-8"
         self.is_empty = not first
 
     def __iter__(self) -> Iterator[bytes]:

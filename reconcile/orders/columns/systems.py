@@ -8,8 +8,7 @@ A number that is that of an order or of an invoice, depending on the list, is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
@@ -23,24 +22,8 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """
-    A program whose exports are known.
-
-    One of `marks` (all names of it) in a table says that the program wrote it. `columns` are the names of each role
-    that is listed, in groups as in `names.CLEAR`: no other name counts for it. `unsure` are candidates to tell where
-    none is there, and `notes` what to say then.
-    """
-
-    name: str
-    marks: Groups
-    columns: Mapping[str, Groups]
-    unsure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-
+from reconcile.orders.columns.payment_systems import PAYMENT_SYSTEMS
+from reconcile.orders.columns.system import System
 
 _NET_IN_SAP = "SAP's net values are without tax"
 _SAP_SALES: dict[str, Groups] = {
@@ -249,6 +232,7 @@ SYSTEMS: tuple[System, ...] = (
         },
         unsure={"reference": ("Belegfeld 2", "Auftragsnummer")},
     ),
+    *PAYMENT_SYSTEMS,
 )
 """Known programs; the first whose marks are there counts."""
 
@@ -259,6 +243,11 @@ def system_of(loose: Set[str]) -> System | None:
         if any(all(spellings((name,)) & loose for name in mark) for mark in system.marks):
             return system
     return None
+
+
+def is_minor_in_json(name: str | None) -> bool:
+    """Return whether the program `name` counts in minor units in its JSON."""
+    return any(system.is_minor_in_json for system in SYSTEMS if system.name == name)
 
 
 def vocabulary(role: str) -> frozenset[str]:

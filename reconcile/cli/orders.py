@@ -176,6 +176,8 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield "system", file.system + (f", which always has {settings}" if settings else "")
     for role, name in file.columns.items():
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
+    if file.floats:
+        yield "floats", ", ".join(f'"{name}"' for name in file.floats) + ", binary floats, read at 15 digits"
     if file.unread:
         yield "unread", ", ".join(f'"{name}"' for name in file.unread)
     left_out = f", {file.left_out:,} left out" if file.left_out else ""

@@ -230,6 +230,15 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
             extra={"metavar": "NAME"},
         ),
     ] = None
+    records: Annotated[
+        str | None,
+        Meta(
+            description='list with the rows in a JSON file, as the keys that lead to it, "" if one object is one row; '
+            "default: its only list of objects",
+            examples=["data.orders"],
+            extra={"metavar": "PATH"},
+        ),
+    ] = None
     download_limit: Annotated[
         str,
         Meta(

@@ -59,8 +59,9 @@ class OpenedOrders:
     An open order file: where its columns stand, and its rows.
 
     `batches` raises OrderFileError where the file turns out to be damaged. `encoding`, `delimiter` and `quote` are
-    those found, None where the format has none; so is `sheet`, the one that is read; `other_sheets` could have been. A
-    file that is a table of ORDERS already has batches that are `pyarrow.Table` of ORDERS.
+    those found, None where the format has none; so is `sheet`, the one that is read; `other_sheets` could have been.
+    `floats` are columns of binary floats, read at 15 digits. A file that is a table of ORDERS already has batches that
+    are `pyarrow.Table` of ORDERS.
     """
 
     columns: ColumnMap
@@ -70,3 +71,4 @@ class OpenedOrders:
     quote: str | None = None
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
+    floats: tuple[str, ...] = ()

@@ -64,7 +64,7 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
 }
 """Suffix → name of the format, and the function that opens it."""
 
-_AS_FOUND = ("encoding", "delimiter", "quote", "sheet", "other_sheets")  # in the file, told as they are
+_AS_FOUND = ("encoding", "delimiter", "quote", "sheet", "other_sheets", "floats")  # in the file, told as they are
 _TOLD = 3  # rejects, and remedies, that an error shows in full
 
 

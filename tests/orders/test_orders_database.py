@@ -65,6 +65,7 @@ def test_the_report_tells_the_query_and_the_cells_that_came(read: Any) -> None:
         "unread": (),
         "sheet": None,
         "other_sheets": (),
+        "floats": (),
         "continuation_rows": 0,
         "left_out": 0,
         "query_sha256": query().sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 
 from reconcile.files.duckdb import text_literal
 from reconcile.keys import clean_key
-from reconcile.money import format_amount
+from reconcile.money import PLACEHOLDERS, format_amount
 from reconcile.orders.databases.url import orders_query
 
 Rows = Sequence[tuple[str, int, str]]
 """Reference, minor units, currency."""
 
 CODES = st.sampled_from(["EUR", "SEK", "JPY", "KWD", "HUF"])
-REFERENCES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+REFERENCES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
+    lambda text: text.strip() not in PLACEHOLDERS and not re.match(r"(?is)['=]|[0-9]+\.0$|[0-9].*e\+", text.strip())
+)  # other keys are not what stands there: tests of cells have them
 TABLES = st.lists(st.tuples(REFERENCES, st.integers(-(10**14), 10**14), CODES), min_size=1, max_size=6)
 AWKWARD: Rows = [
     ("007", 123450, "EUR"),

@@ -57,7 +57,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(read: Any, tmp_path: P
 
 def test_files_of_several_formats_make_one_table(read: Any, tmp_path: Path) -> None:
     written(tmp_path, "a.csv")
-    (tmp_path / "b.json").write_text('[{"reference": "b", "total": 2, "currency": "SEK"}]')
+    (tmp_path / "b.json").write_text('[{"reference": "b", "total": 2.0, "currency": "SEK"}]')
     (tmp_path / "c.TSV").write_text("ref\ttotal\tcurrency\nc\t3\tJPY\n")
 
     outcome = read.paths(sorted(tmp_path.iterdir()))
@@ -90,6 +90,7 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "unread": (),
                 "sheet": None,
                 "other_sheets": (),
+                "floats": (),
                 "continuation_rows": 0,
                 "left_out": 0,
                 "query_sha256": None,
@@ -231,10 +232,10 @@ def test_a_header_that_does_not_end_is_an_error(read: Any) -> None:
 
 def test_the_first_error_in_a_file_is_the_one_that_is_told(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 128)
-    rows = b'{"reference":"R","amount":1,"currency":"EUR"}\n' * 10
+    rows = b'{"reference":"R","amount":1.0,"currency":"EUR"}\n' * 10
 
     with pytest.raises(OrderFileError) as caught:
-        read(rows + b"{broken\n" + rows[: 46 * 2] + b"\xff", name="orders.ndjson")
+        read(rows + b"{broken\n" + rows[: 48 * 2] + b"\xff", name="orders.ndjson")
 
     assert caught.value.line == 11
     assert "this is not valid JSON" in str(caught.value)

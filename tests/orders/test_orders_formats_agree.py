@@ -138,7 +138,10 @@ BY_VALUE: dict[str, tuple[Callable[[Rows], bytes], dict[str, str]]] = {
     "lines of crlf": (lambda rows: delimited(rows, end="\r\n").encode(), {}),
     "lines of cr": (lambda rows: delimited(rows, end="\r").encode(), {}),
     "decimal commas": (lambda rows: delimited(rows, ";", decimal=",").encode(), {"decimal": ","}),
-    "json of numbers": (lambda rows: array(rows, as_numbers=True).encode(), {"decimal": ",", "thousands": "."}),
+    "json of numbers": (
+        lambda rows: array(rows, as_numbers=True).encode(),
+        {"decimal": ",", "thousands": ".", "amount_unit": "major"},
+    ),
     "parquet of decimals": (lambda rows: parquet(rows, as_decimals=True), {"decimal": ","}),
     "xlsx of numbers": (lambda rows: xlsx(rows, as_numbers=True), {"decimal": ","}),
 }

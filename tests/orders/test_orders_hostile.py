@@ -64,7 +64,13 @@ def test_a_line_end_over_the_border_of_two_blocks_is_one(read: Any, shift: int) 
     read_as("double_mark", MARK * 2 + H + ROW, A),
     read_as("mark_quoted_header", MARK + '"reference","amount_cents","currency_code"\n' + ROW, A),
     read_as("mark_sep", MARK + "sep=;\r\n" + (H + ROW).replace(",", ";"), ("A", 1, "EUR", 3)),
-    read_as("mark_of_second_file", H + ROW + MARK + H + "B,2,EUR\n", A, ("B", 2, "EUR", 4), rejects=[(3, ""), (3, "")]),
+    read_as(
+        "mark_of_second_file",
+        H + ROW + MARK + H + "B,2,EUR\n",
+        A,
+        ("B", 2, "EUR", 4),
+        rejects=[(3, "repeats the header")],
+    ),
     read_as("mark_in_a_row", H + ROW + MARK + "B,2,EUR\n", *AB),
     refused("mark_only", MARK, NOTHING),
     refused("mark16_only", b"\xff\xfe", NOTHING),
@@ -117,7 +123,7 @@ def test_what_is_no_encoding_of_files_is_no_setting(read: Any, encoding: str) ->
 @cases(
     refused("no_header", "A,1,EUR\nB,2,EUR\n", 'no reference column among "A"'),
     read_as("two_headers", H + "Text,Integer,Text\n" + ROW, ("A", 1, "EUR", 3), rejects=[(2, ""), (2, "")]),
-    read_as("repeated_header", TWO + H + "C,3,EUR\n", *AB, ("C", 3, "EUR", 5), rejects=[(4, ""), (4, "")]),
+    read_as("repeated_header", TWO + H + "C,3,EUR\n", *AB, ("C", 3, "EUR", 5), rejects=[(4, "repeats the header")]),
     read_as("titles", "Order report\nCreated today\n\n" + H + ROW, ("A", 1, "EUR", 5)),
     read_as("comment_first", "# generated\n" + H + ROW, ("A", 1, "EUR", 3)),
     read_as("blank_name", H.strip() + ",\nA,1,EUR,\n", A),
@@ -295,14 +301,14 @@ def test_one_stray_quote_never_changes_an_amount(read: Any, row: int, column: in
 @cases(
     read_as("short_row", H + "A,1\nB,2,EUR\n", AB[1], rejects=[(2, "has 2 cells, the header has 3")]),
     read_as("long_row", H + "A,1,EUR,x\nB,2,EUR\n", AB[1], rejects=[(2, "has 4 cells, the header has 3")]),
-    read_as("all_rows_longer", H + "A,1,EUR,\nB,2,EUR,\n", rejects=[(2, "has 4 cells"), (3, "has 4 cells")]),
+    read_as("all_rows_longer", H + "A,1,EUR,\nB,2,EUR,\n", *AB),
     read_as("blank_rows", H + '\n,,\n  ,  ,  \n"","",""\n' + ROW, ("A", 1, "EUR", 6)),
     read_as("blank_ragged", H + "," * (1 << 17) + "\n" + ROW, ("A", 1, "EUR", 3)),
     read_as("footer_count", H + ROW + "(1 row)\n", A, rejects=[(3, "has 1 cell")]),
-    read_as("second_table", TWO + "\n" + H + "C,3,EUR\n", *AB, ("C", 3, "EUR", 6), rejects=[(5, ""), (5, "")]),
+    read_as("second_table", TWO + "\n" + H + "C,3,EUR\n", *AB, ("C", 3, "EUR", 6), rejects=[(5, "repeats the header")]),
     read_as("second_table_wider", H + ROW + "\na,b,c,d,e\n1,2,3,4,5\n", A, rejects=[(4, "has 5"), (5, "has 5")]),
     read_as("tabs_in_one_row", H + "A\t1\tEUR\nB,2,EUR\n", AB[1], rejects=[(2, "has 1 cell")]),
-    read_as("header_longer", H.strip() + ",\n" + ROW, rejects=[(2, "has 3 cells, the header has 4")]),
+    read_as("header_longer", H.strip() + ",\n" + ROW, A),
     read_as(
         "reject_in_second_block", H + ("a" * 1000 + ROW) * 5000 + "B\n", count=5000, rejects=[(5002, "has 1 cell")]
     ),

@@ -227,9 +227,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_column_inside_an_object_is_meant_by_its_path(read: Any) -> None:
-    text = '[{"reference": "A", "total": 1, "currency": "EUR", "payment": {"type": "sale"}, "is_test": false},'
-    text += '{"reference": "B", "total": 1, "currency": "EUR", "payment": {"type": "fee"}, "is_test": false},'
-    text += '{"reference": "C", "total": 1, "currency": "EUR", "payment": {"type": "sale"}, "is_test": true}]'
+    text = '[{"reference": "A", "total": 1.0, "currency": "EUR", "payment": {"type": "sale"}, "is_test": false},'
+    text += '{"reference": "B", "total": 1.0, "currency": "EUR", "payment": {"type": "fee"}, "is_test": false},'
+    text += '{"reference": "C", "total": 1.0, "currency": "EUR", "payment": {"type": "sale"}, "is_test": true}]'
 
     outcome = read(text, "a.json", only={"payment.type": ("sale",), "is_test": ("false",)})
 

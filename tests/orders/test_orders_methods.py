@@ -68,9 +68,9 @@ def test_several_columns_of_methods_are_no_reason_to_stop(read: Any) -> None:
 
 
 def test_a_method_that_is_no_text_is_none(read: Any, tmp_path: Path) -> None:
-    rows = [{"reference": "A", "total": 1, "currency": "EUR", "payment_method": odd} for odd in (True, 5, ["x"], {})]
+    rows = [{"reference": "A", "total": 1.0, "currency": "EUR", "payment_method": odd} for odd in (True, 5, ["x"], {})]
     rows[1]["payment_method"] = {"id": 5}
-    rows.append({"reference": "A", "total": 1, "currency": "EUR", "Payment Method": "Klarna"})
+    rows.append({"reference": "A", "total": 1.0, "currency": "EUR", "Payment Method": "Klarna"})
     written = io.BytesIO()
     with xlsxwriter.Workbook(written) as book:
         page = book.add_worksheet()

@@ -1,4 +1,4 @@
-"""Parquet: exact types are read, floats are refused, and our own file passes through."""
+"""Parquet: exact types are read, doubles at 15 digits, other floats are refused, and our own file passes through."""
 
 from __future__ import annotations
 
@@ -70,17 +70,47 @@ def test_a_decimal_with_more_than_the_currencys_digits_is_rejected(read_table: A
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"),
-    [("reference", "export it as text"), ("amount", "export it as text, as a decimal or in whole cents")],
+    ("name", "kind", "remedy"),
+    [
+        ("reference", pa.float64(), "export it as text"),
+        ("reference", pa.float32(), "export it as text"),
+        ("amount", pa.float32(), "export it as text, as a decimal or in whole cents"),
+        ("amount", pa.float16(), "export it as text, as a decimal or in whole cents"),
+    ],
 )
-@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
-def test_floats_are_never_trusted(read_table: Any, name: str, remedy: str, kind: pa.DataType) -> None:
+def test_floats_that_have_lost_digits_are_never_trusted(
+    read_table: Any, name: str, kind: pa.DataType, remedy: str
+) -> None:
     with pytest.raises(OrderFileError) as caught:
-        read_table({name: pa.array([1.0], kind)})
+        read_table({name: pa.array([1.0]).cast(kind)})
 
     assert caught.value.column == name
     assert f'column "{name}" is a float ({kind}): its digits are no longer exact' in str(caught.value)
     assert caught.value.hint == f"{remedy}, or name another column with --{name}-column"
+
+
+def test_doubles_are_amounts_at_fifteen_digits_and_the_report_says_so(read_table: Any) -> None:
+    values = [19.99, 0.1 + 0.2, -1234567.1, 1000.0, 19.989999999999998, 0.125, 1e22, float("nan"), float("inf"), None]
+
+    outcome = read_table({"amount": pa.array(values, pa.float64())}, decimal=",")
+
+    assert outcome.columns("amount_cents") == [(1999,), (30,), (-123456710,), (100000,), (1999,)]
+    assert [(line, value, reason) for line, _, value, reason in outcome.reasons] == [
+        ("6", "0.125", "has more decimals than EUR, which has 2"),
+        ("7", "1e+22", "is not an amount in EUR"),
+        ("8", "", "is empty"),
+        ("9", "inf", "is not an amount in EUR"),
+        ("10", "", "is empty"),
+    ]
+    assert outcome.report.files[0].floats == ("amount",)
+    assert read_table({"amount": pa.array([1])}).report.files[0].floats == ()
+
+
+def test_doubles_in_a_column_of_cents_are_whole_cents(read_table: Any) -> None:
+    outcome = read_table({"amount": pa.array([1050.0, 10.5])}, amount_unit="minor")
+
+    assert outcome.columns("amount_cents") == [(1050,)]
+    assert [reason[3] for reason in outcome.reasons] == ["is not a whole number of minor units"]
 
 
 def test_other_types_are_refused_by_name(read_table: Any) -> None:

@@ -261,13 +261,6 @@ def test_the_export_of_a_system_is_mapped(
         ),
         pytest.param(
             MAGENTO,
-            {"currency": "EUR"},
-            'no column is clearly the reference: it may be "ID"',
-            'Magento: its order grid has no reference of the shop; name the right one, e.g. --reference-column "ID"',
-            id="magento",
-        ),
-        pytest.param(
-            MAGENTO,
             {"reference_column": "ID"},
             None,
             "name it with --currency-column, or add --currency EUR when every amount is in one currency",

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconcile.errors import OrderFileError
-from reconcile.money import CURRENCIES, ORDER_TOTALS
+from reconcile.money import ORDER_TOTALS
+from reconcile.orders.columns.candidates import Candidates
 from reconcile.orders.columns.fixed import taken_from
-from reconcile.orders.columns.marks import listed, mark_places, named_places
+from reconcile.orders.columns.marks import listed, mark_places
 from reconcile.orders.columns.names import (
     BARE_GROSS,
-    CLEAR,
     GROSS,
     MINOR_UNITS,
     NET,
@@ -27,13 +27,10 @@ from reconcile.orders.columns.names import (
     SIGNS,
     TAXES,
     TWINS,
-    UNSURE,
-    Groups,
     folded,
     spellings,
 )
-from reconcile.orders.columns.system import System
-from reconcile.orders.columns.systems import system_of, vocabulary
+from reconcile.orders.columns.systems import vocabulary
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
 KEYS = ("reference", "order_number", "order_id")
@@ -42,7 +39,7 @@ _OPTIONAL = ("method",)  # what they say is welcome, and no reason to stop
 # Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
 _OF_PAYMENTS = ("mismatched_amounts",)
 _EXAMPLES = {
-    "reference": "reference, order_reference, payment_reference, Referenz, Référence",
+    "reference": "reference, order_reference, Referenz, Référence",
     "amount": "order_total, grand_total, total, amount, Betrag, Montant TTC",
 }
 
@@ -53,7 +50,8 @@ class ColumnMap:
     Where each of our columns stands in a file.
 
     `names` are the file's own, in its order; `positions` maps a role (a key of COLUMN_OPTIONS) to an index of it.
-    `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared.
+    `system` is the program that wrote the table, where its columns show it; `unit` is that of the amount as declared,
+    or as that program's own format has it.
     Of roles in `loose` only text counts, and whatever else is in their cells is null: nobody has asked for them.
     `marks` are columns by whose values rows are left out, under the names that the user gives them; `shown` are the
     places of all columns whose cells are wanted for that. `taken` are declarations that its program's format makes, by
@@ -102,26 +100,29 @@ def has_required(names: Sequence[str], form: OrderFormat) -> bool:
     return "amount" in met and bool(met & set(KEYS)) and len({folded(name) for name in names}) > 1
 
 
-def map_columns(names: Sequence[str], form: OrderFormat, *, path: str, line: int | None = None) -> ColumnMap:
+def map_columns(
+    names: Sequence[str], form: OrderFormat, *, path: str, line: int | None = None, inside: Collection[str] = ()
+) -> ColumnMap:
     """
-    Return where the columns stand among `names`, the file's own column names.
+    Return where the columns stand among `names`, the file's own column names; `inside` are those with dots that stand
+    inside objects.
 
     Raises OrderFileError when the reference or the amount is missing or cannot be determined for sure, when neither a
     currency column nor `form.currency` is there, when several columns have an equal claim, or when a column has the
     sign of the amounts and is not declared; `line` is that of the header.
     """
-    table = _Table(tuple(names), form, path, line)
-    if form.amount_column is None and (places := table.places(_OF_PAYMENTS)):
-        raise table.of_payments(places[0])
+    table = _Table(tuple(names), form, (path, line), inside)
+    if form.amount_column is None:
+        table.check_kind()
     positions = table.positions(KEYS)
     table.check_keys(positions)
     positions |= table.positions([role for role in COLUMN_OPTIONS if role not in KEYS])
     if form.amount_column is None and "debit" not in positions:
         table.check_amount(positions["amount"])
     table.check_unit(positions["amount"])
-    if form.sign_column is None and form.debit_column is None and (signs := table.places(SIGNS)):
+    if form.sign_column is None and form.debit_column is None and (signs := table.met.places(SIGNS)):
         raise table.unsigned(signs)
-    if "currency" not in positions and (form.currency is None or table.unsure("currency")):
+    if "currency" not in positions and (form.currency is None or table.met.unsure("currency")):
         raise table.missing("currency")
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
@@ -145,34 +146,14 @@ def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
 class _Table:
     """The column names of one table, what the user says of them, and where a problem is reported."""
 
-    def __init__(self, names: tuple[str, ...], form: OrderFormat, path: str, line: int | None) -> None:
+    def __init__(
+        self, names: tuple[str, ...], form: OrderFormat, where: tuple[str, int | None], inside: Collection[str]
+    ) -> None:
         self.names = names
         self._form = form
-        self._path = path
-        self._line = line
-        self._loose = [folded(name) for name in names]
-        self.system: System | None = system_of(set(self._loose))
-
-    def places(self, names: Sequence[str]) -> list[int]:
-        """Return where any of `names` stands."""
-        meant = spellings(tuple(names))
-        return [at for at, name in enumerate(self._loose) if name in meant]
-
-    def candidates(self, role: str) -> list[int]:
-        """Return where the columns with the best claim to `role` stand: the one named, or those of the first group."""
-        named = self._form.column(role)
-        if named:
-            return named_places(self.names, named)
-        for group in _groups(role, self._form, self.system):
-            if found := self.places(group):
-                return found
-        return []
-
-    def unsure(self, role: str) -> list[int]:
-        """Return where columns stand that may be `role`, and may be something else."""
-        if self.system and role in self.system.columns:
-            return self.places(self.system.unsure.get(role, ()))
-        return self.places(UNSURE[role])
+        self._path, self._line = where
+        self.met = Candidates(names, form, inside)
+        self.system = self.met.system
 
     def positions(self, roles: Iterable[str]) -> dict[str, int]:
         """Return where the columns of `roles` stand that are there. Raises OrderFileError as `map_columns` does."""
@@ -183,7 +164,9 @@ class _Table:
                 found |= {"amount": self.positions(["debit"])["debit"]}  # whichever side is filled, in its place
                 continue
             named = self._form.column(role)
-            candidates = [] if named == "" else self.candidates(role)
+            candidates = [] if named == "" else self.met.candidates(role)
+            if role == "currency" and named is None and "amount" in found:
+                candidates = self.met.currency_of(found["amount"]) or candidates
             if len(candidates) > 1:
                 if role in _OPTIONAL and named is None:
                     continue
@@ -194,35 +177,41 @@ class _Table:
                 raise self.missing(role)
         return found
 
+    def check_kind(self) -> None:
+        """Refuse a table of the other side, and one that is known to have no totals of orders."""
+        if places := self.met.places(_OF_PAYMENTS):
+            raise self.of_payments(places[0])
+        if self.system and self.system.is_instead:
+            what, remedy = self.system.is_instead
+            raise self._error(
+                f"this is {what}, not order totals: the columns are {listed(self.names)}",
+                hint=f"{remedy}; if its amounts are to be compared all the same, name their column with "
+                "--amount-column",
+            )
+
     def check_keys(self, positions: Mapping[str, int]) -> None:
-        """Refuse a table without a key: any of them will do."""
-        if not any(role in positions for role in KEYS):
+        """Refuse a table without a key, and one whose reference may be there under a name that is not clear."""
+        found = {role: positions[role] for role in KEYS if role in positions}
+        named = any(self._form.column(role) is not None for role in KEYS)
+        unclear = "reference" not in found and not named and set(self.met.unsure("reference")) - set(found.values())
+        if not found or unclear:
             raise self.missing("reference")
 
     def check_amount(self, place: int) -> None:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
         if self.system and "amount" in self.system.columns:
             return
-        if self._loose[place] in spellings((*GROSS, *BARE_GROSS, *ORDER_TOTALS)):
+        if self.met.plain[place] in spellings((*GROSS, *BARE_GROSS, *ORDER_TOTALS)):
             return
-        if twins := [*self.places(TWINS), *self._in_a_currency(place)]:
+        if twins := [*self.met.places(TWINS), *self.met.in_a_currency(place)]:
             raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
-        if self.places(TAXES) and not self.places(NET):
+        if self.met.places(TAXES) and not self.met.places(NET):
             raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
-
-    def _in_a_currency(self, place: int) -> list[int]:
-        """Return where columns stand that are named as the one at `place`, and in which currency: "Amount (USD)"."""
-        amount = self._loose[place]
-        return [
-            at
-            for at, name in enumerate(self._loose)
-            if name.startswith(amount) and name[len(amount) :].removeprefix("in").upper() in CURRENCIES
-        ]
 
     def check_unit(self, place: int) -> None:
         """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
         name = self.names[place]
-        if self._form.amount_unit is not None or self._loose[place].endswith("cents"):
+        if self._form.amount_unit is not None or self.met.plain[place].endswith("cents"):
             return
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))  # centAmount
         if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", words.casefold())):
@@ -254,7 +243,7 @@ class _Table:
     def missing(self, role: str) -> OrderFileError:
         """Return the error for a column that is not there, or may be one of several."""
         named = self._form.column(role)
-        if not named and (unsure := self.unsure(role)):
+        if not named and (unsure := self.met.unsure(role)):
             return self._uncertain(role, unsure, self._note(role) or self._doubt(role, unsure))
         if not named and role == "currency":
             return self._error(
@@ -304,9 +293,9 @@ class _Table:
 
     def _doubt(self, role: str, unsure: Sequence[int]) -> str:
         if role == "amount":
-            if set(unsure) <= set(self.places(NET)):
+            if set(unsure) <= set(self.met.places(NET)):
                 return "that is usually without tax"
-            if set(unsure) <= set(self.places(OPEN_AMOUNTS)):
+            if set(unsure) <= set(self.met.places(OPEN_AMOUNTS)):
                 return "that is the open amount, not the total"
         return "such names have different meanings"
 
@@ -314,13 +303,3 @@ class _Table:
         error = OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
         error.asks = asks
         return error
-
-
-def _groups(role: str, form: OrderFormat, system: System | None) -> Groups:
-    """Return the names of `role` in groups of falling precedence, as the system has them or anybody."""
-    groups = system.columns.get(role, CLEAR[role]) if system else CLEAR[role]
-    if role != "amount" or (system and "amount" in system.columns):
-        return groups
-    if form.amount_basis != ORDER_TOTALS[0]:  # a total with tax is then no better than another
-        groups = (tuple(name for group in groups for name in group),)
-    return ((form.amount_basis,), *groups)

@@ -19,18 +19,13 @@ if TYPE_CHECKING:
 _POSITION = re.compile(r"#([1-9][0-9]{0,4})")
 
 
-def named_places(names: Sequence[str], wanted: str) -> list[int]:
-    """
-    Return where the columns stand that a user may mean by `wanted`: of exactly that name, else but for case and blanks.
-
-    "#3" is the third column, where none has that name.
-    """
+def placed(names: Sequence[str], wanted: str) -> list[int]:
+    """Return where the columns stand that are called exactly `wanted`; "#3" is the third column, where none is."""
     if exact := [at for at, name in enumerate(names) if name == wanted]:
         return exact
-    if (position := _POSITION.fullmatch(wanted)) is not None:
-        at = int(position[1]) - 1
-        return [at] if at < len(names) else []
-    return [at for at, name in enumerate(names) if name and folded(name) and folded(name) == folded(wanted)]
+    position = _POSITION.fullmatch(wanted)
+    at = int(position[1]) - 1 if position else len(names)
+    return [at] if at < len(names) else []
 
 
 def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: int | None = None) -> dict[str, int]:
@@ -42,7 +37,8 @@ def mark_places(names: Sequence[str], marks: Iterable[str], *, path: str, line: 
     """
     places = {}
     for mark in marks:
-        found = named_places(names, mark)
+        found = placed(names, mark)
+        found = found or [at for at, name in enumerate(names) if folded(name) and folded(name) == folded(mark)]
         if len(found) > 1:
             raise OrderFileError(
                 f'column "{mark}", which the settings name, occurs {len(found)} times',

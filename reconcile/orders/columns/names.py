@@ -56,7 +56,7 @@ def _words(*lines: str) -> tuple[str, ...]:
 
 # The rows are en, de, sv, nb, da, fi, nl, fr, es, it, pl, as far as they have words of their own; `languages` has more.
 _REFERENCE = _words(
-    "reference | order reference | ref | klarna reference | payment reference | customer reference",
+    "reference | order reference | ref | klarna reference | customer reference",
     "referenz | bestellreferenz | auftragsreferenz | zahlungsreferenz | kundenreferenz | belegfeld 1",
     "referens | orderreferens | betalningsreferens | kundreferens",
     "referanse | ordrereferanse | betalingsreferanse | kundereferanse",
@@ -79,6 +79,7 @@ EXTERNAL_DOCUMENT = _words(
 
 _UNSURE_REFERENCE = _words(
     "your reference | po number | po no. | po # | purchase order no. | purchase order number | assignment",
+    "payment reference",
     "external id | externalid | transaction id | payment id | payment references | merchant reference | document no.",
     "ihre referenz | zuordnung | verwendungszweck | kundenbestellnummer | belegnummer | belegnr. | belegfeld 2",
     "din referens | er referens | ocr-nummer | deres referanse | deres reference | kid | viitenumero | viitteenne",

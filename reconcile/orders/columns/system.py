@@ -40,3 +40,5 @@ class System:
     unsure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     fixed: Fixed = Fixed()
+    is_minor_in_json: bool = False
+    is_instead: tuple[str, str] | None = None

@@ -23,6 +23,7 @@ from reconcile.orders.columns.names import (
     Groups,
     spellings,
 )
+from reconcile.orders.columns.payment_systems import PAYMENT_SYSTEMS
 from reconcile.orders.columns.provider_systems import PROVIDER_SYSTEMS
 from reconcile.orders.columns.shop_systems import SHOP_SYSTEMS
 from reconcile.orders.columns.system import Fixed, System
@@ -253,6 +254,7 @@ SYSTEMS: tuple[System, ...] = (
         unsure={"reference": ("Belegfeld 2", "Auftragsnummer")},
         fixed=Fixed(decimal=","),
     ),
+    *PAYMENT_SYSTEMS,
 )
 """Known programs; the first whose marks are there counts."""
 
@@ -263,6 +265,11 @@ def system_of(loose: Set[str]) -> System | None:
         if any(all(spellings((name,)) & loose for name in mark) for mark in system.marks):
             return system
     return None
+
+
+def is_minor_in_json(name: str | None) -> bool:
+    """Return whether the program `name` counts in minor units in its JSON."""
+    return any(system.is_minor_in_json for system in SYSTEMS if system.name == name)
 
 
 def vocabulary(role: str) -> frozenset[str]:

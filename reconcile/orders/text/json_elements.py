@@ -1,18 +1,20 @@
 """
-Where a JSON value begins and ends: the elements of one array, or one value per line.
+Where a JSON value begins and ends: the elements of one array, one value per line, or objects one after another.
 
 Knows how they are separated without holding the whole text. Does not parse them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from reconcile.errors import OrderFileError
+from reconcile.orders.text.blocks import count_lines
 from reconcile.orders.text.records import MAX_RECORD_BYTES, Dialect, Positions, blocks_of
 
 HINT = "give one array of objects, or one object per line"
@@ -37,33 +39,78 @@ def json_lines(texts: Iterable[bytes], path: str, first_line: int) -> Iterator[J
             yield JsonValues([line for line, _ in found], [text for _, text in found])
 
 
-def json_elements(texts: Iterable[bytes], path: str) -> Iterator[JsonValues]:
-    """Yield the elements of the one array in `texts`, cut at its own commas; `texts` begins with its bracket."""
-    rest, place, opened, closed = b"", 1, False, False
+def json_objects(texts: Iterable[bytes], path: str, first_line: int) -> Iterator[JsonValues]:
+    """Yield the objects in `texts`, which stand one after another on any number of lines; `first_line` is its first."""
+    rest, line = b"", first_line
     for piece in texts:
+        rest += piece
+        ends = _object_ends(rest)
+        values: list[tuple[int, bytes]] = []
+        start = 0
+        for end in ends:
+            text = rest[start : end + 1]
+            blank = len(text) - len(text.lstrip(_BLANKS))
+            line += count_lines(text[:blank])
+            values.append((line, text[blank:]))
+            line += count_lines(text[blank:])
+            start = end + 1
+        rest = rest[start:]
+        if values:
+            yield JsonValues([line for line, _ in values], [text for _, text in values])
+        if len(rest) > MAX_RECORD_BYTES:
+            raise OrderFileError(
+                f"an object is longer than {MAX_RECORD_BYTES >> 20} MiB", path=path, line=line, hint=HINT
+            )
+    if rest.strip(_BLANKS):
+        blank = len(rest) - len(rest.lstrip(_BLANKS))
+        yield JsonValues([line + count_lines(rest[:blank])], [rest[blank:]])
+
+
+def first_object(text: bytes) -> int | None:
+    """Return where the object ends with which `text` begins, None where that is not reached."""
+    return next(iter(_object_ends(text)), None)
+
+
+def json_elements(
+    texts: Iterable[bytes], path: str, after: Callable[[Iterator[bytes]], None] | None = None
+) -> Iterator[JsonValues]:
+    """
+    Yield the elements of the one array in `texts`, cut at its own commas; `texts` begins with its bracket.
+
+    What follows the array is handed to `after`; without it, nothing may follow.
+    """
+    rest, place, opened = b"", 1, False
+    pieces = iter(texts)
+    for piece in pieces:
         rest = rest + piece if rest else piece
         if not opened:
             rest, opened = rest.lstrip()[1:], True
-        if not closed:
-            commas, closing = _own_marks(rest)
-            closed = closing is not None
-            ends = commas if closing is None else np.append(commas, closing)
-            if len(ends):
-                values = _values(rest, ends, place, alone=closed and place == 1)
-                place += len(ends)
-                rest = rest[int(ends[-1]) + 1 :]
-                if values.texts:
-                    yield values
-        if closed and rest.strip():
-            raise OrderFileError("there is text after the JSON array", path=path, hint=HINT)
+        commas, closing = _own_marks(rest)
+        ends = commas if closing is None else np.append(commas, closing)
+        if len(ends):
+            values = _values(rest, ends, place, alone=closing is not None and place == 1)
+            place += len(ends)
+            rest = rest[int(ends[-1]) + 1 :]
+            if values.texts:
+                yield values
+        if closing is not None:
+            (after or _nothing_more(path))(chain((rest,), pieces))
+            return
         if len(rest) > MAX_RECORD_BYTES:
             raise OrderFileError(
                 f"element {place} is longer than {MAX_RECORD_BYTES >> 20} MiB", path=path, line=place, hint=HINT
             )
-    if not closed:
-        raise OrderFileError(
-            "the JSON array is never closed", path=path, line=place, hint="the file is truncated: export it again"
-        )
+    raise OrderFileError(
+        "the JSON array is never closed", path=path, line=place, hint="the file is truncated: export it again"
+    )
+
+
+def _nothing_more(path: str) -> Callable[[Iterator[bytes]], None]:
+    def check(rest: Iterator[bytes]) -> None:
+        if any(piece.strip() for piece in rest):
+            raise OrderFileError("there is text after the JSON array", path=path, hint=HINT)
+
+    return check
 
 
 def _values(text: bytes, ends: Positions, place: int, *, alone: bool) -> JsonValues:
@@ -77,18 +124,30 @@ def _values(text: bytes, ends: Positions, place: int, *, alone: bool) -> JsonVal
 
 def _own_marks(text: bytes) -> tuple[Positions, int | None]:
     """Return the positions of the array's own commas in `text`, and of its closing bracket if that is reached."""
+    marks, steps = _marks(text)
+    depth = np.cumsum(steps)
+    closing = marks[depth < 0]
+    end = int(closing[0]) if len(closing) else None
+    commas = marks[(steps == 0) & (depth == 0)]
+    return (commas if end is None else commas[commas < end]), end
+
+
+def _object_ends(text: bytes) -> list[int]:
+    """Return the positions in `text` at which everything is closed that was opened in it."""
+    marks, steps = _marks(text)
+    ends: list[int] = marks[(steps < 0) & (np.cumsum(steps) == 0)].tolist()
+    return ends
+
+
+def _marks(text: bytes) -> tuple[Positions, Positions]:
+    """Return where brackets and commas stand outside of strings, and by how much each goes deeper."""
     codes = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(codes == ord('"'))
     if b"\\" in text:
         quotes = quotes[~_is_escaped(codes, quotes)]
     marks = np.flatnonzero(_MARKS[codes])
     marks = marks[np.searchsorted(quotes, marks) % 2 == 0]
-    steps = _STEPS[codes[marks]]
-    depth = np.cumsum(steps)
-    closing = marks[depth < 0]
-    end = int(closing[0]) if len(closing) else None
-    commas = marks[(steps == 0) & (depth == 0)]
-    return (commas if end is None else commas[commas < end]), end
+    return marks, _STEPS[codes[marks]]
 
 
 def _is_escaped(codes: npt.NDArray[np.uint8], quotes: Positions) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """
 Typed columns to cells of text, without losing a digit: what a Parquet file and a database have in common.
 
-Knows which Arrow types keep what was written: strings, integers and decimals do, a float does not and is refused as a
-column. Does not know what a cell means, nor where the column comes from.
+Knows which Arrow types keep what was written: strings, integers and decimals do. A float does not: it is refused as a
+column, but for amounts that are doubles where the caller allows for them. Does not know what a cell means, nor where
+the column comes from.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from math import isnan
 from typing import Any
 from uuid import UUID
 
@@ -48,11 +50,17 @@ def cast_in_query(casts: Mapping[str, str], *, text: str = "text") -> Callable[[
 
 
 def column_readers(
-    schema: pa.Schema, columns: ColumnMap, *, path: str, remedy: Callable[[str, str], str] = export_it
+    schema: pa.Schema,
+    columns: ColumnMap,
+    *,
+    path: str,
+    remedy: Callable[[str, str], str] = export_it,
+    doubles: bool = False,
 ) -> dict[str, Reader]:
     """
     Return for each mapped role how a column of its type in `schema` becomes text without losing anything.
 
+    With `doubles`, amounts may be binary floats of 64 bits: they are then what they are at 15 digits.
     `remedy` says what to do about the column of a role and name. A field's metadata may have the name that its source
     gives the type (`TYPE_NAME`). Raises OrderFileError for a type that has lost digits (float) or cannot be what the
     column is mapped to.
@@ -63,7 +71,7 @@ def column_readers(
         if role in columns.loose and not is_text(field.type):
             readers[role] = _nothing
             continue
-        reader = _reader(role, field)
+        reader = _double_texts if doubles and role == "amount" and is_double(field.type) else _reader(role, field)
         if reader is None:
             hint = f"{remedy(role, field.name)}, or name another column with {COLUMN_OPTIONS[role]}"
             raise OrderFileError(_problem(role, field), path=path, column=field.name, hint=hint)
@@ -145,6 +153,11 @@ def is_text(found: pa.DataType) -> bool:
     )
 
 
+def is_double(found: pa.DataType) -> bool:
+    """Return whether columns of type `found` hold binary floats of 64 bits."""
+    return pa.types.is_float64(found)
+
+
 def _reader(role: str, field: pa.Field[Any]) -> Reader | None:
     found = field.type
     is_key = role not in ("amount", "currency", "ordered_on")
@@ -202,6 +215,12 @@ def _date_text(column: Column) -> Column:
         instants: Column = pc.floor_temporal(column.cast(pa.timestamp("us", "UTC")), unit="second")
         return instants.cast(pa.timestamp("s", "UTC")).cast(pa.string())
     return column.cast(pa.date32(), safe=False).cast(pa.string())
+
+
+def _double_texts(column: Column) -> Column:
+    """Return what doubles are taken to mean (`double_text`), null for one that is no number: so a frame has blanks."""
+    values = column.to_pylist()
+    return text_column([None if value is None or isnan(value) else double_text(value) for value in values])
 
 
 def _decimal_text(column: Column) -> Column:

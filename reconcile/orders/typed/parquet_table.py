@@ -27,7 +27,7 @@ from reconcile.orders.columns.marks import mark_places
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream, unreadable
-from reconcile.orders.typed.columns import Reader, column_readers, is_text, typed_rows
+from reconcile.orders.typed.columns import Reader, column_readers, is_double, is_text, typed_rows
 from reconcile.schema import ORDERS
 
 _BATCH_ROWS = 1 << 16
@@ -67,8 +67,10 @@ def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> Ope
         return OpenedOrders(columns, _own_rows(file, schema.names, source.name))
     schema = _with_partitions(schema, source)
     columns = map_columns(schema.names, form, path=source.name)
-    readers = column_readers(schema, columns, path=source.name)
-    return OpenedOrders(columns, _batches(file, columns, readers, source))
+    readers = column_readers(schema, columns, path=source.name, doubles=True)
+    amount = schema.field(columns.positions["amount"])
+    floats = (amount.name,) if is_double(amount.type) else ()
+    return OpenedOrders(columns, _batches(file, columns, readers, source), floats=floats)
 
 
 def _with_partitions(schema: pa.Schema, source: OrderSource) -> pa.Schema:

@@ -35,6 +35,7 @@ A state that cannot be is an `assert`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -47,6 +48,12 @@ class ReconcileError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def also(self, problems: Sequence[str]) -> None:
+        """Tell further problems below the first one, which is this error's own."""
+        further = [f"  {one}" for one in dict.fromkeys(problems) if one != self.message]
+        self.message = "\n".join([self.message, *further])
+        self.args = (self.message,)
 
     def explained(self) -> str:
         """Return the message and, on a line of its own, the hint."""
@@ -86,10 +93,13 @@ class OrderFileError(_FileError):
     """
     A file cannot be read as a table of order totals: missing, empty, wrong encoding, a missing column.
 
-    `asks` is the role of a column that must be named, where that is what is missing.
+    `asks` is the role of a column that must be named, where that is what is missing, `among` are the places of those
+    that may be it, and `why` is what makes that doubtful.
     """
 
     asks: str | None = None
+    among: tuple[int, ...] = ()
+    why: str | None = None
 
 
 class PaymentFileError(_FileError):
@@ -97,7 +107,13 @@ class PaymentFileError(_FileError):
 
 
 class TooManyRejects(InputError):
-    """More rows were rejected than `--max-rejects` allows. All of them are in `rejects_path`."""
+    """
+    More rows were rejected than `--max-rejects` allows. All of them are in `rejects_path`.
+
+    `aside` is how they are set aside.
+    """
+
+    aside = ""
 
     def __init__(self, message: str, *, rejects: int, rejects_path: Path | None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -43,7 +43,7 @@ def read_dates(
     reason = "is not an ISO date (YYYY-MM-DD)"
     if date_format is not None:
         days = pc.coalesce(
-            pa.array([_day(text, date_format, time_zone) for text in trimmed.to_pylist()], pa.date32()), days
+            pa.array([day_as(text, date_format, time_zone) for text in trimmed.to_pylist()], pa.date32()), days
         )
         reason = f'is not a date like "{date_format}"'
     found = pc.take(days, written.indices)
@@ -89,7 +89,7 @@ def is_date_format(text: str) -> bool:
             return False
     except ValueError:
         return False
-    return _day(day.isoformat(), text, "UTC") in (None, day)
+    return day_as(day.isoformat(), text, "UTC") in (None, day)
 
 
 def _iso_day(text: str) -> date | None:
@@ -99,7 +99,8 @@ def _iso_day(text: str) -> date | None:
         return None
 
 
-def _day(text: str, date_format: str, time_zone: str) -> date | None:
+def day_as(text: str, date_format: str, time_zone: str) -> date | None:
+    """Return the date that `text` is by a format of `strptime`, null where it is none; of an instant in `time_zone`."""
     if not text.isascii():  # strptime takes the digits of any script
         return None
     try:

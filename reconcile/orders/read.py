@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-from reconcile.errors import TooManyRejects
+from reconcile.errors import OrderFileError, TooManyRejects
 from reconcile.orders.batches import WORKERS, finished, in_order
 from reconcile.orders.cells.left_out import LeftOutTally
 from reconcile.orders.cells.rows import OrderRows
@@ -91,10 +91,10 @@ def read_orders(
 
     tables: list[pa.Table] = []
     rejects_path = Path(rejects) if rejects is not None else None
-    with ExitStack() as stack:
+    with _proposing(paths, form), ExitStack() as stack:
         reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
-        report = reader.read(*_sources(stack, paths, form, [rejects_path]))
-    _allow(report, reader, max_rejects, rejects_path)
+        report = reader.read(*sources_of(stack, paths, form, [rejects_path]))
+        _allow(report, reader, max_rejects, rejects_path)
     frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -119,18 +119,36 @@ def read_orders_to_parquet(
     OrderFileError when a file cannot be read, OutputError when a result cannot be written: then neither file is
     written.
     """
-    with ExitStack() as stack:
+    with _proposing(paths, form), ExitStack() as stack:
         rejects_file = _rejects_file(stack, rejects)
         with orders_parquet(destination, DELIVERY if is_delivery else ORDERS) as sink:
             reader = _Reader(form, sink.write, rejects_file, is_delivery=is_delivery)
-            report = reader.read(*_sources(stack, paths, form, [rejects, destination]))
+            report = reader.read(*sources_of(stack, paths, form, [rejects, destination]))
             if report.rejects > max_rejects:
                 stack.close()  # the rejects stay, the rows do not
             _allow(report, reader, max_rejects, rejects)
     return report
 
 
-def _sources(
+@contextmanager
+def _proposing(paths: OrderPaths, form: OrderFormat) -> Iterator[None]:
+    """Give an error that is raised in the block what would read the files, where anything does."""
+    try:
+        yield
+    except (OrderFileError, TooManyRejects) as error:
+        from reconcile.orders.proposals.proposal import hint_of, propose  # they read with this module
+
+        if proposals := propose(paths, form):
+            error.also(proposals[0].problems)
+            error.hint = (
+                hint_of(proposals, paths)
+                if isinstance(error, OrderFileError)
+                else (f"{hint_of(proposals, paths)}\nor {error.aside}")
+            )
+        raise
+
+
+def sources_of(
     stack: ExitStack, paths: OrderPaths, form: OrderFormat, outputs: Sequence[Path | None]
 ) -> tuple[Iterable[OrderSource], list[OrdersQuery]]:
     """Find what `paths` mean: files, handed over one by one and gone when `stack` is closed, and queries."""
@@ -272,12 +290,10 @@ def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path |
     rows = "1 row" if count == 1 else f"{count} rows"
     message = "\n".join((f"orders: {rows} cannot be read, {max_rejects} allowed", *(f"  {one}" for one in reader.told)))
     remedies = reader.remedies
+    where = f" (all are in {path}, each with its remedy)" if path is not None else ""
+    aside = f"set the rows aside with --max-rejects {count}{where}"
     options_mend_all = len(remedies) <= _TOLD and all("add --" in remedy for remedy in remedies)
     remedy = "; ".join(remedies) + ";" if options_mend_all or len(remedies) == 1 else "correct the cells,"
-    where = f" (all are in {path}, each with its remedy)" if path is not None else ""
-    raise TooManyRejects(
-        message,
-        rejects=count,
-        rejects_path=path,
-        hint=f"{remedy} or set the rows aside with --max-rejects {count}{where}",
-    )
+    error = TooManyRejects(message, rejects=count, rejects_path=path, hint=f"{remedy} or {aside}")
+    error.aside = aside
+    raise error

@@ -122,7 +122,8 @@ def map_columns(
     table.check_unit(positions["amount"])
     if form.sign_column is None and form.debit_column is None and (signs := table.met.places(SIGNS)):
         raise table.unsigned(signs)
-    if "currency" not in positions and (form.currency is None or table.met.unsure("currency")):
+    is_told = form.currency is not None and (form.currency_column is not None or not table.met.unsure("currency"))
+    if "currency" not in positions and not is_told:
         raise table.missing("currency")
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
@@ -233,11 +234,13 @@ class _Table:
                 hint=f'name it by its position, e.g. {option} "#{candidates[0] + 1}", or name another column',
                 column=names[0],
                 asks=role,
+                among=candidates,
             )
         return self._error(
             f"several columns could be the {what}: {listed(names)}",
             hint=f'name the right one, e.g. {option} "{names[0]}"',
             asks=role,
+            among=candidates,
         )
 
     def missing(self, role: str) -> OrderFileError:
@@ -280,11 +283,14 @@ class _Table:
     def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:
         names = [self.names[at] for at in places]
         may_be = "it may be" if len(names) == 1 else "it may be one of"
-        return self._error(
+        error = self._error(
             f"no column is clearly the {role}: {may_be} {listed(names)}",
             hint=f'{why}; name the right one, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
             asks=role,
+            among=places,
         )
+        error.why = why
+        return error
 
     def _note(self, role: str) -> str | None:
         if self.system is None or role not in self.system.notes:
@@ -299,7 +305,15 @@ class _Table:
                 return "that is the open amount, not the total"
         return "such names have different meanings"
 
-    def _error(self, message: str, *, hint: str, column: str | None = None, asks: str | None = None) -> OrderFileError:
+    def _error(
+        self,
+        message: str,
+        *,
+        hint: str,
+        column: str | None = None,
+        asks: str | None = None,
+        among: Sequence[int] = (),
+    ) -> OrderFileError:
         error = OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
-        error.asks = asks
+        error.asks, error.among = asks, tuple(among)
         return error

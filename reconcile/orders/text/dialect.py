@@ -163,12 +163,14 @@ def _below_titles(
         return None
     if len({header.names for header in headers}) < len(headers) or len(headers) > 1:
         lines = [header.line for header in headers]
-        raise OrderFileError(
+        error = OrderFileError(
             f"several lines could be the header: {', '.join(map(str, lines[:5]))}",
             path=path,
             line=lines[0],
             hint=f"name the right one, e.g. --header-line {lines[-1]}; what is above it is left out",
         )
+        error.asks, error.among = "header_line", tuple(lines)
+        raise error
     above = starts[: headers[0].line - line]
     return None if any(_is_like_a_row(head, at, headers[0], final=final) for at in above) else headers[0]
 

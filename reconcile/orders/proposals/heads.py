@@ -1,0 +1,140 @@
+"""
+The beginning of order files: as the reader reads it under a declaration, and cell by cell, whatever is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from msgspec.structs import replace
+
+from reconcile.errors import OrderFileError
+from reconcile.orders.batches import finished
+from reconcile.orders.cells.rows import OrderRows
+from reconcile.orders.cells.suspects import KeylessTotals
+from reconcile.orders.columns.fixed import completed
+from reconcile.orders.columns.mapping import KEYS
+from reconcile.orders.columns.marks import MarksMet
+from reconcile.orders.format import OrderFormat
+from reconcile.orders.opened import OpenedOrders, RawRows
+from reconcile.orders.places.sources import OrderSource, SourceStream
+from reconcile.orders.read import SOURCES, OrderPaths, sources_of
+from reconcile.orders.rejects import Reject
+from reconcile.schema import ORDERS
+
+_MOST_FILES = 10
+_MOST_COLUMNS = 60  # that are tried until one can be read as anything
+_MOST_CELLS = 500
+_UNDECLARED: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "order_number_column",
+            "order_id_column",
+            "ordered_on_column",
+            "currency_column",
+            "method_column",
+            "sign_column",
+        ),
+        "",
+    ),
+    **dict.fromkeys(("document_column", "debit_column", "credit_column", "continuation_rows"), None),
+    **{name: {} for name in ("only", "withdrawn", "signs")},
+    "carry": (),
+    "currency": "EUR",
+    "amount_unit": "major",
+    "skip_rows": ("\0",),  # no row is that, and all cells are wanted for it
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first rows of order files under a declaration: good ones (ORDERS), rejects, whether that is all of them."""
+
+    table: pa.Table
+    rejects: tuple[Reject, ...]
+    rejected_rows: int
+    left_out: int
+    is_all: bool
+
+    @property
+    def keyless(self) -> int:
+        """Number of good rows without any key."""
+        return int(sum(not any(keys) for keys in zip(*(self.table[key].to_pylist() for key in KEYS), strict=True)))
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """How much is still in the way: rejected rows and rows without a key, then rejected cells."""
+        return self.rejected_rows + self.keyless, len(self.rejects)
+
+
+def head_of(paths: OrderPaths, form: OrderFormat) -> Head:
+    """Return the head of the files in `paths`, read as `form` says. Raises OrderFileError as reading them does."""
+    marks, found, is_all = MarksMet(form.marks), [], True
+    for source, opened in _opened(paths, form):
+        marks.add(opened.columns, path=source.name)
+        whole = completed(form, opened.columns)
+        sums, before = KeylessTotals(), None
+        sums.begin(opened.columns)
+        for batch in islice(opened.batches, 1):
+            done = finished(batch, opened.columns, whole, source.name, is_delivery=False).after(before, whole)
+            before = done.last or before
+            found += sums.add(done)
+        found += sums.settled()
+        is_all = is_all and next(opened.batches, None) is None
+    marks.check()
+    return _together(found, is_all=is_all)
+
+
+def _together(found: Sequence[OrderRows], *, is_all: bool) -> Head:
+    return Head(
+        pa.concat_tables([ORDERS.empty_table(), *(rows.table for rows in found)]),
+        tuple(reject for rows in found for reject in rows.rejects),
+        sum(rows.rejected_rows for rows in found),
+        sum(rows.continued + sum(line.rows for line in rows.left_out) for rows in found),
+        is_all,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The names of a file's columns, and the first cells of each, blanks among them."""
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
+
+
+def cells_of(paths: OrderPaths, form: OrderFormat, *, header_line: int | None) -> Cells | None:
+    """Return the cells of the first file in `paths`, by whatever columns; None where none can be opened so."""
+    line = form.header_line or header_line
+    for at in range(1, _MOST_COLUMNS):
+        probe = {**_UNDECLARED, "reference_column": f"#{at}", "amount_column": f"#{at}", "header_line": line}
+        try:
+            for _, opened in _opened(paths, replace(form, **probe)):
+                batch = next(opened.batches, None)
+                rows = batch() if batch is not None else None
+                if isinstance(rows, RawRows):
+                    return Cells(
+                        opened.columns.names, tuple(_first(rows, at) for at in range(len(opened.columns.names)))
+                    )
+                return None
+        except OrderFileError as error:
+            if error.asks is None and error.column is None:
+                return None
+    return None
+
+
+def _first(rows: RawRows, place: int) -> tuple[str, ...]:
+    return tuple(text or "" for text in rows.shown[place].slice(0, _MOST_CELLS).to_pylist())
+
+
+def _opened(paths: OrderPaths, form: OrderFormat) -> Iterator[tuple[OrderSource, OpenedOrders]]:
+    with ExitStack() as stack:
+        sources, _ = sources_of(stack, paths, form, [])
+        for source in islice(sources, _MOST_FILES):
+            with closing(SourceStream(source)) as stream:
+                yield source, SOURCES[source.suffix][1](source, stream, form)

@@ -170,9 +170,10 @@ class _Table:
         return []
 
     def unsure(self, role: str) -> list[int]:
-        """Return where columns stand that may be `role`, and may be something else."""
+        """Return where columns stand that may be `role`, and may be something else; a program's likeliest first."""
         if self.system and role in self.system.columns:
-            return self.places(self.system.unsure.get(role, ()))
+            unsure = self.system.unsure.get(role, ())
+            return list(dict.fromkeys(at for name in unsure for at in self.places((name,))))
         return self.places(UNSURE[role])
 
     def positions(self, roles: Iterable[str]) -> dict[str, int]:

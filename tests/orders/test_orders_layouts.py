@@ -25,8 +25,8 @@ LAYOUTS: list[dict[str, Any]] = tomllib.loads(
 )["layout"]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "orders.md"
 AMOUNTS = (3500, 12050, 890, -2000)
-WITHOUT_AN_OPTION = 39
-AFTER_ONE_ROUND = 15
+WITHOUT_AN_OPTION = 40
+AFTER_ONE_ROUND = 21
 
 _LISTS = ("accounting", "skip_rows")
 _TABLES = ("only", "withdrawn")

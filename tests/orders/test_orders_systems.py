@@ -277,7 +277,7 @@ def test_the_export_of_a_system_is_mapped(
         pytest.param(
             WOOCOMMERCE,
             {},
-            'no column is clearly the reference: it may be one of "order_id", "order_number", "transaction_id"',
+            'no column is clearly the reference: it may be one of "order_number", "order_id", "transaction_id"',
             None,
             id="woocommerce",
         ),

@@ -67,9 +67,10 @@ class Candidates:
         return [at for at in found if role != "amount" or self._answered.is_total[at]]
 
     def unsure(self, role: str) -> list[int]:
-        """Return where columns stand that may be `role`, and may be something else."""
+        """Return where columns stand that may be `role`, and may be something else; a program's likeliest first."""
         if self.system and role in self.system.columns:
-            return self.places(self.system.unsure.get(role, ()))
+            unsure = self.system.unsure.get(role, ())
+            return list(dict.fromkeys(at for name in unsure for at in self.places((name,))))
         inner = spellings(tuple(name for group in CLEAR["amount"] for name in group)) if role == "amount" else ()
         return [*self.places(UNSURE[role]), *(at for at, name in enumerate(self._answered.last) if name in inner)]
 

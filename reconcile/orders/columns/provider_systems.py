@@ -10,15 +10,23 @@ from __future__ import annotations
 from reconcile.orders.columns.names import Groups
 from reconcile.orders.columns.system import System
 
-_PAYPAL = (  # gross, fee, net, transaction, invoice; fees have two names in German
-    ("Gross", "Fee", "Net", "Transaction ID", "Invoice Number"),
-    ("Brutto", "Gebühr", "Netto", "Transaktionscode", "Rechnungsnummer"),
-    ("Brutto", "Entgelt", "Netto", "Transaktionscode", "Rechnungsnummer"),
-    ("Bruto", "Tarifa", "Neto", "Id. de transacción", "Número de factura"),
-    ("Lordo", "Tariffa", "Netto", "Codice transazione", "Numero fattura"),
+_PAYPAL: Groups = (  # gross, fee, net, transaction: en, de, es, it, fr, pl, nl; fees have had two names
+    ("Gross", "Fee", "Net", "Transaction ID"),
+    ("Brutto", "Gebühr", "Netto", "Transaktionscode"),
+    ("Brutto", "Entgelt", "Netto", "Transaktionscode"),
+    ("Bruto", "Tarifa", "Neto", "Id. de transacción"),
+    ("Bruto", "Comisión", "Neto", "Id. de transacción"),
+    ("Lordo", "Tariffa", "Netto", "Codice transazione"),
+    ("Avant commission", "Commission", "Net", "Numéro de transaction"),
+    ("Brutto", "Opłata", "Netto", "Numer transakcji"),
+    ("Bruto", "Kosten", "Netto", "Transactie-ID"),
 )
-_GROSS: Groups = (tuple(dict.fromkeys(names[0] for names in _PAYPAL)),)
-_INVOICE: Groups = (tuple(dict.fromkeys(names[4] for names in _PAYPAL)),)
+_PAYPAL_INVOICE: Groups = (
+    (
+        *("Invoice Number", "Invoice ID", "Rechnungsnummer", "Id. de factura", "N° ordine commerciante"),
+        *("Numéro de facture", "Numer faktury"),
+    ),
+)
 
 PROVIDER_SYSTEMS: tuple[System, ...] = (
     System(
@@ -87,18 +95,18 @@ PROVIDER_SYSTEMS: tuple[System, ...] = (
     ),
     System(
         "PayPal",
-        marks=tuple(names[:4] for names in _PAYPAL),
+        marks=_PAYPAL,
         columns={
-            "reference": _INVOICE,
-            "amount": _GROSS,
+            "reference": _PAYPAL_INVOICE,
+            "amount": (tuple(dict.fromkeys(names[0] for names in _PAYPAL)),),
             "order_number": (),
             "order_id": (),
             "ordered_on": (),
         },
         unsure={
             "reference": (
-                *("Custom Number", "Transaction ID", "Transaktionscode", "Id. de transacción", "Codice transazione"),
-                "Zollnummer",
+                *("Custom Number", "Zollnummer", "Numero personalizzato"),
+                *dict.fromkeys(names[3] for names in _PAYPAL),
             )
         },
         notes={

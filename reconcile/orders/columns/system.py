@@ -31,7 +31,7 @@ class System:
 
     One of `marks` (all names of it) in a table says that the program wrote it. `columns` are the names of each role
     that is listed, in groups as in `names.CLEAR`: no other name counts for it. `unsure` are candidates to tell where
-    none is there, and `notes` what to say then. `fixed` is what its format always is.
+    none is there, the likeliest first, and `notes` what to say then. `fixed` is what its format always is.
     """
 
     name: str

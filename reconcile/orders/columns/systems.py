@@ -207,7 +207,7 @@ SYSTEMS: tuple[System, ...] = (
             "amount": (GROSS,),
             "ordered_on": (*CLEAR["ordered_on"], DOCUMENT_DATE),
         },
-        unsure={"amount": (*CLEAR["amount"][1], "Original Amount", *NET)},
+        unsure={"amount": ("Original Amount", *CLEAR["amount"][1], *NET)},
         notes={"amount": "amounts in lists of orders and invoices are without tax: add the column that includes it"},
     ),
     System(
@@ -237,7 +237,7 @@ SYSTEMS: tuple[System, ...] = (
             "ordered_on": (("InvoiceDate", "*InvoiceDate"),),
             "document": (("InvoiceNumber", "*InvoiceNumber"),),  # two invoices of one total are two rows
         },
-        unsure={"amount": ("LineAmount", "InvoiceAmountDue")},
+        unsure={"amount": ("InvoiceAmountDue", "LineAmount")},
         notes={"amount": "`LineAmount` is a part of the total, `InvoiceAmountDue` what is still open"},
         fixed=Fixed(continuation_rows="repeated"),
     ),

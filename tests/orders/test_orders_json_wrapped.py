@@ -68,6 +68,24 @@ def test_a_list_that_comes_after_megabytes_of_rows_is_an_error_too(read: Any, mo
     assert problem == 'the rows may be in any of several lists: "orders", "refunds"'
 
 
+def test_what_is_included_before_the_rows_is_not_taken_for_them(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"included": [A2] * 5, "data": [A1]}
+    assert read(json.dumps(document), name="orders.json").columns(*MONEY) == BOTH[:1]
+    monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 64)
+
+    problem, _ = refused(read, document)
+
+    assert problem == 'the rows may be in any of several lists: "included", "data"'
+    assert read(json.dumps(document), name="orders.json", records="data").columns(*MONEY) == BOTH[:1]
+
+
+def test_a_list_twice_under_one_key_is_refused(read: Any) -> None:
+    row = json.dumps(A1)
+
+    assert refused(read, f'{{"a": [{row}], "a": [{row}]}}')[0] == 'list "a" occurs more than once in the file'
+    assert refused(read, f'{{"a": [{row}], "a": [{row}]}}', records="a")[0].startswith('list "a" occurs more')
+
+
 def test_a_list_that_is_not_there_is_told_with_those_that_are(read: Any) -> None:
     problem, hint = refused(read, {"data": [A1]}, records="orders")
 
@@ -248,6 +266,26 @@ def test_minor_units_are_known_by_who_wrote_the_file(read: Any, row: Any, money:
         outcome = read(json.dumps(content), name="orders.json")
         assert outcome.columns("amount_cents", "currency_code") == [money]
         assert outcome.columns("reference", "order_id") in ([("N1", None)], [(None, "N1")], [("N1", "x")])
+
+
+@pytest.mark.parametrize("kind", ["house", "payout", None, 5])
+def test_an_object_that_is_none_of_stripes_orders_is_asked_for(read: Any, kind: Any) -> None:
+    problem, _ = refused(read, [STRIPE, {**STRIPE, "object": kind}])
+
+    assert problem.startswith('column "amount" has whole numbers only')
+
+
+SHOPIFY = {"id": 45, "name": "#1001", "order_number": 1001, "total_price": "35.00", "currency": "EUR",
+           "created_at": "2026-11-01T10:00:00+01:00"}  # fmt: skip
+
+
+def test_the_total_of_an_order_of_shopify_is_known(read: Any) -> None:
+    prices = {"shop_money": {"amount": "35.00", "currency_code": "EUR"}}
+    document = {"orders": [{**SHOPIFY, "total_price_set": prices, "total_tax_set": prices, "line_items": [{"id": 1}]}]}
+
+    outcome = read(json.dumps(document), name="orders.json")
+
+    assert outcome.columns("order_number", "amount_cents", "currency_code") == [("1001", 3500, "EUR")]
 
 
 def test_minor_units_that_are_not_counted_alike_are_rejects(read: Any) -> None:

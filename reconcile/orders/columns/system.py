@@ -26,4 +26,5 @@ class System:
     unsure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     is_minor_in_json: bool = False
+    kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_instead: tuple[str, str] | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -208,22 +209,28 @@ def rows_at(wanted: str, texts: Iterable[bytes], form: OrderFormat, path: str) -
     met: list[JsonList] = []
     is_read = False
     for one in walk.lists():
+        if one.kind not in ("objects", "empty"):
+            continue
         met.append(one)
-        if one.path == wanted and not is_read and one.kind in ("objects", "empty"):
+        if one.path == wanted and not is_read:
             is_read = True
             yield from walk.elements()
-        elif one.path == wanted or (form.records is None and len(_possible(met)) > 1):
-            raise several(_possible(met), path)
+        elif one.path == wanted or (is_read and form.records is None and not _is_only(wanted, met)):
+            raise several(met, path)
     if not is_read:
-        raise _not_there(wanted, _possible(met), path)
+        raise _not_there(wanted, met, path)
+
+
+def _is_only(wanted: str, lists: Sequence[JsonList]) -> bool:
+    return [one.path for one in _possible(lists)] == [wanted]
 
 
 def several(lists: Sequence[JsonList], path: str) -> OrderFileError:
     """Return the error for a document with more than one list of objects."""
     paths = [one.path for one in lists]
-    if len(set(paths)) == 1:
+    if twice := [one for one, times in Counter(paths).items() if times > 1]:
         return OrderFileError(
-            f'list "{paths[0]}" occurs {len(paths)} times in the file', path=path, hint="write every list once"
+            f'list "{twice[0]}" occurs more than once in the file', path=path, hint="write every list once"
         )
     return OrderFileError(
         f"the rows may be in any of several lists: {listed(paths)}",

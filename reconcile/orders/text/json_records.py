@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -28,7 +29,10 @@ from reconcile.orders.text.records import MAX_RECORD_BYTES
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|"|[{}\[:]', re.DOTALL)
 _BLANKS = b" \t\r\n"
-_WINDOW_BYTES = 1 << 14
+_FIRST_OBJECT_BYTES = 1 << 14
+_WINDOW_BYTES = 1 << 10
+_DEEPEST = 50
+_MOST_LISTS = 1000  # by then it is known that there are several, or none of rows
 _BY_ROW = "export it with one object per row: [{…}, {…}]"
 
 Kind = Literal["objects", "empty", "lists", "values"]
@@ -49,12 +53,14 @@ class JsonWalk:
 
     Raises OrderFileError where an object or a list is never closed, or the text around the lists is no JSON. Of a part
     of a document, `is_part`, neither is known; `members` are then the keys of each object by those that lead to it.
+    With `is_row` only those of the outermost object count.
     """
 
-    def __init__(self, texts: Iterable[bytes], path: str, *, is_part: bool = False) -> None:
+    def __init__(self, texts: Iterable[bytes], path: str, *, is_part: bool = False, is_row: bool = False) -> None:
         self._pieces = filter(None, texts)
         self._path = path
         self._is_part = is_part
+        self._is_row = is_row
         self._text, self._at = b"", 0
         self._around = bytearray()  # the document without what is in its lists
         self._keys: list[str] = []
@@ -67,6 +73,8 @@ class JsonWalk:
         while (token := self._next()) is not None:
             if token == b"{":
                 self._keys.append("")
+                if len(self._keys) > _DEEPEST and not self._is_row:
+                    raise self._error(f"objects are nested more than {_DEEPEST} deep", HINT)
             elif token == b"}":
                 self._keys.pop()
                 if not self._keys:
@@ -119,10 +127,13 @@ class JsonWalk:
     def _begins_with(self) -> tuple[Kind, tuple[str, ...]]:
         """Return what is in the list that has begun, and the keys of its first object; go back to its bracket."""
         self._at -= 1
-        while not (first := self._text[self._at + 1 : self._at + _WINDOW_BYTES].lstrip(_BLANKS)) and self._more():
-            pass
+        if self._is_row:
+            return "values", ()
+        while not (first := self._text[self._at + 1 : self._at + _FIRST_OBJECT_BYTES].lstrip(_BLANKS)):
+            if not self._more():
+                break
         if first.startswith(b"{"):
-            walk = JsonWalk((first,), self._path, is_part=True)
+            walk = JsonWalk((first,), self._path, is_part=True, is_row=True)
             for _ in walk.lists():
                 pass
             return "objects", tuple(walk.members.get((), ()))
@@ -157,7 +168,7 @@ class JsonWalk:
             key = self._keys[-1] = str(json.loads(string))
         except ValueError as error:
             raise self._error(f"this is not valid JSON around the rows ({error})", HINT) from error
-        if self._is_part:
+        if self._is_part and (len(self._keys) == 1 or not self._is_row):
             self.members.setdefault(tuple(self._keys[:-1]), []).append(key)
 
     def _check_end(self) -> None:
@@ -184,7 +195,7 @@ def rows_within(head: bytes, form: OrderFormat, path: str, *, is_whole: bool) ->
     if form.records == "":
         return None
     walk = JsonWalk((head,), path, is_part=True)
-    lists = list(walk.lists())
+    lists = list(islice(walk.lists(), _MOST_LISTS))
     found = _possible(lists)
     if form.records is not None:
         if form.records in {one.path for one in lists if one.kind in ("objects", "empty")} or not is_whole:

@@ -243,3 +243,27 @@ def test_a_currency_that_turns_up_inside_a_later_row_is_a_reject(read: Any) -> N
     outcome = read(content, name="o.ndjson", currency="EUR")
 
     assert [(line, column) for line, column, _, _ in outcome.reasons] == [("4", "totals.currency")]
+
+
+def test_a_document_of_commerce_layer_needs_no_option(read: Any) -> None:
+    order = {
+        "id": "wBX", "type": "orders", "links": {"self": "https://x/orders/wBX"}, "meta": {"mode": "live"},
+        "attributes": {
+            "number": "100408", "reference": "NW-1", "metadata": {"reference": "other"}, "currency_code": "SEK",
+            "total_amount_with_taxes_cents": 170100, "place_total_amount_cents": None, "placed_at": "2026-10-21",
+        },
+        "relationships": {"market": {"data": {"type": "markets", "id": "m"}}},
+    }  # fmt: skip
+    document = {"data": [order], "included": [{"id": "m", "type": "markets"}], "meta": {"record_count": 1}}
+
+    outcome = read(json.dumps(document), name="orders.json")
+
+    assert outcome.columns("reference", "order_number", "order_id", "amount_cents", "currency_code") == [
+        ("NW-1", "100408", "wBX", 170100, "SEK")
+    ]
+
+
+def test_a_document_of_payments_of_commerce_layer_is_refused(read: Any) -> None:
+    payment = {"id": "p", "type": "klarna_payments", "attributes": {"reference": "NW-1", "mismatched_amounts": False}}
+
+    assert refused(read, {"data": [payment], "meta": {}})[0].startswith("this is a table of payments")

@@ -8,6 +8,7 @@ ReconcileError
 │   ├── PaymentFileError     one file cannot be read as a table of payments
 │   ├── TooManyRejects       rows were rejected, more than allowed
 │   ├── NotAsStated          order files hold something else than their sender states
+│   ├── OtherUnit            all order totals are 100 times the payments, or a hundredth of them
 │   ├── EmptySide            one side has no rows, or no usable keys
 │   ├── AcceptanceError      a decision about a break cannot be read or made
 │   └── UnknownItem          no item of a run has this name, or too many have
@@ -123,6 +124,10 @@ class TooManyRejects(InputError):
 
 class NotAsStated(InputError):
     """The order files hold other rows or sums than their sender states. The message names each difference."""
+
+
+class OtherUnit(InputError):
+    """Order totals were read in another unit than that of the payments: all pairs are apart by exactly two decimals."""
 
 
 class EmptySide(InputError):

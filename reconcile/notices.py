@@ -41,6 +41,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "unknown_methods": "no order row names a payment method that fits `methods`",
         "order_lines": "order rows are added up, and may be lines that repeat the whole total",
         "unordered_query": "the query for order totals has no ORDER BY",
+        "other_unit": "of a good part of the pairs, the total is exactly 100 times the payment, or a hundredth",
         "unread_sheets": "a spreadsheet has further sheets with order totals, which were not read",
         "invisible_keys": "keys of order rows have characters that nobody sees",
         "no_shared_keys": "no key of one side is found on the other",

@@ -26,6 +26,7 @@ from reconcile.figures.pulled import Mode
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, OrderBookFigures, Summary, Verdict
 from reconcile.figures.totals import summarize
+from reconcile.figures.units import refuse_other_unit
 from reconcile.figures.warnings import neighbour_warnings, refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
@@ -76,6 +77,7 @@ def make(night: StagedRun) -> MadeRun:
         night = with_order_book(night, earlier)
         run_id, report = matched(night, earlier)
         refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
+        refuse_other_unit(night.folder.items, night.settings.orders.format.amount_unit)
         rows = tables_written(night)
         summary = summarized(night, run_id, report, earlier)
         notices = noticed(night, run_id, report, earlier)

@@ -16,6 +16,7 @@ from reconcile.figures.counterparts import two_references, unknown_methods
 from reconcile.figures.deliveries import Delivery, delivery_warnings, missed_dates
 from reconcile.figures.overlaps import overlap_warnings
 from reconcile.figures.set_aside import left_out, set_aside
+from reconcile.figures.units import unit_warnings
 from reconcile.history.deliveries import EarlierDelivery, latest_deliveries
 from reconcile.history.earlier import EarlierRuns
 from reconcile.matching.report import MatchReport
@@ -37,6 +38,7 @@ def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: Earlier
     if night.settings.match.group_orders is not None:
         found += warnings.grouping_warnings(night.orders)
     found += _of_orders(night, before)
+    found += unit_warnings(night.folder.items)
     found += missed_dates(
         earlier.link.business_date if earlier.link else None, night.business_date, weekdays_of(night.settings.run.days)
     )

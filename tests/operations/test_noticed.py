@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from nights import OUT, night_of, payments_file, said
 
+from reconcile.errors import OtherUnit
 from reconcile.figures.summary import read_summary
 from reconcile.notices import Notice
 from reconcile.operations import night as operation
@@ -227,6 +228,37 @@ def test_methods_of_which_none_is_klarnas_are_noticed_with_the_most_frequent() -
     assert unknown.figures == {"methods": ("Sofort", "PayPal"), "rows": 3}
     assert '"Sofort" (2), "PayPal" (1): name Klarna\'s with --methods' in unknown.text
     assert "unknown_methods" not in warned(night_of([{"reference": "R1"}], text, day=21, methods=("sofort",)))
+
+
+@pytest.mark.parametrize(("amount", "unit"), [("1000.00", "minor"), ("0.10", "major")])
+@pytest.mark.parametrize("count", [1, 3])
+def test_totals_that_are_all_in_another_unit_stop_the_night(amount: str, unit: str, count: int) -> None:
+    with pytest.raises(OtherUnit, match="exactly 100 times" if unit == "minor" else "exactly a hundredth") as caught:
+        night_of(payments(count), books(*range(count), amount=amount))
+
+    assert caught.value.exit_code == 3
+    assert caught.value.hint == (
+        f"add --amount-unit {unit}, or set [orders] amount_unit; where one pair is right as it is, name the unit that "
+        "it was read in"
+    )
+    assert not (OUT / "2026-11-20").exists()
+
+
+def test_one_pair_in_the_unit_that_is_declared_stops_nothing() -> None:
+    found = warned(night_of(payments(1), books(0, amount="1000.00"), amount_unit="major"))
+
+    assert found["other_unit"].figures == {"pairs": 1, "of": 1}
+    with pytest.raises(OtherUnit, match=r"in 2 of 2 pairs"):
+        night_of(payments(2), books(0, 1, amount="1000.00"), day=21, amount_unit="major")
+
+
+def test_some_totals_in_another_unit_are_noticed() -> None:
+    text = books(0, 1) + books(2, amount="1000.00").partition("\n")[2]
+
+    other = warned(night_of(payments(3), text))["other_unit"]
+
+    assert other.text.startswith("in 1 of 3 pairs, the order total is exactly 100 times the payment: are some of the ")
+    assert "other_unit" not in night(21, 5)
 
 
 @pytest.mark.slow

@@ -131,6 +131,7 @@ FROM_LINE_2: dict[str, tuple[Callable[[Rows], bytes], dict[str, str]]] = {
 }
 FROM_ROW_1: dict[str, tuple[Callable[[Rows], bytes], dict[str, str]]] = {
     "json": (lambda rows: array(rows).encode(), {}),
+    "json in a document": (lambda rows: f'{{"a": {{"b": [1]}}, "rows": {array(rows)}, "n": 2}}'.encode(), {}),
     "json.zst": (lambda rows: zstd(array(rows).encode()), {}),
     "parquet": (parquet, {}),
 }

@@ -257,6 +257,11 @@ def test_packed_files(read: Any, case: Case) -> None:
     refused("wrapper_cut", json.dumps({"data": [OBJECT]})[:-1], "is never closed", hint="again", file="o.json"),
     refused("wrapper_broken", '{"x":tru,' + json.dumps({"data": [OBJECT]})[1:], INVALID, file="o.json"),
     refused("wrapper_and_more", json.dumps({"data": [OBJECT]}) + "]", INVALID, file="o.json"),
+    refused("wrapper_deep", '{"a":' * 100_000 + "1" + "}" * 100_000, "nested more than 50 deep", file="o.json"),
+    refused("wrapper_deep_lists", '{"a":[' * 100_000, "is never closed", file="o.json"),
+    refused("wrapper_deep_both", '{"a":[{"b":' * 50_000, "is never closed", file="o.json"),
+    refused("wrapper_dots", '{"a":{"' + "." * 1_000_000 + '":1}}', "no reference column", file="o.json"),
+    refused("wrapper_many", '{"x":{' + '"a":[{}],' * 50_000 + '"b":1}}', "occurs more than once", file="o.json"),
     read_as("pretty_object", json.dumps(OBJECT, indent=1), AT_1, file="o.json"),
     read_as("pretty_objects", json.dumps(OBJECT, indent=1) * 2, AT_1, ("A", 1, "EUR", 5), file="o.ndjson"),
     read_as(

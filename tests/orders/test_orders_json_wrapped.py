@@ -1,4 +1,4 @@
-"""JSON with its rows inside: the list is found, objects in rows have columns, and no unit is guessed."""
+"""JSON with its rows inside: the list is found, and objects in rows have columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import map_columns
 from reconcile.orders.format import DETECTED
-from reconcile.orders.text.json_records import JsonWalk
+from reconcile.orders.text.json_walk import JsonWalk
 
 A1 = {"reference": "A1", "total": "10.00", "currency": "EUR"}
 A2 = {"reference": "A2", "total": "11.00", "currency": "EUR"}
@@ -66,6 +66,24 @@ def test_a_list_that_comes_after_megabytes_of_rows_is_an_error_too(read: Any, mo
     problem, _ = refused(read, {**many, "refunds": [A2]})
 
     assert problem == 'the rows may be in any of several lists: "orders", "refunds"'
+
+
+def test_what_is_included_before_the_rows_is_not_taken_for_them(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"included": [A2] * 5, "data": [A1]}
+    assert read(json.dumps(document), name="orders.json").columns(*MONEY) == BOTH[:1]
+    monkeypatch.setattr("reconcile.orders.text.blocks.BLOCK_BYTES", 64)
+
+    problem, _ = refused(read, document)
+
+    assert problem == 'the rows may be in any of several lists: "included", "data"'
+    assert read(json.dumps(document), name="orders.json", records="data").columns(*MONEY) == BOTH[:1]
+
+
+def test_a_list_twice_under_one_key_is_refused(read: Any) -> None:
+    row = json.dumps(A1)
+
+    assert refused(read, f'{{"a": [{row}], "a": [{row}]}}')[0] == 'list "a" occurs more than once in the file'
+    assert refused(read, f'{{"a": [{row}], "a": [{row}]}}', records="a")[0].startswith('list "a" occurs more')
 
 
 def test_a_list_that_is_not_there_is_told_with_those_that_are(read: Any) -> None:
@@ -227,66 +245,25 @@ def test_a_currency_that_turns_up_inside_a_later_row_is_a_reject(read: Any) -> N
     assert [(line, column) for line, column, _, _ in outcome.reasons] == [("4", "totals.currency")]
 
 
-KLARNA = {"order_id": "f33", "order_amount": 170100, "purchase_currency": "SEK", "merchant_reference1": "N1"}
-STRIPE = {"id": "ch_1", "object": "charge", "amount": 1099, "currency": "usd", "metadata": {"order_id": "N1"}}
-ADYEN = {"pspReference": "P1", "merchantReference": "N1", "amount": {"value": 1099, "currency": "EUR"}}
-LAYER = {"number": "1", "reference": "N1", "currency_code": "SEK", "total_amount_with_taxes_cents": 170100}
+def test_a_document_of_commerce_layer_needs_no_option(read: Any) -> None:
+    order = {
+        "id": "wBX", "type": "orders", "links": {"self": "https://x/orders/wBX"}, "meta": {"mode": "live"},
+        "attributes": {
+            "number": "100408", "reference": "NW-1", "metadata": {"reference": "other"}, "currency_code": "SEK",
+            "total_amount_with_taxes_cents": 170100, "place_total_amount_cents": None, "placed_at": "2026-10-21",
+        },
+        "relationships": {"market": {"data": {"type": "markets", "id": "m"}}},
+    }  # fmt: skip
+    document = {"data": [order], "included": [{"id": "m", "type": "markets"}], "meta": {"record_count": 1}}
 
+    outcome = read(json.dumps(document), name="orders.json")
 
-@pytest.mark.parametrize(
-    ("row", "money"),
-    [
-        (KLARNA, (170100, "SEK")),
-        (STRIPE, (1099, "USD")),
-        ({**STRIPE, "currency": "jpy"}, (1099, "JPY")),
-        (ADYEN, (1099, "EUR")),
-        ({"id": "x", "type": "orders", "attributes": LAYER}, (170100, "SEK")),
-    ],
-)
-def test_minor_units_are_known_by_who_wrote_the_file(read: Any, row: Any, money: tuple[int, str]) -> None:
-    for content in ([row], {"data": [row], "meta": {}}):
-        outcome = read(json.dumps(content), name="orders.json")
-        assert outcome.columns("amount_cents", "currency_code") == [money]
-        assert outcome.columns("reference", "order_id") in ([("N1", None)], [(None, "N1")], [("N1", "x")])
-
-
-def test_minor_units_that_are_not_counted_alike_are_rejects(read: Any) -> None:
-    rows = [KLARNA, {**KLARNA, "purchase_currency": "HUF"}]
-
-    outcome = read(json.dumps(rows), name="orders.json")
-
-    assert outcome.columns("currency_code") == [("SEK",)]
-    assert [reject[3] for reject in outcome.reasons] == [
-        "is in HUF, whose minor units are not counted alike everywhere"
+    assert outcome.columns("reference", "order_number", "order_id", "amount_cents", "currency_code") == [
+        ("NW-1", "100408", "wBX", 170100, "SEK")
     ]
 
 
-def test_decimals_in_a_file_of_minor_units_are_not_read_as_such(read: Any) -> None:
-    rows = [KLARNA, {**KLARNA, "order_amount": 12.5}]
+def test_a_document_of_payments_of_commerce_layer_is_refused(read: Any) -> None:
+    payment = {"id": "p", "type": "klarna_payments", "attributes": {"reference": "NW-1", "mismatched_amounts": False}}
 
-    assert read(json.dumps(rows), name="orders.json").columns("amount_cents") == [(17010000,), (1250,)]
-    assert [row["reason"] for row in read(json.dumps(rows), name="o.json", amount_unit="minor").rejects] == [
-        "is not a whole number of minor units"
-    ]
-
-
-@pytest.mark.parametrize("amounts", [(1099,), (1099, 20), (0,), (-5, None), (12, "7")])
-def test_whole_numbers_are_asked_for(read: Any, amounts: tuple[Any, ...]) -> None:
-    rows = [{**A1, "total": amount} for amount in amounts]
-
-    problem, hint = refused(read, rows)
-
-    assert problem == 'column "total" has whole numbers only: they may be in minor units, such as cents'
-    assert hint.startswith("add --amount-unit minor if ")
-    found = [
-        read(json.dumps(rows[:1]), name="o.json", amount_unit=unit).columns("amount_cents")
-        for unit in ("minor", "major")
-    ]
-    assert found == [[(amounts[0],)], [(amounts[0] * 100,)]]
-
-
-@pytest.mark.parametrize("amounts", [(10, 10.5), ("10", "11"), (10, "10.00")])
-def test_amounts_that_show_their_decimals_are_not(read: Any, amounts: tuple[Any, ...]) -> None:
-    rows = [{**A1, "total": amount} for amount in amounts]
-
-    assert read(json.dumps(rows), name="o.json").columns("amount_cents")[0] == (1000,)
+    assert refused(read, {"data": [payment], "meta": {}})[0].startswith("this is a table of payments")

@@ -106,6 +106,26 @@ def test_doubles_are_amounts_at_fifteen_digits_and_the_report_says_so(read_table
     assert read_table({"amount": pa.array([1])}).report.files[0].floats == ()
 
 
+def test_members_of_structs_are_columns_with_dots(read: Any, tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "id": ["a", "b", "c"],
+            "totals": [{"total": "1.00", "more": {"currency": "EUR"}}, None, {"total": "3.00", "more": None}],
+            "keys": [{"reference": "A"}, {"reference": "B"}, {"reference": "C"}],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    outcome = read.paths(tmp_path / "a.parquet", only={"keys.reference": ("A", "B")})
+
+    assert outcome.columns("reference", "amount_cents", "currency_code") == [("A", 100, "EUR")]
+    assert [(line, column) for line, column, _, _ in outcome.reasons] == [
+        ("2", "totals.total"),
+        ("2", "totals.more.currency"),
+    ]
+    assert outcome.report.files[0].unread == ("id",)
+
+
 def test_doubles_in_a_column_of_cents_are_whole_cents(read_table: Any) -> None:
     outcome = read_table({"amount": pa.array([1050.0, 10.5])}, amount_unit="minor")
 

@@ -64,18 +64,15 @@ PAYMENT_SYSTEMS: tuple[System, ...] = (
         marks=(("id", "object", "amount", "currency"),),
         columns={"amount": (("amount",),), "currency": (("currency",),)},
         is_minor_in_json=True,
+        kinds={"object": frozenset(("charge", "payment_intent", "refund", "invoice", "checkout.session"))},
     ),
     System(
         "Shopify API",
-        marks=(("total_price", "order_number"),),
-        columns={
-            "reference": (),
-            "amount": (("total_price",),),
-            "currency": (("currency",),),
-            "order_number": (("name",),),
-            "order_id": (),
-            "ordered_on": (("created_at",),),
-        },
+        marks=(
+            ("total_price", "total_price_set.shop_money.amount"),
+            ("total_price", "order_number", "name", "created_at"),
+        ),
+        columns={"amount": (("total_price",),), "ordered_on": (("created_at",),)},
     ),
 )
 """Programs whose documents are known; they count after all others."""

@@ -41,4 +41,5 @@ class System:
     notes: Mapping[str, str] = field(default_factory=dict)
     fixed: Fixed = Fixed()
     is_minor_in_json: bool = False
+    kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_instead: tuple[str, str] | None = None

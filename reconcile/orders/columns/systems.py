@@ -8,7 +8,7 @@ A number that is that of an order or of an invoice, depending on the list, is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from functools import cache
 
 from reconcile.money import ORDER_TOTALS
@@ -267,9 +267,9 @@ def system_of(loose: Set[str]) -> System | None:
     return None
 
 
-def is_minor_in_json(name: str | None) -> bool:
-    """Return whether the program `name` counts in minor units in its JSON."""
-    return any(system.is_minor_in_json for system in SYSTEMS if system.name == name)
+def minor_in_json(name: str | None) -> Mapping[str, Set[str]] | None:
+    """Return the values by columns with which the program `name` counts JSON in minor units, None where it does not."""
+    return next((system.kinds for system in SYSTEMS if system.name == name and system.is_minor_in_json), None)
 
 
 def vocabulary(role: str) -> frozenset[str]:

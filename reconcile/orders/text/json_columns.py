@@ -47,24 +47,32 @@ def columns_met(rows: Iterable[Row]) -> Met:
     """Return the columns of `rows`."""
     names: dict[str, bool] = {}  # whether any row has a value there
     inside: set[str] = set()
+    around: set[str] = set()
     keys: set[str] = set()
     for row in rows:
         keys |= row.keys()
-        for name, raw, depth in members(row):
+        for name, raw, depth in members(row, around):
             names[name] = names.get(name, False) or bytes(raw) not in (b"null", b"{}")
             if depth:
                 inside.add(name)
-    around = {name[:at] for name in inside for at, sign in enumerate(name) if sign == "."}
     told = tuple(name for name, has_values in names.items() if has_values or name not in around)
     return Met(told, frozenset(inside), frozenset(keys))
 
 
-def members(row: Row, prefix: str = "", depth: int = 0) -> Iterable[tuple[str, msgspec.Raw, int]]:
-    """Yield the name, the value and the depth of each column of `row`, those of objects inside too."""
+def members(
+    row: Row, around: set[str] | None = None, prefix: str = "", depth: int = 0
+) -> Iterable[tuple[str, msgspec.Raw, int]]:
+    """
+    Yield the name, the value and the depth of each column of `row`, those of objects inside too.
+
+    Names of these objects are added to `around`.
+    """
     for key, raw in row.items():
         inner = bytes(raw)
         if inner[:1] == b"{" and inner != b"{}" and depth < _LARGEST_DEPTH:
-            yield from members(OBJECT.decode(inner), f"{prefix}{key}.", depth + 1)
+            if around is not None:
+                around.add(prefix + key)
+            yield from members(OBJECT.decode(inner), around, f"{prefix}{key}.", depth + 1)
         else:
             yield prefix + key, raw, depth
 

@@ -1,20 +1,16 @@
 """
 Which list of a JSON document has the rows, where an object is around it: `{"data": [...], "meta": ...}`.
 
-Knows the way to each list through the objects around it, without holding what is in the lists. The only list of
-objects is the one; of several, one must be named. What stands beside it is checked when the list is read: one
-that comes later is an error then. Does not know what a row means.
+The only list of objects is the one; of several, one must be named. What comes behind it is looked at when the list is
+read: another one is an error then. Does not know what a row means.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-import msgspec
+from itertools import islice
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.cells.remedies import quoted
@@ -22,155 +18,11 @@ from reconcile.orders.columns.mapping import has_required
 from reconcile.orders.columns.marks import listed
 from reconcile.orders.columns.names import names_of_lines
 from reconcile.orders.format import OrderFormat
-from reconcile.orders.text.json_elements import HINT, JsonValues, json_elements
-from reconcile.orders.text.records import MAX_RECORD_BYTES
+from reconcile.orders.text.json_elements import JsonValues
+from reconcile.orders.text.json_walk import JsonList, JsonWalk
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|"|[{}\[:]', re.DOTALL)
-_BLANKS = b" \t\r\n"
-_WINDOW_BYTES = 1 << 14
+_MOST_LISTS = 1000  # by then it is known that there are several, or none of rows
 _BY_ROW = "export it with one object per row: [{…}, {…}]"
-
-Kind = Literal["objects", "empty", "lists", "values"]
-
-
-@dataclass(frozen=True, slots=True)
-class JsonList:
-    """A list in a document: the keys that lead to it, with dots; what is in it; the keys of its first object."""
-
-    path: str
-    kind: Kind
-    names: tuple[str, ...] = ()
-
-
-class JsonWalk:
-    """
-    The way through the objects of one document, list by list; `texts` begins with the bracket of the outermost.
-
-    Raises OrderFileError where an object or a list is never closed, or the text around the lists is no JSON. Of a part
-    of a document, `is_part`, neither is known; `members` are then the keys of each object by those that lead to it.
-    """
-
-    def __init__(self, texts: Iterable[bytes], path: str, *, is_part: bool = False) -> None:
-        self._pieces = filter(None, texts)
-        self._path = path
-        self._is_part = is_part
-        self._text, self._at = b"", 0
-        self._around = bytearray()  # the document without what is in its lists
-        self._keys: list[str] = []
-        self._is_before_list = False
-        self.members: dict[tuple[str, ...], list[str]] = {}
-
-    def lists(self) -> Iterator[JsonList]:
-        """Yield each list; what is in it is passed over, unless `elements` is used up before the next one."""
-        string = b""
-        while (token := self._next()) is not None:
-            if token == b"{":
-                self._keys.append("")
-            elif token == b"}":
-                self._keys.pop()
-                if not self._keys:
-                    self._check_end()
-                    return
-            elif token == b":":
-                self._name(string)
-            elif token == b"[":
-                self._is_before_list = True
-                yield JsonList(".".join(self._keys), *self._begins_with())
-                if self._is_before_list:
-                    for _ in self._cut(_WINDOW_BYTES):
-                        pass
-            string = token
-        if not self._is_part:
-            raise self._error(
-                "the JSON object around the rows is never closed", "the file is truncated: export it again"
-            )
-
-    def elements(self) -> Iterator[JsonValues]:
-        """Yield the elements of the list that was yielded last."""
-        return self._cut(len(self._text))
-
-    def _cut(self, window: int) -> Iterator[JsonValues]:
-        """Yield the elements of the list that has begun, looking at `window` bytes first and then at more."""
-        fed, self._is_before_list = self._at, False
-
-        def windows() -> Iterator[bytes]:
-            nonlocal fed, window
-            while True:
-                if fed == len(self._text):
-                    self._text, fed = next(self._pieces, b""), 0
-                    if not self._text:
-                        return
-                piece = self._text[fed : fed + window]
-                fed, window = fed + len(piece), window * 2
-                yield piece
-
-        def ended(rest: Iterator[bytes]) -> None:
-            self._at = fed - len(next(rest))
-
-        self._at = 0
-        try:
-            yield from json_elements(windows(), self._path, ended)
-        except OrderFileError:
-            if not self._is_part:
-                raise
-        self._around += b"]"
-
-    def _begins_with(self) -> tuple[Kind, tuple[str, ...]]:
-        """Return what is in the list that has begun, and the keys of its first object; go back to its bracket."""
-        self._at -= 1
-        while not (first := self._text[self._at + 1 : self._at + _WINDOW_BYTES].lstrip(_BLANKS)) and self._more():
-            pass
-        if first.startswith(b"{"):
-            walk = JsonWalk((first,), self._path, is_part=True)
-            for _ in walk.lists():
-                pass
-            return "objects", tuple(walk.members.get((), ()))
-        return ("lists" if first.startswith(b"[") else "empty" if first.startswith(b"]") else "values"), ()
-
-    def _next(self) -> bytes | None:
-        """Return the next bracket, colon or string outside of lists, None at the end of the text."""
-        while True:
-            found = _TOKEN.search(self._text, self._at)
-            token = found[0] if found is not None else b""
-            end = found.end() if found is not None else len(self._text)
-            if found is not None and token == b'"':  # the text ends inside a string
-                end = found.start()
-            self._around += self._text[self._at : end]
-            self._at = end
-            if token not in (b"", b'"'):
-                return token
-            if not self._more():
-                return None
-
-    def _more(self) -> bool:
-        """Take one more piece of the text; return whether there was one."""
-        piece = next(self._pieces, b"")
-        self._text, self._at = self._text[self._at :] + piece, 0
-        if len(self._around) + len(self._text) > MAX_RECORD_BYTES + len(piece):
-            raise self._error(f"there are more than {MAX_RECORD_BYTES >> 20} MiB around the list of rows", HINT)
-        return bool(piece)
-
-    def _name(self, string: bytes) -> None:
-        """Take `string` for the key of what follows."""
-        try:
-            key = self._keys[-1] = str(json.loads(string))
-        except ValueError as error:
-            raise self._error(f"this is not valid JSON around the rows ({error})", HINT) from error
-        if self._is_part:
-            self.members.setdefault(tuple(self._keys[:-1]), []).append(key)
-
-    def _check_end(self) -> None:
-        if self._is_part:
-            return
-        try:
-            msgspec.json.decode(bytes(self._around))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self._error(f"this is not valid JSON around the rows ({error})", HINT) from error
-        if self._text[self._at :].strip() or any(piece.strip() for piece in self._pieces):
-            raise self._error("there is text after the JSON object around the rows", HINT)
-
-    def _error(self, problem: str, hint: str) -> OrderFileError:
-        return OrderFileError(problem, path=self._path, hint=hint)
 
 
 def rows_within(head: bytes, form: OrderFormat, path: str, *, is_whole: bool) -> str | None:
@@ -183,10 +35,11 @@ def rows_within(head: bytes, form: OrderFormat, path: str, *, is_whole: bool) ->
     if form.records == "":
         return None
     walk = JsonWalk((head,), path, is_part=True)
-    lists = list(walk.lists())
+    lists = list(islice(walk.lists(), _MOST_LISTS))
     found = _possible(lists)
     if form.records is not None:
-        if form.records in {one.path for one in lists if one.kind in ("objects", "empty")} or not is_whole:
+        is_seen = is_whole and len(lists) < _MOST_LISTS
+        if form.records in {one.path for one in lists if one.kind in ("objects", "empty")} or not is_seen:
             return form.records
         raise _not_there(form.records, found, path)
     paths = {one.path for one in lists}
@@ -208,22 +61,28 @@ def rows_at(wanted: str, texts: Iterable[bytes], form: OrderFormat, path: str) -
     met: list[JsonList] = []
     is_read = False
     for one in walk.lists():
+        if one.kind not in ("objects", "empty"):
+            continue
         met.append(one)
-        if one.path == wanted and not is_read and one.kind in ("objects", "empty"):
+        if one.path == wanted and not is_read:
             is_read = True
             yield from walk.elements()
-        elif one.path == wanted or (form.records is None and len(_possible(met)) > 1):
-            raise several(_possible(met), path)
+        elif one.path == wanted or (is_read and form.records is None and not _is_only(wanted, met)):
+            raise several(met, path)
     if not is_read:
-        raise _not_there(wanted, _possible(met), path)
+        raise _not_there(wanted, met, path)
+
+
+def _is_only(wanted: str, lists: Sequence[JsonList]) -> bool:
+    return [one.path for one in _possible(lists)] == [wanted]
 
 
 def several(lists: Sequence[JsonList], path: str) -> OrderFileError:
     """Return the error for a document with more than one list of objects."""
     paths = [one.path for one in lists]
-    if len(set(paths)) == 1:
+    if twice := [one for one, times in Counter(paths).items() if times > 1]:
         return OrderFileError(
-            f'list "{paths[0]}" occurs {len(paths)} times in the file', path=path, hint="write every list once"
+            f'list "{twice[0]}" occurs more than once in the file', path=path, hint="write every list once"
         )
     return OrderFileError(
         f"the rows may be in any of several lists: {listed(paths)}",

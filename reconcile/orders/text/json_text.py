@@ -167,7 +167,7 @@ def _read(
         values[role], problem = text_of(raw)
         if role in loose:
             continue
-        if problem is None and (lost := lost_by_number(raw, role)):
+        if problem is None and not raw.startswith(b'"') and (lost := lost_by_number(raw, role)):
             problem, remedy = lost
         if problem is None and cells.is_repeated(name):
             problem = "occurs more than once in the object"

@@ -12,8 +12,8 @@ from dataclasses import replace
 from reconcile.errors import OrderFileError
 from reconcile.money import UNDECIMAL
 from reconcile.orders.columns.mapping import ColumnMap
-from reconcile.orders.columns.systems import is_minor_in_json
-from reconcile.orders.text.json_columns import Cells, is_integer
+from reconcile.orders.columns.systems import minor_in_json
+from reconcile.orders.text.json_columns import Cells, is_integer, text_of
 
 COUNTED_APART = UNDECIMAL | {"CLP", "CVE", "HUF", "IDR", "ISK", "UGX"}
 """Currencies whose minor units Adyen, Stripe, ISO 4217 and Commerce Layer do not all count alike."""
@@ -27,12 +27,13 @@ def with_unit(columns: ColumnMap, rows: Iterable[Cells], *, path: str) -> Column
     """
     if columns.unit is not None or columns.amount_is_cents:
         return columns
-    name = columns.name("amount")
+    name, rows = columns.name("amount"), tuple(rows)
     raws = [raw for row in rows if (raw := row.raw(name)) != b"null"]
     numbers = [raw for raw in raws if is_integer(raw)]
     if not numbers or not all(is_integer(raw.strip(b'"')) for raw in raws):
         return columns
-    if is_minor_in_json(columns.system):
+    kinds = minor_in_json(columns.system)
+    if kinds is not None and all(text_of(row.raw(key))[0] in kinds[key] for row in rows for key in kinds):
         return replace(columns, unit="minor")
     shown = next((raw for raw in numbers if len(raw) > 2), numbers[0]).decode()
     raise OrderFileError(

@@ -12,7 +12,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,8 +65,8 @@ def _opened(file: pq.ParquetFile, source: OrderSource, form: OrderFormat) -> Ope
             marks = dict.fromkeys(form.carry, schema.names.index("carried")) | marks
         columns = ColumnMap(tuple(schema.names), {name: at for at, name in enumerate(schema.names)}, marks=marks)
         return OpenedOrders(columns, _own_rows(file, schema.names, source.name))
-    schema = _with_partitions(schema, source)
-    columns = map_columns(schema.names, form, path=source.name)
+    schema, inside = _flat(_with_partitions(schema, source))
+    columns = map_columns(schema.names, form, path=source.name, inside=inside)
     readers = column_readers(schema, columns, path=source.name, doubles=True)
     amount = schema.field(columns.positions["amount"])
     floats = (amount.name,) if is_double(amount.type) else ()
@@ -87,12 +87,44 @@ def _with_partitions(schema: pa.Schema, source: OrderSource) -> pa.Schema:
     return schema
 
 
+def _flat(schema: pa.Schema) -> tuple[pa.Schema, frozenset[str]]:
+    """Return the columns with the members of structs in their place, and the names of those, which have dots."""
+    fields: list[pa.Field[Any]] = []
+    inside: set[str] = set()
+    for field in schema:
+        members = _members(field)
+        fields += members
+        if members != [field]:
+            inside |= {member.name for member in members}
+    return pa.schema(fields), frozenset(inside)
+
+
+def _members(field: pa.Field[Any]) -> list[pa.Field[Any]]:
+    if not pa.types.is_struct(field.type):
+        return [field]
+    members = (field.type.field(at) for at in range(field.type.num_fields))
+    return [one for member in members for one in _members(member.with_name(f"{field.name}.{member.name}"))]
+
+
+def _column(batch: pa.RecordBatch, name: str) -> Column:
+    """Return the column `name` of `batch`, of a struct where it is a member of one; null where the struct is."""
+    if name in batch.schema.names:
+        return batch.column(name)
+    outer = next(one for one in batch.schema.names if name.startswith(f"{one}."))
+    column, left = batch.column(outer), name.removeprefix(f"{outer}.")
+    while left:
+        found = next(one.name for one in column.type if left == one.name or left.startswith(f"{one.name}."))
+        column, left = pc.struct_field(column, found), left.removeprefix(found).removeprefix(".")
+    return column
+
+
 def _batches(
     file: pq.ParquetFile, columns: ColumnMap, readers: dict[str, Reader], source: OrderSource
 ) -> Iterator[Batch]:
     first = 1
     used = {columns.names[place] for place in (*columns.positions.values(), *columns.shown)}
-    for batch in _read(file, sorted(used - set(source.partitions)), source.name):
+    there = [name for name in file.schema_arrow.names if any(one == name or one.startswith(f"{name}.") for one in used)]
+    for batch in _read(file, there, source.name):
         yield partial(_rows, batch, first, columns, readers, source)
         first += batch.num_rows
 
@@ -106,7 +138,7 @@ def _rows(
     def column(place: int) -> Column:
         name = columns.names[place]
         if name not in source.partitions:
-            return batch.column(name)
+            return _column(batch, name)
         return pa.repeat(pa.scalar(source.partitions[name], pa.string()), batch.num_rows)
 
     return typed_rows(column, columns, readers, first=first, damaged=damaged)

@@ -71,9 +71,9 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
         str | None, _column("sign", "debit and credit, which makes credits negative", "Debit/Credit")
     ] = None
     debit_column: Annotated[
-        str | None, _column("debit", "debits, where amounts stand in two columns; they are positive", "Debit")
+        str | None, _column("debit", "debits, where amounts stand in two columns; they are positive", "")
     ] = None
-    credit_column: Annotated[str | None, _column("credit", "credits beside it; they are negative", "Credit")] = None
+    credit_column: Annotated[str | None, _column("credit", "credits beside it; they are negative", "")] = None
     signs: Annotated[
         dict[str, str],
         Meta(
@@ -251,6 +251,8 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
         """Refuse what cannot be, and spell what can in one way."""
         force_setattr(self, "thousands", _THOUSANDS_AS.get(self.thousands or "", self.thousands) or None)
         force_setattr(self, "accounting", tuple(self.accounting))
+        for name in ("debit_column", "credit_column"):
+            force_setattr(self, name, getattr(self, name) or None)
         if self.delimiter is not None:
             force_setattr(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
         if self.currency is not None:

@@ -91,9 +91,10 @@ def read_orders(
 
     tables: list[pa.Table] = []
     rejects_path = Path(rejects) if rejects is not None else None
-    with _proposing(paths, form), ExitStack() as stack:
-        reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
-        report = reader.read(*sources_of(stack, paths, form, [rejects_path]))
+    with _proposing(paths, form):
+        with ExitStack() as stack:
+            reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
+            report = reader.read(*sources_of(stack, paths, form, [rejects_path]))
         _allow(report, reader, max_rejects, rejects_path)
     frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
@@ -141,9 +142,9 @@ def _proposing(paths: OrderPaths, form: OrderFormat) -> Iterator[None]:
         if proposals := propose(paths, form):
             error.also(proposals[0].problems)
             error.hint = (
-                hint_of(proposals, paths)
+                hint_of(proposals, paths, form)
                 if isinstance(error, OrderFileError)
-                else (f"{hint_of(proposals, paths)}\nor {error.aside}")
+                else (f"{hint_of(proposals, paths, form)}\nor {error.aside}")
             )
         raise
 

@@ -8,6 +8,7 @@ read with another declaration says so, and stays a reject.
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import product
 
 from reconcile.money import EXPONENTS
@@ -95,8 +96,8 @@ def remedy_of(role: str | None, reason: str, value: str | None, form: OrderForma
 
 
 def quoted(text: str) -> str:
-    """Return the value of an option as a shell takes it: in double quotes."""
-    return '"{}"'.format(re.sub(r'(["$`\\])', r"\\\1", text))
+    """Return the value of an option as a shell takes it: in double quotes, unless it has a sign that counts in them."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _of_currency(text: str) -> str:
@@ -123,7 +124,7 @@ def _of_amount(reason: str, text: str, form: OrderFormat, currency: str | None) 
     if "two ways" in reason:
         return "if that is how amounts are written here, add --decimal , or --thousands with its character"
     if "more decimals" in reason:
-        return _of_decimals(text, currency)
+        return _of_decimals(text, currency, form)
     for name, shape in _OF_FORMS.items():
         if name not in form.accounting and shape.fullmatch(text):
             return f"if amounts are written like this, add --accounting {name}"
@@ -148,10 +149,10 @@ def _separators(text: str, form: OrderFormat) -> str | None:
     return None
 
 
-def _of_decimals(text: str, currency: str | None) -> str:
+def _of_decimals(text: str, currency: str | None, form: OrderFormat) -> str:
     fraction = re.split(r"[.,]", text)[-1]
     if EXPONENTS.get(currency or "") == 0:
         return "export the amount as it is shown, without decimals: stored with two, it may be off by a factor of 100"
-    if fraction == "000":
+    if fraction == "000" and form.decimal is None and form.thousands is None:
         return "if it means thousands, add --decimal , --thousands . ; else export two decimals"
     return "export the decimals of the currency: nothing is rounded here"

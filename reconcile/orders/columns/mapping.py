@@ -278,6 +278,7 @@ class _Table:
             hint=f'add --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
             column=name,
             asks="sign",
+            among=signs,
         )
 
     def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:

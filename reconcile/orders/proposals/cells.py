@@ -20,20 +20,18 @@ from reconcile.orders.format import OrderFormat
 Declared = Mapping[str, Any]
 """Declarations of `OrderFormat` by name."""
 
+_MARKS = ((".", ","), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"), (",", "_"), (".", "_"))
 _SEPARATORS: tuple[tuple[str, str | None, str], ...] = (
-    *product((".", ","), (None,), ("thousands",)),
-    (".", ",", "thousands"),
-    (",", ".", "thousands"),
-    *product((",", "."), (" ", "'"), ("thousands",)),
-    (".", ",", "indian"),
-    *product((",", "."), ("_",), ("thousands",)),
+    (".", None, "thousands"),
+    (",", None, "thousands"),
+    *((*marks, grouping) for grouping in ("thousands", "indian") for marks in _MARKS),
 )
 _SHAPES = {
     "parentheses": r"\(.*\)",
     "angle_brackets": r"<.*>",
     "dash_decimals": r"[.,](-|–|—)",
-    "cr_dr": r"(?i)[0-9] ?(cr|dr)$",
-    "soll_haben": r"[0-9] ?[HS]$",
+    "cr_dr": r"(?i)(cr|dr)$",
+    "soll_haben": r"[HS]$",
     "currency": r"[^\W\d_]|[€£$¥₹₺₴₪￥]",
     "trailing_minus": r"[0-9].*-$",
     "spaced_sign": r"^[+-] ",

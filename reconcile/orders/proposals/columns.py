@@ -27,6 +27,9 @@ _AGAINST = re.compile(
 )
 _FOR = re.compile(r"(?i)(total|gross|brutto|summe|betrag|amount|importe|montant|belopp|price|sum)")
 _MOST_PART = 0.8
+AGAINST = 3
+"""The rank of a column that by its name is no total."""
+
 _SAMPLES = 3
 
 
@@ -63,8 +66,18 @@ class Column:
         if loose in spellings(GROSS):
             return 0
         if loose in spellings((*NET, *TAXES, *OPEN_AMOUNTS)) or _AGAINST.search(self.name):
-            return 3
+            return AGAINST
         return 1 if _FOR.search(self.name) and any("." in text or "," in text for text in self.texts) else 2
+
+    @property
+    def against(self) -> str:
+        """What speaks against it as the total, in words; nothing where nothing does."""
+        loose = folded(self.name)
+        if loose in spellings(NET) or re.search(r"(?i)net", self.name):
+            return ", which is usually without tax"
+        if loose in spellings(TAXES) or re.search(r"(?i)\b(tax|vat|mwst|moms|iva|tva)\b", self.name):
+            return ", which may be a tax alone"
+        return ", which by its name is no total" if self.rank >= AGAINST else ""
 
     @property
     def shown(self) -> str:

@@ -30,6 +30,7 @@ from reconcile.schema import ORDERS
 _MOST_FILES = 10
 _MOST_COLUMNS = 60  # that are tried until one can be read as anything
 _MOST_CELLS = 500
+_ENOUGH_ROWS = 2_000
 _UNDECLARED: dict[str, Any] = {
     **dict.fromkeys(
         (
@@ -80,12 +81,16 @@ def head_of(paths: OrderPaths, form: OrderFormat) -> Head:
         whole = completed(form, opened.columns)
         sums, before = KeylessTotals(), None
         sums.begin(opened.columns)
-        for batch in islice(opened.batches, 1):
+        rows = 0
+        for batch in opened.batches:
+            if rows >= _ENOUGH_ROWS:
+                is_all = False
+                break
             done = finished(batch, opened.columns, whole, source.name, is_delivery=False).after(before, whole)
             before = done.last or before
+            rows += done.table.num_rows + done.rejected_rows
             found += sums.add(done)
         found += sums.settled()
-        is_all = is_all and next(opened.batches, None) is None
     marks.check()
     return _together(found, is_all=is_all)
 

@@ -21,19 +21,20 @@ from reconcile.errors import OrderFileError, SettingsError
 from reconcile.money import EXPONENTS, SYMBOLS, format_amount
 from reconcile.orders.cells.remedies import CONTINUES, quoted
 from reconcile.orders.databases.url import OrdersQuery
-from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
+from reconcile.orders.format import COLUMN_OPTIONS, DETECTED, OrderFormat
 from reconcile.orders.proposals.cells import Declared, for_amounts, for_dates
-from reconcile.orders.proposals.columns import Column, amounts_among, columns_of
+from reconcile.orders.proposals.columns import AGAINST, Column, amounts_among, columns_of
 from reconcile.orders.proposals.heads import Head, cells_of, head_of
 from reconcile.orders.proposals.words import is_plain, options_of
 from reconcile.orders.read import OrderPaths
 from reconcile.orders.rejects import Reject
 
 _MOST_STEPS = 10
-_MOST_OTHERS = 3
+_MOST_OTHERS = 6
+_MOST_SEPARATORS = 3
 _MOST_SKIPPED = 8
+_NOT_OF_FILES = ("amount_basis", "time_zone")  # are settings of other rooms
 _SKIP = "add --skip-rows "
-_AGAINST = 3
 _MOST_CELLS = 300
 _CODE = re.compile(r"(?:in|than) ([A-Z]{3})\b")
 _DATE = " date "
@@ -61,10 +62,12 @@ class Proposal:
         return f"{self.condition}, {added}" if self.condition else added
 
 
-def hint_of(proposals: Sequence[Proposal], paths: OrderPaths) -> str:
-    """Return what to do, in words and as a command line that shows what it does."""
+def hint_of(proposals: Sequence[Proposal], paths: OrderPaths, form: OrderFormat) -> str:
+    """Return what to do beside what `form` declares, in words and as command lines that show what it does."""
+    own = {name: getattr(form, name) for name in form.__struct_fields__ if name not in _NOT_OF_FILES}
+    own = {name: value for name, value in own.items() if value != getattr(DETECTED, name)}
     names = " ".join(str(path) if is_plain(str(path)) else quoted(str(path)) for path in _given(paths))
-    commands = [f"  reconcile orders inspect {names} {options_of(one.declared)}" for one in proposals]
+    commands = [f"  reconcile orders inspect {names} {options_of({**own, **one.declared})}" for one in proposals]
     notes = dict.fromkeys(note for one in proposals for note in one.notes)
     return "\n".join(["; ".join(["; or ".join(one.words for one in proposals), *notes]), *commands])
 
@@ -78,14 +81,17 @@ def propose(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
     """
     if any(isinstance(path, OrdersQuery) or "://" in str(path) or str(path) == "-" for path in _given(paths)):
         return []
-    search = _Search(paths, form)
+    searches, found = [_Search(paths, form)], []
     try:
-        found = [search.run()]
-        for condition, other in search.others[:_MOST_OTHERS]:
-            found.append(_Search(paths, form, other, condition).run())
+        for search in searches:  # it grows while there are choices
+            found.append(search.run())
+            others = (_Search(paths, form, other, condition) for condition, other in search.others)
+            searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
+            del searches[_MOST_OTHERS:]
     except (OSError, SettingsError):
         return []
-    return [one for one in found if one is not None]
+    start = searches[0].start
+    return [one for one in found if one is not None and (start is None or one.head.rejected_rows < start)]
 
 
 class _Search:
@@ -94,12 +100,13 @@ class _Search:
     ) -> None:
         self._paths = paths
         self._form = form
-        self._chosen = dict(declared or {})
+        self.chosen = dict(declared or {})
         self._declared: dict[str, Any] = {}
         self._condition = condition
         self._problems: list[str] = []
         self._notes: list[str] = []
         self.others: list[tuple[str, Declared]] = []
+        self.start: int | None = None  # rows that are rejected without anything declared
 
     def run(self) -> Proposal | None:
         head = None
@@ -110,11 +117,13 @@ class _Search:
                 head, step = None, self._for_error(error)
                 self._problems.append(error.message)
             else:
+                if not self._declared:
+                    self.start = head.rejected_rows
                 if not head.rejects or not (step := self._for_rejects(head)):
                     break
             if not step:
                 break
-            self._declared |= {name: self._chosen.get(name, value) for name, value in step.items()}
+            self._declared |= {name: self.chosen.get(name, value) for name, value in step.items()}
         if head is None or not self._declared or not head.table.num_rows:
             return None
         return Proposal(dict(self._declared), head, self._condition, tuple(self._problems), tuple(self._notes))
@@ -128,11 +137,10 @@ class _Search:
         if error.asks == "header_line":
             return self._choice("header_line", [(f"if the header is line {one}", one) for one in error.among[::-1]])
         if error.asks == "unit":
-            return self._choice(
-                "amount_unit", [("if amounts have decimals", "major"), ("if they are minor units", "minor")]
-            )
+            ways = [("if amounts are whole minor units", "minor"), ("if they are not", "major")]
+            return self._choice("amount_unit", ways)
         if error.asks is None:
-            return {"encoding": "cp1252"} if "is not UTF-8" in error.message and not self._now.encoding else {}
+            return self._encoding(error)
         if error.asks in COLUMN_OPTIONS and self._now.column(error.asks):
             return {}  # a column that the user has named is not there
         cells = cells_of(self._paths, self._now, header_line=error.line)
@@ -146,6 +154,12 @@ class _Search:
             self._notes.append(error.why)
         return declared
 
+    def _encoding(self, error: OrderFileError) -> Declared:
+        if "is not UTF-8" not in error.message or self._now.encoding is not None:
+            return {}
+        self._notes += [error.hint] if error.hint else []
+        return {"encoding": "cp1252"}
+
     def _key(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         usable = [one for one in among if one.is_key] or list(among)
         usable = usable or [one for one in columns if one.is_key and one.name and not one.is_amount]
@@ -154,11 +168,14 @@ class _Search:
     def _amount(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         if two := _two_sides(columns):
             return two
-        usable = amounts_among([one for one in among if one.texts]) or amounts_among(columns)
-        is_clear = not among and len([one for one in usable if one.rank <= usable[0].rank]) == 1
-        usable = usable[:1] if is_clear and usable[0].rank < _AGAINST else usable
-        words = "if the total is {}"
-        return self._named(role, usable, columns, words, is_sure=is_clear and usable[0].rank < _AGAINST)
+        usable = amounts_among([one for one in among if one.texts])
+        if all(one.rank >= AGAINST for one in usable):  # then any other may be it as well
+            usable += [one for one in amounts_among(columns) if one not in usable]
+        best = [one for one in usable if not among and one.rank == usable[0].rank < AGAINST]
+        ways = [(f"if the total is {one.shown}{one.against}", _name_of(one, columns)) for one in usable]
+        if len(best) == 1:
+            return self._choice("amount_column", ways[:1], is_sure=True)
+        return self._choice("amount_column", ways[:_MOST_SEPARATORS])
 
     def _currency(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         if usable := [one for one in (*among, *columns) if one.is_currency]:
@@ -173,7 +190,7 @@ class _Search:
         return {"currency": codes[0] if codes else "EUR"}
 
     def _sign(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
-        return {"sign_column": _name_of(among[0], columns)} if among else {"sign_column": ""}
+        return {"sign_column": _name_of(among[0], columns)} if among else {}
 
     def _any(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         return self._named(role, among, columns, f"if the {role.replace('_', ' ')} is {{}}")
@@ -188,11 +205,17 @@ class _Search:
         """Return the first of several ways, and keep the others; who has chosen one already is not asked again."""
         if not ways:
             return {}
-        if setting not in self._chosen and not is_sure:
-            self._condition = self._condition or ways[0][0]
-            others = [(words, {**self._chosen, setting: value}) for words, value in ways[1:]]
+        if setting not in self.chosen and not is_sure:
+            others = [(self._and(words), {**self.chosen, setting: value}) for words, value in ways[1:]]
+            self._condition = self._and(ways[0][0])
             self.others += [one for one in others if one not in self.others]
         return {setting: ways[0][1]}
+
+    def _and(self, condition: str) -> str:
+        """Return `condition` beside those of earlier choices."""
+        if self._condition is None or condition in self._condition:
+            return condition
+        return f"{self._condition} and {condition.removeprefix('if ')}"
 
     def _for_rejects(self, head: Head) -> Declared:
         """Return the declaration that leaves the fewest rejects of those that may help: fewer than there are."""
@@ -213,6 +236,8 @@ class _Search:
         """Return what may do away with rejects, not tried yet on the files."""
         remedies = [one.remedy for one in head.rejects]
         ways: list[Declared] = [*self._of_amounts(head), *self._of_dates(head), *self._of_currencies(head)]
+        if any(one.reason == "does not say debit or credit" for one in head.rejects):
+            ways.append({"sign_column": ""})
         if CONTINUES in remedies:
             ways.append({"continuation_rows": "empty"})
         if any("--float-keys" in one for one in remedies):
@@ -233,7 +258,7 @@ class _Search:
         cells = [(one.value or "", found[1] if (found := _CODE.search(one.reason)) else code) for one in rejects]
         good = zip(head.table["amount_raw"].to_pylist(), head.table["currency_code"].to_pylist(), strict=True)
         cells += [(text, of) for text, of in list(good)[:_MOST_CELLS] if text]
-        ways = for_amounts(list(dict.fromkeys(cells)), self._now)[:_MOST_OTHERS]
+        ways = for_amounts(list(dict.fromkeys(cells)), self._now)[:_MOST_SEPARATORS]
         if any(one.reason.startswith("is not a whole number of minor") for one in rejects):
             ways.append({"amount_unit": "major"})
         return ways

@@ -1,0 +1,263 @@
+"""What is proposed for a file that cannot be read was tried on it, and reads what was written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from test_orders_layouts import declared
+
+from reconcile.errors import OrderFileError, ReconcileError, TooManyRejects
+from reconcile.money import parse_amount
+from reconcile.orders.format import OrderFormat
+from reconcile.orders.proposals.cells import for_amounts, for_dates
+from reconcile.orders.read import read_orders
+
+CASES = Path(__file__).parents[3] / "shared" / "cases" / "order-files"
+
+
+def commands(error: ReconcileError) -> list[list[str]]:
+    """Return the options of each command line in a hint, as a shell takes it apart."""
+    lines = (error.hint or "").splitlines()
+    return [shlex.split(line)[4:] for line in lines if line.startswith("  reconcile orders inspect ")]
+
+
+def refusal(path: Path, form: OrderFormat) -> ReconcileError | None:
+    try:
+        read_orders(path, form)
+    except (OrderFileError, TooManyRejects) as error:
+        return error
+    return None
+
+
+def rows_of(path: Path, form: OrderFormat) -> list[tuple[str, int, str]]:
+    frame = read_orders(path, form)
+    return list(frame[["reference", "amount_cents", "currency_code"]].itertuples(index=False, name=None))
+
+
+def proposed(path: Path, text: str, **form: Any) -> tuple[ReconcileError, list[list[str]]]:
+    path.write_text(text, encoding="utf-8")
+    error = refusal(path, OrderFormat(**form))
+    assert error is not None, "it is read as it is"
+    return error, commands(error)
+
+
+HEADER = "reference;total;currency\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("A1;-236,48;EUR\nA2;1.488,69;EUR\nA3;-1.000;EUR\n", "--decimal , --thousands ."),
+        ("A1;1\u00a0234,56;EUR\nA2;12\u202f345,67;EUR\nA3;1 234,56;EUR\n", "--decimal , --thousands space"),
+        ("A1;1'234.50;CHF\nA2;1’234.50;CHF\n", "--thousands apostrophe"),
+        ("A1;1,23,456.00;INR\nA2;4,500.00;INR\n", "--thousands , --grouping indian"),
+        ("A1;$400.00;USD\nA2;($30.00);USD\nA3;$(12.34);USD\n", "--accounting parentheses --accounting currency"),
+        ("A1;4.711,98 €;EUR\nA2;-10,00€;EUR\n", "--decimal , --thousands . --accounting currency"),
+        ("A1;12.--;CHF\nA2;12,-;EUR\n", "--accounting dash_decimals"),
+        ("A1;- 10.00;EUR\nA2;10.00-;EUR\n", "--accounting trailing_minus --accounting spaced_sign"),
+        ("100408.0;10.00;EUR\n", "--float-keys whole"),
+        ("A1;10.00;EUR\nA2;20.00;EUR\nTotal;30.00;EUR\n", "--skip-rows Total"),
+        ("[text];[EUR];[ISO]\nA1;10.00;EUR\n", '--skip-rows "[text]"'),
+        ("A1;10.00;EUR\nA1;;\nA2;20.00;EUR\n", "--continuation-rows empty"),
+        ("A1;10.00;EUR\nreference;total;currency\nA2;20.00;EUR\n", "--skip-rows reference"),
+        ("A1;1.234,50-;EUR\nSumme;1.234,50-;EUR\n",
+         "--decimal , --thousands . --accounting trailing_minus --skip-rows Summe"),
+    ],
+)  # fmt: skip
+def test_cells_are_read_by_what_is_proposed(tmp_path: Path, rows: str, options: str) -> None:
+    error, (words,) = proposed(tmp_path / "orders.csv", HEADER + rows)
+
+    assert words == shlex.split(options)
+    assert f"add {options}: reads " in (error.hint or "")
+    assert refusal(tmp_path / "orders.csv", declared(words)) is None
+
+
+def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    text = "Nyckel;Summa kr;Kanal\nA1;1 234,50;web\nA2;20,00;web\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", text)
+
+    assert ways[0][:4] == ["--reference-column", "Nyckel", "--amount-column", "Summa kr"]
+    assert "there is no reference column" in error.message
+    assert "there is no amount column" in error.message
+    assert "there is no currency column" in error.message
+    assert "write the code of all amounts in place of" in (error.hint or "")
+
+
+def test_a_net_a_fee_or_a_tax_is_never_the_one_that_is_proposed(tmp_path: Path) -> None:
+    text = "reference,Net,Fee,VAT,currency\nA1,10.00,1.00,2.00,EUR\nA2,20.00,1.00,4.00,EUR\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", text)
+
+    assert (error.hint or "").startswith(
+        'if the total is "Net" (10.00, 20.00), which is usually without tax, add --amount-column Net'
+    )
+    assert [words[:2] for words in ways] == [["--amount-column", name] for name in ("Net", "Fee", "VAT")]
+
+
+def test_amounts_that_are_written_in_several_ways_have_no_declaration(tmp_path: Path) -> None:
+    _, ways = proposed(tmp_path / "orders.csv", HEADER + "A1;10,50;EUR\nA2;1,050.00;EUR\nA3;10.00;EUR\n")
+
+    assert ways == []
+
+
+def test_what_the_user_has_declared_is_never_proposed_again(tmp_path: Path) -> None:
+    error, ways = proposed(tmp_path / "orders.csv", HEADER + "A1;1,000;EUR\nA2;2,50;EUR\n", decimal=",")
+
+    assert ways == []
+    assert "--decimal" not in (error.hint or "")
+
+
+def test_the_line_to_type_has_what_was_declared_before(tmp_path: Path) -> None:
+    text = "Key;total;currency\nA1;1.234,50;EUR\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", text, reference_column="Key", decimal=",", skip_rows=("", "x*"))
+
+    assert (error.hint or "").startswith("add --thousands .: reads 1 row (EUR 1234.50), 0 rejected")
+    expected = '--reference-column Key --decimal , --skip-rows "" --skip-rows "x*" --thousands .'
+    assert ways == [shlex.split(expected)]
+
+
+def test_days_that_could_be_meant_in_two_ways_are_told_both_ways(tmp_path: Path) -> None:
+    text = "reference;total;currency;order date\nA1;10.00;EUR;02/11/2026\nA2;10.00;EUR;03/11/2026\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", text)
+
+    assert ways == [["--date-format", "%d/%m/%Y"], ["--date-format", "%m/%d/%Y"]]
+    assert (error.hint or "").startswith('if "02/11/2026" is 2026-11-02, add --date-format %d/%m/%Y: reads 2 rows')
+    clear = text.replace("03/11", "23/11")
+    assert proposed(tmp_path / "orders.csv", clear)[1] == [["--date-format", "%d/%m/%Y"]]
+
+
+def test_a_name_that_a_shell_would_take_apart_is_quoted(tmp_path: Path) -> None:
+    path = tmp_path / 'it\'s $HOME; "x".csv'
+    path.write_text(HEADER + "A1;1,00;EUR\n", encoding="utf-8")
+
+    error = refusal(path, OrderFormat())
+
+    assert error is not None
+    (line,) = [line for line in (error.hint or "").splitlines() if line.startswith("  reconcile")]
+    assert shlex.split(line)[3:] == [str(path), "--decimal", ","]
+
+
+AMOUNTS = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=8)
+DIALECTS = st.fixed_dictionaries(
+    {
+        "decimal": st.sampled_from([".", ","]),
+        "thousands": st.sampled_from([None, ".", ",", "space", "apostrophe"]),
+        "grouping": st.sampled_from(["thousands", "thousands", "indian"]),
+        "negative": st.sampled_from(["minus", "parentheses", "trailing_minus", "angle_brackets", "cr_dr"]),
+        "currency": st.sampled_from([None, "before", "behind"]),
+        "dates": st.sampled_from([None, "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y"]),
+        "footer": st.booleans(),
+        "withheld": st.sets(st.sampled_from(["decimal", "thousands", "accounting", "date_format", "skip_rows"])),
+    }
+)
+
+
+def written(cents: int, way: dict[str, Any]) -> str:
+    """Return an amount in EUR as the dialect writes it."""
+    whole, fraction = divmod(abs(cents), 100)
+    digits = str(whole)
+    if way["thousands"] is not None:
+        size = 2 if way["grouping"] == "indian" else 3
+        head, tail = digits[:-3], digits[-3:]
+        groups = [tail]
+        while head:
+            head, groups = head[:-size], [head[-size:], *groups]
+        mark = {"space": "\u00a0", "apostrophe": "’"}.get(way["thousands"], way["thousands"])
+        digits = mark.join(groups)
+    text = f"{digits}{way['decimal']}{fraction:02}"
+    if way["currency"] is not None:
+        text = f"€ {text}" if way["currency"] == "before" else f"{text} €"
+    if cents >= 0:
+        return text
+    forms = {"parentheses": "({})", "trailing_minus": "{}-", "angle_brackets": "<{}>", "cr_dr": "{} CR"}
+    return forms.get(way["negative"], "-{}").format(text)
+
+
+def declarations(amounts: list[int], way: dict[str, Any]) -> dict[str, Any]:
+    accounting = {way["negative"]} - {"minus"} if any(cents < 0 for cents in amounts) else set()
+    accounting |= {"currency"} if way["currency"] else set()
+    found: dict[str, Any] = {"decimal": way["decimal"], "accounting": tuple(sorted(accounting))}
+    if way["thousands"] is not None:
+        found |= {"thousands": way["thousands"], "grouping": way["grouping"]}
+    return (
+        found
+        | ({"date_format": way["dates"]} if way["dates"] else {})
+        | ({"skip_rows": ("Total",)} if way["footer"] else {})
+    )
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(amounts=AMOUNTS, way=DIALECTS)
+def test_whatever_is_withheld_what_is_proposed_reads_what_was_written(
+    tmp_path: Path, amounts: list[int], way: dict[str, Any]
+) -> None:
+    if way["thousands"] == way["decimal"] or (way["currency"] == "behind" and way["negative"] == "trailing_minus"):
+        return
+    whole = declarations(amounts, way)
+    table = io.StringIO()
+    lines = csv.writer(table, delimiter=";", lineterminator="\n")
+    lines.writerow(["reference", "total", "currency", *(["order date"] if way["dates"] else [])])
+    for at, cents in enumerate(amounts):
+        day = [f"{at + 13:02}.11.2026"] if way["dates"] == "%d.%m.%Y" else [f"2026/11/{at + 13}"]
+        day = [f"{at + 13} Nov 2026"] if way["dates"] == "%d %b %Y" else day
+        lines.writerow([f"A{at}", written(cents, way), "EUR", *(day if way["dates"] else [])])
+    if way["footer"]:
+        lines.writerow(["Total", written(sum(amounts), way), "EUR", *([""] if way["dates"] else [])])
+    path = tmp_path / "orders.csv"
+    path.write_text(table.getvalue(), encoding="utf-8")
+    expected = [(f"A{at}", cents, "EUR") for at, cents in enumerate(amounts)]
+    assert rows_of(path, OrderFormat(**whole)) == expected
+    given_ = {name: value for name, value in whole.items() if name not in way["withheld"]}
+    if "thousands" in way["withheld"]:
+        given_.pop("grouping", None)
+    if given_.get("thousands") == ".":
+        given_["decimal"] = ","  # a point cannot be both: that is said before any file is opened
+
+    error = refusal(path, OrderFormat(**given_))
+
+    if error is None:
+        assert rows_of(path, OrderFormat(**given_)) == expected
+        return
+    found = [rows_of(path, declared(words)) for words in commands(error)]
+    assert expected in found or not found
+
+
+def test_of_two_ways_to_read_amounts_both_are_told_and_the_plainer_comes_first() -> None:
+    assert for_amounts([("1.000", "EUR")], OrderFormat()) == [{"decimal": ",", "thousands": "."}]
+    assert for_amounts([("1,000", "KWD")], OrderFormat()) == [{"decimal": ","}, {"thousands": ","}]
+    assert for_amounts([("x", "EUR")], OrderFormat()) == []
+    assert parse_amount("1,000", "KWD", decimal=",") == 1000
+
+
+def test_formats_of_dates_are_those_that_read_all_of_them() -> None:
+    found = for_dates(["13.11.2026 10:00", "14.11.2026 11:30"], OrderFormat())
+
+    assert [how for _, how in found] == ["%d.%m.%Y %H:%M"]
+    assert for_dates(["13.11.2026", "yesterday"], OrderFormat()) == []
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the inputs that real programs taught are not here")
+@pytest.mark.parametrize("path", sorted(CASES.iterdir()) if CASES.exists() else [], ids=lambda path: path.name)
+def test_every_case_is_read_or_what_is_proposed_leaves_fewer_rows(path: Path) -> None:
+    error = refusal(path, OrderFormat())
+    for words in commands(error) if error is not None else []:
+        again = refusal(path, declared(words))
+        assert again is None or isinstance(again, TooManyRejects)
+        if isinstance(error, TooManyRejects) and isinstance(again, TooManyRejects):
+            assert again.rejects < error.rejects

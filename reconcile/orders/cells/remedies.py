@@ -62,6 +62,7 @@ _TIMES = (
     (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2}", " %H:%M:%S"),
     (r"\s+[0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M", " %H:%M:%S %p"),
 )
+_QUOTE = '"'
 _UNREAD = 'to leave dates unread, add --ordered-on-column ""'
 _BESIDE_CURRENCY = re.compile(r"[0-9-] ?([A-Z]{3}|[€£$¥]|kr\.?|zł)$|^([A-Z]{3}|[€£$¥]|kr\.?) ?[+-]?[0-9]")
 _OF_FORMS = {
@@ -89,7 +90,7 @@ def remedy_of(role: str | None, reason: str, value: str | None, form: OrderForma
     if role == "amount":
         return _of_amount(reason, text, form, currency)
     if reason.startswith("has 1 cell,") and text:
-        return f"if it is a footer, add --skip-rows {quoted(text)}; else export the row again"
+        return f"if it is a footer, add --skip-rows {quoted(text.strip(_QUOTE))}; else export the row again"
     if "the header has" in reason:
         return "quote cells that hold the delimiter, and export the row again"
     return "correct it in the file, or export it again"

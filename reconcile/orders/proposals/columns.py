@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconcile.money import CURRENCIES, PLACEHOLDERS, SYMBOLS
-from reconcile.orders.columns.names import GROSS, NET, OPEN_AMOUNTS, TAXES, folded, spellings
+from reconcile.orders.columns.names import GROSS, NET, OPEN_AMOUNTS, SIGNS, TAXES, folded, spellings
 from reconcile.orders.proposals.heads import Cells
 
 _AMOUNT = re.compile(
@@ -58,6 +58,11 @@ class Column:
     def is_key(self) -> bool:
         """Whether its cells could tell orders apart."""
         return self.is_filled and len(set(self.texts)) * 2 > len(self.texts) and not self.is_currency
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether its name is that of a column of debits and credits."""
+        return folded(self.name) in spellings(SIGNS)
 
     @property
     def rank(self) -> int:

@@ -9,6 +9,7 @@ reading of a run never guesses.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _MOST_STEPS = 10
 _MOST_OTHERS = 6
 _MOST_SEPARATORS = 3
 _MOST_SKIPPED = 8
+_SAID = ("that is usually without tax", "that is the open amount, not the total")  # beside each column, too
 _NOT_OF_FILES = ("amount_basis", "time_zone")  # are settings of other rooms
 _SKIP = "add --skip-rows "
 _MOST_CELLS = 300
@@ -150,7 +152,8 @@ class _Search:
         among = [columns[at] for at in error.among if at < len(columns)]
         chosen = {"reference": self._key, "amount": self._amount, "currency": self._currency, "sign": self._sign}
         declared = chosen.get(error.asks, self._any)(error.asks, columns, among)
-        if error.why and declared:
+        is_said = error.asks == "amount" and error.why in _SAID
+        if error.why and declared and not is_said:
             self._notes.append(error.why)
         return declared
 
@@ -162,8 +165,8 @@ class _Search:
 
     def _key(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         usable = [one for one in among if one.is_key] or list(among)
-        usable = usable or [one for one in columns if one.is_key and one.name and not one.is_amount]
-        return self._named(role, usable, columns, "if the reference is in {}")
+        others = [one for one in columns if one.is_key and one.name and not one.is_amount and not one.is_sign]
+        return self._named(role, usable or others, columns, "if the reference is in {}", is_sure=len(among) == 1)
 
     def _amount(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         if two := _two_sides(columns):
@@ -190,7 +193,8 @@ class _Search:
         return {"currency": codes[0] if codes else "EUR"}
 
     def _sign(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
-        return {"sign_column": _name_of(among[0], columns)} if among else {}
+        ways = [("if amounts have no sign of their own", _name_of(one, columns)) for one in among[:1]]
+        return self._choice("sign_column", [*ways, ("if they have one", "")])
 
     def _any(self, role: str, columns: Sequence[Column], among: Sequence[Column]) -> Declared:
         return self._named(role, among, columns, f"if the {role.replace('_', ' ')} is {{}}")
@@ -302,8 +306,9 @@ def _is_of_amount(reject: Reject) -> bool:
 def _skipped(rejects: Sequence[Reject]) -> tuple[str, ...]:
     """Return the patterns by which rows that are no orders are left out, as their remedies say."""
     found = [one.remedy.partition(_SKIP)[2] for one in rejects if _SKIP in one.remedy]
-    texts = [text[1 : text.index('"', 1)] for text in found if text.startswith('"')]
-    unique = tuple(dict.fromkeys(_shorter(text.replace("\\", "")) for text in texts))
+    # What follows the option are its value, as a shell takes it, and words in which a quote may stand alone.
+    texts = [next(shlex.shlex(text, posix=True, punctuation_chars=",;"), "") for text in found]
+    unique = tuple(dict.fromkeys(_shorter(text) for text in texts))
     return unique if len(unique) <= _MOST_SKIPPED else ()
 
 

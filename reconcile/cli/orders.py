@@ -22,9 +22,13 @@ from reconcile.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from reconcile.orders.databases.url import OrdersQuery
     from reconcile.orders.exports.export import ExportedOrders
     from reconcile.orders.inspection import OrdersLook
+    from reconcile.orders.opening import OrderPaths
+    from reconcile.orders.places.places import Place
     from reconcile.orders.report import OrderFile
+    from reconcile.settings.settings import Settings
 
 
 @click.group(short_help="Inspect order totals, or export them.")
@@ -39,16 +43,18 @@ _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "\x1f": "unit separator"}
 @orders.command(cls=SectionedCommand, short_help="Show how order totals are read.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
 @click.option("--rows", type=click.IntRange(min=0), default=5, show_default=True, help="First rows to show.")
+@click.option("--write-settings", is_flag=True, help="Write what reads the files to the settings file.")
 @text_format_option
 @setting_option("date")
 @orders_options
 @command
-def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
+def inspect(session: Session, rows: int, form: str, *, write_settings: bool, **options: Any) -> None:
     """
     Show how the order totals in ORDERS are read: dialect, columns, first rows, keys, totals and rejects.
 
     Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
-    the rejects, or at what the sender states.
+    the rejects, or at what the sender states. With --write-settings, the order files and what is declared of them, with
+    what would have to be, go to the settings file; nothing is written where there is a choice.
     """
     settings = session.settings(**options)
 
@@ -60,10 +66,13 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     on = business_date_of(settings)
     check_orders_named(settings)
     check_only_files(settings)
+    paths: list[str | Path | Place | OrdersQuery] = [*settings.orders.files_of(on), *settings.orders.queries]
+    if write_settings:
+        settings = _with_proposed(settings, paths)
     with telling_date(settings.orders.files, on):
-        look = inspect_orders(
-            [*settings.orders.files_of(on), *settings.orders.queries], settings.order_format, first_rows=rows
-        )
+        look = inspect_orders(paths, settings.order_format, first_rows=rows)
+    if write_settings:
+        _write(session, settings)
     if form == "json":
         show_json({**asdict(look), "report": look.report.as_dict()})
     else:
@@ -71,6 +80,30 @@ def inspect(session: Session, rows: int, form: str, **options: Any) -> None:
     if look.report.rejects > settings.orders.max_rejects:
         sys.exit(3)
     check_stated(look.report, settings.orders.stated)
+
+
+def _with_proposed(settings: Settings, paths: OrderPaths) -> Settings:
+    """Return settings with what would have to be declared of the files in `paths`, where there is no choice."""
+    from reconcile.errors import SettingsError
+    from reconcile.orders.proposals.proposal import hint_of, propose
+    from reconcile.settings.written import with_declared
+
+    proposals = propose(paths, settings.order_format)
+    if len(proposals) > 1 or any(one.condition or one.notes for one in proposals):
+        raise SettingsError(
+            "nothing is written: the order files leave something for you to say",
+            hint=hint_of(proposals, paths, settings.order_format),
+        )
+    return with_declared(settings, proposals[0].declared) if proposals else settings
+
+
+def _write(session: Session, settings: Settings) -> None:
+    from reconcile.settings.settings import FILE_NAME
+    from reconcile.settings.written import write_orders
+
+    path = session.config or Path(FILE_NAME)
+    write_orders(settings, path)
+    console.say(f"{path}: says how the order files are read", quiet=session.quiet)
 
 
 def _blocks(look: OrdersLook) -> Iterator[str]:
@@ -94,6 +127,8 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
         cannot = f"{PLAIN.plural(look.report.rejects, 'row')} cannot be read:"
         yield "\n".join([cannot, *map(plain, told), *([f"  and {PLAIN.plural(more, 'row')} more"] if more > 0 else [])])
+    if look.remedy:
+        yield "To read them:\n" + "\n".join(plain(line) for line in look.remedy.splitlines())
 
 
 def _block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:

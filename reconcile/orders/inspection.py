@@ -18,7 +18,9 @@ import duckdb
 from reconcile.files.duckdb import connected, path_literal
 from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.format import DETECTED, OrderFormat
-from reconcile.orders.read import OrderPaths, read_orders_to_parquet
+from reconcile.orders.opening import OrderPaths
+from reconcile.orders.proposals.proposal import hint_of, propose
+from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import CurrencyTotal, OrdersReport
 from reconcile.schema import ORDERS, Row
@@ -48,7 +50,8 @@ class OrdersLook:
     What is to be seen of order totals.
 
     `report` is that of reading them; `first_rows` are rows of ORDERS by column name, in the order of the files;
-    `rejects` are the first rows of `rejects.csv` by column name.
+    `rejects` are the first rows of `rejects.csv` by column name, and `remedy` is what would read them, where anything
+    does.
     """
 
     report: OrdersReport
@@ -56,6 +59,7 @@ class OrdersLook:
     keys: tuple[KeyLook, ...]
     totals: tuple[CurrencyTotal, ...]
     rejects: tuple[dict[str, str], ...]
+    remedy: str | None = None
 
 
 def inspect_orders(
@@ -84,7 +88,13 @@ def inspect_orders(
                 keys=tuple(_key(table, key) for key in KEYS),
                 totals=_totals(table),
                 rejects=shown,
+                remedy=_remedy(paths, form) if report.rejects else None,
             )
+
+
+def _remedy(paths: OrderPaths, form: OrderFormat) -> str | None:
+    proposals = propose(paths, form)
+    return hint_of(proposals, paths, form) if proposals else None
 
 
 def _first_rows(table: duckdb.DuckDBPyRelation, most: int) -> tuple[Row, ...]:

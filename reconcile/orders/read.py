@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -32,37 +32,16 @@ from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.opened import OpenedOrders
+from reconcile.orders.opening import SOURCES, OrderPaths, sources_of
 from reconcile.orders.places.folders import AgreedColumns
-from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.report import OrderFile, OrdersReport, TidiedCells, TidiedKind
 from reconcile.orders.sink import orders_parquet, text_file
-from reconcile.orders.spreadsheets.xlsx import open_xlsx
-from reconcile.orders.text.delimited import open_delimited
-from reconcile.orders.text.json_text import open_json
-from reconcile.orders.typed.parquet_table import open_parquet
 from reconcile.schema import DELIVERY, ORDERS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Leaf = Callable[[OrderSource, SourceStream, OrderFormat], OpenedOrders]
-OrderPaths: TypeAlias = str | Path | OrdersQuery | Sequence[str | Path | Place | OrdersQuery]
-
-SOURCES: dict[str, tuple[str, Leaf]] = {
-    ".csv": ("csv", open_delimited),
-    ".tsv": ("csv", open_delimited),
-    ".txt": ("csv", open_delimited),
-    ".json": ("json", open_json),
-    ".ndjson": ("json", open_json),
-    ".jsonl": ("json", open_json),
-    ".xlsx": ("xlsx", open_xlsx),
-    ".xlsm": ("xlsx", open_xlsx),
-    ".parquet": ("parquet", open_parquet),
-    ".pq": ("parquet", open_parquet),
-}
-"""Suffix → name of the format, and the function that opens it."""
 
 _AS_FOUND = ("encoding", "delimiter", "quote", "sheet", "other_sheets", "floats")  # in the file, told as they are
 _TOLD = 3  # rejects, and remedies, that an error shows in full
@@ -147,21 +126,6 @@ def _proposing(paths: OrderPaths, form: OrderFormat) -> Iterator[None]:
                 else (f"{hint_of(proposals, paths, form)}\nor {error.aside}")
             )
         raise
-
-
-def sources_of(
-    stack: ExitStack, paths: OrderPaths, form: OrderFormat, outputs: Sequence[Path | None]
-) -> tuple[Iterable[OrderSource], list[OrdersQuery]]:
-    """Find what `paths` mean: files, handed over one by one and gone when `stack` is closed, and queries."""
-    given = [paths] if isinstance(paths, str | Path | OrdersQuery) else list(paths)
-    queries = [one for one in given if isinstance(one, OrdersQuery)]
-    files = [one for one in given if not isinstance(one, OrdersQuery)]
-    if queries and not files:
-        return (), queries
-    formats = list(SOURCES)
-    places = find_places(files, formats)
-    refuse_overwriting(places, [output for output in outputs if output is not None])
-    return stack.enter_context(closing(brought(places, formats, limit_bytes=form.download_limit_bytes))), queries
 
 
 def _rejects_file(stack: ExitStack, path: Path | None) -> RejectsFile | None:

@@ -22,8 +22,8 @@ from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import OpenedOrders, RawRows
+from reconcile.orders.opening import SOURCES, OrderPaths, sources_of
 from reconcile.orders.places.sources import OrderSource, SourceStream
-from reconcile.orders.read import SOURCES, OrderPaths, sources_of
 from reconcile.orders.rejects import Reject
 from reconcile.schema import ORDERS
 

@@ -23,11 +23,11 @@ from reconcile.money import EXPONENTS, SYMBOLS, format_amount
 from reconcile.orders.cells.remedies import CONTINUES, quoted
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.format import COLUMN_OPTIONS, DETECTED, OrderFormat
+from reconcile.orders.opening import OrderPaths
 from reconcile.orders.proposals.cells import Declared, for_amounts, for_dates
 from reconcile.orders.proposals.columns import AGAINST, Column, amounts_among, columns_of
 from reconcile.orders.proposals.heads import Head, cells_of, head_of
 from reconcile.orders.proposals.words import is_plain, options_of
-from reconcile.orders.read import OrderPaths
 from reconcile.orders.rejects import Reject
 
 _MOST_STEPS = 10

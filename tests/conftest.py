@@ -12,7 +12,13 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)  # a busy machine takes its time
-settings.load_profile("patient")
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=40)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples of everything where the slow tests are not asked for."""
+    settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "patient")
+
 
 SERVER = "RECONCILE_TEST_POSTGRES"
 

@@ -18,7 +18,7 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.tolerance import Tolerance
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(world=worlds, policy=policies)
 def test_the_lines_of_a_breakdown_add_up_to_the_statuses(world: tuple[pa.Table, pa.Table], policy: MatchPolicy) -> None:
     items, _ = match_arrow(*world, policy=policy)

@@ -55,6 +55,7 @@ def assert_plain_reading(world: World, policy: MatchPolicy) -> None:
     assert seen(items) == Counter(expected_items(payments, orders, policy, BUSINESS_DATE))
 
 
+@pytest.mark.slow
 @settings(few, max_examples=12)
 @given(world=worlds, money=transactions, policy=policies)
 def test_so_it_is_where_payments_share_an_order(world: World, money: pa.Table, policy: MatchPolicy) -> None:
@@ -105,6 +106,7 @@ def test_control_totals_are_the_sums_of_the_sides(world: World, policy: MatchPol
     assert sums == expected
 
 
+@pytest.mark.slow
 @few
 @given(world=worlds, policy=policies, shuffle=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(world: World, policy: MatchPolicy, shuffle: Any) -> None:
@@ -133,6 +135,7 @@ def test_an_unrelated_row_changes_nothing_else(world: World, policy: MatchPolicy
     assert known == items.to_pylist()
 
 
+@pytest.mark.slow
 @few
 @given(world=worlds, policy=policies)
 def test_items_are_sorted_and_of_the_schema(world: World, policy: MatchPolicy) -> None:

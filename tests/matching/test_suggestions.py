@@ -16,7 +16,7 @@ from reconcile.matching.population import Population
 POLICY = MatchPolicy()
 
 
-@pytest.fixture(params=["frames", "files"])
+@pytest.fixture(params=["frames", pytest.param("files", marks=pytest.mark.slow)])
 def match(request: pytest.FixtureRequest, tmp_path: Path) -> Match:
     """Suggestions are made of what was matched, by DuckDB on every engine: of totals in a table or in a file."""
     return match_pandas if request.param == "frames" else MatchFiles(tmp_path, large=False)

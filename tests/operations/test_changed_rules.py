@@ -59,6 +59,7 @@ def test_a_break_that_only_the_rules_made_is_new_by_rules_and_not_by_data() -> N
     assert counts(summary.roll_forward_by_data) == {"opening": 2, "closing": 2}
 
 
+@pytest.mark.slow
 def test_days_that_are_no_longer_covered_set_no_open_break_aside() -> None:
     night_of(payments(1), HEAD + "R9,10.00,EUR\n", day=19)
 
@@ -68,6 +69,7 @@ def test_days_that_are_no_longer_covered_set_no_open_break_aside() -> None:
     assert counts(summary.roll_forward_by_data) == {"opening": 2, "closing": 2}
 
 
+@pytest.mark.slow
 def test_without_changed_rules_nothing_is_told_apart() -> None:
     night_of(payments(1), HEAD + "R2,10.00,EUR\n", day=19)
     summary = read_summary(night_of(payments(1), HEAD + "R3,10.00,EUR\n", day=20))

@@ -117,6 +117,7 @@ def test_up_to_its_cap_it_may_change(run: Path, more: int, reason: str | None) -
     assert found["accepted_reason"] == reason
 
 
+@pytest.mark.slow
 def test_it_returns_when_its_currency_changes_in_the_run_and_in_the_list(workplace: Path) -> None:
     night_of([{"reference": "R1", "currency_code": "SEK"}], "reference,total,currency\nR9,1.00,SEK\n", day=19)
     accept(OUT / "2026-11-19", ["R1"], reason="known")
@@ -150,6 +151,7 @@ def test_after_its_last_date_it_returns(run: Path) -> None:
     assert item(night(22), one["reference"])["accepted_reason"] is None
 
 
+@pytest.mark.slow
 def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
     one = mismatch(run)
     later = night(21, clean_case="fold", clean_strip_prefix=("NW-",))

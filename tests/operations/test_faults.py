@@ -121,7 +121,8 @@ def undisturbed(matched: dict[Sides, bytes], night: Callable[..., bytes], tmp_pa
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=pytest.mark.slow if fault in RATES else ()) for fault in MENDED]
+    "fault",
+    [pytest.param(fault, marks=pytest.mark.slow if fault in RATES or fault == "429:#4" else ()) for fault in MENDED],
 )
 def test_a_fault_that_passes_leaves_no_trace(
     fault: str, tmp_path: Path, night: Callable[..., bytes], undisturbed: bytes

@@ -76,6 +76,7 @@ def test_a_table_is_read_from_standard_input(night: Callable[..., Result], workp
     assert (file["path"], file["bytes"]) == ("-", (SAMPLE / "orders.csv").stat().st_size)
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_file_is_told(night: Callable[..., Result], workplace: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (workplace / name).write_bytes((SAMPLE / "orders.csv").read_bytes())

@@ -53,6 +53,7 @@ def published(job: Job, values: dict[str, str]) -> Callable[[str], None]:
     return run
 
 
+@pytest.mark.slow
 def test_nightly_publishes_and_tells_the_limits_that_are_exceeded(job: Job) -> None:
     result = job("nightly.py", "--date", "2026-11-20")
 

@@ -139,7 +139,11 @@ def check(case: Case, told: list[dict[str, Any]]) -> None:
             ["os.rename /runs/2026-11-20 ", "os.rename /runs/.2026-11-20.staging "],
             marks=pytest.mark.slow,
         ),
-        ("load-parquet", ["os.rename /warehouse/.loading-unnamed,live,2026-11-20/payments "]),
+        pytest.param(
+            "load-parquet",
+            ["os.rename /warehouse/.loading-unnamed,live,2026-11-20/payments "],
+            marks=pytest.mark.slow,
+        ),
         ("accept", ["open /runs/acceptances.csv "]),
     ],
 )

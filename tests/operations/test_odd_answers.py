@@ -66,6 +66,7 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return night(World.load(SAMPLE / "commerce_layer"), tmp_path_factory.mktemp("ordinary"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("via", ["pages", pytest.param("exports", marks=pytest.mark.slow)])
 def test_odd_values_are_those_of_their_records_alone(tmp_path: Path, ordinary: dict[str, str], via: str) -> None:
     world = World.load(SAMPLE / "commerce_layer")

@@ -182,6 +182,7 @@ def test_an_odd_currency_is_the_status_of_its_payment() -> None:
     assert (found.problems, found.replayed) == ((), True)
 
 
+@pytest.mark.slow
 def test_an_amount_that_nobody_can_have_paid_is_unknown_and_the_others_add_up() -> None:
     cents = [2**56, -(2**56), 2**62, -(2**62), 2**63 - 1, -(2**63), 1000]
     payments = [{"reference": f"R{place}", "total_amount_with_taxes_cents": one} for place, one in enumerate(cents)]

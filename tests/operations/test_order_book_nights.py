@@ -152,6 +152,7 @@ def test_a_night_names_the_deliveries_it_is_made_of_and_a_late_one_is_told() -> 
     assert {row["order_amount_cents"] for row in shown(fourth)} == {1000, 900}  # what came on the third replaced B
 
 
+@pytest.mark.slow
 def test_a_full_delivery_begins_the_book_anew() -> None:
     payments = payments_file(Path("p.parquet"), PAYMENTS)
     run("out", 1, payments, line("X", "1", FIRST, 1000), delivery="changes")
@@ -175,6 +176,7 @@ def test_a_night_without_changes_is_a_night_where_the_book_has_rows() -> None:
     assert run("out", 2, payments, "", delivery="changes").summary.counts.breaks == 0
 
 
+@pytest.mark.slow
 def test_an_amount_that_cannot_be_read_is_unknown_until_it_is_delivered_again() -> None:
     payments = payments_file(Path("p.parquet"), PAYMENTS)
     run("out", 1, payments, line("A", "1", FIRST, 1000) + line("B", "1", FIRST, 1000), delivery="changes")

@@ -90,6 +90,7 @@ def test_order_totals_of_a_database_give_the_items_of_the_file(
     assert json.loads((folder / "summary.json").read_bytes())["warnings"] == []
 
 
+@pytest.mark.slow
 def test_a_query_without_an_order_is_warned_of(values: dict[str, str], workplace: Path) -> None:
     sqlite_books("sqlite:books.db")
 

@@ -76,8 +76,8 @@ def test_every_night_comes_out_byte_for_byte(nights: list[Path]) -> None:
     ("name", "column", "value", "rows"),
     [
         ("payments.parquet", "total_amount_with_taxes_cents", 1, 1),
-        ("orders.parquet", "currency_code", "CHF", 1),
-        ("items.parquet", "difference_cents", 12345, 1),
+        pytest.param("orders.parquet", "currency_code", "CHF", 1, marks=pytest.mark.slow),
+        pytest.param("items.parquet", "difference_cents", 12345, 1, marks=pytest.mark.slow),
         pytest.param("items.parquet", "accepted_reason", "as agreed", 1, marks=pytest.mark.slow),
         pytest.param("items.parquet", "age_days", 0, 1, marks=pytest.mark.slow),
         ("items.parquet", "item_id", "f" * 32, 2),
@@ -97,6 +97,7 @@ def test_a_forged_table_is_found_though_its_digest_is_forged_too(
     assert f"matched again, {rows} of its items differ\n" in result.stdout
 
 
+@pytest.mark.slow
 def test_what_earlier_nights_or_decisions_say_since_is_a_note(nights: list[Path]) -> None:
     said("breaks", "accept", "NW-2611-100820", "--reason", "late", "--run", str(nights[1]))
     (found,) = replayed([nights[1]])  # decided after the run

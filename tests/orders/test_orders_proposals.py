@@ -97,7 +97,7 @@ def test_a_net_a_fee_or_a_tax_is_never_the_one_that_is_proposed(tmp_path: Path) 
     error, ways = proposed(tmp_path / "orders.csv", text)
 
     assert (error.hint or "").startswith(
-        'if the total is "Net" (10.00, 20.00), which is usually without tax, add --amount-column Net'
+        'if the total is in "Net" (10.00, 20.00), which is usually without tax, add --amount-column Net'
     )
     assert [words[:2] for words in ways] == [["--amount-column", name] for name in ("Net", "Fee", "VAT")]
 

@@ -31,6 +31,7 @@ PAYMENTS = 30
 """With 20 to an export: one creation that is refused, one edge, two exports."""
 EXPORTED = 2
 PASSING = sorted({*ANSWERS} - {"latency"})
+OFTEN = ("5xx", "truncate", "429")  # of those that are alike; all of them with the slow tests
 REQUESTS = range(1, 11)
 
 
@@ -66,7 +67,7 @@ async def expected(serve, pull, tmp_path: Path, world: World) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "stall-body" else kind for kind in PASSING]
+    "kind", [kind if kind in OFTEN else pytest.param(kind, marks=pytest.mark.slow) for kind in PASSING]
 )
 async def test_a_fault_at_any_request_changes_nothing_and_exports_nothing_twice(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, kind: str

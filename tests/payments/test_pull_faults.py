@@ -19,6 +19,7 @@ from reconcile.sandbox.world.world import World
 API_REQUESTS = range(1, 7)
 REAL_TIME = {"rate_limit": True, "clock": time.monotonic, "sleep": asyncio.sleep}
 PASSING = ["5xx", "reset", "reset-body", "truncate", "invalid-json", "html", "stall", "stall-body", "429", "revoke"]
+OFTEN = ("5xx", "truncate", "429")  # of those that are alike; all of them with the slow tests
 
 
 async def reference(serve, pull, tmp_path: Path) -> bytes:
@@ -27,7 +28,7 @@ async def reference(serve, pull, tmp_path: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "stall-body" else kind for kind in PASSING]
+    "kind", [kind if kind in OFTEN else pytest.param(kind, marks=pytest.mark.slow) for kind in PASSING]
 )
 async def test_a_fault_at_any_request_changes_nothing(serve, pull, tmp_path: Path, kind: str) -> None:
     expected = await reference(serve, pull, tmp_path)
@@ -38,7 +39,9 @@ async def test_a_fault_at_any_request_changes_nothing(serve, pull, tmp_path: Pat
         assert report.retries == (number <= 5), number
 
 
-@pytest.mark.parametrize("kind", PASSING[:9])
+@pytest.mark.parametrize(
+    "kind", [kind if kind in OFTEN else pytest.param(kind, marks=pytest.mark.slow) for kind in PASSING[:9]]
+)
 async def test_a_fault_that_stays_ends_in_one_error_and_no_file(serve, pull, tmp_path: Path, kind: str) -> None:
     for number in API_REQUESTS[:5]:
         with pytest.raises(Unreachable) as caught:

@@ -98,6 +98,7 @@ def test_a_pull_killed_25_times_reads_less_than_5_percent_of_its_pages_twice(ser
     assert twice < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("sign", "heeded"),

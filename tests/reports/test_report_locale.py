@@ -160,6 +160,7 @@ def test_a_run_is_rendered_again_in_its_own_locale_unless_another_is_named(germa
     assert ">11/21/2026</time></h1>" in words_of(render_html(german, locale="en-US"))
 
 
+@pytest.mark.slow
 def test_files_of_data_and_the_workbook_are_the_same_in_every_locale(german: Path, plain: Path) -> None:
     names = ("items.csv", "breaks.csv", "items.parquet", "breaks.parquet", "orders.parquet", "payments.parquet")
 

@@ -154,6 +154,6 @@ def _of_decimals(text: str, currency: str | None, form: OrderFormat) -> str:
     fraction = re.split(r"[.,]", text)[-1]
     if EXPONENTS.get(currency or "") == 0:
         return "export the amount as it is shown, without decimals: stored with two, it may be off by a factor of 100"
-    if fraction == "000" and form.decimal is None and form.thousands is None:
+    if fraction == "000" and form.decimal != "," and form.thousands is None:
         return "if it means thousands, add --decimal , --thousands . ; else export two decimals"
     return "export the decimals of the currency: nothing is rounded here"

@@ -8,7 +8,7 @@ least declared comes first. Two that read the same cells as other values are bot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import product
 from typing import Any
@@ -16,9 +16,7 @@ from typing import Any
 from reconcile.money import ACCOUNTING_FORMS, AmountError, parse_amount
 from reconcile.orders.dates import day_as
 from reconcile.orders.format import OrderFormat
-
-Declared = Mapping[str, Any]
-"""Declarations of `OrderFormat` by name."""
+from reconcile.orders.proposals.choices import Declared
 
 _MARKS = ((".", ","), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"), (",", "_"), (".", "_"))
 _SEPARATORS: tuple[tuple[str, str | None, str], ...] = (

@@ -361,7 +361,7 @@ def test_tables_have_a_header_in_sight_and_filters_over_all_rows(demo: Path) -> 
         rows = max(len(book.rows(name)), 1) + 1
 
         assert b'<pane ySplit="1" topLeftCell="A2"' in book.xml[name]
-        assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "BB"}{rows}"/>'.encode() in book.xml[name]
+        assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "BC"}{rows}"/>'.encode() in book.xml[name]
 
 
 def test_rejects_are_shown_without_the_guard_of_a_csv(written: Written) -> None:

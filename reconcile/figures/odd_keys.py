@@ -17,6 +17,7 @@ _DONE = {
     "formula": 'without =""',
     "placeholder": "blank, as NULL and the like",
     "whole": "without .0",
+    "merged": "from a merged cell, of which each of its rows has the key",
 }
 UNSEEN_AS_RULES = (
     r'[{ pattern = "[\u00AD\u200B-\u200F\u2060-\u2064\uFEFF]", with = "" }, '

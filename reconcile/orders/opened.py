@@ -27,7 +27,8 @@ class RawRows:
     with what is known of their cells, as far as anything is. `literal` (bool) marks amounts that are number literals of
     a typed format: their decimal separator is a point, whatever is declared for strings; None where all are text.
     `shown` is the text of the columns in `ColumnMap.shown`, by their places. `sums` are lines of which the file itself
-    says that they add up others. `written` are cells of roles as they stand in the file, where `cells` are as meant.
+    says that they add up others. `written` are cells of roles as they stand in the file, where `cells` are as meant;
+    `merged` counts keys that stand in one cell for several rows, by role.
     """
 
     lines: Column
@@ -37,6 +38,7 @@ class RawRows:
     shown: Mapping[int, Column] = field(default_factory=dict)
     sums: frozenset[int] = frozenset()
     written: Mapping[str, Column] = field(default_factory=dict)
+    merged: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, mask: Column) -> RawRows:
         """Return the rows that are true in `mask`, with all `rejects`."""

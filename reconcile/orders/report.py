@@ -28,7 +28,7 @@ class LeftOut(Struct, frozen=True):
     unread: Annotated[Count, means("rows whose amount cannot be read")] = 0
 
 
-TidiedKind = Literal["guard", "formula", "placeholder", "whole", "invisible"]
+TidiedKind = Literal["guard", "formula", "placeholder", "whole", "merged", "invisible"]
 
 
 class TidiedCells(Struct, frozen=True):
@@ -38,8 +38,8 @@ class TidiedCells(Struct, frozen=True):
         TidiedKind,
         means(
             'guard: without the apostrophe of a spreadsheet; formula: the text of ="…"; placeholder: NULL and '
-            "the like, read as blank; whole: without .0, as declared; invisible: has characters that are not "
-            "seen, and keeps them"
+            "the like, read as blank; whole: without .0, as declared; merged: of a cell for several rows; "
+            "invisible: has characters that are not seen, and keeps them"
         ),
     ]
     column: Annotated[str, means("the file's own name of the column")]

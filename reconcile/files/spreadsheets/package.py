@@ -27,6 +27,10 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _END_OF_DIRECTORY = b"PK\5\6"
 _LONGEST_COMMENT = 1 << 16
 _MOST_DIRECTORY_BYTES = 16 << 20
+_PIECE_BYTES = 1 << 20
+_LONGEST_TAG = 1 << 12
+# They stand behind the rows. No text of a cell looks like that: it has no `<`.
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
 _SAVE_AS = "open it in a spreadsheet program and save it as .xlsx or CSV"
 
 
@@ -65,6 +69,23 @@ class Workbook:
     def totals_rows(self, sheet: Sheet) -> frozenset[int]:
         """Return the numbers of the rows of `sheet` that are the totals of a table in it, as the table says."""
         return frozenset(line for part in _tables(self.package, sheet) for line in _totals(part))
+
+    def merged_cells(self, sheet: Sheet) -> Iterator[tuple[str, int, int]]:
+        """Yield the cells of one column that are merged into one: its letters, the first row and the last."""
+        rest = b""
+        with _opened(self.package, sheet.part) as part:
+            while piece := part.read(_PIECE_BYTES):
+                text = rest + piece
+                cut = max(text.rfind(b"<"), len(text) - _LONGEST_TAG)
+                yield from _merged(text[:cut])
+                rest = text[cut:]
+            yield from _merged(rest)
+
+
+def _merged(text: bytes) -> Iterator[tuple[str, int, int]]:
+    for left, first, right, last in _MERGED.findall(text):
+        if left == right and int(first) < int(last):
+            yield left.decode(), int(first), int(last)
 
 
 @contextmanager
@@ -206,10 +227,11 @@ def _target(folder: str, relationship: Mapping[str, str]) -> str:
 
 
 def _found(package: zipfile.ZipFile, part: str) -> str | None:
-    """Return the archive's name of `part`: as it is, or in other case."""
+    """Return the archive's name of `part`: as it is, in other case, or with the backslashes of some programs."""
     if part in package.NameToInfo:
         return part
-    return next((name for name in package.NameToInfo if name.casefold() == part.casefold()), None)
+    wanted = part.casefold()
+    return next((name for name in package.NameToInfo if name.replace("\\", "/").casefold() == wanted), None)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def with_tidy_keys(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> tuple
     told: Told = Counter()
     for role in (role for role in KEY_ROLES if role in cells):
         texts, name = cells[role], columns.name(role)
+        told["merged", name] += raw.merged.get(role, 0)
         told["invisible", name] += _with_invisible(texts)
         odd = _odd(texts)
         if not len(odd):

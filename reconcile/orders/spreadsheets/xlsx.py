@@ -25,6 +25,7 @@ from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
+from reconcile.orders.spreadsheets.merged import MergedKeys
 from reconcile.orders.spreadsheets.opened import open_order_workbook
 
 _BATCH_ROWS = 1 << 13
@@ -59,13 +60,15 @@ def open_xlsx(source: OrderSource, _: SourceStream, form: OrderFormat) -> Opened
         cells = CellTexts(book)
         header, others = _find_header(book, cells, form)
         columns = map_columns(header.names, form, path=source.name, line=header.line)
-        read = len(columns.positions) + len(columns.shown)
-        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * read)))
+        wanted = len(columns.positions) + len(columns.shown)
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * wanted)))
         totals = book.totals_rows(header.sheet)
-        rows = sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name)
+        merged = MergedKeys(book.merged_cells(header.sheet), columns)
+        rows = merged.filled(sheet_rows(stack.enter_context(book.opened(header.sheet)), name=header.sheet.name))
+        read = partial(_rows, columns=columns, cells=cells, totals=totals, merged=merged)
         return OpenedOrders(
             columns,
-            _batches(rows, partial(_rows, columns=columns, cells=cells, totals=totals), header, most, stack.pop_all()),
+            _batches(rows, read, header, most, stack.pop_all()),
             sheet=header.sheet.name,
             other_sheets=others,
         )
@@ -160,7 +163,9 @@ def _batches(
             yield partial(read, group)
 
 
-def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, totals: Collection[int]) -> RawRows:
+def _rows(
+    group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, totals: Collection[int], merged: MergedKeys
+) -> RawRows:
     texts: dict[str, list[str | None]] = {}
     rejects: dict[int, list[Reject]] = {}  # by index of the row
     for role, at in columns.positions.items():
@@ -185,6 +190,7 @@ def _rows(group: Sequence[SheetRow], columns: ColumnMap, cells: CellTexts, total
         pa.array([amount_at in group[i].cells and group[i].cells[amount_at][0] == "n" for i in kept], pa.bool_()),
         {at: pa.array(column, pa.string()) for at, column in shown.items()},
         frozenset(row.line for row in group if amount_at in row.sums or row.line in totals),
+        merged=merged.counted([group[i].line for i in kept]),
     )
 
 

@@ -25,6 +25,8 @@ def carried_texts(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> Column
         member = _members(name, raw.shown[columns.marks[name]])
         both = pc.binary_join_element_wise(joined, member, ", ")  # null where either is
         joined = pc.coalesce(both, joined, member)
+    if joined.null_count == len(joined):
+        return joined
     found: Column = pc.binary_join_element_wise("{", joined, "}", "")
     return found
 

@@ -8,13 +8,15 @@ itself: where it is an order after all, everybody hears of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.total_words import total_reject
+from reconcile.orders.cells.totals import by_currency
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 
 _MOST_WAITING = 16  # batches that are held back until it is known whether a row is the last of its currency
@@ -111,11 +113,18 @@ class KeylessTotals:
 def _last_rows(table: pa.Table) -> dict[str, tuple[_Row, _Sum]]:
     """Return the last row of each currency in a table of ORDERS, and the sum of its others."""
     found: dict[str, tuple[_Row, _Sum]] = {}
-    for code in pc.unique(table["currency_code"]).drop_null().to_pylist():
-        mine = table.filter(pc.equal(table["currency_code"], code))
-        row = mine.slice(mine.num_rows - 1).to_pylist()[0]
+    for one in by_currency(table):
+        if one.code is None:
+            continue
+        row = table.slice(int(one.rows[-1]), 1).to_pylist()[0]
         last = _Row(row["source_line"], row["amount_cents"] or 0, tuple(row[key] for key in KEYS), row["amount_raw"])
-        cents = pc.sum(mine["amount_cents"].cast(pa.decimal128(38))).as_py()
-        keyed = [mine.num_rows - mine[key].null_count - int(row[key] is not None) for key in KEYS]
-        found[code] = last, _Sum(mine.num_rows - 1, int(cents or 0) - last.cents, keyed)
+        keyed = [_filled(table[key], one.rows) - int(row[key] is not None) for key in KEYS]
+        found[one.code] = last, _Sum(len(one.rows) - 1, one.cents - last.cents, keyed)
     return found
+
+
+def _filled(column: pa.ChunkedArray[Any], rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+    """Return how many of `rows` have something in `column`."""
+    if column.null_count in (0, len(column)):
+        return 0 if column.null_count else len(rows)
+    return int(pc.is_valid(column).to_numpy()[rows].sum())

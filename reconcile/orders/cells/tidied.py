@@ -86,7 +86,8 @@ def _odd(texts: Column) -> Rows:
     is_odd |= (signs[last] == ord("0")) & (signs[np.maximum(last - 1, 0)] == ord("."))
     if (last - first < _LONGEST_PLACEHOLDER).any():
         is_odd |= _where(is_placeholder(texts), filled)
-    if re.search(rb"[Ee]\+", signs[first[0] : last[-1] + 1].tobytes()):
+    whole = signs[first[0] : last[-1] + 1].tobytes()
+    if b"E+" in whole or b"e+" in whole:
         is_odd |= _where(pc.match_substring_regex(texts, r"[Ee]\+"), filled)
     odd: Rows = filled[is_odd]
     return odd
@@ -102,6 +103,14 @@ def _edges(texts: Column) -> tuple[Rows, Rows, Rows, Any]:
     first: Any = ends[:-1][filled]
     last: Any = ends[1:][filled] - 1
     return filled, first, last, np.frombuffer(memoryview(data), np.uint8)
+
+
+def ends_in_digit(texts: Column) -> Any:
+    """Return for each text whether its last byte is a digit (bool, numpy)."""
+    filled, _, last, signs = _edges(texts)
+    found = np.zeros(len(texts), np.bool_)
+    found[filled] = (signs[last] >= ord("0")) & (signs[last] <= ord("9"))
+    return found
 
 
 def _where(claim: Column, rows: Rows) -> Any:

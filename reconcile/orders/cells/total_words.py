@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from reconcile.files.arrow import Column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.left_out import fits, is_filled
 from reconcile.orders.cells.remedies import quoted
+from reconcile.orders.cells.tidied import ends_in_digit
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.opened import RawRows
 from reconcile.orders.rejects import Reject
@@ -65,7 +67,7 @@ def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
     roles = [role for role in KEYS if role in raw.cells]
     has_key, has_other = (pa.repeat(pa.scalar(False), len(raw.lines)) for _ in range(2))
     for role in roles:
-        filled, is_word = is_filled(raw.cells[role]), fits(raw.cells[role], _PATTERN)
+        filled, is_word = is_filled(raw.cells[role]), _is_word(raw.cells[role])
         has_key = pc.or_(has_key, filled)
         has_other = pc.or_(has_other, pc.and_not(filled, is_word))
     is_total: Column = pc.and_not(has_key, has_other)
@@ -83,6 +85,16 @@ def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
     ]
     rejects = (*(reject for reject in raw.rejects if reject.line not in lines), *told)
     return replace(raw.where(pc.invert(is_total)), rejects=rejects)
+
+
+def _is_word(texts: Column) -> Column:
+    """Return whether each text is a word for a total: only those are looked at that do not end in a digit."""
+    rows = np.flatnonzero(~ends_in_digit(texts))
+    found = np.zeros(len(texts), np.bool_)
+    if len(rows):
+        found[rows] = fits(texts.take(pa.array(rows, pa.int64())), _PATTERN).to_numpy(zero_copy_only=False)
+    words: Column = pa.array(found, pa.bool_())
+    return words
 
 
 def total_reject(line: int, keys: Iterable[str | None], column: str | None, value: str | None) -> Reject:

@@ -182,11 +182,7 @@ def parse_amount(
     if currency_code in UNDECIMAL:
         raise AmountError(text, f"is in {currency_code}, which is not counted in decimals")
     digits_after_point = exponent(currency_code)
-    stripped = _meant(text)
-    if not stripped:
-        raise AmountError(text, "is empty")
-    for pattern, plain in accounting_rules(currency_code, accounting):
-        stripped = re.sub(pattern, plain, stripped)
+    stripped = _plain(text, currency_code, accounting)
     match = amount_pattern(decimal, thousands, grouping).fullmatch(stripped)
     if match is None:
         raise AmountError(text, _why_not(stripped, currency_code, decimal, thousands))
@@ -210,11 +206,7 @@ def parse_cents(text: str, *, accounting: tuple[str, ...] = ()) -> int:
 
     Raises AmountError when `text` is empty, is not a whole number in plain digits, or does not fit 64 bits.
     """
-    stripped = _meant(text)
-    if not stripped:
-        raise AmountError(text, "is empty")
-    for pattern, plain in accounting_rules("", accounting):
-        stripped = re.sub(pattern, plain, stripped)
+    stripped = _plain(text, "", accounting)
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", stripped):
         raise AmountError(text, "is not a whole number of minor units")
     cents = int(stripped)
@@ -254,10 +246,14 @@ def idle_zeros(currency_code: str, decimal: str = ".") -> str | None:
     return "|".join(f"[{decimal}][0-9]{{{length}}}$" for length in lengths)
 
 
-def _meant(text: str) -> str:
-    """Return an amount without what a spreadsheet or a database has put around it, or in place of nothing."""
+def _plain(text: str, currency_code: str, accounting: tuple[str, ...]) -> str:
+    """Return an amount without what a spreadsheet has put around it, and with its sign in front of its digits."""
     plain = re.sub(GUARDED_AMOUNT, r"\1", text.strip().replace(MINUS, "-"))
-    return "" if plain in PLACEHOLDERS else plain
+    if not plain or plain in PLACEHOLDERS:
+        raise AmountError(text, "is empty")
+    for pattern, with_sign in accounting_rules(currency_code, accounting):
+        plain = re.sub(pattern, with_sign, plain)
+    return plain
 
 
 def _without_zeros(fraction: str, currency_code: str) -> str:

@@ -43,6 +43,7 @@ def test_cells_that_have_no_name_and_nothing_in_them_make_no_difference(read: An
         ("A1,10.00,EUR,,\nA2,20.00,EUR,,x\n", "3", "has 5 cells, the header has 3"),
         ("A1,10.00,EUR\nA2,20.00\n", "3", "has 2 cells, the header has 3"),
         ("A1,10.00,EUR\nA2\n", "3", "has 1 cell, the header has 3"),
+        ("A1,10.00,EUR,\n,,,x\n", "3", "has 4 cells, the header has 3"),
         ("A1,10.00,EUR\nx,A2,1,843.5,EUR\n", "3", "has 5 cells, the header has 3"),
     ],
 )

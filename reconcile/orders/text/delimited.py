@@ -9,7 +9,7 @@ means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import chain
@@ -193,19 +193,10 @@ def _without_odd_rows(
     starts, ends, lines = record_spans(block.text, header.dialect, block.first_line)
     texts = _Blank(header.dialect)
     ragged_at = np.array([(row.number or 0) - 1 for row in ragged], np.int64)
-    rejects: list[Reject] = []
-    short: list[Record] = []
-    fits: list[Record] = []
-    for at in ragged_at:
-        text, line = block.text[starts[at] : ends[at]], int(lines[at])
-        if texts.is_blank(text):
-            continue
-        (record,) = _scanned(text, line, header.dialect)
-        if (fitted := _fitted(record, header, columns)) is not None:
-            fits.append(fitted)
-        else:
-            rejects += _each_line(text, line, _ragged(len(record.cells), header))
-            short += [record] if columns.shown else []
+    wide_or_short = [(block.text[starts[at] : ends[at]], int(lines[at])) for at in ragged_at]
+    others = (one for text, line in wide_or_short if not texts.is_blank(text)
+              for one in _scanned(text, line, header.dialect))  # fmt: skip
+    fits, short, rejects = _by_width(others, header, columns)
     good_at = np.delete(np.arange(len(lines)), ragged_at)
     kept = np.ones(len(good_at), np.bool_)
     for i in () if overfull is None else pc.indices_nonzero(overfull).to_pylist():
@@ -213,7 +204,7 @@ def _without_odd_rows(
         cells = len(header.names) + header.spare
         rejects += _each_line(block.text[starts[at] : ends[at]], int(lines[at]), _ragged(cells, header))
     for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
-        kept[i] = not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
+        kept[i] &= not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
     lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
     for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
         at = good_at[i]
@@ -223,6 +214,22 @@ def _without_odd_rows(
             rejects += _each_line(text, int(lines[at]), _IS_ROWS)
     found = replace(raw, lines=pa.array(lines[good_at]), rejects=tuple(rejects)).where(pa.array(kept))
     return _with_short(_together(found, _raw_rows(fits, columns)) if fits else found, short)
+
+
+def _by_width(
+    records: Iterable[Record], header: Header, columns: ColumnMap
+) -> tuple[list[Record], list[Record], list[Reject]]:
+    """Return records of another width than the header: those that fit it, the others, and their rejects."""
+    fits: list[Record] = []
+    others: list[Record] = []
+    rejects: list[Reject] = []
+    for record in records:
+        if (fitted := _fitted(record, header, columns)) is not None:
+            fits.append(fitted)
+        else:
+            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), header))
+            others += [record] if columns.shown else []
+    return fits, others, rejects
 
 
 def _together(some: RawRows, others: RawRows) -> RawRows:

@@ -247,3 +247,17 @@ def test_the_row_of_totals_of_a_table_is_no_order(read: Any) -> None:
 
     assert told(outcome) == [("4", 'if it is one, add --skip-rows "November"')]
     assert outcome.columns("reference") == [("A",), ("B",)]
+
+
+REPORT = "Customer,Num,Amount,Currency\nAnn B,NW-1,35.00,EUR\nSumma Design AB,,4.00,EUR\n{word},,39.00,EUR\n"
+
+
+@pytest.mark.parametrize("word", ["TOTAL", "Total for Ann B", "Total: Ann B", "Summe für Ann B", "Total général"])
+def test_a_word_for_a_total_in_the_first_column_is_one_where_the_row_has_no_key(read: Any, word: str) -> None:
+    outcome = read(REPORT.format(word=word), reference_column="Num")
+
+    assert outcome.columns("reference", "amount_cents") == [("NW-1", 3500), (None, 400)]
+    assert [(row["source_line"], row["reason"]) for row in outcome.rejects] == [("4", "looks like a total")]
+    assert outcome.rejects[0]["remedy"] == f'if it is one, add --skip-rows "{word}"'
+    skipped = read(REPORT.format(word=word), reference_column="Num", skip_rows=(word,))
+    assert (len(skipped.rows), skipped.rejects) == (2, [])

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from reconcile.files.spreadsheets.strings import SharedStrings, read_strings
 from reconcile.files.spreadsheets.unreadable import NotASpreadsheet, damaged
-from reconcile.files.spreadsheets.xml import elements
+from reconcile.files.spreadsheets.xml import elements, pieces_of
 from reconcile.files.streams import Readable, Watched
 
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what encrypted files and those of before 2007 are
@@ -27,7 +27,6 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _END_OF_DIRECTORY = b"PK\5\6"
 _LONGEST_COMMENT = 1 << 16
 _MOST_DIRECTORY_BYTES = 16 << 20
-_PIECE_BYTES = 1 << 20
 _LONGEST_TAG = 1 << 12
 # They stand behind the rows. No text of a cell looks like that: it has no `<`.
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
@@ -74,7 +73,7 @@ class Workbook:
         """Yield the cells of one column that are merged into one: its letters, the first row and the last."""
         rest = b""
         with _opened(self.package, sheet.part) as part:
-            while piece := part.read(_PIECE_BYTES):
+            for piece in pieces_of(part, name=f'sheet "{sheet.name}"'):
                 text = rest + piece
                 cut = max(text.rfind(b"<"), len(text) - _LONGEST_TAG)
                 yield from _merged(text[:cut])

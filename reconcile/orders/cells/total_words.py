@@ -43,6 +43,7 @@ _WORDS = (
     r"suma totală|sumă totală|totaluri",
     r"(?:γενικό |μερικό )?σύνολο|υποσύνολο|σύνολα|άθροισμα|συνολικό ποσό",
 )
+_BEGINNING = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})(?:\s*:.*|\s+(?:for|of|für|för|av|van|pour|de|du|per|za|dla)\s.*)?\z"
 _PATTERN = rf"\A[*=\s-]*(?:{'|'.join(_WORDS)})[*=:.\s-]*\z"
 
 
@@ -71,12 +72,16 @@ def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
         has_key = pc.or_(has_key, filled)
         has_other = pc.or_(has_other, pc.and_not(filled, is_word))
     is_total: Column = pc.and_not(has_key, has_other)
+    if 0 in raw.shown and not pc.all(has_key).as_py():  # of rows without a key, the first column may say it
+        first = fits(raw.shown[0], _BEGINNING)
+        is_total = pc.or_(is_total, pc.and_not(first, has_key))
     if raw.sums:
         is_total = pc.or_(is_total, pc.is_in(raw.lines, value_set=pa.array(sorted(raw.sums), pa.int64())))
     if not pc.any(is_total).as_py():
         return raw
     totals = raw.where(is_total)
-    keys = zip(*(pc.utf8_trim_whitespace(totals.cells[role]).to_pylist() for role in roles), strict=True)
+    named = [totals.cells[role] for role in roles] + ([totals.shown[0]] if 0 in totals.shown else [])
+    keys = zip(*(pc.utf8_trim_whitespace(texts).to_pylist() for texts in named), strict=True)
     lines: list[int] = totals.lines.to_numpy().tolist()
     amounts = totals.cells["amount"].to_pylist()
     told = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconcile.errors import OrderFileError
 from reconcile.money import ORDER_TOTALS
@@ -83,6 +83,12 @@ class ColumnMap:
         """The file's columns that mean nothing here, in its order."""
         read = {*self.positions.values(), *self.marks.values()}
         return tuple(name for position, name in enumerate(self.names) if position not in read)
+
+    @property
+    def with_first(self) -> ColumnMap:
+        """These columns with the cells of the first one shown, where it is no key: words for totals may stand there."""
+        keys = {self.positions[role] for role in KEYS if role in self.positions}
+        return self if not self.names or 0 in keys else replace(self, shown=tuple(sorted({0, *self.shown})))
 
     def as_dict(self) -> dict[str, str]:
         """Return role → the file's own column name."""

@@ -35,9 +35,11 @@ def choices_for(head: Head, form: OrderFormat, cells: Cells | None) -> list[Choi
         found.append(only(continuation_rows="empty"))
     if any("--float-keys" in one for one in remedies):
         found.append(only(float_keys="whole"))
-    keyless = ("",) if 0 < head.keyless < head.table.num_rows else ()
-    if patterns := (*_skipped(head.rejects), *_odd_rows(head.rejects, cells), *keyless):
-        found.append(only(skip_rows=(*form.skip_rows, *dict.fromkeys(patterns))))
+    patterns = (*form.skip_rows, *dict.fromkeys([*_skipped(head.rejects), *_odd_rows(head.rejects, cells)]))
+    if len(patterns) > len(form.skip_rows):
+        found.append(only(skip_rows=patterns))
+    if head.keyless < head.table.num_rows and "" not in patterns:
+        found.append(only(skip_rows=(*patterns, "")))  # rows without any key, where others have one
     return found
 
 

@@ -59,7 +59,7 @@ def open_xlsx(source: OrderSource, _: SourceStream, form: OrderFormat) -> Opened
         book = stack.enter_context(open_order_workbook(source.path, name=source.name))
         cells = CellTexts(book)
         header, others = _find_header(book, cells, form)
-        columns = map_columns(header.names, form, path=source.name, line=header.line)
+        columns = map_columns(header.names, form, path=source.name, line=header.line).with_first
         wanted = len(columns.positions) + len(columns.shown)
         most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * wanted)))
         totals = book.totals_rows(header.sheet)

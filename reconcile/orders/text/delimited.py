@@ -48,7 +48,7 @@ def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat)
         head, blank_lines = _first_with_content(pieces)
         second = next(pieces, b"")
         header = find_header(head, form, path=source.name, final=not second, first_line=blank_lines + 1)
-        columns = map_columns(header.names, form, path=source.name, line=header.line)
+        columns = map_columns(header.names, form, path=source.name, line=header.line).with_first
     blocks = blocks_of(
         chain((head[header.rows_at :], second), pieces), header.dialect, path=source.name, first_line=header.rows_line
     )

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from msgspec.structs import replace
 
-from reconcile.errors import OrderFileError, SettingsError
+from reconcile.errors import OrderFileError, ReconcileError, SettingsError
 from reconcile.money import EXPONENTS, format_amount
 from reconcile.orders.cells.remedies import quoted
 from reconcile.orders.databases.url import OrdersQuery
@@ -82,8 +83,8 @@ def propose(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
             others = (_Search(paths, form, other, condition) for condition, other in search.others)
             searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
             del searches[_MOST_OTHERS:]
-    except (OSError, SettingsError):
-        return []
+    except (OSError, pa.ArrowException, ReconcileError):
+        return []  # the error that is there already says more
     start = searches[0].start
     return [one for one in found if one is not None and (start is None or one.head.rejected_rows < start)]
 

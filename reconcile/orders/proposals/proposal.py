@@ -86,7 +86,12 @@ def propose(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
     except (OSError, pa.ArrowException, ReconcileError):
         return []  # the error that is there already says more
     start = searches[0].start
-    return [one for one in found if one is not None and (start is None or one.head.rejected_rows < start)]
+    return [one for one in found if one is not None and _is_worth_it(one.head, start)]
+
+
+def _is_worth_it(head: Head, start: int | None) -> bool:
+    """Whether half the rejected rows are gone, of `start` without a declaration; without any, most rows are good."""
+    return head.rejected_rows <= (head.table.num_rows if start is None else start / 2)
 
 
 class _Search:

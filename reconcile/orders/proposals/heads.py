@@ -4,9 +4,11 @@ The beginning of order files: as the reader reads it under a declaration, and ce
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -86,13 +88,31 @@ def head_of(paths: OrderPaths, form: OrderFormat) -> Head:
             if rows >= _ENOUGH_ROWS:
                 is_all = False
                 break
-            done = finished(batch, opened.columns, whole, source.name, is_delivery=False).after(before, whole)
+            some, is_whole = _first_rows(batch())
+            is_all = is_all and is_whole
+            done = finished(partial(_read_already, some), opened.columns, whole, source.name, is_delivery=False)
+            done = done.after(before, whole)
             before = done.last or before
-            rows += done.table.num_rows + done.rejected_rows
+            rows += len(some) if isinstance(some, pa.Table) else len(some.lines)
             found += sums.add(done)
         found += sums.settled()
     marks.check()
     return _together(found, is_all=is_all)
+
+
+def _read_already(batch: RawRows | pa.Table) -> RawRows | pa.Table:
+    return batch
+
+
+def _first_rows(batch: RawRows | pa.Table) -> tuple[RawRows | pa.Table, bool]:
+    """Return the first rows of a batch, and whether these are all of it."""
+    if isinstance(batch, pa.Table):
+        return batch.slice(0, _ENOUGH_ROWS), batch.num_rows <= _ENOUGH_ROWS
+    if len(batch.lines) <= _ENOUGH_ROWS:
+        return batch, True
+    some = batch.where(pa.array([True] * _ENOUGH_ROWS + [False] * (len(batch.lines) - _ENOUGH_ROWS)))
+    last = some.lines[-1].as_py()
+    return dataclasses.replace(some, rejects=tuple(one for one in batch.rejects if one.line <= last)), False
 
 
 def _together(found: Sequence[OrderRows], *, is_all: bool) -> Head:

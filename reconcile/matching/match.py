@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Generic, NamedTuple
 
 import duckdb
-import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from reconcile.errors import SettingsError
@@ -255,7 +254,7 @@ class _Work:
         lone = name_pairs(judge_pairs(paired.lone, policy))
         leftovers = with_was_open(self.engine, paired.leftovers, run.open_before)
         rest = name_any(with_stakes(self.engine, judge(leftovers, policy, run.business_date)))
-        self.rows = nw.concat([lone, rest])
+        self.rows = self.engine.stacked(lone, rest)
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:

@@ -49,6 +49,9 @@ class ArrowEngine:
         table = self.to_arrow(frame)
         return self.from_arrow(table.append_column(name, md5_texts(table, text)))
 
+    def stacked(self, one: Frame, other: Frame) -> Frame:
+        return nw.concat([one, other])
+
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         return frame.sort(*by, nulls_last=True)
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import asdict
-from workbooks import Book, computed, letters, number, read_book
+from workbooks import MAIN, Book, computed, letters, number, read_book
 
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
@@ -362,6 +365,32 @@ def test_tables_have_a_header_in_sight_and_filters_over_all_rows(demo: Path) -> 
 
         assert b'<pane ySplit="1" topLeftCell="A2"' in book.xml[name]
         assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "BC"}{rows}"/>'.encode() in book.xml[name]
+
+
+def test_titles_of_figures_stand_at_the_right_as_the_figures_do(demo: Path) -> None:
+    with zipfile.ZipFile(demo / "report.xlsx") as packed:
+        styles = ElementTree.fromstring(packed.read("xl/styles.xml"))
+    cells = styles.find(f"{MAIN}cellXfs")
+    assert cells is not None
+    aligned = [cell.find(f"{MAIN}alignment") for cell in cells]
+    at_right = {str(n) for n, one in enumerate(aligned) if one is not None and one.get("horizontal") == "right"}
+    book = read_book(demo / "report.xlsx")
+    for sheet, title, is_figure in (
+        ("Breaks", "Payment", True), ("Breaks", "Age (days)", True), ("Breaks", "Reference", False),
+        ("Summary", "Accepted at stake", True), ("Summary", "Meaning", False), ("Control totals", "Rows in", True),
+    ):  # fmt: skip
+        place = next(place for place, cell in book.sheets[sheet].items() if cell.value == title)
+        style = re.search(rf'<c r="{place}" s="([0-9]+)"'.encode(), book.xml[sheet])
+        assert style is not None
+        assert (style[1].decode() in at_right) == is_figure, (sheet, title)
+
+
+def test_both_amounts_stand_beside_their_currencies(demo: Path) -> None:
+    sheet = read_book(demo / "report.xlsx").sheets["Breaks"]
+    titles = [str(cell.value) for place, cell in sheet.items() if number(place) == 1]
+
+    for currency, amount_ in (("Payment currency", "Payment"), ("Order currency", "Order"), ("Currency", "At stake")):
+        assert titles.index(amount_) == titles.index(currency) + 1
 
 
 def test_rejects_are_shown_without_the_guard_of_a_csv(written: Written) -> None:

@@ -15,6 +15,11 @@ from xlsxwriter.worksheet import Worksheet
 
 from reconcile.files.workbook_cells import Money, shown, write_money
 
+A4 = 9
+"""Number of the size of paper that pages are laid out for; where it is another, they are fitted to that."""
+
+_WIDE = 170  # characters across from which a page lies on its side
+
 ROW_STYLES = (
     "text", "whole", "claim", "day", "instant", "long", "minor", "money0", "money2", "money3", "money4",
 )  # fmt: skip
@@ -45,13 +50,15 @@ class Page:
 
     def __init__(self, sheet: Worksheet, formats: dict[str, Format], widths: Sequence[int]) -> None:
         self.row = 1
+        self._titles: tuple[int, tuple[str, ...]] = (0, ())  # of the table that has no row yet, and where they are
         self._sheet = sheet
         self._formats = formats
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         sheet.hide_gridlines(2)
-        sheet.set_landscape()
-        sheet.set_paper(9)
+        if sum(widths) > _WIDE:
+            sheet.set_landscape()
+        sheet.set_paper(A4)
         sheet.fit_to_pages(1, 0)
 
     def title(self, text: str) -> None:
@@ -65,9 +72,15 @@ class Page:
         self.put(Styled(text, "heading"))
         if titles:
             self.put(*(Styled(title, "header") for title in titles))
+            self._titles = (self.row - 2, titles)
 
     def put(self, *cells: Cell, total: bool = False) -> None:
-        """Write `cells` from column A on and go to the next row."""
+        """Write `cells` from column A on and go to the next row; titles of a table stand as its first row does."""
+        at, titles = self._titles
+        for column, (title, cell) in enumerate(zip(titles, cells, strict=False)):
+            if isinstance(cell, int | Count | Money):
+                self._sheet.write_string(at, column, shown(title), self._formats["figure header"])
+        self._titles = (0, ())
         for column, cell in enumerate(cells):
             if cell is not None:
                 self._write(column, cell, "total " if total else "")

@@ -44,12 +44,15 @@ ITEM_COLUMNS = (
     SheetColumn("Kind", "text", "kind", 8),
     SheetColumn("State", "text", "state", 10),
     SheetColumn("Age (days)", "whole", "age_days", 11),
+    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
     SheetColumn("Reference", "text", "reference", 20),
-    # A formula can ask for a word, not for nothing.
-    SheetColumn("Currency", "text", f"coalesce(at_stake_currency_code, '{NO_CURRENCY}')", 10),
+    SheetColumn("Payment currency", "text", _PAYMENT, 10),
     SheetColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
+    SheetColumn("Order currency", "text", _ORDER, 10),
     SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),
     SheetColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
+    # A formula can ask for a word, not for nothing.
+    SheetColumn("Currency", "text", f"coalesce(at_stake_currency_code, '{NO_CURRENCY}')", 10),
     SheetColumn("At stake", "money", "at_stake_cents", 14, "at_stake_currency_code"),
     SheetColumn("Likely cause", "text", "suggestion", 40),
     SheetColumn("Accepted because", "text", "accepted_reason", 24),
@@ -69,9 +72,6 @@ ITEM_COLUMNS = (
     SheetColumn("Order row number", "text", "row_order_number", 14),
     SheetColumn("Ordered on", "day", "ordered_on", 11),
     SheetColumn("Payment method", "text", "order_method", 14),
-    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
-    SheetColumn("Payment currency", "text", _PAYMENT, 10),
-    SheetColumn("Order currency", "text", _ORDER, 10),
     SheetColumn("At stake currency", "text", "at_stake_currency_code", 10),
     SheetColumn("Amount basis", "text", "amount_basis", 30),
     SheetColumn("API says mismatched", "claim", "mismatched_amounts", 12),
@@ -98,6 +98,9 @@ ITEM_COLUMNS = (
     SheetColumn("Break id", "text", "break_id", 34),
 )
 """Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
+
+LAST_PRINTED = next(place for place, column in enumerate(ITEM_COLUMNS) if column.sql == "suggestion")
+"""Place of the last column of ITEM_COLUMNS that a page of paper has room for."""
 
 REJECT_COLUMNS = tuple(
     SheetColumn(

@@ -22,6 +22,7 @@ import duckdb
 import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from reconcile.errors import OutputError
 from reconcile.figures.summary import Summary, read_summary
@@ -32,9 +33,9 @@ from reconcile.files.workbook_cells import WORKBOOK, formats_of
 from reconcile.history.published import items_sql
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import errors_told, items_columns
-from reconcile.reports.workbook.page import ROW_STYLES, Page
+from reconcile.reports.workbook.page import A4, ROW_STYLES, Page
 from reconcile.reports.workbook.pages import write_about, write_aging, write_breakdown, write_control, write_summary
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
+from reconcile.reports.workbook.rows import ITEM_COLUMNS, LAST_PRINTED, REJECT_COLUMNS, SheetColumn, letters, rows_sql
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.schema import REJECTS
@@ -187,13 +188,13 @@ def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping
     last_row, last_column = max(table.written, 1), len(table.columns) - 1
     for place, column in enumerate(table.columns):
         sheet.set_column(place, place, column.width)
-        sheet.write_string(0, place, column.title, formats["header"])
+        is_figure = column.cells in ("whole", "money")
+        sheet.write_string(0, place, column.title, formats["figure header" if is_figure else "header"])
     for place, style in enumerate(ROW_STYLES):
         sheet.write_blank(1, place, None, formats[style])
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, last_row, last_column)
-    sheet.repeat_rows(0)
-    sheet.set_landscape()
+    _set_paper(sheet, name, last_row)
     sheet.ignore_errors({"number_stored_as_text": f"A1:{letters(last_column)}{last_row + 1}"})
     places = {column.title: place for place, column in enumerate(table.columns)}
     # Colour says again what a word in the cell says.
@@ -202,6 +203,19 @@ def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping
             if title in places:
                 rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": formats[style]}
                 sheet.conditional_format(1, places[title], last_row, places[title], rule)
+
+
+def _set_paper(sheet: Worksheet, name: str, last_row: int) -> None:
+    """Have what a person works on printed a page wide; all items, which are data, are told on paper, not printed."""
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.fit_to_pages(1, 0)
+    if name == BREAKS_SHEET:
+        sheet.print_area(0, 0, last_row, LAST_PRINTED)
+    elif name == ITEMS_SHEET:
+        sheet.print_area(0, 0, 0, LAST_PRINTED)
+        sheet.set_header("&LAll items: the rows of this sheet are not printed")
 
 
 def _pack(

@@ -1,5 +1,6 @@
 """
-The night, left to right: orders → pull → what follows (`closing`), with the audit trail of breaks in between.
+The night, left to right: orders → pull → matching and figures (`made_run`) → reports and run folder (`closing`), with
+the audit trail of breaks in between.
 
 Every stage takes files and its own part of the settings, as it is. Order totals are read first, though the pull comes
 first in the story: a bad file is reported before an hour of pulling.
@@ -22,7 +23,8 @@ from reconcile.files.duckdb import connected
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
 from reconcile.operations.break_history import with_history
-from reconcile.operations.closing import close, make
+from reconcile.operations.closing import close
+from reconcile.operations.made_run import make
 from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.dated import telling_date

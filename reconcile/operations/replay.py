@@ -26,7 +26,7 @@ from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.report import MatchReport
-from reconcile.operations.closing import run_id_of
+from reconcile.operations.made_run import run_id_of
 from reconcile.runs.folder import out_of
 from reconcile.runs.manifest import NAME, Manifest, digest_of_text, other_software
 from reconcile.runs.run_folder import RunFolder

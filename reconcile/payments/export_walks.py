@@ -17,7 +17,7 @@ from typing import IO, TypeVar
 
 import pyarrow as pa
 
-from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.by_id import payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN, BrokenExport, Export, payments_export
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
@@ -178,9 +178,7 @@ class Exporters:
             self._leave_all_to_pages("exports do not hold all that is read of an order")
             raise BrokenExport(self._pull.marks.why_pages, final=True)
         batches = []
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = ids[start : start + IDS_AT_ONCE]
-            rows = await payments_by_id(self._pull.reading, some, mode=self._pull.mode)
+        async for _, rows in payments_by_id(self._pull.reading, ids, mode=self._pull.mode):
             check_window(rows, walk.window)
             batches.append(rows)
         return batches

@@ -20,25 +20,25 @@ from reconcile.figures.pulled import Mode
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.figures.summary import VERSION, Counts, Figures, OrderBookFigures, Summary, Verdict
 from reconcile.figures.totals import summarize
-from reconcile.figures.units import refuse_other_unit
+from reconcile.figures.units import hundredfold, refuse_other_unit
 from reconcile.figures.warnings import refuse_empty
 from reconcile.files.disk import sha256_of
 from reconcile.files.duckdb import connected
 from reconcile.history import decisions, ledger
 from reconcile.history.acceptances import standing
-from reconcile.history.earlier import EarlierRuns, earlier_runs
+from reconcile.history.earlier import EarlierRuns
 from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
 from reconcile.history.states import States
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
-from reconcile.matching.report import MatchReport
 from reconcile.notices import Notice
+from reconcile.operations.before import Before, what_was_before
 from reconcile.operations.by_rules import moves_apart
 from reconcile.operations.noticed import noticed
 from reconcile.operations.order_book import OrderBook, build_order_book
-from reconcile.operations.staged_run import StagedRun
+from reconcile.operations.staged_run import Matched, StagedRun
 from reconcile.reports.csv_tables import write_breaks, write_items_csv
 from reconcile.runs.manifest import digest_of_text
 from reconcile.runs.run_folder import RunFile, RunFolder
@@ -59,15 +59,13 @@ class MadeRun:
 def make(night: StagedRun) -> MadeRun:
     """Match, prove and sum up. Raises as `reconcile.operations.night.run`."""
     with connected(night.folder.path, night.settings.run.memory_limit):  # once, for all that is made there
-        earlier = earlier_runs(night.out, night.business_date)
-        night = with_order_book(night, earlier)
-        run_id, report = matched(night, earlier)
-        refuse_empty("payments", report.payments.rows, night.settings.run.on_empty_payments)
-        refuse_other_unit(night.folder.items, night.settings.orders.format.amount_unit)
+        before = what_was_before(night)
+        night = with_order_book(night, before.runs)
+        result = matched(night, before.runs)
         rows = tables_written(night)
-        summary = summarized(night, run_id, report, earlier)
-        notices = noticed(night, run_id, report, earlier)
-    return MadeRun(night, summary, tuple(notices), earlier, rows)
+        summary = summarized(night, result, before)
+        notices = noticed(night, result, before)
+    return MadeRun(night, summary, tuple(notices), before.runs, rows)
 
 
 def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
@@ -82,8 +80,12 @@ def with_order_book(night: StagedRun, earlier: EarlierRuns) -> StagedRun:
     return dataclasses.replace(night, book=book)
 
 
-def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
-    """Write the items, with the states of breaks as the `earlier` runs and people's decisions make them."""
+def matched(night: StagedRun, earlier: EarlierRuns) -> Matched:
+    """
+    Write the items, with the states of breaks as the `earlier` runs and people's decisions make them.
+
+    Raises when there are no payments, or the order totals are in another unit than they: no figure says anything then.
+    """
     folder, on, policy, chosen = night.folder, night.business_date, night.settings.policy, night.settings.run
     accepted = standing(decisions.read_decisions(night.out / decisions.NAME), on)
     organization = night.settings.commercelayer.organization or None
@@ -93,7 +95,11 @@ def matched(night: StagedRun, earlier: EarlierRuns) -> tuple[str, MatchReport]:
     resources = Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder.path)
     with night.timings.stage("matching"):
         sides = folder.payments, folder.orders
-        return run_id, match_to_parquet(*sides, folder.items, policy, run, resources, folder.transactions)
+        report = match_to_parquet(*sides, folder.items, policy, run, resources, folder.transactions)
+    refuse_empty("payments", report.payments.rows, chosen.on_empty_payments)
+    units = hundredfold(folder.items)
+    refuse_other_unit(units, night.settings.orders.format.amount_unit)
+    return Matched(run_id, report, units)
 
 
 def tables_written(night: StagedRun) -> dict[str, int]:
@@ -106,21 +112,22 @@ def tables_written(night: StagedRun) -> dict[str, int]:
         }
 
 
-def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: EarlierRuns) -> Summary:
+def summarized(night: StagedRun, result: Matched, before: Before) -> Summary:
     """
     Return the summary as the figures make it: no limit is looked at yet, and nothing warned of.
 
     Raises ProofFailed when the totals of a file are not those of the items.
     """
     folder, limit, policy = night.folder, night.settings.run.memory_limit, night.settings.policy
+    report, breaks = result.report, before.runs.breaks
     with night.timings.stage("summary"):
         figures = summarize(folder.items, report.control, report.key_profile)
         proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis)
-        apart = moves_apart(night, earlier)
+        apart = moves_apart(night, before)
         return Summary(
             version=VERSION,
             business_date=night.business_date,
-            run_id=run_id,
+            run_id=result.run_id,
             organization=night.source.organization,
             mode=cast(Mode | None, night.source.mode),  # both ways to a side have checked it
             amount_basis=policy.amount_basis,
@@ -138,11 +145,11 @@ def summarized(night: StagedRun, run_id: str, report: MatchReport, earlier: Earl
             aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
             breakdown=figures.breakdown,
-            roll_forward=roll_forward(earlier.breaks, breaks_in(folder.breaks, FOLLOWED)),
+            roll_forward=roll_forward(breaks, breaks_in(folder.breaks, FOLLOWED)),
             roll_forward_by_rules=apart.by_rules if apart else (),
             roll_forward_by_data=apart.by_data if apart else (),
             key_profile=figures.key_profile,
-            trend=trend_of(earlier.runs),
+            trend=trend_of(before.runs.runs),
             order_book=order_book_of(night.book) if night.book is not None else None,
             pull=night.source.pull or None,
         )

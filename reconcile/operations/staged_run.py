@@ -18,6 +18,8 @@ from msgspec import UNSET, Struct, UnsetType
 from reconcile.figures import limits
 from reconcile.figures.pulled import Pull
 from reconcile.figures.summary import Summary
+from reconcile.figures.units import Hundredfold
+from reconcile.matching.report import MatchReport
 from reconcile.operations.order_book import OrderBook
 from reconcile.orders.report import OrdersReport
 from reconcile.runs.folder import Staging
@@ -101,3 +103,12 @@ class StagedRun:
     @property
     def business_date(self) -> date:
         return self.staging.business_date
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the matching of a run made: the run's id, the report, and the pairs that seem to be in another unit."""
+
+    run_id: str
+    report: MatchReport
+    units: Hundredfold

@@ -60,6 +60,14 @@ AMOUNT_BASES = ("due", "captured", *ORDER_TOTALS)
 
 MOST_CENTS = 2**62 - 1
 """The largest amount, in minor units: the difference of two fits 64 bits on every engine."""
+
+AMOUNT_LIMIT = 2**56
+"""
+Minor units from which on, either way, an amount is not taken for one: 720 trillion euros.
+
+Whoever made it made a mistake, and the sum of a few of them would leave 64 bits, and with it JSON and the engines.
+"""
+
 _MAYBE_THOUSANDS = 3
 _CURRENCY, _PARENTHESES = "currency", "parentheses"
 ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {

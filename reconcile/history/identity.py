@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Numbers, whole_column
 from reconcile.files.arrow import compute as pc
-from reconcile.schema import ABOUT, HISTORY, ITEMS
+from reconcile.schema import ABOUT, ITEMS, table_schema
 
 KEYS = (
     ("payment_id",),
@@ -34,6 +34,14 @@ BEFORE = pa.schema([*ABOUT, ITEMS.field("break_id"), ITEMS.field("first_seen_on"
 
 FOLLOWED = (*BEFORE.names, "state", "at_stake_currency_code", "at_stake_cents")
 """Columns of breaks that are followed from one run to the next: what they are about, and what they put at stake."""
+
+HISTORY = table_schema(
+    ("item_id", pa.string(), "as in ITEMS"),
+    ("break_id", pa.string(), "as in ITEMS: the break that this item was last"),
+    ("first_seen_on", pa.date32(), "business date of the first run in which that break was there"),
+    required=("item_id", "break_id", "first_seen_on"),
+)
+"""What the ledger knows of breaks before a run: one row per item that ever was a break."""
 
 IDENTITY = pa.schema(
     ITEMS.field(name)

@@ -20,8 +20,8 @@ import pyarrow as pa
 from reconcile.errors import OutputError, first_line
 from reconcile.files.disk import locked
 from reconcile.files.duckdb import CONFIG
+from reconcile.history.identity import HISTORY
 from reconcile.history.published import breaks_in
-from reconcile.schema import HISTORY
 
 NAME = "ledger.duckdb"
 

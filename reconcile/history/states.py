@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from reconcile.files.arrow import whole_column
 from reconcile.history.acceptances import Acceptances
-from reconcile.history.identity import BEFORE, IDENTITY, identities
-from reconcile.schema import HISTORY, Columns
+from reconcile.history.identity import BEFORE, HISTORY, IDENTITY, identities
+from reconcile.schema import Columns
 
 
 class States:

@@ -34,11 +34,21 @@ from reconcile.payments.bookmarks import Moment, Natural, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull, small_file
 from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, sorted_distinct
-from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS, VANISHED
+from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
 VANISHED_NAME = "vanished.parquet"
+
+VANISHED = PAYMENTS.append(
+    pa.field(
+        "vanished_at",
+        UTC_MS,
+        nullable=False,
+        metadata={"description": "when the first pull that no longer found the payment was finished"},
+    )
+)
+"""Payments that were pulled once and are gone, as they were seen last."""
 
 # Rows read at once: what a merge holds of a file, some times over.
 _BATCH_ROWS = 2_048

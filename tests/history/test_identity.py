@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.history.identity import BEFORE, KEYS, identities
-from reconcile.schema import ABOUT, HISTORY
+from reconcile.history.identity import BEFORE, HISTORY, KEYS, identities
+from reconcile.schema import ABOUT
 
 ON = date(2026, 11, 20)
 Row = dict[str, Any]

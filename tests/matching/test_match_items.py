@@ -27,7 +27,7 @@ from matching_world import (
 )
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
-from reconcile.history.identity import BEFORE
+from reconcile.history.identity import BEFORE, HISTORY
 from reconcile.history.states import States
 from reconcile.keys import clean_key
 from reconcile.matching.incoming import payments_in
@@ -36,7 +36,8 @@ from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.proof import prove, side_facts
 from reconcile.matching.tolerance import Tolerance
-from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
+from reconcile.money import AMOUNT_LIMIT
+from reconcile.schema import ITEMS
 
 POLICY = MatchPolicy()
 RUN = RunFacts(BUSINESS_DATE, None)

@@ -22,7 +22,8 @@ from reconcile.cli import console
 from reconcile.errors import ReconcileError
 from reconcile.operations.stopping import end_on_sigterm
 from reconcile.settings.declared import Setting, declared
-from reconcile.settings.settings import Settings, check_texts
+from reconcile.settings.settings import Settings
+from reconcile.settings.writable import check_writable
 
 if TYPE_CHECKING:
     from reconcile.settings.credentials import Secrets
@@ -81,7 +82,7 @@ def command(function: Command) -> Command:
         try:
             with ExitStack() as stack:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
-                check_texts(arguments)
+                check_writable(arguments)
                 function(session, **arguments)
         except ReconcileError as error:
             console.complain(error)

@@ -119,9 +119,8 @@ def summarized(night: StagedRun, result: Matched, before: Before) -> Summary:
     Raises ProofFailed when the totals of a file are not those of the items.
     """
     folder, limit, policy = night.folder, night.settings.run.memory_limit, night.settings.policy
-    report, breaks = result.report, before.runs.breaks
     with night.timings.stage("summary"):
-        figures = summarize(folder.items, report.control, report.key_profile)
+        figures = summarize(folder.items, result.report.control, result.report.key_profile)
         proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis)
         apart = moves_apart(night, before)
         return Summary(
@@ -145,7 +144,7 @@ def summarized(night: StagedRun, result: Matched, before: Before) -> Summary:
             aging_from_data=figures.aging_from_data,
             patterns=figures.patterns,
             breakdown=figures.breakdown,
-            roll_forward=roll_forward(breaks, breaks_in(folder.breaks, FOLLOWED)),
+            roll_forward=roll_forward(before.runs.breaks, breaks_in(folder.breaks, FOLLOWED)),
             roll_forward_by_rules=apart.by_rules if apart else (),
             roll_forward_by_data=apart.by_data if apart else (),
             key_profile=figures.key_profile,

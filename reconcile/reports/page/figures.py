@@ -8,28 +8,18 @@ but the charts'; the template says where each figure stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from reconcile.figures.aging import NO_DATE, AgingBucket
 from reconcile.figures.breakdown import Breakdown
-from reconcile.figures.proof import HashTotals
 from reconcile.figures.roll_forward import RollForward
-from reconcile.figures.summary import (
-    NO_CURRENCY,
-    VERDICTS,
-    Bridge,
-    Control,
-    ControlLine,
-    FlagAgreement,
-    OrderBookFigures,
-    Summary,
-)
-from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
-from reconcile.orders.report import LeftOut
+from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, Summary
+from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF
 from reconcile.reports.display import PLAIN, Display, shown_value
 from reconcile.reports.page import charts
+from reconcile.reports.page.control import control_tables, hash_totals
+from reconcile.reports.page.table import Table
 
 _VERDICT_MEANINGS = {
     "clean": "There are no breaks.",
@@ -38,17 +28,6 @@ _VERDICT_MEANINGS = {
 }
 _TREND_HIGH = 120
 _ONLY_SOME = ("pull", "narrowed", "payments_file")  # of a manifest: a run has the first two, a match the last
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A plain table: `words` columns of words come first, all others are figures. The last row may be a total."""
-
-    caption: str
-    header: tuple[str, ...]
-    words: int
-    rows: list[tuple[str | Markup, ...]]
-    has_total: bool = False
 
 
 def figures(summary: Summary, manifest: Mapping[str, object], *, display: Display = PLAIN) -> dict[str, object]:
@@ -68,28 +47,19 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "manifest": {**dict.fromkeys(_ONLY_SOME), **manifest},
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
-        "control": [
-            *_control(summary.control, summary.bridge, display),
-            *_order_book(summary.order_book, display),
-            *([_left_out(summary.left_out, display)] if summary.left_out else []),
-        ],
+        "control": control_tables(summary, display),
         "breakdown": [_breakdown(one, display) for one in summary.breakdown],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
         "roll_forward": _roll_forward(summary.roll_forward, display, "Breaks and amounts at stake"),
-        "apart": [
-            _roll_forward(summary.apart.by_rules, display, "Because of the rules: the last run with today's rules"),
-            _roll_forward(summary.apart.by_data, display, "Because of the data: from there to this run"),
-        ]
-        if summary.apart
-        else [],
+        "apart": _apart(summary, display),
         "aging": [
             _aging(summary.aging, display, "Breaks by days since they were first seen", "Open for"),
             _aging(summary.aging_from_data, display, "Breaks by days since their order or payment", "Age"),
         ],
-        "hash_totals": _hash_totals(summary.hash_totals),
+        "hash_totals": hash_totals(summary.hash_totals),
         "trend": _trend(summary, display),
     }
 
@@ -110,56 +80,6 @@ def _tiles(summary: Summary, display: Display) -> list[tuple[str, str]]:
     return [(name, display.count(number)) for name, number in tiles]
 
 
-def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> list[Table]:
-    """What went in, by what became of it, and what came out: each row adds up from left to right."""
-    amounts = ("Amount in", "= ok", "+ breaks", "+ timing", "+ info", "= amount out")
-    header = ("Currency", "Rows in", *amounts, "Rows out", "Proof")
-    payments = {(one.currency_code, step.status): step.payment_amount_cents for one in bridges for step in one.statuses}
-    orders = {(one.currency_code, step.status): step.order_amount_cents for one in bridges for step in one.statuses}
-    return [
-        Table("Payments", header, 1, [_control_row(line, payments, display) for line in control.payments]),
-        Table("Order rows", header, 1, [_control_row(line, orders, display) for line in control.orders]),
-    ]
-
-
-def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
-    """Order rows that are in no item, because they were declared to be none; unreadable amounts are counted only."""
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.reason,
-            line.column,
-            shown_value(line.value),
-            line.currency_code or NO_CURRENCY,
-            display.count(line.rows),
-            display.count(line.unread),
-            display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else "",
-        )
-        for line in lines
-    ]
-    header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
-    return Table("Order rows left out as declared", header, 4, rows)
-
-
-def _control_row(
-    line: ControlLine, amounts: Mapping[tuple[str | None, Status], int], display: Display
-) -> tuple[str | Markup, ...]:
-    """One currency of a side, whose `amounts` are minor units by currency code and status."""
-    code = line.currency_code
-    sums = dict.fromkeys(Kind, 0)
-    for (currency, status), cents in amounts.items():
-        if currency == code:
-            sums[KIND_OF[status]] += cents
-    adds_up = sum(sums.values()) == line.amount_in_cents == line.amount_out_cents
-    parts = (line.amount_in_cents, *sums.values(), line.amount_out_cents)
-    return (
-        code or NO_CURRENCY,
-        display.count(line.rows_in),
-        *(display.amount(one, code) for one in parts),
-        display.count(line.rows_out),
-        "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
-    )
-
-
 def _breakdown(breakdown: Breakdown, display: Display) -> Table:
     """All items by what they share; the lines of a currency add up to its statuses."""
     rows: list[tuple[str | Markup, ...]] = []
@@ -176,21 +96,6 @@ def _breakdown(breakdown: Breakdown, display: Display) -> Table:
         )  # fmt: skip
     header = (breakdown.title, "Currency", "Items", "Payments", "Orders", "Difference", "Breaks", "At stake in breaks")
     return Table(f"By {breakdown.title if breakdown.by == 'carried' else breakdown.title.lower()}", header, 2, rows)
-
-
-def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:
-    if book is None:
-        return []
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.kind, line.currency_code or "",
-            display.count(line.rows_out), display.amount(line.amount_out_cents, line.currency_code),
-            display.count(line.rows_in), display.amount(line.amount_in_cents, line.currency_code),
-        )
-        for line in book.lines
-    ]  # fmt: skip
-    header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
-    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows)]
 
 
 def _bridge(bridge: Bridge, display: Display) -> Table:
@@ -244,15 +149,14 @@ def _roll_forward(lines: Sequence[RollForward], display: Display, caption: str) 
     return Table(caption, header, 2, rows)
 
 
-def _hash_totals(totals: HashTotals) -> Table:
-    """Digits as they are, in any locale: they are compared, not read."""
-    rows: list[tuple[str | Markup, ...]] = []
-    for name, lines in (("payments", totals.payments), ("order rows", totals.orders)):
-        for line in lines:
-            went_in, came_out = line.keys_in, line.keys_out
-            proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
-            rows.append((name, line.currency_code or NO_CURRENCY, went_in, came_out or "", proof))
-    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
+def _apart(summary: Summary, display: Display) -> list[Table]:
+    """What came and went because of changed rules, and because of the data; empty where no rule has changed."""
+    if not summary.apart:
+        return []
+    return [
+        _roll_forward(summary.apart.by_rules, display, "Because of the rules: the last run with today's rules"),
+        _roll_forward(summary.apart.by_data, display, "Because of the data: from there to this run"),
+    ]
 
 
 def _aging(buckets: Sequence[AgingBucket], display: Display, caption: str, since: str) -> Table:

@@ -126,8 +126,8 @@ def accept(
     from reconcile.reports.text_table import plain
 
     folder = run or of_run.latest_run(settings.out)
-    last = until.date() if until else None
-    decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
+    grounds = of_run.Grounds(reason, until.date() if until else None, cap, by)
+    decisions = of_run.accept(folder, references, grounds, every=every)
     for one in decisions:
         label = LABEL_OF.get(one.status or "", one.status)
         console.say(f"accepted {plain(one.reference or one.item_id)} ({label})", quiet=session.quiet)

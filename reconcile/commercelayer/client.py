@@ -25,12 +25,12 @@ from reconcile.commercelayer.exports.download import Destination, Download
 from reconcile.commercelayer.query import Params, query_string
 from reconcile.commercelayer.rate_limit.limiter import Limiter
 from reconcile.commercelayer.rate_limit.request_log import SharedLog
-from reconcile.commercelayer.sending.attempts import Sender
+from reconcile.commercelayer.sending.attempts import Sender, Timing
 from reconcile.commercelayer.sending.auth import Claims, Credentials, Token, TokenKeeper
 from reconcile.commercelayer.sending.origin import check_unlimited, usable_api_url, usable_url
 from reconcile.commercelayer.sending.request import Request
 from reconcile.commercelayer.sending.retry import Failure, RetryPolicy, refusal
-from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint
+from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint, TokenWanted
 from reconcile.commercelayer.sending.wire import Answer, Wire
 from reconcile.errors import CommerceLayerError, SettingsError
 
@@ -95,18 +95,15 @@ class CommerceLayer:
             self._wire,
             self.limiter,
             RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds),
+            Timing(clock, sleep),
             secret=credentials.client_secret,
             plain=self._plain,
-            clock=clock,
-            sleep=sleep,
         )
+        token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
         self._token_endpoint = TokenEndpoint(
             self._sender,
             self.limiter,
-            url=usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token",
-            credentials=credentials,
-            scope=scope,
-            expected_mode=expected_mode,
+            TokenWanted(token_url, credentials, scope, expected_mode),
             refusal=self._refusal,
             plain=self._plain,
         )

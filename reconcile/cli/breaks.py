@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import format_option, show
+from reconcile.cli.listing import Layout, format_option, show
 from reconcile.cli.options import Session, command, decision_options, run_options
 
 if TYPE_CHECKING:
@@ -46,17 +46,13 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     folder = run or latest_run(settings.out)
     rows = list_breaks(folder, Filter(**wanted))
     shown = rows[:limit]
-    columns = ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision")
-    show(
-        shown,
-        form,
-        header=columns,
+    layout = Layout(
+        ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision"),
         left=("Break", "State", "Status", "Code", "Reference", "Currency", "Decision"),
         cells=_break_cells,
-        nothing=f"no such break in {folder}",
-        quiet=not session.talks,
         spare=("Code", "Break", "State"),
     )
+    show(shown, form, layout, nothing=f"no such break in {folder}", quiet=not session.talks)
     if len(rows) > len(shown):
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconcile.cli.listing import events_format_option, show, show_lines
+from reconcile.cli.listing import events_format_option, show_lines, show_values
 from reconcile.cli.options import (
     SectionedCommand,
     Session,
@@ -53,7 +53,7 @@ def history(session: Session, payments: tuple[str, ...], run: Path | None, form:
             show_lines(["", *lines] if place else lines)
         return
     rows = [row for one in found for row in one.rows]
-    show(rows, form, header=TRAIL.names, left=(), cells=tuple, nothing="", quiet=True)
+    show_values(rows, form, TRAIL.names)
 
 
 def _name(one: History) -> str:

@@ -12,14 +12,7 @@ import click
 
 from reconcile.cli.history import trail_lines
 from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
-from reconcile.cli.options import (
-    SectionedCommand,
-    Session,
-    command,
-    connection_options,
-    run_options,
-    setting_option,
-)
+from reconcile.cli.options import SectionedCommand, Session, command, run_options, trail_options
 
 if TYPE_CHECKING:
     from reconcile.operations.explain import Explanation, KeyTried
@@ -31,8 +24,7 @@ if TYPE_CHECKING:
 @click.argument("reference")
 @run_options
 @click.option("--history", "with_history", is_flag=True, help="Also what happened to it in Commerce Layer, read now.")
-@setting_option("time_zone")
-@connection_options
+@trail_options
 @text_format_option
 @command
 def explain(

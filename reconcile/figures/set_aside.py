@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reconcile.figures.summary import NO_CURRENCY
 from reconcile.matching.policy import Status
 from reconcile.matching.report import Total
-from reconcile.money import format_amount
+from reconcile.money import currency_order, format_amount
 from reconcile.notices import Notice, notice
 from reconcile.orders.report import LeftOut
 
@@ -75,5 +75,5 @@ def rows_of(outgoing: Sequence[Total], side: str, status: Status) -> Rows | None
     """Return the rows of one side and status, null where there are none."""
     mine = [total for total in outgoing if total.side == side and total.status == status]
     count = sum(total.rows for total in mine)
-    by_code = sorted(mine, key=lambda total: (total.currency_code is None, total.currency_code or ""))
+    by_code = sorted(mine, key=lambda total: currency_order(total.currency_code))
     return Rows(side, count, {one.currency_code or NO_CURRENCY: one.amount_cents for one in by_code}) if count else None

@@ -15,6 +15,7 @@ from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
 from reconcile.files.workbook_cells import MOST_EXACT, Money
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
+from reconcile.money import currency_order
 from reconcile.orders.report import LeftOut
 from reconcile.reports.display import shown_value
 from reconcile.reports.workbook.page import Cell, Count, Page, Styled
@@ -47,7 +48,7 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
     last = page.row - 1
     page.heading("Totals", "", "", "Currency", *titles, "Accepted", "Accepted at stake")
     lines = [line for status in summary.statuses for line in status.amounts]
-    for code in sorted({line.currency_code for line in lines}, key=lambda code: (code is None, code or "")):
+    for code in sorted({line.currency_code for line in lines}, key=currency_order):
         mine = [line for line in lines if line.currency_code == code]
         page.put(None, None, _named(code), *_total_cells(mine, code, sums, first, last, page.row), total=True)
     _flags(page, summary.flag_agreement)

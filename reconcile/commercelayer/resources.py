@@ -43,7 +43,7 @@ from reconcile.commercelayer.transactions import (
 )
 from reconcile.errors import IncompletePull, WrongMode
 from reconcile.files.arrow import Column, text_column
-from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS
+from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS, Row
 
 FREE_FORM = ("payment_methods", "payment_instrument", "metadata")
 
@@ -149,7 +149,7 @@ def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -
 
     Raises WrongMode for a row of the other mode, IncompletePull for a page without what was requested.
     """
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Row] = []
     for body in bodies:
         try:
             page = _pages.decode(body)
@@ -181,8 +181,8 @@ def first_created_at(body: bytes) -> datetime | None:
     return in_utc(created_at) if created_at is not None and created_at.tzinfo is not None else None
 
 
-def _row(payment: _Payment, included: Resources) -> Mapping[str, Any]:
-    """The values of one row, by column."""
+def _row(payment: _Payment, included: Resources) -> Row:
+    """The values of one row of MIRRORED, by column."""
     own = payment.attributes
     order = _order_of(payment, included)
     gateway_id = linked_id(payment.relationships.payment_gateway)

@@ -14,11 +14,10 @@ import contextlib
 import errno
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from reconcile.errors import FolderBusy, OutputError
 from reconcile.files.disk import disk_error, disk_errors, locked, remove_tree, sync
@@ -62,7 +61,7 @@ class Staging:
             sync(path)
         return [digest_of(path, name=name, rows=rows.get(name)) for path, name in names.items()]
 
-    def publish(self, manifest: dict[str, Any], outputs: Sequence[FileDigest]) -> Path:
+    def publish(self, manifest: Mapping[str, object], outputs: Sequence[FileDigest]) -> Path:
         """
         Write `manifest.json` with the digests of the files, and put the folder in its place.
 

@@ -13,7 +13,6 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -62,7 +61,7 @@ class ExportedOrders:
     resumed: bool
     requests: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest; files by name."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "files": [path.name for path in self.files]}

@@ -286,7 +286,7 @@ REFRESH = table_schema(
 )
 """Flagged payments of a run as `reconcile refresh` shows them, one row each, sorted by `payment_id`."""
 
-TABLES = {
+PUBLISHED_TABLES = {
     "payments": PAYMENTS,
     "orders": ORDERS,
     "rejects": REJECTS,

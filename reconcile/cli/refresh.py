@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.operations.refresh import Applied
-    from reconcile.operations.refresh_plan import Line
+    from reconcile.operations.refresh_plan import RefreshLine
 
 _HEADER = ("Flagged payments", "Code", "Currency", "Payments", "Orders' amount")
 
@@ -87,7 +87,7 @@ def _confirm(folder: Path, most: int, *, yes: bool) -> None:
         raise SettingsError(f'nothing was sent: the organization is not called "{name.strip()}"', hint="look again")
 
 
-def _show_plan(lines: Sequence[Line], form: str, folder: Path, *, quiet: bool) -> None:
+def _show_plan(lines: Sequence[RefreshLine], form: str, folder: Path, *, quiet: bool) -> None:
     from reconcile.payments.refreshable import REMEDY_OF, Refreshable
 
     if form != "table":
@@ -108,11 +108,17 @@ def _show_plan(lines: Sequence[Line], form: str, folder: Path, *, quiet: bool) -
 
 
 def _cells(key: tuple[Any, str | None], count: int, cents: int) -> tuple[str, ...]:
-    from reconcile.payments.refreshable import LABEL_OF
+    from reconcile.payments.refreshable import LABEL_OF_REFRESHABLE
     from reconcile.reports.terminal import grouped_amount
 
     class_, code = key
-    return (LABEL_OF[class_], str(class_), code or "", f"{count:,}", grouped_amount(cents, code) if code else "")
+    return (
+        LABEL_OF_REFRESHABLE[class_],
+        str(class_),
+        code or "",
+        f"{count:,}",
+        grouped_amount(cents, code) if code else "",
+    )
 
 
 def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
@@ -136,12 +142,12 @@ def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
         )
 
 
-def _outcome_cells(line: Line) -> tuple[str, ...]:
+def _outcome_cells(line: RefreshLine) -> tuple[str, ...]:
     order = line.order_number or line.order_id or ""
     return (line.payment_id, line.reference or "", order, str(line.outcome or ""), line.words or "")
 
 
-def _show_rows(lines: Sequence[Line], form: str) -> None:
+def _show_rows(lines: Sequence[RefreshLine], form: str) -> None:
     from reconcile.schema import REFRESH
 
     show_values(lines, form, REFRESH.names)

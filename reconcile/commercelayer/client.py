@@ -38,7 +38,7 @@ __all__ = ["CommerceLayer", "Credentials"]
 
 log = logging.getLogger("reconcile.commercelayer")
 
-Before = Callable[[], Awaitable[None]]
+BeforeSending = Callable[[], Awaitable[None]]
 
 
 class CommerceLayer:
@@ -182,7 +182,12 @@ class CommerceLayer:
         return await self._exchange(Request("GET", path, query), urgency=urgency)
 
     async def patch(
-        self, path: str, body: Mapping[str, object], *, params: Params | None = None, before: Before | None = None
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        params: Params | None = None,
+        before: BeforeSending | None = None,
     ) -> Document:
         """
         Send `body`, a JSON:API document, to the resource at `path` and return the answer; one of 204 holds nothing.
@@ -228,7 +233,7 @@ class CommerceLayer:
         """Wait, by the clock that everything of this client goes by."""
         await self._sleep(seconds)
 
-    async def _exchange(self, request: Request, *, urgency: int = 0, before: Before | None = None) -> Document:
+    async def _exchange(self, request: Request, *, urgency: int = 0, before: BeforeSending | None = None) -> Document:
         url = request.url(self._api_url)
         refused: Token | None = None
 

@@ -15,7 +15,7 @@ from reconcile.errors import ReconcileError
 from reconcile.figures.roll_forward import Apart, told_apart
 from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.operations.before import Before
@@ -32,7 +32,7 @@ def moves_apart(night: StagedRun, before: Before) -> Apart | None:
         return None
     on, limit = latest.business_date, night.settings.run.memory_limit
     run = RunFolder(night.out / on.isoformat())
-    facts = RunFacts(on, latest.run_id, States(on, before=breaks, history=before.runs.history))
+    facts = RunFacts(on, latest.run_id, BreakStates(on, before=breaks, history=before.runs.history))
     with night.timings.stage("rules"), tempfile.TemporaryDirectory(dir=night.folder.path) as place:
         items = RunFolder(Path(place)).items
         try:

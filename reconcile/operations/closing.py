@@ -77,7 +77,7 @@ def publish(made: MadeRun) -> tuple[Path, Summary]:
     for one in complete.warnings:
         log.info("%s", one.line, extra={"code": one.code})
     try:
-        ledger.follow(night.out / ledger.NAME, published_runs(night.out))
+        ledger.follow(night.out / ledger.LEDGER_NAME, published_runs(night.out))
     except OutputError as error:
         error.hint = f"{error.hint}; the run is published in {place}, and the ledger catches up at the next run"
         raise

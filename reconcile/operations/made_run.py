@@ -29,7 +29,7 @@ from reconcile.history.acceptances import standing
 from reconcile.history.earlier import EarlierRuns
 from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
@@ -90,7 +90,7 @@ def matched(night: StagedRun, earlier: EarlierRuns) -> Matched:
     accepted = standing(decisions.read_decisions(night.out / decisions.NAME), on)
     organization = night.settings.commercelayer.organization or None
     run_id = run_id_of(on, (policy, organization), folder, earlier.runs, accepted)
-    states = States(on, before=earlier.breaks, history=earlier.history, acceptances=accepted)
+    states = BreakStates(on, before=earlier.breaks, history=earlier.history, acceptances=accepted)
     run = RunFacts(on, run_id, states, organization)
     resources = Resources(chosen.engine, chosen.spark_master, chosen.memory_limit, spill=folder.path)
     with night.timings.stage("matching"):

@@ -25,7 +25,7 @@ from reconcile.history.earlier import check_latest
 from reconcile.operations.break_history import with_history
 from reconcile.operations.closing import close
 from reconcile.operations.made_run import make
-from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
+from reconcile.operations.staged_run import PaymentSource, RunResult, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
@@ -83,7 +83,7 @@ def run(
                 on_progress=on_progress,
             )
         check_owner(staging.out, pulled.organization, pulled.mode)
-        source = Source(
+        source = PaymentSource(
             mode=pulled.mode,
             organization=pulled.organization,
             pull=pull_of(pulled),
@@ -115,7 +115,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
                 rows = copy_payments(payments, staging.run.payments, memory_limit=limit)
                 digest = digest_of(payments, rows=rows)
                 copy_transactions(payments, staging.folder / RunFile.TRANSACTIONS, memory_limit=limit)
-            source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
+            source = PaymentSource(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
             made = make(StagedRun(settings, checks, staging, orders, source, timings))
         return close(made)
 

@@ -13,7 +13,7 @@ from reconcile.days import weekdays_of
 from reconcile.errors import OutputError
 from reconcile.figures import warnings
 from reconcile.figures.counterparts import two_references, unknown_methods
-from reconcile.figures.deliveries import Delivery, delivery_warnings, missed_dates
+from reconcile.figures.deliveries import NewDelivery, delivery_warnings, missed_dates
 from reconcile.figures.overlaps import overlap_warnings
 from reconcile.figures.set_aside import left_out, set_aside
 from reconcile.figures.units import unit_warnings
@@ -51,7 +51,9 @@ def noticed(night: StagedRun, matched: Matched, before: Before) -> list[Notice]:
 def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
     folder, policy, files = night.folder, night.settings.policy, night.orders.files
     is_full = not policy.population.brings_changes
-    found = delivery_warnings(Delivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before)
+    found = delivery_warnings(
+        NewDelivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before
+    )
     if is_full and len(files) > 1:
         digests = [file.sha256 for file in files]
         copies = [file.path for file, digest in zip(files, digests, strict=True) if digests.count(digest) > 1]

@@ -167,7 +167,7 @@ def fetch_to_file(settings: Settings, secrets: Secrets, ids: Sequence[str], dest
             _write_csv(Path(folder) / PAYMENTS_NAME, destination)
 
 
-def json_lines(payments: pa.Table) -> Iterator[str]:
+def payment_lines(payments: pa.Table) -> Iterator[str]:
     """Yield one line of JSON per row; times as the API writes them."""
     for row in payments.to_pylist():
         plain = {name: timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}

@@ -57,7 +57,7 @@ class Timings:
         log.info("%s done", name, extra={"stage": name, "seconds": self.seconds[name]})
 
 
-class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PaymentSource(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the payments of a run came from, as its manifest says it; what does not apply is left out."""
 
     mode: str | None
@@ -86,7 +86,7 @@ class StagedRun:
     checks: Sequence[limits.Limit]
     staging: Staging
     orders: OrdersReport
-    source: Source
+    source: PaymentSource
     timings: Timings
     book: OrderBook | None = None
 

@@ -23,7 +23,7 @@ from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN, Brok
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.exports.rows import ExportedPart, check_window, exported_parts
 from reconcile.commercelayer.exports.slice_exporter import SliceExporter
-from reconcile.commercelayer.exports.slicing import edges
+from reconcile.commercelayer.exports.slicing import slice_edges
 from reconcile.commercelayer.paging import CountNow, count_payments
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.payments.bookmarks import Walk, walk_through
@@ -123,7 +123,7 @@ class Exporters:
         walk.before, walk.seen, walk.done = 0, 0, True
 
     async def cut(self, walk: Walk) -> Sequence[Walk]:
-        inner = await edges(self._pull.client, walk.window, payments=walk.planned, most=self.most_records)
+        inner = await slice_edges(self._pull.client, walk.window, payments=walk.planned, most=self.most_records)
         if not inner:
             self._leave_to_pages(walk, "too many payments of one moment for an export")
             return ()

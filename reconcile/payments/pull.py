@@ -31,11 +31,11 @@ from reconcile.payments.report import OnProgress, PullContext, PullProgress, Pul
 from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
 from reconcile.payments.selection import gone_altogether
-from reconcile.payments.stages import Pull, entry_for, pulled
+from reconcile.payments.stages import PullStage, entry_for, pulled
 from reconcile.payments.transactions import readings_of, write_transactions
 from reconcile.schema import PAYMENTS
 
-EVERYTHING = PullRequest(mirror="")
+_EVERYTHING = PullRequest(mirror="")
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 
@@ -43,7 +43,7 @@ __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 async def pull_to_parquet(
     client: CommerceLayer,
     destination: Path,
-    request: PullRequest = EVERYTHING,
+    request: PullRequest = _EVERYTHING,
     *,
     mode: str | None = None,
     recheck: Collection[str] = (),
@@ -88,7 +88,7 @@ async def pull_to_parquet(
 
 async def pull_to_table(
     client: CommerceLayer,
-    request: PullRequest = EVERYTHING,
+    request: PullRequest = _EVERYTHING,
     *,
     mode: str | None = None,
     on_progress: OnProgress | None = None,
@@ -100,7 +100,7 @@ async def pull_to_table(
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
-async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: Pull) -> Collection[str]:
+async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: PullStage) -> Collection[str]:
     """Return the ids that the mirror's last pull of the same window has, and that are gone, as `pull` shows it."""
     if pull.vanished is not None:
         return pull.vanished
@@ -111,7 +111,7 @@ async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: Pull)
 
 
 def _take_over(
-    store: Mirror, rows: Path, pull: Pull, report: PullReport, window: str, vanished: Collection[str]
+    store: Mirror, rows: Path, pull: PullStage, report: PullReport, window: str, vanished: Collection[str]
 ) -> None:
     entry = entry_for(pull, report, window)
     take_over(store, rows, entry, pulls=pull.stores, vanished=vanished)

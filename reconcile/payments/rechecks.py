@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from reconcile.commercelayer.by_id import payments_by_id
 from reconcile.commercelayer.reading import Reading
 from reconcile.payments.finished import ids_where
-from reconcile.payments.mirror.commits import UnfinishedPull, damaged, with_walk
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged_mirror, with_walk
 from reconcile.payments.mirror.sorted_rows import KEY
 from reconcile.payments.walking import to_its_end
 
@@ -79,7 +79,7 @@ class Rechecks:
         try:
             found = msgspec.json.decode(self.store.bookmarks, type=_Mark)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            raise damaged(self.store.folder) from error
+            raise damaged_mirror(self.store.folder) from error
         if (found.base, found.ids) == (mark.base, mark.ids):
             return found.done
         await asyncio.to_thread(self.forget)

@@ -22,7 +22,7 @@ from reconcile.cli.main import main
 from reconcile.figures.summary import VERSION
 from reconcile.history.breaks import Filter, Grounds, accept, list_breaks
 from reconcile.operations.night import match, run
-from reconcile.operations.pull import json_lines
+from reconcile.operations.pull import payment_lines
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
@@ -57,7 +57,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in json_lines(pq.read_table(path))]
+    return [json.loads(line) for line in payment_lines(pq.read_table(path))]
 
 
 @pytest.mark.slow

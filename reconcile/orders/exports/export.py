@@ -24,7 +24,7 @@ from reconcile.commercelayer.query import timestamp
 from reconcile.commercelayer.tasks import results_of
 from reconcile.errors import EmptySide, Refused
 from reconcile.orders.exports.export_slices import OnFile, OrderExporters
-from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
+from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ async def _published(
         place.clear()
         raise _nothing_placed(exporters.state)
     evidence = _evidence(exporters, here, count_after)
-    files = await asyncio.to_thread(publish, [place.path(one) for one in here], destination, evidence)
+    files = await asyncio.to_thread(publish_files, [place.path(one) for one in here], destination, evidence)
     place.clear()
     return files
 

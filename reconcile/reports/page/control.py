@@ -25,7 +25,7 @@ def control_tables(summary: Summary, display: Display) -> list[Table]:
     ]
 
 
-def hash_totals(totals: HashTotals) -> Table:
+def hash_totals_table(totals: HashTotals) -> Table:
     """Return the digests of the rows of both sides; digits as they are, in any locale: they are compared, not read."""
     rows: list[tuple[str | Markup, ...]] = []
     for name, lines in (("payments", totals.payments), ("order rows", totals.orders)):

@@ -18,7 +18,7 @@ from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreeme
 from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF
 from reconcile.reports.display import PLAIN, Display, shown_value
 from reconcile.reports.page import charts
-from reconcile.reports.page.control import control_tables, hash_totals
+from reconcile.reports.page.control import control_tables, hash_totals_table
 from reconcile.reports.page.table import Table
 
 _VERDICT_MEANINGS = {
@@ -59,7 +59,7 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
             _aging(summary.aging, display, "Breaks by days since they were first seen", "Open for"),
             _aging(summary.aging_from_data, display, "Breaks by days since their order or payment", "Age"),
         ],
-        "hash_totals": hash_totals(summary.hash_totals),
+        "hash_totals": hash_totals_table(summary.hash_totals),
         "trend": _trend(summary, display),
     }
 

@@ -180,7 +180,7 @@ def newest_change(payments: Path) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=max(newest)) if newest else None
 
 
-def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches_in(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
@@ -195,7 +195,7 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
 def ids_where(payments: Path, wanted: Callable[[pa.RecordBatch], pa.Array[Any]], *, columns: Sequence[str]) -> set[str]:
     """Return the ids of the rows of `payments` for which `wanted`, given `columns` and the id, is true."""
     found: set[str] = set()
-    for batch in rows_of(payments, columns=[KEY, *columns]):
+    for batch in batches_in(payments, columns=[KEY, *columns]):
         found.update(_ids(batch.filter(wanted(batch))))
     return found
 
@@ -217,9 +217,9 @@ def lost_ids(earlier: Path, later: Path, *, before: datetime) -> set[str]:
 
     old = (
         batch.filter(pc.less(batch.column("created_at"), pa.scalar(before, UTC_MS)))
-        for batch in rows_of(earlier, columns=[KEY, "created_at"])
+        for batch in batches_in(earlier, columns=[KEY, "created_at"])
     )
-    runs = [marked(old, there=False), marked(rows_of(later, columns=[KEY]), there=True)]
+    runs = [marked(old, there=False), marked(batches_in(later, columns=[KEY]), there=True)]
     lost: set[str] = set()
     for table in merged_rows(runs):  # of two rows of one id the later run's stays
         lost.update(_ids(table.filter(pc.invert(table.column("there")))))
@@ -237,7 +237,7 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
-    seen = rows_of(earlier, columns=PAYMENTS.names) if ids else iter(())
+    seen = batches_in(earlier, columns=PAYMENTS.names) if ids else iter(())
     rows = [batch.filter(pc.is_in(batch.column(KEY), value_set=gone)) for batch in seen]
     marked = [
         pa.table([*batch.columns, pa.repeat(pa.scalar(at, UTC_MS), batch.num_rows)], schema=VANISHED) for batch in rows

@@ -24,7 +24,7 @@ from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
 from reconcile.payments.beside import transactions_beside
 from reconcile.payments.bookmarks import Spent
-from reconcile.payments.finished import finished_pull, lost_ids, rows_of, take_over, vanished_before
+from reconcile.payments.finished import batches_in, finished_pull, lost_ids, take_over, vanished_before
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.report import OnProgress, PullContext, PullProgress, PullReport, spent_by
@@ -159,6 +159,6 @@ def _publish(rows: Path, destination: Path, *, with_transactions: bool) -> None:
     with disk_errors(destination):
         if with_transactions:
             write_transactions(readings_of(rows), transactions_beside(destination))
-        payments = rows_of(rows, columns=PAYMENTS.names)
+        payments = batches_in(rows, columns=PAYMENTS.names)
         write_payments((pa.Table.from_batches([batch]) for batch in payments), destination)
         sync(destination.parent)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from reconcile.history.states import BreakStates
-from reconcile.matching import match
+from reconcile.matching.engines import local
 from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import Resources, match_frames, match_to_parquet
@@ -107,7 +107,7 @@ class MatchFiles:
 
     def __init__(self, folder: Path, *, large: bool = True) -> None:
         self.folder = folder
-        self._large_side = 0 if large else match.LARGE_SIDE
+        self._large_side = 0 if large else local.LARGE_SIDE
 
     def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
         transactions = settings.pop("transactions", None)
@@ -115,7 +115,7 @@ class MatchFiles:
         for name, table in ((name, table) for name, table in tables.items() if table is not None):
             # Without dictionaries, as a night stores nearly every column: DuckDB reads such a file in another way.
             pq.write_table(table, self.folder / f"{name}.parquet", use_dictionary=False)
-        with patch.object(match, "LARGE_SIDE", self._large_side):
+        with patch.object(local, "LARGE_SIDE", self._large_side):
             report = match_to_parquet(
                 self.folder / "payments.parquet",
                 self.folder / "orders.parquet",

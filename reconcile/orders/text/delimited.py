@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from reconcile.files.arrow import Column, whole_column
+from reconcile.files.arrow import Column, numbers_from, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.continuations import key_of
 from reconcile.orders.cells.left_out import is_filled
@@ -114,7 +114,7 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     total = good + len(ragged)
     plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
     if plain:
-        lines = pa.array(np.arange(block.first_line, block.first_line + total))
+        lines = numbers_from(block.first_line, total)
     else:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"

@@ -33,18 +33,21 @@ def hash_totals_table(totals: HashTotals) -> Table:
             went_in, came_out = line.keys_in, line.keys_out
             proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
             rows.append((name, line.currency_code or NO_CURRENCY, went_in, came_out or "", proof))
-    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
+    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows, currency_at=1)
 
 
 def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> list[Table]:
     """What went in, by what became of it, and what came out: each row adds up from left to right."""
-    amounts = ("Amount in", "= ok", "+ breaks", "+ timing", "+ info", "= amount out")
-    header = ("Currency", "Rows in", *amounts, "Rows out", "Proof")
+    sums = ("Amount in", "= ok", "+ breaks", "+ timing", "+ info", "= amount out")
+    header = ("Currency", "Rows in", *sums, "Rows out", "Proof")
     payments = {(one.currency_code, step.status): step.payment_amount_cents for one in bridges for step in one.statuses}
     orders = {(one.currency_code, step.status): step.order_amount_cents for one in bridges for step in one.statuses}
     return [
-        Table("Payments", header, 1, [_control_row(line, payments, display) for line in control.payments]),
-        Table("Order rows", header, 1, [_control_row(line, orders, display) for line in control.orders]),
+        Table(side, header, 1, [_control_row(line, amounts, display) for line in lines], currency_at=0)
+        for side, lines, amounts in (
+            ("Payments", control.payments, payments),
+            ("Order rows", control.orders, orders),
+        )
     ]
 
 
@@ -80,7 +83,7 @@ def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:
         for line in book.lines
     ]  # fmt: skip
     header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
-    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows)]
+    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows, currency_at=1)]
 
 
 def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
@@ -98,4 +101,4 @@ def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
         for line in lines
     ]
     header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
-    return Table("Order rows left out as declared", header, 4, rows)
+    return Table("Order rows left out as declared", header, 4, rows, currency_at=3)

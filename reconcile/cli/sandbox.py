@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,102 +24,110 @@ if TYPE_CHECKING:
 _PORT = click.IntRange(0, 65535)
 
 
-class _Option:
-    """How a field of Stand is an option: `words` where they are not the field's name, and what click takes besides."""
-
-    def __init__(self, *words: str, **attributes: Any) -> None:
-        self.words = words
-        self.attributes = attributes
+def _option(*words: str, **attributes: Any) -> Mapping[str, Any]:
+    """Return how a field of Stand is an option: its `words` where they are not its name, what click takes besides."""
+    return {"words": words, "attributes": attributes}
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
     """What `reconcile sandbox` serves, and where: its options, each declared by the field that holds it."""
 
-    host: Annotated[str, _Option(help="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, _Option(type=_PORT, help="Port; 0 takes a free one.")] = 0
-    payments: Annotated[int, _Option(type=click.IntRange(1), help="Payments to generate.")] = 400
-    data: Annotated[
-        Path | None,
-        _Option(
+    host: str = field(default="127.0.0.1", metadata=_option(help="Address to listen on."))
+    port: int = field(default=0, metadata=_option(type=_PORT, help="Port; 0 takes a free one."))
+    payments: int = field(default=400, metadata=_option(type=click.IntRange(1), help="Payments to generate."))
+    data: Path | None = field(
+        default=None,
+        metadata=_option(
             type=click.Path(exists=True, file_okay=False, path_type=Path),
             help="Serve klarna_payments.json and orders.json of this folder instead, and markets.json, "
             "authorizations.json, captures.json, voids.json and refunds.json, where they are there.",
         ),
-    ] = None
-    storage_port: Annotated[
-        int, _Option(type=_PORT, help="Port of the storage that the files of exports come from; 0 takes a free one.")
-    ] = 0
-    seed: Annotated[int, _Option(help="Seed of the generated world and of the faults.")] = 1
-    mode: Annotated[str, _Option(type=click.Choice(["live", "test"]), help="Mode of all rows.")] = "live"
-    time_scale: Annotated[
-        float,
-        _Option(
+    )
+    storage_port: int = field(
+        default=0,
+        metadata=_option(
+            type=_PORT, help="Port of the storage that the files of exports come from; 0 takes a free one."
+        ),
+    )
+    seed: int = field(default=1, metadata=_option(help="Seed of the generated world and of the faults."))
+    mode: str = field(default="live", metadata=_option(type=click.Choice(["live", "test"]), help="Mode of all rows."))
+    time_scale: float = field(
+        default=1.0,
+        metadata=_option(
             type=click.FloatRange(0, min_open=True), help="Make rate-limit windows and exports this many times shorter."
         ),
-    ] = 1.0
-    no_rate_limit: Annotated[bool, _Option(help="No rate limit, and none of its headers.")] = False
-    retry_after: Annotated[bool, _Option(help="Send Retry-After with a 429; the API does not promise it.")] = False
-    export_maximum: Annotated[
-        int, _Option(type=click.IntRange(1), metavar="RECORDS", help="Most records an export may have.")
-    ] = 5_000
-    no_payment_exports: Annotated[bool, _Option(help="Refuse exports of klarna_payments, as older deployments do.")] = (
-        False
     )
-    no_export_includes: Annotated[bool, _Option(help="Refuse related resources in exports.")] = False
-    export_source_types: Annotated[bool, _Option(help="Say in exports of which type a payment source is.")] = False
-    no_method_filter: Annotated[bool, _Option(help="Refuse filters of orders by their payment method.")] = False
-    refused_includes: Annotated[
-        tuple[str, ...],
-        _Option(
+    no_rate_limit: bool = field(default=False, metadata=_option(help="No rate limit, and none of its headers."))
+    retry_after: bool = field(
+        default=False, metadata=_option(help="Send Retry-After with a 429; the API does not promise it.")
+    )
+    export_maximum: int = field(
+        default=5_000,
+        metadata=_option(type=click.IntRange(1), metavar="RECORDS", help="Most records an export may have."),
+    )
+    no_payment_exports: bool = field(
+        default=False, metadata=_option(help="Refuse exports of klarna_payments, as older deployments do.")
+    )
+    no_export_includes: bool = field(default=False, metadata=_option(help="Refuse related resources in exports."))
+    export_source_types: bool = field(
+        default=False, metadata=_option(help="Say in exports of which type a payment source is.")
+    )
+    no_method_filter: bool = field(
+        default=False, metadata=_option(help="Refuse filters of orders by their payment method.")
+    )
+    refused_includes: tuple[str, ...] = field(
+        default=(),
+        metadata=_option(
             "--refuse-include",
             metavar="PATH",
             help="Refuse to include this path and what is below it, such as order.captures; `order.*` refuses all "
             "that is below. Can be given several times.",
         ),
-    ] = ()
-    refusal_names: Annotated[
-        str,
-        _Option(
+    )
+    refusal_names: str = field(
+        default="path",
+        metadata=_option(
             type=click.Choice(["path", "relationship", "nothing"]),
             help="What the refusal of an include names: the whole path, the relationship where it goes wrong, or "
             "nothing.",
         ),
-    ] = "path"
-    no_event_stores: Annotated[
-        bool, _Option(help="Serve `versions` in place of `event_stores`, as before August 2025.")
-    ] = False
-    token_lifetime: Annotated[
-        int, _Option(type=click.IntRange(1), metavar="SECONDS", help="Lifetime of a token, as it states itself.")
-    ] = 7200
-    client_id: Annotated[
-        str | None,
-        _Option(
+    )
+    no_event_stores: bool = field(
+        default=False, metadata=_option(help="Serve `versions` in place of `event_stores`, as before August 2025.")
+    )
+    token_lifetime: int = field(
+        default=7200,
+        metadata=_option(type=click.IntRange(1), metavar="SECONDS", help="Lifetime of a token, as it states itself."),
+    )
+    client_id: str | None = field(
+        default=None,
+        metadata=_option(
             envvar="RECONCILE_CLIENT_ID",
             metavar="ID",
             help="Client id to accept [RECONCILE_CLIENT_ID, else one of its own].",
         ),
-    ] = None
-    client_secret: Annotated[
-        str | None,
-        _Option(
+    )
+    client_secret: str | None = field(
+        default=None,
+        metadata=_option(
             envvar="RECONCILE_CLIENT_SECRET",
             metavar="SECRET",
             help="Client secret to accept [RECONCILE_CLIENT_SECRET, else one of its own].",
         ),
-    ] = None
-    canary: Annotated[str | None, _Option(metavar="TEXT", help="Put this text into every credential that is sent.")] = (
-        None
     )
-    faults: Annotated[
-        tuple[str, ...],
-        _Option(
+    canary: str | None = field(
+        default=None, metadata=_option(metavar="TEXT", help="Put this text into every credential that is sent.")
+    )
+    faults: tuple[str, ...] = field(
+        default=(),
+        metadata=_option(
             "--fault",
             metavar="SPEC",
             help="KIND[:WHEN][:VALUE], such as 5xx:0.05, reset:#7, latency:20-75 or delete:#3. Can be given several "
             "times; `--fault help` lists the kinds.",
         ),
-    ] = ()
+    )
 
     @contextmanager
     def listening(self) -> Iterator[SandboxServer]:
@@ -190,10 +197,8 @@ class Stand:
 
 def _options(function: Command) -> Command:
     """Give a command the options that the fields of Stand are."""
-    hints = typing.get_type_hints(Stand, include_extras=True)
     for one in reversed(fields(Stand)):
-        option: _Option = hints[one.name].__metadata__[0]
-        words = option.words or (f"--{one.name.replace('_', '-')}",)
+        words = one.metadata["words"] or (f"--{one.name.replace('_', '-')}",)
         is_list, is_flag = one.default == (), one.default is False
         shown = not is_list and not is_flag and one.default is not None
         function = click.option(
@@ -203,7 +208,7 @@ def _options(function: Command) -> Command:
             multiple=is_list,
             is_flag=is_flag,
             show_default=shown,
-            **option.attributes,
+            **one.metadata["attributes"],
         )(function)
     return function
 

@@ -77,9 +77,7 @@ def rows_set_aside(outgoing: Sequence[Total], side: str, status: Status) -> Rows
     """Return the rows of one side and status, null where there are none."""
     mine = [total for total in outgoing if total.side == side and total.status == status]
     count = sum(total.rows for total in mine)
+    if not count:
+        return None
     by_code = sorted(mine, key=lambda total: currency_order(total.currency_code))
-    return (
-        RowsSetAside(side, count, {one.currency_code or NO_CURRENCY: one.amount_cents for one in by_code})
-        if count
-        else None
-    )
+    return RowsSetAside(side, count, {one.currency_code or NO_CURRENCY: one.amount_cents for one in by_code})

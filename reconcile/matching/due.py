@@ -11,9 +11,9 @@ from functools import reduce
 
 import narwhals.stable.v2 as nw
 
+from reconcile.keys import NOT_BLANK
 from reconcile.matching.engines.protocol import Frame
-from reconcile.money import ORDER_TOTALS
-from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK
+from reconcile.money import AMOUNT_LIMIT, ORDER_TOTALS
 
 # Source: https://docs.commercelayer.io/core-api-reference/orders/object
 NEVER_PLACED = ("draft", "pending", "editing", "placing")

@@ -32,7 +32,7 @@ from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
-from reconcile.operations.closing import verdict_of
+from reconcile.operations.made_run import verdict_of
 from reconcile.operations.order_book import build_order_book
 from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.csv_tables import items_columns, write_breaks, write_items_csv

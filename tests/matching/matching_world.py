@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.engines import local
 from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
@@ -83,7 +83,7 @@ def _order(number: int, row: Mapping[str, Any]) -> Row:
 def facts(settings: dict[str, Any]) -> RunFacts:
     """Return the run's facts by `settings`, which lose them."""
     on = settings.pop("business_date", BUSINESS_DATE)
-    return RunFacts(on, settings.pop("run_id", "run"), settings.pop("states", States(on)))
+    return RunFacts(on, settings.pop("run_id", "run"), settings.pop("states", BreakStates(on)))
 
 
 def match_pandas(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:

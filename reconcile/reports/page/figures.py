@@ -7,29 +7,19 @@ but the charts'; the template says where each figure stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
 from markupsafe import Markup
 
 from reconcile.figures.breakdown import Breakdown
 from reconcile.figures.patterns import ANOTHER, Pattern
-from reconcile.figures.proof import HashTotals
-from reconcile.figures.summary import (
-    NO_CURRENCY,
-    VERDICTS,
-    Bridge,
-    Control,
-    ControlLine,
-    FlagAgreement,
-    OrderBookFigures,
-    Summary,
-)
-from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
+from reconcile.figures.summary import NO_CURRENCY, VERDICTS, FlagAgreement, Summary
+from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind
 from reconcile.money import format_amount
-from reconcile.orders.report import LeftOut
 from reconcile.reports.display import PLAIN, Display, shown_value
 from reconcile.reports.page import bridge, moves
+from reconcile.reports.page.control import control_tables, hash_totals_table
 from reconcile.reports.page.table import Table, link_to_breaks
 
 _VERDICT_MEANINGS = {
@@ -63,33 +53,21 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "spans": moves.spans(summary.aging),
         "patterns": [_pattern(one, summary.business_date) for one in summary.patterns],
         "link": link_to_breaks,
-        "control": [
-            *_control(summary.control, summary.bridge, display),
-            *_order_book(summary.order_book, display),
-            *([_left_out(summary.left_out, display)] if summary.left_out else []),
-        ],
+        "control": control_tables(summary, display),
         "breakdown": [_breakdown(one, display) for one in summary.breakdown],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
         "bridges": [bridge.as_table(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
-        "roll_forward": moves.roll_forward(summary.roll_forward, display, "Breaks and amounts at stake"),
-        "apart": [
-            moves.roll_forward(lines, display, caption)
-            for caption, lines in (
-                ("Because of the rules: the last run with today's rules", summary.apart.by_rules),
-                ("Because of the data: from there to this run", summary.apart.by_data),
-            )
-        ]
-        if summary.apart
-        else [],
+        "roll_forward": moves.moved(summary.roll_forward, display, "Breaks and amounts at stake"),
+        "apart": moves.by_cause(summary.apart, display),
         "aging": [
             moves.aging(summary.aging, display, "Breaks by days since they were first seen", "Open for", "age"),
             moves.aging(
                 summary.aging_from_data, display, "Breaks by days since their order or payment", "Age", "data_age"
             ),
         ],
-        "hash_totals": _hash_totals(summary.hash_totals),
+        "hash_totals": hash_totals_table(summary.hash_totals),
         "trend": moves.trend(summary, display),
     }
 
@@ -154,59 +132,6 @@ def _pattern(pattern: Pattern, business_date: date) -> str | Markup:
     return link_to_breaks(pattern.text, **wanted)
 
 
-def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> list[Table]:
-    """What went in, by what became of it, and what came out: each row adds up from left to right."""
-    sums = ("Amount in", "= ok", "+ breaks", "+ timing", "+ info", "= amount out")
-    header = ("Currency", "Rows in", *sums, "Rows out", "Proof")
-    payments = {(one.currency_code, step.status): step.payment_amount_cents for one in bridges for step in one.statuses}
-    orders = {(one.currency_code, step.status): step.order_amount_cents for one in bridges for step in one.statuses}
-    return [
-        Table(side, header, 1, [_control_row(line, amounts, display) for line in lines], currency_at=0)
-        for side, lines, amounts in (
-            ("Payments", control.payments, payments),
-            ("Order rows", control.orders, orders),
-        )
-    ]
-
-
-def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
-    """Order rows that are in no item, because they were declared to be none; unreadable amounts are counted only."""
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.reason,
-            line.column,
-            shown_value(line.value),
-            line.currency_code or NO_CURRENCY,
-            display.count(line.rows),
-            display.count(line.unread),
-            display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else "",
-        )
-        for line in lines
-    ]
-    header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
-    return Table("Order rows left out as declared", header, 4, rows, currency_at=3)
-
-
-def _control_row(
-    line: ControlLine, amounts: Mapping[tuple[str | None, Status], int], display: Display
-) -> tuple[str | Markup, ...]:
-    """One currency of a side, whose `amounts` are minor units by currency code and status."""
-    code = line.currency_code
-    sums = dict.fromkeys(Kind, 0)
-    for (currency, status), cents in amounts.items():
-        if currency == code:
-            sums[KIND_OF[status]] += cents
-    adds_up = sum(sums.values()) == line.amount_in_cents == line.amount_out_cents
-    parts = (line.amount_in_cents, *sums.values(), line.amount_out_cents)
-    return (
-        code or NO_CURRENCY,
-        display.count(line.rows_in),
-        *(display.amount(one, code) for one in parts),
-        display.count(line.rows_out),
-        "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
-    )
-
-
 def _breakdown(breakdown: Breakdown, display: Display) -> Table:
     """All items by what they share; the lines of a currency add up to its statuses."""
     rows: list[tuple[str | Markup, ...]] = []
@@ -226,35 +151,9 @@ def _breakdown(breakdown: Breakdown, display: Display) -> Table:
     return Table(f"By {by}", header, 2, rows, currency_at=1)
 
 
-def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:
-    if book is None:
-        return []
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.kind, line.currency_code or "",
-            display.count(line.rows_out), display.amount(line.amount_out_cents, line.currency_code),
-            display.count(line.rows_in), display.amount(line.amount_in_cents, line.currency_code),
-        )
-        for line in book.lines
-    ]  # fmt: skip
-    header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
-    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows, currency_at=1)]
-
-
 def _flags(flags: FlagAgreement, display: Display) -> Table:
     rows: list[tuple[str | Markup, ...]] = [
         ("mismatched", display.count(flags.flagged_and_differs), display.count(flags.flagged_but_agrees)),
         ("not mismatched", display.count(flags.differs_not_flagged), display.count(flags.agree)),
     ]
     return Table("Flags", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
-
-
-def _hash_totals(totals: HashTotals) -> Table:
-    """Digits as they are, in any locale: they are compared, not read."""
-    rows: list[tuple[str | Markup, ...]] = []
-    for name, lines in (("payments", totals.payments), ("order rows", totals.orders)):
-        for line in lines:
-            went_in, came_out = line.keys_in, line.keys_out
-            proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
-            rows.append((name, line.currency_code or NO_CURRENCY, went_in, came_out or "", proof))
-    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows, currency_at=1)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from reconcile.figures.aging import NO_DATE, AgingBucket
-from reconcile.figures.roll_forward import RollForward
+from reconcile.figures.roll_forward import Apart, RollForward
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Summary
 from reconcile.reports.display import Display
 from reconcile.reports.page import charts
@@ -18,7 +18,7 @@ from reconcile.reports.page.table import Table, link_to_breaks
 _TREND_HIGH = 120
 
 
-def roll_forward(lines: Sequence[RollForward], display: Display, caption: str) -> Table:
+def moved(lines: Sequence[RollForward], display: Display, caption: str) -> Table:
     """Opening + new + reopened + changed − cleared = closing: one row of counts and one of amounts per currency."""
     rows: list[tuple[str | Markup, ...]] = []
     for line in lines:
@@ -28,6 +28,16 @@ def roll_forward(lines: Sequence[RollForward], display: Display, caption: str) -
         rows += [(code or NO_CURRENCY, "breaks", *counts), (code or NO_CURRENCY, "at stake", *amounts)]
     header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
     return Table(caption, header, 2, rows, currency_at=0)
+
+
+def by_cause(apart: Apart | None, display: Display) -> list[Table]:
+    """What came and went because of changed rules, and because of the data; empty where no rule has changed."""
+    if apart is None:
+        return []
+    return [
+        moved(apart.by_rules, display, "Because of the rules: the last run with today's rules"),
+        moved(apart.by_data, display, "Because of the data: from there to this run"),
+    ]
 
 
 def spans(buckets: Sequence[AgingBucket]) -> list[tuple[str, str]]:

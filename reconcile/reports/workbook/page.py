@@ -27,7 +27,7 @@ ROW_STYLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountCell:
     """A number, with the formula that adds it up again where there is one."""
 
     number: int
@@ -42,7 +42,7 @@ class Styled:
     style: str
 
 
-Cell = str | int | date | Count | Money | Styled | None
+PageCell = str | int | date | CountCell | Money | Styled | None
 
 
 class Page:
@@ -74,11 +74,11 @@ class Page:
             self.put(*(Styled(title, "header") for title in titles))
             self._titles = (self.row - 2, titles)
 
-    def put(self, *cells: Cell, total: bool = False) -> None:
+    def put(self, *cells: PageCell, total: bool = False) -> None:
         """Write `cells` from column A on and go to the next row; titles of a table stand as its first row does."""
         at, titles = self._titles
         for column, (title, cell) in enumerate(zip(titles, cells, strict=False)):
-            if isinstance(cell, int | Count | Money):
+            if isinstance(cell, int | CountCell | Money):
                 self._sheet.write_string(at, column, shown(title), self._formats["figure header"])
         self._titles = (0, ())
         for column, cell in enumerate(cells):
@@ -86,7 +86,7 @@ class Page:
                 self._write(column, cell, "total " if total else "")
         self.row += 1
 
-    def _write(self, column: int, cell: Cell, prefix: str) -> None:
+    def _write(self, column: int, cell: PageCell, prefix: str) -> None:
         at, sheet, formats = self.row - 1, self._sheet, self._formats
         match cell:
             case str():
@@ -97,7 +97,7 @@ class Page:
                 sheet.write_datetime(at, column, datetime.combine(cell, time()), formats["day"])
             case Money():
                 write_money(sheet, (at, column), cell, formats, prefix)
-            case Count(number, formula) if formula:
+            case CountCell(number, formula) if formula:
                 sheet.write_formula(at, column, formula, formats[f"{prefix}whole"], number)
-            case Count(number) | int(number):
+            case CountCell(number) | int(number):
                 sheet.write_number(at, column, number, formats[f"{prefix}whole"])

@@ -29,20 +29,25 @@ from reconcile.figures.summary import Summary, read_summary
 from reconcile.files.csv_text import NotCsv
 from reconcile.files.disk import replacing
 from reconcile.files.duckdb import connected
+from reconcile.files.spreadsheets.fast_rows import MOST_ROWS
 from reconcile.files.workbook_cells import WORKBOOK, formats_of
 from reconcile.history.published import items_sql
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import errors_told, items_columns
 from reconcile.reports.workbook.page import A4, ROW_STYLES, Page
 from reconcile.reports.workbook.pages import write_about, write_aging, write_breakdown, write_control, write_summary
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, LAST_PRINTED, REJECT_COLUMNS, SheetColumn, letters, rows_sql
+from reconcile.reports.workbook.rows import (
+    ITEM_COLUMNS,
+    LAST_PRINTED,
+    REJECT_COLUMNS,
+    WorkbookColumn,
+    letters,
+    rows_sql,
+)
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.schema import REJECTS
 from reconcile.version import __version__
-
-MOST_ROWS = 1_048_576
-"""Rows of a sheet, its header among them: what Excel can open."""
 
 _OTHER_VERSION = "it was written by another version: run `reconcile match` again"
 _ROWS_PER_BATCH = 10_000
@@ -55,7 +60,7 @@ _SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", "Breakdown", ITEM
 class _Table:
     """A sheet of rows: their columns, where they come from (SQL), how many there are and how many fit."""
 
-    columns: tuple[SheetColumn, ...]
+    columns: tuple[WorkbookColumn, ...]
     relation: str
     rows: int
     written: int

@@ -136,7 +136,7 @@ def reports_written(night: StagedRun, summary: Summary, record: dict[str, object
     if wanted.xlsx:
         from reconcile.reports.workbook.xlsx import write_xlsx
 
-        write_xlsx(folder.path, folder.workbook, memory_limit=limit)
+        write_xlsx(folder.path, folder.workbook, max_rows=wanted.max_rows, memory_limit=limit)
 
 
 def _loaded(place: Path, url: str) -> LoadReceipt:

@@ -223,7 +223,13 @@ _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _book, _tab
 def _workbook(run: _Run, place: Path) -> Iterator[str]:
     if RunFile.WORKBOOK not in run.manifest.digests or _is_of_other_version(run):
         return
-    write_xlsx(run.folder, RunFolder(place).workbook, memory_limit=run.settings.run.memory_limit)
+    settings = run.settings
+    write_xlsx(
+        run.folder,
+        RunFolder(place).workbook,
+        max_rows=settings.reports.max_rows,
+        memory_limit=settings.run.memory_limit,
+    )
     if _is_other(run, RunFile.WORKBOOK, RunFolder(place).workbook):
         yield "report.xlsx: is not what is written from the run's files"
 

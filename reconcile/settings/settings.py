@@ -213,8 +213,17 @@ class ReportSettings(Struct, frozen=True, kw_only=True):
     html: Annotated[bool, Meta(description="write report.html, the page")] = True
     xlsx: Annotated[
         bool,
-        Meta(description="write report.xlsx, the workbook; for a million items it takes longer than the matching"),
+        Meta(description="write report.xlsx, the workbook"),
     ] = True
+    max_rows: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="rows of a sheet of the workbook, at most; where there are more items, it has those that are "
+            "not matched. `reconcile report --format xlsx --max-rows N` makes one with more of them",
+            extra={"metavar": "N"},
+        ),
+    ] = 20_000
     locale: Annotated[
         str | None,
         Meta(

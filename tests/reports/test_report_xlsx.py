@@ -344,10 +344,46 @@ def test_rows_that_do_not_fit_are_counted_where_the_sheet_ends(
     book = read_book(write_xlsx(folder, folder / "report.xlsx"))
 
     assert len(book.rows("All items")) == 9
-    assert book.sheets["All items"]["A10"].value == "4 more rows do not fit on a sheet: all are in items.parquet"
-    assert "All items: 4 more rows do not fit on a sheet: all are in items.parquet" in book.texts("Summary")
+    assert book.sheets["All items"]["A10"].value == "4 more rows are not on this sheet: all are in items.parquet"
+    assert "All items: 4 more rows are not on this sheet: all are in items.parquet" in book.texts("Summary")
     assert len(book.rows("Breaks")) == 9  # these fit, with the header
     assert not any("COUNTIFS('All items'" in (cell.formula or "") for cell in book.sheets["Summary"].values())
+
+
+def test_of_more_items_than_a_sheet_is_to_have_those_are_on_it_that_are_not_matched(
+    folder_of: Callable[..., Path],
+) -> None:
+    kinds = ["ok"] * 8 + ["break"] * 3 + ["timing"] * 2
+    folder = folder_of(
+        *({"kind": kind, "is_break": kind == "break", "reference": f"{n}"} for n, kind in enumerate(kinds))
+    )
+    book = read_book(write_xlsx(folder, folder / "report.xlsx", max_rows=5))
+    *rows, note = book.rows("All items")
+
+    assert [row["Kind"].value for row in rows] == kinds[8:]
+    assert note["Status"].value == "8 more rows are not on this sheet: all are in items.parquet"
+    assert "All items: 8 more rows are not on this sheet: all are in items.parquet" in book.texts("Summary")
+    assert len(read_book(write_xlsx(folder, folder / "all.xlsx", max_rows=13)).rows("All items")) == 13
+    assert len(read_book(write_xlsx(folder, folder / "few.xlsx", max_rows=2)).rows("Breaks")) == 3  # and a note
+
+
+def test_the_command_writes_a_workbook_with_more_rows(demo: Path, tmp_path: Path) -> None:
+    for rows in (100, 5_000):
+        arguments = [
+            "report",
+            str(demo),
+            "--format",
+            "xlsx",
+            "--max-rows",
+            f"{rows}",
+            "--to",
+            str(tmp_path / f"{rows}.xlsx"),
+        ]
+        assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    items = pq.read_table(demo / "items.parquet").num_rows
+
+    assert (tmp_path / "5000.xlsx").read_bytes() == (demo / "report.xlsx").read_bytes()
+    assert len(read_book(tmp_path / "100.xlsx").rows("All items")) == 101 < items
 
 
 def test_a_run_of_nothing_has_every_sheet_with_its_header(written: Written) -> None:

@@ -32,6 +32,7 @@ from reconcile.files.duckdb import connected
 from reconcile.files.spreadsheets.fast_rows import MOST_ROWS
 from reconcile.files.workbook_cells import WORKBOOK, formats_of
 from reconcile.history.published import items_sql
+from reconcile.matching.policy import Kind
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import errors_told, items_columns
 from reconcile.reports.workbook.page import A4, ROW_STYLES, Page
@@ -69,15 +70,16 @@ class _Table:
     @property
     def note(self) -> str | None:
         left = self.rows - self.written
-        return f"{left:,} more rows do not fit on a sheet: all are in {self.rest}" if left else None
+        return f"{left:,} more rows are not on this sheet: all are in {self.rest}" if left else None
 
 
-def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") -> Path:
+def write_xlsx(folder: Path, destination: Path, *, max_rows: int = MOST_ROWS, memory_limit: str = "1GB") -> Path:
     """
     Write the workbook of the run folder `folder` to `destination` and return it; no manifest is needed.
 
-    Reads `summary.json`, `items.parquet`, `breaks.parquet` and `rejects.csv`. Rows beyond Excel's 1,048,576 are left
-    out and counted on the sheet and on the summary. The file is complete when it appears under its name.
+    Reads `summary.json`, `items.parquet`, `breaks.parquet` and `rejects.csv`. A sheet has `max_rows` rows at most, and
+    Excel's 1,048,576: where there are more items, only those that are not matched; what is left out is counted on the
+    sheet and on the summary. The file is complete when it appears under its name.
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
     summary = read_summary(folder)
@@ -88,7 +90,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
         replacing(destination) as partial,
         connected(destination.parent, memory_limit) as connection,
     ):
-        tables = _tables(connection, folder)
+        tables = _tables(connection, folder, max_rows)
         items = tables[ITEMS_SHEET].relation
         sums, long = trusted_sums(
             connection,
@@ -101,7 +103,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     return destination
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
+def _tables(connection: duckdb.DuckDBPyConnection, folder: Path, max_rows: int) -> dict[str, _Table]:
     _load_rejects(connection, RunFolder(folder).rejects)
     sources = {
         BREAKS_SHEET: (ITEM_COLUMNS, items_sql(RunFolder(folder).breaks), RunFile.BREAKS),
@@ -110,10 +112,17 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _T
     }
     tables = {}
     for name, (columns, relation, rest) in sources.items():
-        rows = int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
-        fits = rows < MOST_ROWS
-        tables[name] = _Table(columns, relation, rows, rows if fits else MOST_ROWS - 2, rest)  # header and note
+        rows = written = _rows_of(connection, relation)
+        if rows > max_rows or rows >= MOST_ROWS:
+            if name == ITEMS_SHEET:
+                relation = f"(FROM {relation} WHERE kind <> '{Kind.OK}')"
+            written = min(_rows_of(connection, relation), max_rows, MOST_ROWS - 2)  # without header and note
+        tables[name] = _Table(columns, relation, rows, written, rest)
     return tables
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
 def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

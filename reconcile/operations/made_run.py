@@ -106,10 +106,11 @@ def tables_written(night: StagedRun) -> dict[str, int]:
     """Write items and breaks for people; return the rows of each file."""
     folder, limit = night.folder, night.settings.run.memory_limit
     with night.timings.stage("reports"):
-        return {
-            RunFile.ITEMS_CSV: write_items_csv(folder.items, folder.items_csv, memory_limit=limit),
-            RunFile.BREAKS_CSV: write_breaks(folder.items, folder.breaks, folder.breaks_csv, memory_limit=limit),
-        }
+        rows: dict[str, int] = {}
+        if night.settings.reports.items_csv:
+            rows[RunFile.ITEMS_CSV] = write_items_csv(folder.items, folder.items_csv, memory_limit=limit)
+        rows[RunFile.BREAKS_CSV] = write_breaks(folder.items, folder.breaks, folder.breaks_csv, memory_limit=limit)
+        return rows
 
 
 def summarized(night: StagedRun, result: Matched, before: Before) -> Summary:
@@ -121,7 +122,8 @@ def summarized(night: StagedRun, result: Matched, before: Before) -> Summary:
     folder, limit, policy = night.folder, night.settings.run.memory_limit, night.settings.policy
     with night.timings.stage("summary"):
         figures = summarize(folder.items, result.report.control, result.report.key_profile)
-        proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis)
+        written = night.settings.reports.items_csv
+        proof.prove_files(folder.path, figures, amount_basis=policy.amount_basis, has_items_csv=written)
         apart = moves_apart(night, before)
         return Summary(
             version=VERSION,

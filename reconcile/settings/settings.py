@@ -215,6 +215,10 @@ class ReportSettings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(description="write report.xlsx, the workbook"),
     ] = True
+    items_csv: Annotated[
+        bool,
+        Meta(description="write items.csv, all items for people; items.parquet, which has the same, is always there"),
+    ] = True
     max_rows: Annotated[
         int,
         Meta(

@@ -29,7 +29,8 @@ ReconcileError
     ├── LimitExceeded        a `--fail-on` limit is exceeded
     └── ProofFailed          totals do not add up: a bug in reconcile, nothing is published
 
-Each error has fields first, a message of the form "where: what", and a `hint` with the remedy.
+Each error has fields first, a message of the form "where: what", and a `hint` with the remedy, which is also a note of
+the exception: tracebacks show it.
 A row that cannot be read is not an error but a reject (`reconcile.schema.REJECTS`).
 A state that cannot be is an `assert`.
 """
@@ -44,11 +45,23 @@ class ReconcileError(Exception):
     """Base of every expected error: message for people, remedy in `hint`, exit code of the command."""
 
     exit_code = 1
+    _hint: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        """The remedy; as a note of the exception it is below its message in a traceback."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        others = [note for note in getattr(self, "__notes__", ()) if note != f"hint: {self._hint}"]
+        self.__notes__ = [*others, f"hint: {hint}"] if hint else others
+        self._hint = hint
 
     def also(self, problems: Sequence[str]) -> None:
         """Tell further problems below the first one, which is this error's own."""

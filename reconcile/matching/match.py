@@ -20,6 +20,7 @@ import pyarrow as pa
 from reconcile.errors import SettingsError
 from reconcile.files.duckdb import connected, within_memory
 from reconcile.files.parquet import scan
+from reconcile.matching import frames
 from reconcile.matching.at_stake import with_stakes
 from reconcile.matching.engines.local import (
     OpenEngine,
@@ -71,7 +72,7 @@ FRAME_ENGINES = ("arrow", "duckdb")
 
 
 @dataclass(frozen=True, slots=True)
-class MatchResult(Generic[FrameT]):
+class MatchedFrames(Generic[FrameT]):
     """Items as a frame of the kind that was given, and the report on them."""
 
     items: FrameT
@@ -145,37 +146,37 @@ def check_engine(engine: str) -> None:
 
 def match_frames(
     payments: FrameT,
-    orders: FrameT,
+    orders: frames.Frame,
     policy: MatchPolicy,
     run: RunFacts,
     *,
     engine: str | None = None,
-    transactions: FrameT | None = None,
-) -> MatchResult[FrameT]:
+    transactions: frames.Frame | None = None,
+) -> MatchedFrames[FrameT]:
     """
     Match two frames (PAYMENTS, ORDERS) in memory; return the items as a frame of the same kind, and the report.
 
-    Takes pandas, pyarrow or Polars frames. A pandas result has Arrow types. Columns that are missing count as empty,
-    except `payment_id`, `created_at`, the amounts, and at least one key on each side. `transactions` is a frame of
-    TRANSACTIONS; without it no two payments share an order. `engine` is "arrow" (at once, for small frames) or "duckdb"
-    (starts half a second later, is faster from LARGE_SIDE rows on); None chooses by size. Both give the same items.
+    Takes what `frames` takes. Columns that are missing count as empty, except `payment_id`, `created_at`, the amounts,
+    and at least one key on each side. `transactions` is a frame of TRANSACTIONS; without it no two payments share an
+    order. `engine` is "arrow" (at once, for small frames) or "duckdb" (starts half a second later, is faster from
+    LARGE_SIDE rows on); None chooses by size. Both give the same items.
 
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
     floats), SettingsError for an engine that does not exist, ProofFailed when the totals differ.
     """
-    tables = (table_of(payments), table_of(orders))
+    tables = (table_of(payments, "payments"), table_of(orders, "orders"))
     if engine is None:
         engine = "duckdb" if has_large_side(*(table.num_rows for table in tables)) else "arrow"
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is not one of {", ".join(FRAME_ENGINES)}')
     with ExitStack() as stack:
-        money = None if transactions is None else table_of(transactions)
+        money = None if transactions is None else table_of(transactions, "transactions")
         opened = _opened_tables(stack, (*tables, money), policy, engine)
         known = in_tables(tables[0], money, policy.population.time_zone)
         work = _Work(opened, policy, run, Suggester(opened.connection.cursor(), known))
         items = pa.Table.from_batches(work.items(), ITEMS)
         report = work.report(items.num_rows, opened.connection.from_arrow(items))
-    return MatchResult(like(payments, items), report)
+    return MatchedFrames(like(payments, items), report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ Knows what may stand in for a column that is missing, and which values count as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.errors import OrderFileError, PaymentFileError, first_line
 from reconcile.keys import NOT_BLANK
 from reconcile.matching.due import WORTH, known
 from reconcile.matching.engines.arrow import aligned
@@ -109,6 +111,23 @@ def transactions_from_arrow(engine: Engine, table: pa.Table | None) -> Frame | N
     return None if table is None else engine.from_arrow(_aligned(table, _transaction_columns(), "transactions"))
 
 
+def whole_side(side: str, table: pa.Table, policy: MatchPolicy) -> pa.Table:
+    """
+    Return a frame's table of "payments", "orders" or "transactions" with all columns of that side, in their types.
+
+    What the matching does not need, and is of another type, is null. Raises PaymentFileError and OrderFileError as
+    above.
+    """
+    needed, schema = _NEEDED[side](policy), _SCHEMAS[side]
+    _check(_with_times(table, needed).schema, needed, side, side)
+    whole = {field.name: field for field in schema}
+    timed = _with_times(table, whole)
+    misfits = [
+        name for name in whole.keys() & timed.column_names if not _fits(timed.schema.field(name).type, whole[name].type)
+    ]
+    return _aligned(timed.drop_columns(misfits), whole, side).select(schema.names)
+
+
 def with_known_values(frame: Frame, x: str) -> Frame:
     """
     Return the side `x` (p, o) without what is no currency or no amount: blank codes, and AMOUNT_LIMIT or more.
@@ -141,20 +160,44 @@ def _transaction_columns() -> Fields:
     return {ours: TRANSACTIONS.field(theirs) for ours, theirs in _TRANSACTION_NAMES.items()}
 
 
+_SCHEMAS = {"payments": PAYMENTS, "orders": ORDERS, "transactions": TRANSACTIONS}
+_NEEDED: dict[str, Callable[[MatchPolicy], Fields]] = {
+    "payments": _payment_columns,
+    "orders": lambda _: _order_columns(),
+    "transactions": lambda _: _transaction_columns(),
+}
+
+
 def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
     try:
         found = pq.read_schema(path)
     except FileNotFoundError:
-        raise _bad_side(side, "no such file", path=path) from None
+        raise bad_side(side, "no such file", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise _bad_side(side, f"is not a Parquet file ({error})", path=path) from error
+        raise bad_side(side, f"is not a Parquet file ({error})", path=path) from error
     _check(found, columns, side, path)
     return engine.from_parquet(path, columns, f"{side[0]}_row")
 
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
+    table = _with_times(table, columns)
     _check(table.schema, columns, side, side)
-    return aligned(table, columns, f"{side[0]}_row")
+    try:
+        return aligned(table, columns, f"{side[0]}_row")
+    except pa.ArrowInvalid as error:
+        raise bad_side(side, f"cannot be read: {first_line(error)}", path=side) from error
+
+
+def _with_times(table: pa.Table, columns: Fields) -> pa.Table:
+    """Return `table` with times as frames have them in the types of `columns`: of any precision, or for a date."""
+    for field in columns.values():
+        given = table.schema.field(field.name).type if field.name in table.column_names else None
+        if given is None or not pa.types.is_timestamp(given):
+            continue
+        if pa.types.is_timestamp(field.type) or (pa.types.is_date(field.type) and given.tz is None):
+            column = table.column(field.name).cast(field.type, safe=False)
+            table = table.set_column(table.column_names.index(field.name), field.name, column)
+    return table
 
 
 def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:
@@ -162,19 +205,28 @@ def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> No
     wanted = {field.name: field for field in columns.values()}
     for name in required:
         if name not in found.names:
-            raise _bad_side(side, f'has no column "{name}"', path=path, column=name)
+            raise bad_side(side, f'has no column "{name}"', path=path, column=name)
     keys = SIDE_KEYS.get(side, required)
     if not any(key in found.names for key in keys):
-        raise _bad_side(side, f"has none of the key columns {', '.join(keys)}", path=path)
+        raise bad_side(side, f"has none of the key columns {', '.join(keys)}", path=path)
     for name, field in wanted.items():
         if name not in found.names:
             continue
         type_ = found.field(name).type
         if not _fits(type_, field.type):
-            hint = f"the column must be {field.type}"
-            if pa.types.is_floating(type_):
-                hint += '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
-            raise _bad_side(side, f'column "{name}" is {type_}', path=path, column=name, hint=hint)
+            hint = f"the column must be {field.type}{_remedy(type_, field)}"
+            raise bad_side(side, f'column "{name}" is {type_}', path=path, column=name, hint=hint)
+
+
+def _remedy(given: pa.DataType, wanted: pa.Field[Any]) -> str:
+    """Return how a column that is of another type becomes what is wanted, where that is sure."""
+    if pa.types.is_floating(given):
+        return '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
+    if pa.types.is_string(wanted.type) and pa.types.is_integer(given):
+        return "; read it as text: a number has lost its leading zeros"
+    if pa.types.is_timestamp(wanted.type) and pa.types.is_large_string(given):
+        return f'; in pandas: pandas.to_datetime(frame["{wanted.name}"], utc=True)'
+    return ""
 
 
 def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
@@ -193,8 +245,9 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     return types.is_date(wanted) and types.is_date(given)
 
 
-def _bad_side(
+def bad_side(
     side: str, problem: str, *, path: str | Path, column: str | None = None, hint: str | None = None
 ) -> PaymentFileError | OrderFileError:
+    """Return the error for a side that cannot be used."""
     error = OrderFileError if side == "orders" else PaymentFileError
     return error(problem, path=path, column=column, hint=hint)

@@ -120,7 +120,7 @@ def test_a_whole_percentage_needs_no_quotes() -> None:
 
 
 def test_a_file_that_is_named_must_be_there() -> None:
-    with pytest.raises(SettingsError, match=r"^missing.toml: there is no such file$"):
+    with pytest.raises(SettingsError, match=r"^missing.toml: there is no such file\n"):
         load_settings(Path("missing.toml"), environ={})
 
 

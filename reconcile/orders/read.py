@@ -1,5 +1,5 @@
 """
-The front door of the order side: files in, rows of ORDERS out, with every unreadable row accounted for.
+The front door of the order side: files or a frame in, rows of ORDERS out, with every unreadable row accounted for.
 
 Knows the order of the work (files as given, blocks in file order, several at once) and the formats by suffix
 (`SOURCES`). What a format, a column or an amount is, the leaves know. Memory does not grow with the files, except for
@@ -38,6 +38,7 @@ from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject, RejectsFile
 from reconcile.orders.report import OrderFile, OrdersReport, TidiedCells, TidiedKind
 from reconcile.orders.sink import orders_parquet, text_file
+from reconcile.orders.typed.frame import OrdersFrame, open_frame
 from reconcile.schema import DELIVERY, ORDERS
 
 if TYPE_CHECKING:
@@ -68,15 +69,36 @@ def read_orders(
     """
     import pandas as pd  # a second of import that `read_orders_to_parquet` does not need
 
-    tables: list[pa.Table] = []
-    rejects_path = Path(rejects) if rejects is not None else None
+    path = Path(rejects) if rejects is not None else None
     with _proposing(paths, form):
-        with ExitStack() as stack:
-            reader = _Reader(form, tables.append, _rejects_file(stack, rejects_path))
-            report = reader.read(*sources_of(stack, paths, form, [rejects_path]))
-        _allow(report, reader, max_rejects, rejects_path)
-    frame: pd.DataFrame = pa.concat_tables([ORDERS.empty_table(), *tables]).to_pandas(types_mapper=pd.ArrowDtype)
+        table = _collected(
+            form, max_rejects, path, lambda stack, reader: reader.read(*sources_of(stack, paths, form, [path]))
+        )
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
+
+
+def read_orders_table(
+    orders: pa.Table, form: OrderFormat = DETECTED, *, max_rejects: int = 0, rejects: str | Path | None = None
+) -> pa.Table:
+    """
+    Return the order totals in a table that is here already, by the rules for files: columns of ORDERS.
+
+    A table of ORDERS is returned as it is. `form`, `max_rejects`, `rejects` and errors are as in `read_orders`.
+    """
+    path = Path(rejects) if rejects is not None else None
+    return _collected(form, max_rejects, path, lambda _, reader: reader.read((), (), [OrdersFrame(orders)]))
+
+
+def _collected(
+    form: OrderFormat, max_rejects: int, rejects: Path | None, read: Callable[[ExitStack, _Reader], OrdersReport]
+) -> pa.Table:
+    tables: list[pa.Table] = []
+    with ExitStack() as stack:
+        reader = _Reader(form, tables.append, _rejects_file(stack, rejects))
+        report = read(stack, reader)
+    _allow(report, reader, max_rejects, rejects)
+    return pa.concat_tables([ORDERS.empty_table(), *tables])
 
 
 def read_orders_to_parquet(
@@ -156,11 +178,14 @@ class _Reader:
         self._tidied: Counter[tuple[TidiedKind, str]] = Counter()
         self._sums = KeylessTotals()
 
-    def read(self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery]) -> OrdersReport:
+    def read(
+        self, sources: Iterable[OrderSource], queries: Iterable[OrdersQuery], frames: Iterable[OrdersFrame] = ()
+    ) -> OrdersReport:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="orders") as pool:
             files = (
                 *(self._read_file(source, pool) for source in sources),
                 *(self._read_query(query, pool) for query in queries),
+                *(self._read_frame(frame, pool) for frame in frames),
             )
         self._marks.check()
         return OrdersReport(
@@ -185,6 +210,9 @@ class _Reader:
         with closing(QueryStream(query)) as stream:
             file = self._read_rows(stream.open(self._form), stream.digest, pool, name=query.name, kind=query.engine)
         return replace(file, query_sha256=query.sha256, ordered=query.is_ordered)
+
+    def _read_frame(self, frame: OrdersFrame, pool: ThreadPoolExecutor) -> OrderFile:
+        return self._read_rows(open_frame(frame, self._form), frame.digest, pool, name=frame.name, kind="frame")
 
     def _read_rows(
         self,

@@ -1,27 +1,30 @@
 """
 When the two sides do not mean the same: payment methods that nobody pays Klarna with, references that contradict.
 
-Reads both sides as they are in a run folder; keys as they were read, without the rules of `[match.clean]`.
+Reads both sides as they are in a run folder, or as tables: keys as they were read, without the rules of
+`[match.clean]`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+
+from reconcile.figures.tables import side_in
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.matching.policy import MatchPolicy
 from reconcile.notices import Notice, notice
 
 _MOST_NAMED = 3
 
 
-def unknown_methods(orders: Path, policy: MatchPolicy) -> list[Notice]:
+def unknown_methods(orders: Path | pa.Table, policy: MatchPolicy) -> list[Notice]:
     """Return a warning where order rows name payment methods, and none of them fits `methods`."""
     with connected() as connection:
         rows = connection.execute(
             f"""SELECT method, count(*) AS n, bool_or(regexp_matches(lower(method), $fits)) AS fits
-               FROM {scan(orders)}
+               FROM {side_in(connection, orders, "orders")}
                WHERE method IS NOT NULL AND trim(method) <> '' GROUP BY method ORDER BY n DESC, method""",
             {"fits": policy.population.method_pattern},
         ).fetchall()
@@ -37,14 +40,15 @@ def unknown_methods(orders: Path, policy: MatchPolicy) -> list[Notice]:
     return [notice("unknown_methods", text, methods=most, rows=sum(n for _, n, _ in rows))]
 
 
-def two_references(payments: Path, orders: Path, policy: MatchPolicy) -> list[Notice]:
+def two_references(payments: Path | pa.Table, orders: Path | pa.Table, policy: MatchPolicy) -> list[Notice]:
     """Return a warning of payments whose own reference and whose order's are both in the books, and are different."""
     if not {"reference", "order_reference"} <= set(policy.on):
         return []
-    books = f"(SELECT reference FROM {scan(orders)})"
     with connected() as connection:
+        books = f"(SELECT reference FROM {side_in(connection, orders, 'orders')})"
         rows = connection.execute(
-            f"""SELECT payment_id, reference, order_reference, count(*) OVER () FROM {scan(payments)}
+            f"""SELECT payment_id, reference, order_reference, count(*) OVER ()
+                FROM {side_in(connection, payments, "payments")}
                 WHERE trim(reference) <> trim(order_reference)
                 AND trim(reference) IN {books}
                 AND trim(order_reference) IN {books}

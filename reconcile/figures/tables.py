@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reconcile.files.csv_text import scan_csv
 from reconcile.files.formula_guard import may_be_guarded, unguarded_sql
+from reconcile.files.parquet import scan
 from reconcile.history.published import item_columns, items_sql
 from reconcile.schema import ITEMS
 
@@ -24,6 +25,14 @@ def items_in(connection: duckdb.DuckDBPyConnection, items: Path | pa.Table) -> s
         return items_sql(items)
     connection.register("given_items", items)
     return "given_items"
+
+
+def side_in(connection: duckdb.DuckDBPyConnection, side: Path | pa.Table, name: str) -> str:
+    """Return SQL by which `connection` reads a side from a Parquet file, or from a table, which it knows as `name`."""
+    if isinstance(side, Path):
+        return scan(side)
+    connection.register(name, side)
+    return name
 
 
 def items_in_csv(path: Path, columns: Sequence[str], there: Sequence[str] = ITEMS.names) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from reconcile.errors import OtherUnit
 from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
@@ -45,8 +47,8 @@ class Hundredfold:
         return f"in {self.count:,} of {self.pairs:,} pairs, the order total is exactly {which}"
 
 
-def hundredfold(items: Path) -> Hundredfold:
-    """Return how many pairs of `items`, a file of ITEMS, are apart by exactly two decimals."""
+def hundredfold(items: Path | pa.Table) -> Hundredfold:
+    """Return how many pairs of `items`, a file or table of ITEMS, are apart by exactly two decimals."""
     with connected() as connection:
         ((pairs, too_large, too_small),) = connection.execute(
             f"""SELECT count(*), count(*) FILTER (order_amount_cents::HUGEINT = 100 * payment_amount_cents::HUGEINT),

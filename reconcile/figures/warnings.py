@@ -12,13 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.commercelayer.relations import columns_without
 from reconcile.errors import EmptySide
 from reconcile.figures.odd_keys import odd_keys
+from reconcile.figures.tables import side_in
 from reconcile.files.duckdb import connected
-from reconcile.files.parquet import scan
 from reconcile.notices import Notice, notice
 
 if TYPE_CHECKING:  # a pull alone needs its warnings, but neither of these rooms
@@ -131,12 +132,12 @@ def key_warnings(report: MatchReport) -> list[Notice]:
     return [*warnings, notice("key_hint", report.hint)] if report.hint else warnings
 
 
-def unknown_statuses(payments: Path) -> list[Notice]:
-    """Return a warning of the statuses of orders and of their payment, in a file of PAYMENTS, that are not known."""
+def unknown_statuses(payments: Path | pa.Table) -> list[Notice]:
+    """Return a warning of the statuses of orders and of their payment, in PAYMENTS, that are not known."""
     from reconcile.matching.due import ORDER_STATUSES, PAYMENT_STATUSES  # with it comes the matching
 
     known = {"order_status": ORDER_STATUSES, "payment_status": PAYMENT_STATUSES}
-    there = set(pq.read_schema(payments).names)
+    there = pq.read_schema(payments).names if isinstance(payments, Path) else payments.column_names
     found: dict[str, tuple[str, ...]] = {}
     count = 0
     with connected() as connection:
@@ -144,7 +145,7 @@ def unknown_statuses(payments: Path) -> list[Notice]:
             if name not in there:
                 continue
             rows = connection.execute(
-                f"""SELECT {name}, count(*) FROM {scan(payments)}
+                f"""SELECT {name}, count(*) FROM {side_in(connection, payments, "payments")}
                     WHERE {name} IS NOT NULL AND NOT list_contains($1, {name}) GROUP BY 1 ORDER BY 1""",
                 [list(values)],
             ).fetchall()

@@ -8,12 +8,12 @@ Everything happens in frames, nothing is written. Start a notebook from the four
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
 
 import click
+import pandas as pd
 
 import reconcile
 
@@ -21,10 +21,10 @@ CONFIG = Path(__file__).with_suffix(".toml")
 COLUMNS = ["status", "reference", "payment_amount_cents", "order_amount_cents", "difference_cents"]
 
 
-def reconciled(orders: str, config: Path, since: str | None, until: str | None) -> reconcile.MatchResult:
+def reconciled(orders: str, config: Path, since: str | None, until: str | None) -> reconcile.MatchResult[pd.DataFrame]:
     """Return the match of the payments of a window with the rows of one file."""
     settings = reconcile.load_settings(config, environ=os.environ, options={"since": since, "until": until})
-    payments = asyncio.run(reconcile.pull_payments(settings=settings))
+    payments = reconcile.pull_payments_sync(settings=settings)
     totals = reconcile.read_orders(orders, settings=settings)
     return reconcile.match_payments(payments, totals, settings=settings)
 

@@ -1,7 +1,7 @@
 """
 Reconcile Commerce Layer klarna_payments with exported order totals.
 
-    payments = await reconcile.pull_payments(organization="my-shop")
+    payments = reconcile.pull_payments_sync(organization="my-shop")  # or: await reconcile.pull_payments(…)
     orders = reconcile.read_orders("orders.csv")
     result = reconcile.match_payments(payments, orders)
 
@@ -17,13 +17,18 @@ from reconcile.version import __version__
 
 if TYPE_CHECKING:
     from reconcile.errors import ReconcileError as ReconcileError
+    from reconcile.operations.chosen_breaks import ChosenBreaks as ChosenBreaks
+    from reconcile.operations.match_result import MatchResult as MatchResult
     from reconcile.operations.night import match as match_files
     from reconcile.operations.night import run as run_reconciliation
-    from reconcile.operations.notebook import MatchResult as MatchResult
     from reconcile.operations.notebook import fetch_payment as fetch_payment
+    from reconcile.operations.notebook import fetch_payment_sync as fetch_payment_sync
     from reconcile.operations.notebook import match_payments as match_payments
     from reconcile.operations.notebook import pull_payments as pull_payments
+    from reconcile.operations.notebook import pull_payments_sync as pull_payments_sync
     from reconcile.operations.notebook import read_orders as read_orders
+    from reconcile.operations.run_frames import Run as Run
+    from reconcile.operations.run_frames import read_run as read_run
     from reconcile.operations.staged_run import RunResult as RunResult
     from reconcile.operations.stopping import end_on_sigterm as end_on_sigterm
     from reconcile.runs.folder import published as published_runs
@@ -35,29 +40,36 @@ if TYPE_CHECKING:
     from reconcile.warehouse.load import load_run as load_run
 
 _PUBLIC = {
-    "MatchResult": ("reconcile.operations.notebook", "MatchResult"),
+    "ChosenBreaks": ("reconcile.operations.chosen_breaks", "ChosenBreaks"),
+    "MatchResult": ("reconcile.operations.match_result", "MatchResult"),
     "ReconcileError": ("reconcile.errors", "ReconcileError"),
+    "Run": ("reconcile.operations.run_frames", "Run"),
     "RunResult": ("reconcile.operations.staged_run", "RunResult"),
     "Secrets": ("reconcile.settings.credentials", "Secrets"),
     "Settings": ("reconcile.settings.settings", "Settings"),
     "business_date_of": ("reconcile.settings.stages", "business_date_of"),
     "end_on_sigterm": ("reconcile.operations.stopping", "end_on_sigterm"),
     "fetch_payment": ("reconcile.operations.notebook", "fetch_payment"),
+    "fetch_payment_sync": ("reconcile.operations.notebook", "fetch_payment_sync"),
     "load_run": ("reconcile.warehouse.load", "load_run"),
     "load_settings": ("reconcile.settings.sources", "load_settings"),
     "match_files": ("reconcile.operations.night", "match"),
     "match_payments": ("reconcile.operations.notebook", "match_payments"),
     "published_runs": ("reconcile.runs.folder", "published"),
     "pull_payments": ("reconcile.operations.notebook", "pull_payments"),
+    "pull_payments_sync": ("reconcile.operations.notebook", "pull_payments_sync"),
     "read_orders": ("reconcile.operations.notebook", "read_orders"),
+    "read_run": ("reconcile.operations.run_frames", "read_run"),
     "read_secrets": ("reconcile.settings.credentials", "read_secrets"),
     "run_reconciliation": ("reconcile.operations.night", "run"),
 }
 """Public name → module and name in it."""
 
 __all__ = [
+    "ChosenBreaks",
     "MatchResult",
     "ReconcileError",
+    "Run",
     "RunResult",
     "Secrets",
     "Settings",
@@ -65,13 +77,16 @@ __all__ = [
     "business_date_of",
     "end_on_sigterm",
     "fetch_payment",
+    "fetch_payment_sync",
     "load_run",
     "load_settings",
     "match_files",
     "match_payments",
     "published_runs",
     "pull_payments",
+    "pull_payments_sync",
     "read_orders",
+    "read_run",
     "read_secrets",
     "run_reconciliation",
 ]

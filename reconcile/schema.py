@@ -248,6 +248,9 @@ ABOUT = pa.schema(
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""
 
+BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
+"""Breaks are listed the oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
+
 TRAIL = table_schema(
     ("payment_id", pa.string(), "klarna_payments id; null where only an order was named"),
     ("order_id", pa.string(), "the payment's order"),

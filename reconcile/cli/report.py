@@ -37,12 +37,9 @@ def report(
     """
     settings = session.settings(out=out)
 
-    from reconcile.errors import OutputError, SettingsError
+    from reconcile.errors import SettingsError
     from reconcile.history import breaks
-    from reconcile.reports.page.html import write_html
-    from reconcile.reports.workbook.xlsx import write_xlsx
-    from reconcile.runs.folder import read_manifest
-    from reconcile.settings.stages import settings_of
+    from reconcile.operations.report import write_page, write_workbook
 
     if max_rows is not None and form == "html":
         raise SettingsError(
@@ -54,14 +51,7 @@ def report(
             hint="leave it out; the spreadsheet program formats them by its own settings",
         )
     folder = run or breaks.latest_run(settings.out)
-    manifest = read_manifest(folder)
-    place = to or Path(f"report-{manifest.business_date}.{form}")
-    if place.resolve().is_relative_to(folder.resolve()):
-        raise OutputError(f"{place}: is in a published run, which is never changed", hint="name another file with --to")
-    if form == "html":
-        write_html(folder, place, locale=locale)
-    else:
-        write_xlsx(folder, place, max_rows=max_rows or settings_of(manifest, folder).reports.max_rows)
+    place = write_page(folder, to, locale=locale) if form == "html" else write_workbook(folder, to, max_rows=max_rows)
     click.echo(place)
     if is_opened:
         _open(place)

@@ -66,7 +66,7 @@ def run(
     checks = checked(settings)
     check_business_date(business_date)
     with remembered(settings.out, business_date), staged(settings.out, business_date) as staging:
-        _check_records(staging, settings)  # an error in them is reported before an hour of pulling
+        check_records(staging, settings)  # an error in them is reported before an hour of pulling
         timings = Timings()
         exported = None
         if COMMERCE_LAYER in settings.orders.files:
@@ -105,7 +105,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
     checks = checked(settings)
     check_business_date(business_date)
     with staged(settings.out, business_date) as staging:
-        _check_records(staging, settings)
+        check_records(staging, settings)
         timings = Timings()
         limit, chosen = settings.run.memory_limit, settings.commercelayer
         with connected(staging.folder, limit):  # once, for all that is made there
@@ -120,7 +120,8 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
         return close(made)
 
 
-def _check_records(staging: Staging, settings: Settings) -> None:
+def check_records(staging: Staging, settings: Settings) -> None:
+    """Raise an error where the folder of runs is of another owner, or its records or latest run cannot be read."""
     chosen = settings.commercelayer
     # Of another address the organization is what its token says.
     check_owner(staging.out, chosen.organization if chosen.api_url is None else None, chosen.mode)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Collection, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +25,7 @@ from reconcile.commercelayer.reading import Reading
 from reconcile.errors import SettingsError
 from reconcile.figures.warnings import refused_warnings
 from reconcile.files.disk import disk_errors
-from reconcile.operations.stopping import run_coroutine
+from reconcile.operations.stopping import run_beside_loop, run_coroutine
 from reconcile.orders.exports.export import ExportedOrders, OrdersWanted, export_to_folder
 from reconcile.payments.beside import transactions_beside
 from reconcile.payments.finished import PAYMENTS_NAME
@@ -193,8 +192,7 @@ def awaited(doing: Coroutine[Any, Any, Result]) -> Result:
         asyncio.get_running_loop()
     except RuntimeError:
         return run_coroutine(doing)
-    with ThreadPoolExecutor(1) as pool:  # a notebook runs a loop already, and a loop cannot be entered twice
-        return pool.submit(run_coroutine, doing).result()
+    return run_beside_loop(doing)
 
 
 def _check_place(destination: Path) -> None:

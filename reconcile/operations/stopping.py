@@ -50,9 +50,26 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
 
 def run_coroutine(doing: Coroutine[Any, Any, Result]) -> Result:
     """Return the result of `doing`, as `asyncio.run` does. Raises KeyboardInterrupt when SIGTERM has ended it."""
-    import asyncio
+    return _run(doing, _Waiting())
+
+
+def run_beside_loop(doing: Coroutine[Any, Any, Result]) -> Result:
+    """As `run_coroutine`, where a loop runs already, which cannot be entered twice: in a thread of its own."""
+    from concurrent.futures import ThreadPoolExecutor
 
     here = _Waiting()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(_run, doing, here)
+        try:
+            return running.result()
+        except KeyboardInterrupt:  # the thread knows nothing of Ctrl-C, and would be waited for to its end
+            if not running.done():
+                here.tell()
+            raise
+
+
+def _run(doing: Coroutine[Any, Any, Result], here: _Waiting) -> Result:
+    import asyncio
 
     async def watched() -> Result:
         here.task = asyncio.current_task()

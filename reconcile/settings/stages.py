@@ -32,6 +32,7 @@ log = logging.getLogger("reconcile.run")
 
 AUTH_URL = "https://auth.commercelayer.io"
 
+_DAYS = {"today": 0, "yesterday": 1}
 _FIRST_DATE, _LAST_DATE = date(1980, 1, 1), date(2999, 12, 31)
 
 
@@ -89,20 +90,27 @@ def business_date_of(settings: Settings) -> date:
 
     Raises SettingsError when `settings.run.date` is no date.
     """
-    text, now = settings.run.date, datetime.now(UTC)
-    today = settings.population.day_of(now)
-    days = {"today": today, "yesterday": today - timedelta(days=1)}
-    if text not in days:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise SettingsError(
-                f'date "{text}" is not a date', hint="write it as 2026-11-22, or today, or yesterday"
-            ) from None
+    now = datetime.now(UTC)
+    named = named_day(settings, now)
+    if settings.run.date not in _DAYS:
+        return named
     begun = unfinished_date(settings.out, now)
-    if begun is not None and begun != days[text]:
+    if begun is not None and begun != named:
         log.info("the unfinished run of %s is resumed; name another date with --date", begun)
-    return begun or days[text]
+    return begun or named
+
+
+def named_day(settings: Settings, now: datetime) -> date:
+    """Return the day that `settings.run.date` names. Raises SettingsError when it is no date."""
+    text = settings.run.date
+    if text in _DAYS:
+        return settings.population.day_of(now) - timedelta(days=_DAYS[text])
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            f'date "{text}" is not a date', hint="write it as 2026-11-22, or today, or yesterday"
+        ) from None
 
 
 def check_business_date(business_date: date) -> None:

@@ -11,7 +11,7 @@ from signals import ctrl_c
 
 PROGRAM = """
 import asyncio, os, signal, sys, threading, time
-from reconcile.operations.stopping import end_on_sigterm, run_coroutine
+from reconcile.operations.stopping import end_on_sigterm, run_beside_loop, run_coroutine
 
 def tell_me():
     os.kill(os.getpid(), signal.SIGTERM)
@@ -43,6 +43,17 @@ def outside():
     tell_me()
     time.sleep(3600)
 
+async def interrupted():
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        print("kept", flush=True)
+
+async def cell(doing):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as Jupyter does while a cell runs
+    run_beside_loop(doing)
+
 end_on_sigterm()
 try:
     {what}
@@ -70,6 +81,11 @@ def ended(what: str) -> tuple[int, str]:
 def test_the_first_sigterm_interrupts_and_a_second_one_ends(what: str, status: int, said: str, heeded: bool) -> None:
     with ctrl_c(heeded=heeded):
         assert ended(what) == (status, said)
+
+
+def test_ctrl_c_in_a_notebook_ends_what_is_waited_for_beside_its_loop() -> None:
+    assert ended("asyncio.run(cell(interrupted()))") == (130, "kept\n")
+    assert ended("asyncio.run(cell(cancelled()))") == (130, "kept\n")
 
 
 def test_a_coroutine_that_cancels_itself_is_no_interruption() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import os
 import re
+import traceback
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from nights import night
 from places import ROOT, SAMPLE
 
 import reconcile
@@ -35,16 +36,18 @@ def access(values: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("access")
-async def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_readme_runs(workplace: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->", text, re.DOTALL)
-    monkeypatch.chdir(ROOT)
+    (workplace / "sample_data").symlink_to(SAMPLE)
+    (workplace / "orders.csv").symlink_to(SAMPLE / "orders.csv")
+    night(20)
     names: dict[str, Any] = {}
-    code = compile(example, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    await eval(code, names)
+    exec(compile(example, "README.md", "exec"), names)
 
     assert len(names["payments"]) == 400
     assert names["result"].summary.counts.items == 408
+    assert names["run"].summary.business_date == date(2026, 11, 20)
     assert names["payments"]["total_amount_with_taxes_cents"].dtype == "int64[pyarrow]"
 
 
@@ -117,7 +120,7 @@ async def test_settings_serve_all_three_calls(workplace: Path) -> None:
 
     counts = {line.status: line.count for line in result.summary.statuses}
     assert counts["within_tolerance"] == 1
-    assert repr(result) == f"MatchResult(400 items, {len(result.breaks)} breaks)"
+    assert repr(result).startswith(f"Exceptions to review: {len(result.breaks)} breaks in 400 items\n")
 
 
 def test_clean_up_rules_are_a_dictionary(workplace: Path) -> None:
@@ -167,6 +170,20 @@ def test_what_makes_no_sense_is_told_in_words(call: Callable[[], Any], problem: 
 
     assert caught.value.message == problem
     assert caught.value.exit_code == 2
+
+
+def test_the_remedy_shows_in_a_traceback() -> None:
+    with pytest.raises(reconcile.ReconcileError) as caught:
+        reconcile.read_orders("nowhere.csv")
+    error = caught.value
+    shown = "".join(traceback.format_exception(error))
+    error.add_note("of November")
+    error.hint = "ask for the file"
+
+    assert shown.endswith(
+        "nowhere.csv: there is no such file\nhint: check the path; it is relative to the working directory\n"
+    )
+    assert error.__notes__ == ["of November", "hint: ask for the file"]
 
 
 def test_public_names_can_all_be_had() -> None:

@@ -28,9 +28,10 @@ test: check
 test-all: check $(VENV)/.spark
 	$(PYTEST)
 
-# What the docs say of the settings, from their declarations.
+# What the docs say of the settings, from their declarations; and what the notebooks show.
 docs: $(STAMP)
 	$(BIN)/python -c 'from reconcile.settings.template import markdown; print(markdown(), end="")' > docs/settings.md
+	$(BIN)/python tests/operations/executed.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -206,7 +206,7 @@ class _Reader:
             if (table := done.delivered).num_rows:
                 self._keep(table)
             self._left_out.add(done.left_out)
-            self._totals.add(done.table)
+            self._totals.add(done.by_currency)
             self._tidied.update(done.tidied)
             self._note(name, done.rejects)
             rows += done.table.num_rows

@@ -23,6 +23,7 @@ from reconcile.orders.cells.money import known_amounts, read_money
 from reconcile.orders.cells.remedies import CONTINUES, remedy_of
 from reconcile.orders.cells.tidied import with_tidy_keys
 from reconcile.orders.cells.total_words import without_headers, without_totals
+from reconcile.orders.cells.totals import OneCurrency, by_currency
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
@@ -54,6 +55,10 @@ class OrderRows:
     left_out: tuple[LeftOut, ...] = ()
     others: pa.Table | None = None
     tidied: Mapping[tuple[TidiedKind, str], int] = field(default_factory=dict)
+    by_currency: tuple[OneCurrency, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_currency", tuple(by_currency(self.table)))
 
     @property
     def rejected_rows(self) -> int:
@@ -164,7 +169,7 @@ def _without_cells(unread: RawRows, columns: ColumnMap) -> RawRows:
         if reject.line in rows and reject.column in roles:
             cells[roles[reject.column]][rows[reject.line]] = None
     columns_left = {role: pa.array(texts, pa.string()) for role, texts in cells.items()}
-    return replace(unread, cells=columns_left, rejects=())
+    return replace(unread, cells=columns_left, rejects=(), plain=frozenset())
 
 
 def _without_amounts(table: pa.Table) -> pa.Table:
@@ -184,11 +189,11 @@ def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file:
         raw.cells.get("ordered_on", nothing), date_format=form.date_format, time_zone=form.time_zone
     )
     codes = money.codes.cast(pa.string())
+    texts = {role: raw.cells.get(role, nothing) for role in KEY_ROLES}
+    keys = {role: one if role in raw.plain else clean_keys(one) for role, one in texts.items()}
     table = pa.table(
         [
-            clean_keys(raw.cells.get("reference", nothing)),
-            clean_keys(raw.cells.get("order_number", nothing)),
-            clean_keys(raw.cells.get("order_id", nothing)),
+            *(keys[role] for role in KEYS),
             known_amounts(money),
             codes,
             days,
@@ -197,7 +202,7 @@ def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file:
             raw.written.get("reference", raw.cells.get("reference", nothing)),
             raw.cells["amount"],
             clean_keys(raw.cells.get("method", nothing)),
-            clean_keys(raw.cells.get("document", nothing)),
+            keys["document"],
             pa.nulls(count, pa.date32()),
             carried_texts(raw, columns, form),
         ],

@@ -66,6 +66,8 @@ def without_headers(raw: RawRows, columns: ColumnMap) -> RawRows:
 def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
     """Return `raw` without rows that say that they are totals, which become rejects and nothing else."""
     roles = [role for role in KEYS if role in raw.cells]
+    if raw.plain.intersection(roles) and not raw.sums:
+        return raw
     has_key, has_other = (pa.repeat(pa.scalar(False), len(raw.lines)) for _ in range(2))
     for role in roles:
         filled, is_word = is_filled(raw.cells[role]), _is_word(raw.cells[role])

@@ -34,6 +34,15 @@ def whole_column(chunks: Any) -> Column:
     return column
 
 
+def text_bytes(column: Column) -> tuple[Numbers, Numbers]:
+    """Return where each text of `column` begins and the last one ends, and the bytes in which they stand."""
+    _, offsets, data = column.buffers()
+    if offsets is None or data is None:
+        return np.zeros(len(column) + 1, np.int32), np.empty(0, np.uint8)
+    starts: Numbers = np.frombuffer(memoryview(offsets), np.int32)[column.offset : column.offset + len(column) + 1]
+    return starts, np.frombuffer(memoryview(data), np.uint8)
+
+
 def text_column(values: Sequence[str | None]) -> Column:
     """Return `values` as a column of text."""
     encoded = [value.encode() if value is not None else b"" for value in values]

@@ -25,7 +25,8 @@ class Reject:
     """
     One cell (or, without `column`, one row) that cannot be read; `line` as in ORDERS.source_line.
 
-    A leaf may leave `remedy` empty: it then follows from the reason.
+    A leaf may leave `remedy` empty: it then follows from the reason. Where the row may be no order, `skip` is the
+    pattern that leaves it out.
     """
 
     line: int
@@ -33,6 +34,7 @@ class Reject:
     value: str | None
     reason: str
     remedy: str = ""
+    skip: str | None = None
 
     def sentence(self, source_file: str) -> str:
         """Return where and what in one line: `orders.csv:4812: total "12,3O" is not an amount in EUR`."""

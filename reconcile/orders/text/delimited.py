@@ -112,7 +112,7 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     cells = {role: parsed[place] for role, place in columns.positions.items()}
     good = len(cells["amount"])
     total = good + len(ragged)
-    plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
+    plain = not ragged and total == _line_after(block) - block.first_line  # every line is a record, quotes or not
     if plain:
         lines = numbers_from(block.first_line, total)
     else:
@@ -185,7 +185,7 @@ def _without_odd_rows(
         rejects += each_line(block.text[starts[at] : ends[at]], int(lines[at]), why_ragged(cells, header))
     for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
         kept[i] &= not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
-    lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
+    lines_after = np.append(lines[1:], _line_after(block))
     for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
         at = good_at[i]
         text = block.text[starts[at] : ends[at]]
@@ -234,13 +234,12 @@ class _Blank:
 
 def _maybe_blank(cells: Mapping[str, Column]) -> Column:
     """Return the rows without an amount and a key: they may be blank all over."""
-    amount, key = (
-        pc.or_(pc.equal(pc.binary_length(cells[role]), 0), pc.utf8_is_space(cells[role]))
-        for role in ("amount", key_of(cells))
-    )
-    empty: Column = pc.and_(amount, key)
+    empty: Column = pc.invert(is_filled(cells[key_of(cells)]))
+    if pc.any(empty).as_py():
+        empty = pc.and_not(empty, is_filled(cells["amount"]))
     return empty
 
 
-def _line_count(text: bytes) -> int:
-    return count_lines(text) + (not text.endswith((b"\n", b"\r")))
+def _line_after(block: Block) -> int:
+    """Return the line behind those of `block`, of which the last one may not end."""
+    return block.next_line + (not block.text.endswith((b"\n", b"\r")))

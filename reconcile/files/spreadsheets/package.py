@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from reconcile.files.spreadsheets.fast_rows import SheetRow, column_number
+from reconcile.files.spreadsheets.sheet import sheet_rows
 from reconcile.files.spreadsheets.strings import SharedStrings, read_strings
 from reconcile.files.spreadsheets.unreadable import NotASpreadsheet, damaged
 from reconcile.files.spreadsheets.xml import elements, pieces_of
@@ -60,17 +62,17 @@ class Workbook:
     package: zipfile.ZipFile
 
     @contextmanager
-    def opened(self, sheet: Sheet) -> Iterator[Readable]:
-        """Open the part of `sheet`."""
+    def rows(self, sheet: Sheet) -> Iterator[Iterator[SheetRow]]:
+        """Open the rows of `sheet` that have a cell, in their order."""
         with _opened(self.package, sheet.part) as part:
-            yield part
+            yield sheet_rows(part, name=sheet.name)
 
     def totals_rows(self, sheet: Sheet) -> frozenset[int]:
         """Return the numbers of the rows of `sheet` that are the totals of a table in it, as the table says."""
         return frozenset(line for part in _tables(self.package, sheet) for line in _totals(part))
 
-    def merged_cells(self, sheet: Sheet) -> Iterator[tuple[str, int, int]]:
-        """Yield the cells of one column that are merged into one: its letters, the first row and the last."""
+    def merged_cells(self, sheet: Sheet) -> Iterator[tuple[int, int, int]]:
+        """Yield the cells of one column that are merged into one: the column, from 0, the first row and the last."""
         rest = b""
         with _opened(self.package, sheet.part) as part:
             for piece in pieces_of(part, name=f'sheet "{sheet.name}"'):
@@ -81,10 +83,11 @@ class Workbook:
             yield from _merged(rest)
 
 
-def _merged(text: bytes) -> Iterator[tuple[str, int, int]]:
+def _merged(text: bytes) -> Iterator[tuple[int, int, int]]:
     for left, first, right, last in _MERGED.findall(text):
-        if left == right and int(first) < int(last):
-            yield left.decode(), int(first), int(last)
+        column = column_number(left.decode())
+        if left == right and int(first) < int(last) and column is not None:
+            yield column, int(first), int(last)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ format, `1-2` becomes a date, a formula may never have been calculated. Does not
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
 
@@ -77,6 +78,16 @@ class StoredCells(Protocol):
     @property
     def is_uncalculated(self) -> bool:
         """Whether formulas were left to be calculated when the file is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCells:
+    """What cells refer to that hold everything themselves, but for their number formats."""
+
+    formats: tuple[str, ...] = ()
+    strings: SharedStrings = field(default_factory=SharedStrings)
+    counts_from_1904: bool = False
+    is_uncalculated: bool = False
 
 
 class CellTexts:

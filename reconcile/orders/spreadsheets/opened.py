@@ -11,15 +11,19 @@ from reconcile.orders.columns.not_a_table import known_as
 from reconcile.orders.places.sources import OrderSource, unreadable
 
 
-@contextmanager
-def telling_unreadable(source: OrderSource) -> Iterator[None]:
-    """Raise OrderFileError when `source` is packed, or turns out in the block to be no spreadsheet, or damaged."""
+def refuse_packed(source: OrderSource) -> None:
+    """Raise OrderFileError for a spreadsheet that is packed once more."""
     if source.compression:
         raise OrderFileError(
             "a spreadsheet inside another compression cannot be read",
             path=source.name,
             hint="uncompress it first: a spreadsheet is compressed inside",
         )
+
+
+@contextmanager
+def telling_unreadable(source: OrderSource) -> Iterator[None]:
+    """Raise OrderFileError when `source` turns out in the block to be no spreadsheet, or damaged."""
     try:
         yield
     except NotASpreadsheet as error:

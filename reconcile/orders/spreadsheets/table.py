@@ -62,22 +62,39 @@ class Book(Protocol):
         """Yield the cells of one column that are merged into one: the column, from 0, the first row and the last."""
 
 
-def table_of(book: Book, cells: CellTexts, form: OrderFormat, stack: ExitStack) -> OpenedOrders:
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table in a workbook: its columns, the sheet and the row that name them, and other sheets that have them too."""
+
+    book: Book
+    cells: CellTexts
+    columns: ColumnMap
+    sheet: Sheet
+    line: int
+    other_sheets: tuple[str, ...]
+
+    def opened(self, stack: ExitStack) -> OpenedOrders:
+        """Return the table with its rows to come; what `stack` closes is closed behind them."""
+        columns, cells, sheet = self.columns, self.cells, self.sheet
+        wanted = len(columns.positions) + len(columns.shown)
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * wanted)))
+        totals = self.book.totals_rows(sheet)
+        merged = MergedKeys(self.book.merged_cells(sheet), columns)
+        rows = merged.filled(stack.enter_context(self.book.rows(sheet)))
+        read = partial(_rows, columns=columns, cells=cells, totals=totals, merged=merged)
+        batches = _batches(rows, read, self.line, most, stack.pop_all())
+        return OpenedOrders(columns, batches, sheet=sheet.name, other_sheets=self.other_sheets)
+
+
+def find_table(book: Book, cells: CellTexts, form: OrderFormat) -> FoundTable:
     """
     Return the table in the sheet that `form` names, or in the first visible one that has the columns.
 
-    What `stack` closes is closed with the table's batches. Raises OrderFileError when no such sheet has the columns.
+    Raises OrderFileError when no such sheet has them.
     """
     header, others = _find_header(book, cells, form)
     columns = map_columns(header.names, form, path=book.name, line=header.line).with_first
-    wanted = len(columns.positions) + len(columns.shown)
-    most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // (1 + cells.longest_bytes * wanted)))
-    totals = book.totals_rows(header.sheet)
-    merged = MergedKeys(book.merged_cells(header.sheet), columns)
-    rows = merged.filled(stack.enter_context(book.rows(header.sheet)))
-    read = partial(_rows, columns=columns, cells=cells, totals=totals, merged=merged)
-    batches = _batches(rows, read, header, most, stack.pop_all())
-    return OpenedOrders(columns, batches, sheet=header.sheet.name, other_sheets=others)
+    return FoundTable(book, cells, columns, header.sheet, header.line, others)
 
 
 def _find_header(book: Book, cells: CellTexts, form: OrderFormat) -> tuple[_Header, tuple[str, ...]]:
@@ -150,14 +167,14 @@ def _first_rows(book: Book, sheet: Sheet, cells: CellTexts) -> Iterator[_Header]
 
 
 def _batches(
-    rows: Iterator[SheetRow], read: Callable[[list[SheetRow]], RawRows], header: _Header, most: int, stack: ExitStack
+    rows: Iterator[SheetRow], read: Callable[[list[SheetRow]], RawRows], header_line: int, most: int, stack: ExitStack
 ) -> Iterator[Batch]:
-    """Yield the rows below `header` as batches of `most` rows, or of fewer that are long, each to be `read`."""
+    """Yield the rows below `header_line` as batches of `most` rows, or of fewer that are long, each to be `read`."""
     with stack:
         group: list[SheetRow] = []
         characters = 0
         for row in rows:
-            if row.line <= header.line:
+            if row.line <= header_line:
                 continue
             group.append(row)
             characters += row.characters

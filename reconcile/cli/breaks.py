@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import format_option, show
+from reconcile.cli.listing import Layout, format_option, show
 from reconcile.cli.options import Session, command, decision_options, run_options
 
 if TYPE_CHECKING:
@@ -46,17 +46,13 @@ def list_(session: Session, run: Path | None, form: str, limit: int | None, out:
     folder = run or latest_run(settings.out)
     rows = list_breaks(folder, Filter(**wanted))
     shown = rows[:limit]
-    columns = ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision")
-    show(
-        shown,
-        form,
-        header=columns,
+    layout = Layout(
+        ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision"),
         left=("Break", "State", "Status", "Code", "Reference", "Currency", "Decision"),
         cells=_break_cells,
-        nothing=f"no such break in {folder}",
-        quiet=not session.talks,
         spare=("Code", "Break", "State"),
     )
+    show(shown, form, layout, nothing=f"no such break in {folder}", quiet=not session.talks)
     if len(rows) > len(shown):
         console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
 
@@ -126,8 +122,8 @@ def accept(
     from reconcile.reports.text_table import plain
 
     folder = run or of_run.latest_run(settings.out)
-    last = until.date() if until else None
-    decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
+    grounds = of_run.Grounds(reason, until.date() if until else None, cap, by)
+    decisions = of_run.accept(folder, references, grounds, every=every)
     for one in decisions:
         label = LABEL_OF.get(one.status or "", one.status)
         console.say(f"accepted {plain(one.reference or one.item_id)} ({label})", quiet=session.quiet)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
@@ -37,38 +37,47 @@ plan_format_option = _format_option(
 )
 
 
-def show(
-    rows: Sequence[Line],
-    form: str,
-    *,
-    header: Sequence[str],
-    left: Sequence[str],
-    cells: Callable[[Line], Sequence[str]],
-    nothing: str,
-    quiet: bool,
-    spare: Sequence[str] = (),
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[Line]):
     """
-    Write `rows`, dictionaries or dataclasses, in the form requested.
+    How rows are a table for people: its `header`, the columns of words (`left`), and the `cells` of each row.
 
-    `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
-    out; those of `spare` go too, one after the other, while the table is too wide for the terminal. `nothing` is said,
-    on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows.
+    A column without a cell is left out; those of `spare` go too, one after the other, while the table is too wide for
+    the terminal.
     """
-    if form == "json":
-        show_json([_values(row) for row in rows])
-    elif form == "csv":
-        click.echo(_as_csv([plain_values(_values(row)) for row in rows], header), nl=False)
+
+    header: Sequence[str]
+    left: Sequence[str]
+    cells: Callable[[Line], Sequence[str]]
+    spare: Sequence[str] = ()
+
+
+def show(rows: Sequence[Line], form: str, layout: Layout[Line], *, nothing: str, quiet: bool) -> None:
+    """
+    Write `rows`, dictionaries or dataclasses, in the form requested: as a table, or with every value.
+
+    `nothing` is said, on standard error, where a table would be empty, unless `quiet`.
+    """
+    if form != "table":
+        show_values(rows, form, layout.header)
     elif not rows:
         console.say(nothing, quiet=quiet)
     else:
         from reconcile.reports.text_table import TextTable, plain, render, without
 
-        texts = [tuple(map(plain, cells(row))) for row in rows]
-        table = TextTable(tuple(header), frozenset(left), texts, [""] * len(texts))
-        empty = [name for place, name in enumerate(header) if not any(text[place] for text in texts)]
-        fitting = without(table, empty, spare, width=console.width())
+        texts = [tuple(map(plain, layout.cells(row))) for row in rows]
+        table = TextTable(tuple(layout.header), frozenset(layout.left), texts, [""] * len(texts))
+        empty = [name for place, name in enumerate(layout.header) if not any(text[place] for text in texts)]
+        fitting = without(table, empty, layout.spare, width=console.width())
         click.echo(render(fitting, console.width(), colour=False))
+
+
+def show_values(rows: Sequence[object], form: str, names: Sequence[str]) -> None:
+    """Write every value of `rows` as JSON, or as CSV; `names` are its columns where there is no row."""
+    if form == "json":
+        show_json([_values(row) for row in rows])
+    else:
+        click.echo(_as_csv([plain_values(_values(row)) for row in rows], names), nl=False)
 
 
 def show_json(value: object) -> None:

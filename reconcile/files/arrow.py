@@ -52,6 +52,12 @@ def int32_column(values: Sequence[int] | Numbers) -> Column:
     return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers.data)])
 
 
+def numbers_from(first: int, count: int) -> Column:
+    """Return the `count` whole numbers from `first` on as a column of int64."""
+    column: Column = pa.arange(first, first + count)  # type: ignore[attr-defined]
+    return column
+
+
 def boolean_column(values: Sequence[bool]) -> Column:
     """Return `values` as a column of booleans without nulls."""
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bits(np.fromiter(values, np.bool_, len(values)))])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from reconcile.files.csv_text import NotCsv, Row, csv_line, csv_rows
+from reconcile.files.csv_text import CsvRow, NotCsv, csv_line, csv_rows
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.schema import REJECTS
 
@@ -70,7 +70,7 @@ def read_rejects(text: TextIO) -> Iterator[dict[str, str]]:
     Raises NotCsv when it is not such a file.
     """
     rows = csv_rows(text)
-    if next(rows, Row(1, ())).cells != tuple(REJECTS.names):
+    if next(rows, CsvRow(1, ())).cells != tuple(REJECTS.names):
         raise NotCsv(1, f"has other columns than {', '.join(REJECTS.names)}")
     for row in rows:
         if len(row.cells) != len(REJECTS.names):

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from reconcile.files.doubles import double_text
 from reconcile.files.spreadsheets.fast_rows import Cell
-from reconcile.files.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
+from reconcile.files.spreadsheets.formats import GENERAL, day_of_serial, kind_of, whole_text
 from reconcile.files.spreadsheets.strings import SharedStrings, shown_text
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -24,7 +24,7 @@ _TEXT = "text"  # a kind that no .xlsx has: a text in which nothing is escaped
 _TEXTS = ("s", "str", "inlineStr", _TEXT)
 _FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
 
-LOST_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
+TOO_MANY_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
 NOT_WHOLE = "is a number with decimals: a spreadsheet drops trailing zeros"
 NO_DAY = "is not a date that a spreadsheet knows"
 IS_DATE = "is a date in the spreadsheet"
@@ -35,7 +35,7 @@ NOT_STORED = "is stored in a way that no spreadsheet program writes"
 NO_FORMAT = "is a number, and the zeros or words that its format may show are not known"
 
 REMEDIES = {
-    LOST_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
+    TOO_MANY_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
     NOT_WHOLE: "format the column as text, and enter it again",
     NO_DAY: "correct the date",
     IS_DATE: "the spreadsheet took it for a date: format the column as text, and enter it again",
@@ -163,7 +163,7 @@ class CellTexts:
         if kind == "time" and wanted != "day":
             return digits, IS_DATE
         if abs(float(digits)) >= _FIRST_LOST:
-            return text, LOST_DIGITS
+            return text, TOO_MANY_DIGITS
         return (digits, None) if wanted != "key" else self._key(digits, number_format)
 
     def _key(self, digits: str, number_format: str) -> tuple[str, str | None]:
@@ -184,5 +184,5 @@ def _digits(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _iso_day(text: str, from_1904: bool) -> str | None:
-    day = day_of(float(text), from_1904=from_1904) if _NUMBER.fullmatch(text) else None
+    day = day_of_serial(float(text), from_1904=from_1904) if _NUMBER.fullmatch(text) else None
     return day.isoformat() if day is not None else None

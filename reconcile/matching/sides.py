@@ -10,12 +10,15 @@ Knows what may stand in for a column that is missing, and which values count as 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.files.arrow import compute as pc
+from reconcile.files.doubles import FIRST_INEXACT
 from reconcile.keys import NOT_BLANK
 from reconcile.matching.due import WORTH, known
 from reconcile.matching.engines.arrow import aligned
@@ -70,6 +73,7 @@ _TRANSACTION_NAMES = {
     "t_currency": "currency_code",
     "t_succeeded": "succeeded",
 }
+_WITH_ARROW_TYPES = '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
 PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_is_current", "p_is_share", *WORTH)
 ORDER_SIDE = ("o_row", *_ORDER_NAMES, "o_order_reference")
 _REQUIRED = {
@@ -153,8 +157,32 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
 
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
+    table = with_whole_numbers(table, columns, side)
     _check(table.schema, columns, side, side)
     return aligned(table, columns, f"{side[0]}_row")
+
+
+def with_whole_numbers(table: pa.Table, columns: Fields, side: str) -> pa.Table:
+    """
+    Return a frame's table with integers in place of doubles that are whole numbers: a null has made them of integers.
+
+    Raises PaymentFileError and OrderFileError for a column of `columns` in which one is not.
+    """
+    for field in columns.values():
+        at = table.schema.get_field_index(field.name)
+        if at >= 0 and pa.types.is_integer(field.type) and pa.types.is_float64(table.schema.field(at).type):
+            table = table.set_column(at, field.name, _whole(table.column(at), field, side))
+    return table
+
+
+def _whole(column: Any, field: pa.Field[Any], side: str) -> Any:
+    numbers = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+    is_whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), float(FIRST_INEXACT)))
+    if (row := pc.index(is_whole, False).as_py()) >= 0:
+        problem = f'row {row + 1} of column "{field.name}" is {numbers[row].as_py()!r}, which is no whole number'
+        hint = f"the column must be {field.type}{_WITH_ARROW_TYPES}"
+        raise _bad_side(side, problem, path=side, column=field.name, hint=hint)
+    return numbers.cast(field.type)
 
 
 def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:
@@ -173,7 +201,7 @@ def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> No
         if not _fits(type_, field.type):
             hint = f"the column must be {field.type}"
             if pa.types.is_floating(type_):
-                hint += '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
+                hint += _WITH_ARROW_TYPES
             raise _bad_side(side, f'column "{name}" is {type_}', path=path, column=name, hint=hint)
 
 

@@ -213,6 +213,8 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
     if file.floats:
         yield "floats", ", ".join(f'"{name}"' for name in file.floats) + ", binary floats, read at 15 digits"
+    if file.untold:
+        yield "not told", f"{', '.join(file.untold)}: only text is a key, and an error (#N/A) is a blank"
     if file.unread:
         yield "unread", ", ".join(f'"{name}"' for name in file.unread)
     left_out = f", {file.left_out:,} left out" if file.left_out else ""

@@ -286,6 +286,9 @@ ACCEPTANCES = _table(
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""
 
+BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
+"""Breaks are listed the oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
+
 AMOUNT_LIMIT = 2**56
 """
 Minor units from which on, either way, an amount is not taken for one: 720 trillion euros.

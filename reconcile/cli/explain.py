@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli.history import trail_lines
-from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
+from reconcile.cli.listing import plain_value, show_json, show_lines, text_format_option
 from reconcile.cli.options import (
     SectionedCommand,
     Session,
@@ -141,7 +141,7 @@ def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
     yield f"  {name}"
     for column, value in row.items():
         if value is not None:
-            shown = str(value).lower() if isinstance(value, bool) else plain_values(value)
+            shown = str(value).lower() if isinstance(value, bool) else plain_value(value)
             yield f"    {column:<29} {shown}"
 
 

@@ -33,8 +33,7 @@ from reconcile.orders import read
 from reconcile.orders.databases.url import orders_query
 from reconcile.orders.format import OrderFormat
 from reconcile.payments.pull import PullProgress, pull_to_table
-from reconcile.reports.csv_tables import BREAKS_ORDER
-from reconcile.schema import ITEMS, PAYMENTS, Row
+from reconcile.schema import BREAKS_ORDER, ITEMS, PAYMENTS, Row
 from reconcile.settings.credentials import Secrets, read_secrets
 from reconcile.settings.declared import declared as declared_in
 from reconcile.settings.settings import Settings

@@ -30,10 +30,7 @@ from reconcile.files.duckdb import connected, text_literal
 from reconcile.files.formula_guard import guarded_sql, is_plain_sql
 from reconcile.files.parquet import ROWS_PER_GROUP, scan, stored, write_parquet
 from reconcile.history.published import items_sql
-from reconcile.schema import ITEMS
-
-BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
-"""Oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
+from reconcile.schema import BREAKS_ORDER, ITEMS
 
 
 def write_items_csv(items: Path, destination: Path, *, memory_limit: str = "1GB") -> int:

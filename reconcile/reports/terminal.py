@@ -26,7 +26,7 @@ from reconcile.matching.policy import LABEL_OF, order_column
 from reconcile.matching.report import KeyCleaning, KeyProfile
 from reconcile.orders.report import LeftOut
 from reconcile.reports.display import PLAIN, Display, shown_value
-from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
+from reconcile.reports.text_table import BOLD, KEEP, TextTable, fitted, paint, plain, render, wrap
 
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
@@ -40,9 +40,10 @@ def summary_table(summary: Summary, *, width: int, colour: bool, display: Displa
     Amounts are in decimal form with grouped thousands, as `display` has them. A block that is too wide for `width` has
     its columns one below the other. Without `colour` there are no escape codes.
     """
+    statuses = _statuses(summary.statuses, display)
     blocks = [
         _headline(summary, width, colour, display),
-        render(without(_statuses(summary.statuses, display), (), ("Code",), width=width), width, colour),
+        render(fitted(statuses, width, spare=("Code",), whole=statuses.header), width, colour),
         render(_control(summary.control, summary.counts, display), width, colour),
         *([render(_order_book(summary.order_book, display), width, colour)] if summary.order_book else []),
         *([render(left_out_table(summary.left_out, display), width, colour)] if summary.left_out else []),

@@ -98,9 +98,8 @@ def show_lines(lines: Iterable[str]) -> None:
     """Write lines of text as `plain`, folded where they are too long for a terminal; without one they stay whole."""
     from reconcile.reports.text_table import fold, plain
 
-    columns = console.line_width()
     for line in map(plain, lines):
-        click.echo(fold(line, columns) if columns else line)
+        click.echo(fold(line, console.line_width()))
 
 
 def check_dry_run(form: str, *, dry_run: bool) -> None:

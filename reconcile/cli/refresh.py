@@ -138,6 +138,7 @@ def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
             cells=lambda line: tuple(_outcome_cells(line)),
             nothing="nothing is left to send in this plan",
             quiet=quiet,
+            whole=("Payment", "Reference"),
         )
     if applied.left:
         console.say(f"{applied.left:,} more in the plan: the same command goes on with them", quiet=quiet)

@@ -62,6 +62,7 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
         cells=cells,
         nothing=f"no run in {settings.run.out}",
         quiet=not session.talks,
+        whole=("Run",),
     )
 
 
@@ -135,6 +136,7 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
         cells=_change_cells,
         nothing="no item differs",
         quiet=not session.talks,
+        whole=("Reference", "Payment"),
     )
 
 

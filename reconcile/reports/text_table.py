@@ -175,14 +175,14 @@ def wrap(text: str, width: int) -> list[str]:
     return [line.replace(KEEP, " ") for line in textwrap.wrap(text, width, break_on_hyphens=False)]
 
 
-def fold(line: str, width: int) -> str:
+def fold(line: str, width: int | None) -> str:
     """
-    Return `line` as lines of at most `width` columns, where its words allow it; no word is broken.
+    Return `line` as lines of at most `width` columns (null: as it is), where its words allow it; no word is broken.
 
     What continues is below the text of the line: what follows its last gap of two blanks or more, if that leaves half
     the width.
     """
-    if _columns_wide(line) <= width:
+    if width is None or _columns_wide(line) <= width:
         return line
     gaps = [found.end() for found in re.finditer(r"(?<=\S) {2,}", line) if found.end() <= width // 2]
     begins = max(gaps, default=len(line) - len(line.lstrip(" ")) + 2)

@@ -11,7 +11,7 @@ import shutil
 import struct
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -226,22 +226,25 @@ def terminal() -> Iterator[TextIO]:
         yield stream
 
 
-@pytest.mark.parametrize(("name", "folded_at"), [("stdout", 63), ("stderr", None)])
-def test_the_width_is_that_of_the_terminal_that_either_output_goes_to(
-    name: str, folded_at: int | None, terminal: TextIO, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "width"), [("stdout", console.line_width), ("stderr", console.talk_width)])
+def test_the_width_is_that_of_the_terminal_that_an_output_goes_to(
+    name: str, width: Callable[[], int | None], terminal: TextIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (console.width(), console.line_width()) == (100, None)
+    assert (console.line_width(), console.talk_width()) == (None, None)
 
     monkeypatch.setattr(sys, name, terminal)
 
-    assert (console.width(), console.line_width()) == (63, folded_at)
+    assert width() == 63
+    assert {console.line_width(), console.talk_width()} == {63, None}
 
 
-@pytest.mark.parametrize(("said", "columns"), [("72", 72), ("7", 40), ("0", 100), ("wide", 100), ("", 100)])
-def test_columns_says_the_width_where_it_is_a_number(said: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("said", "columns"), [("72", 72), ("7", 40), ("0", None), ("wide", None), ("", None)])
+def test_columns_says_the_width_where_it_is_a_number(
+    said: str, columns: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", said)
 
-    assert console.width() == columns
+    assert (console.line_width(), console.talk_width()) == (columns, columns)
 
 
 def test_colour_is_for_terminals_where_nobody_asked_for_none(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,3 +108,41 @@ def test_what_is_asked_for_is_the_same_in_every_form(run: Path) -> None:
     eur = [row["at_stake_cents"] for row in rows if row["currency_code"] == "EUR"]
     assert min(eur) >= 10000
     assert ["EUR", str(len(eur)), f"{sum(eur) / 100:,.2f}"] in [line.split() for line in sums.splitlines()]
+
+
+MATCH = (
+    "match", str(SAMPLE / "payments.csv"), str(SAMPLE / "all_methods.csv"), "--date", "2026-11-20", "--mode", "live",
+    "--no-html", "--no-xlsx", "--out", "nights", "--fail-on", "breaks>99", "--fail-on", "currency_mismatch>1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [80, *(pytest.param(columns, marks=pytest.mark.slow) for columns in (120, 200))])
+def test_a_run_ends_with_verdict_limits_what_was_set_aside_and_the_ten_largest(columns: int, workplace: Path) -> None:
+    folder = workplace / "folder.txt"
+    said = on_a_terminal(MATCH, columns, stdout=folder, NO_COLOR="1")
+    verdict, notices, largest = said.split("\n\n")
+    title, header, *lines = largest.splitlines()
+    rows = [line for line in lines if not line.startswith(" ")]
+
+    assert verdict.startswith("Over limit: 48 breaks in 950 items, at stake DKK ")
+    assert notices.splitlines()[:2] == [
+        "over limit: currency_mismatch>1: 2 items are currency_mismatch",
+        "within limits: breaks>99",
+    ]
+    assert "\nnote: set aside, as other payment methods have paid them: 540 order rows" in notices
+    assert title == "Largest breaks, of each currency in turn"
+    assert header.split() == ["Break", "Status", "Reference", "Currency", "At", "stake"]
+    assert len(rows) == 11
+    assert rows[-1] == "38 more: reconcile breaks list --run nights/2026-11-20"
+    assert "          the order total is 100 times the payment: cents taken for units?" in lines
+    assert [line for line in said.splitlines() if len(line) > columns and " " in line.strip()] == []
+    assert "\x1b" not in said
+    assert folder.read_text() == "nights/2026-11-20\n"
+
+
+def test_a_terminal_has_colour_and_all_figures_where_they_are_asked_for(workplace: Path) -> None:
+    said = on_a_terminal((*MATCH, "-v"), 120)
+
+    assert said.count("\x1b[31mAmount differs") == 1
+    assert "Days open  Currency  Breaks" in said
+    assert "Largest breaks, of each currency in turn" in said

@@ -72,7 +72,7 @@ def one_night(out: Path, after: Path, on: date) -> float:
     earlier = earlier_runs(out, on)
     trend_of(earlier.runs)
     roll_forward(earlier.breaks, breaks_in(after / "breaks.parquet"))
-    ledger.follow(out / ledger.NAME, published_runs(out))
+    ledger.follow(out / ledger.LEDGER_NAME, published_runs(out))
     return time.perf_counter() - started
 
 

@@ -14,6 +14,9 @@ from collections.abc import Iterable
 WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace())
 """What `str.strip` takes away: the last character of white space is U+3000."""
 
+NOT_BLANK = f"[^{WHITE_SPACE}]"
+"""A pattern (RE2 and Java's) of a string that is more than white space."""
+
 
 def clean_key(text: str) -> str | None:
     """Return a key as it is compared: Unicode NFC (UAX #15) without outer white space; None when nothing is left."""

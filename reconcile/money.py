@@ -60,6 +60,10 @@ AMOUNT_BASES = ("due", "captured", *ORDER_TOTALS)
 
 MOST_CENTS = 2**62 - 1
 """The largest amount, in minor units: the difference of two fits 64 bits on every engine."""
+
+AMOUNT_LIMIT = 2**56
+"""Minor units from which on, either way, an amount is a mistake: the sum of a few would leave 64 bits, and JSON."""
+
 _MAYBE_THOUSANDS = 3
 _CURRENCY, _PARENTHESES = "currency", "parentheses"
 ACCOUNTING_FORMS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -130,6 +134,11 @@ def exponent(currency_code: str) -> int:
 
 
 @lru_cache(maxsize=64)
+def currency_order(code: str | None) -> tuple[bool, str]:
+    """Return by what currencies are sorted: by their codes, and last what has none."""
+    return code is None, code or ""
+
+
 def amount_pattern(decimal: str = ".", thousands: str | None = None, grouping: str = "thousands") -> re.Pattern[str]:
     """
     Return the shape of an amount: groups `sign`, `whole` (with its separators) and `fraction`.

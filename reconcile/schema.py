@@ -31,7 +31,8 @@ Count = Annotated[int, Meta(ge=0)]
 Currency = Annotated[str | None, means("ISO 4217; null where the rows have none")]
 
 
-def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ()) -> pa.Schema:
+def table_schema(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ()) -> pa.Schema:
+    """Return a table by its columns: name, type and description of each; only those `required` are never null."""
     return pa.schema(
         pa.field(name, type_, nullable=name not in required, metadata={"description": description})
         for name, type_, description in columns
@@ -41,7 +42,7 @@ def _table(*columns: tuple[str, pa.DataType, str], required: Sequence[str] = ())
 _NOT_READ = "null where they were not read, or one is of another currency or has no amount"
 
 # Sources: https://docs.commercelayer.io/core-api-reference/klarna_payments/object and .../orders/object
-PAYMENTS = _table(
+PAYMENTS = table_schema(
     ("payment_id", pa.string(), "klarna_payments id, an opaque text"),
     ("reference", pa.string(), "klarna_payments reference, free text set by the integrator"),
     ("reference_origin", pa.string(), "klarna_payments reference_origin"),
@@ -90,14 +91,8 @@ PAYMENTS = _table(
     required=("payment_id", "created_at", "updated_at"),
 )
 
-MONEY = (
-    "cancelled_at", "payment_gateway_name", "market_id", "market_name", "order_source_type", "is_current_source",
-    "authorized_amount_cents", "captured_amount_cents", "refunded_amount_cents", "voided_amount_cents",
-)  # fmt: skip
-"""Columns of PAYMENTS that come with an order's money: null where that was not read."""
-
 # Sources: https://docs.commercelayer.io/core-api-reference/authorizations/object, .../captures, .../refunds, .../voids
-TRANSACTIONS = _table(
+TRANSACTIONS = table_schema(
     ("transaction_id", pa.string(), "id of the authorization, capture, refund or void, an opaque text"),
     ("type", pa.string(), "authorizations, captures, refunds or voids"),
     ("order_id", pa.string(), "the order it belongs to"),
@@ -123,17 +118,7 @@ MIRRORED = PAYMENTS.append(
 )
 """A payment as it is read and kept in the mirror: whatever was read with it comes and goes with it."""
 
-VANISHED = PAYMENTS.append(
-    pa.field(
-        "vanished_at",
-        UTC_MS,
-        nullable=False,
-        metadata={"description": "when the first pull that no longer found the payment was finished"},
-    )
-)
-"""Payments that were pulled once and are gone, as they were seen last."""
-
-ORDERS = _table(
+ORDERS = table_schema(
     ("reference", pa.string(), "clean key: Unicode NFC, outer white space stripped"),
     ("order_number", pa.string(), "order number, as text"),
     ("order_id", pa.string(), "Commerce Layer order id, where the export has it"),
@@ -159,7 +144,7 @@ What one delivery brings to the order book: rows of ORDERS, withdrawn ones, and 
 An amount that cannot be read is null, and so are all amounts of rejected rows.
 """
 
-REJECTS = _table(
+REJECTS = table_schema(
     ("source_file", pa.string(), "file the row was read from, as given"),
     ("source_line", pa.int64(), "line or row number in that file, from 1"),
     ("column", pa.string(), "the file's own name of the column"),
@@ -169,7 +154,7 @@ REJECTS = _table(
     required=("source_file", "source_line", "reason", "remedy"),
 )
 
-ITEMS = _table(
+ITEMS = table_schema(
     (
         "item_id",
         pa.string(),
@@ -260,57 +245,13 @@ ABOUT = pa.schema(
 )  # fmt: skip
 """Columns of ITEMS that say what a break is about: by them it is known again in a later run."""
 
-HISTORY = _table(
-    ("item_id", pa.string(), "as in ITEMS"),
-    ("break_id", pa.string(), "as in ITEMS: the break that this item was last"),
-    ("first_seen_on", pa.date32(), "business date of the first run in which that break was there"),
-    required=("item_id", "break_id", "first_seen_on"),
-)
-"""What the ledger knows of breaks before a run: one row per item that ever was a break."""
-
-ACCEPTANCES = _table(
-    ("item_id", pa.string(), "break_id or item_id of a break, as in ITEMS"),
-    ("place", pa.int64(), "of the decision among all: of two about one break, by its two ids, the later counts"),
-    ("stands", pa.bool_(), "it is an acceptance, and not past its last date"),
-    ("status", pa.string(), "of the break when it was accepted; it returns when it has another"),
-    ("at_stake_cents", pa.int64(), "at stake then, minor units; without a cap it returns with another"),
-    ("currency_code", pa.string(), "ISO 4217"),
-    ("cap_cents", pa.int64(), "the most it may put at stake and stay accepted; null: exactly at_stake_cents"),
-    ("accepted_reason", pa.string(), "why it is accepted"),
-    ("accepted_until", pa.date32(), "last business date on which it is accepted; null: no end"),
-    ("accepted_for", pa.string(), "status, amount and reason in words"),
-    required=("item_id", "place", "stands", "accepted_reason"),
-)
-"""What was decided last of each break, as known on a business date: at most one row per id."""
-
 ITEMS_ORDER = ("status", "reference", "payment_id", "order_source_file", "order_source_line")
 """ITEMS are sorted by these columns: strings by their UTF-8 bytes, nulls last."""
 
 BREAKS_ORDER = "first_seen_on NULLS LAST, at_stake_cents DESC, item_id"
 """Breaks are listed the oldest first, then the largest amount at stake, whatever its currency; SQL over ITEMS."""
 
-AMOUNT_LIMIT = 2**56
-"""
-Minor units from which on, either way, an amount is not taken for one: 720 trillion euros.
-
-Whoever made it made a mistake, and the sum of a few of them would leave 64 bits, and with it JSON and the engines.
-"""
-
-
-def known_amount(column: str) -> str:
-    """Return SQL, as DuckDB reads it, for an amount that the matching knows: null where it is none."""
-    return f"CASE WHEN {column} > {-AMOUNT_LIMIT} AND {column} < {AMOUNT_LIMIT} THEN {column} END"
-
-
-def known_currency(column: str) -> str:
-    """Return SQL for a currency that the matching knows: null where it is nothing but white space."""
-    return f"CASE WHEN regexp_matches({column}, '{NOT_BLANK}') THEN {column} END"
-
-
-NOT_BLANK = "[^" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "]"
-"""A pattern (RE2 and Java's) of a string that is more than white space; the last such character is U+3000."""
-
-TRAIL = _table(
+TRAIL = table_schema(
     ("payment_id", pa.string(), "klarna_payments id; null where only an order was named"),
     ("order_id", pa.string(), "the payment's order"),
     ("at", UTC_MS, "when it happened"),
@@ -329,7 +270,7 @@ Sorted by payment_id, at and resource_type; changes of one event by attribute. C
 personal the value is "(not shown)".
 """
 
-REFRESH = _table(
+REFRESH = table_schema(
     ("payment_id", pa.string(), "klarna_payments id"),
     ("reference", pa.string(), "klarna_payments reference, as in the run"),
     ("order_id", pa.string(), "the payment's order now; as in the run where the payment is gone"),
@@ -348,7 +289,7 @@ REFRESH = _table(
 )
 """Flagged payments of a run as `reconcile refresh` shows them, one row each, sorted by `payment_id`."""
 
-TABLES = {
+PUBLISHED_TABLES = {
     "payments": PAYMENTS,
     "orders": ORDERS,
     "rejects": REJECTS,

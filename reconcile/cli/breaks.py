@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import format_option, show_lines, show_rows, show_table
+from reconcile.cli.listing import format_option, show_lines, show_table, show_values
 from reconcile.cli.options import Command, Session, command, decision_options, run_options
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def list_(
     asked, folder = Conditions.of(**wanted), run or latest_run(settings.out)
     found = list_breaks(folder, asked, order=order, most=limit, with_shared=form == "table" and bool(asked.asked))
     if form != "table":
-        show_rows(found.breaks.to_pylist(), form, found.breaks.column_names)
+        show_values(found.breaks.to_pylist(), form, found.breaks.column_names)
     elif found.count:
         _show_breaks(found, asked.asked)
     else:
@@ -149,8 +149,8 @@ def accept(
     from reconcile.reports.text_table import plain
 
     folder = run or of_run.latest_run(settings.out)
-    last = until.date() if until else None
-    decisions = of_run.accept(folder, references, reason=reason, until=last, cap=cap, by=by, every=every)
+    grounds = of_run.Grounds(reason, until.date() if until else None, cap, by)
+    decisions = of_run.accept(folder, references, grounds, every=every)
     for one in decisions:
         label = LABEL_OF.get(one.status or "", one.status)
         console.say(f"accepted {plain(one.reference or one.item_id)} ({label})", quiet=session.quiet)

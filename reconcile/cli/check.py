@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli.listing import show_json, show_lines, text_format_option
-from reconcile.cli.options import (
-    SectionedCommand,
-    Session,
-    command,
-    connection_options,
-    history_option,
-    match_options,
-    orders_options,
-    output_options,
-    pull_options,
-)
+from reconcile.cli.options import SectionedCommand, Session, command, night_options
 
 if TYPE_CHECKING:
     from reconcile.operations.check import Finding
@@ -28,12 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=SectionedCommand, short_help="Check settings, credentials, clock, order totals and disk.")
 @click.argument("orders", nargs=-1, metavar="[ORDERS...]")
-@output_options
-@connection_options
-@pull_options
-@history_option
-@orders_options
-@match_options
+@night_options
 @click.option("--offline", is_flag=True, help="Skip what needs Commerce Layer.")
 @text_format_option
 @command

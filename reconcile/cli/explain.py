@@ -12,14 +12,7 @@ import click
 
 from reconcile.cli.history import trail_lines
 from reconcile.cli.listing import plain_value, show_json, show_lines, text_format_option
-from reconcile.cli.options import (
-    SectionedCommand,
-    Session,
-    command,
-    connection_options,
-    run_options,
-    setting_option,
-)
+from reconcile.cli.options import SectionedCommand, Session, command, run_options, trail_options
 
 if TYPE_CHECKING:
     from reconcile.operations.explain import Explanation, KeyTried
@@ -31,8 +24,7 @@ if TYPE_CHECKING:
 @click.argument("reference")
 @run_options
 @click.option("--history", "with_history", is_flag=True, help="Also what happened to it in Commerce Layer, read now.")
-@setting_option("time_zone")
-@connection_options
+@trail_options
 @text_format_option
 @command
 def explain(
@@ -80,10 +72,29 @@ def _show(found: Sequence[Explanation], histories: Sequence[History], form: str,
 
 
 def _lines(one: Explanation) -> Iterator[str]:
+    from reconcile.reports.terminal import grouped_amount
+
+    item, name = one.item, "order total"
+    yield from _verdict(one)
+    yield from _side("payment", one.payment, "none")
+    if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
+        total = (
+            f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
+        )
+        name = f"order total: {total}, the sum of several rows, of which this is the first"
+    yield from _side(name, one.order, "none")
+    yield "  keys, in the order tried"
+    for tried in one.keys:
+        yield f"    {_tried(tried)}"
+    yield from _similar(one)
+    yield from _nights(one)
+
+
+def _verdict(one: Explanation) -> Iterator[str]:
     from reconcile.matching.policy import LABEL_OF
     from reconcile.reports.terminal import grouped_amount
 
-    item, code = one.item, one.item["payment_currency_code"] or one.item["order_currency_code"]
+    item, code = one.item, one.currency_code
     name = item["reference"] or item["payment_id"] or item["item_id"]
     yield f"{name}  {LABEL_OF[item['status']]} ({item['kind']}, {item['status']})"
     yield f"  {one.meaning}"
@@ -102,24 +113,19 @@ def _lines(one: Explanation) -> Iterator[str]:
         yield f"  break {item['break_id']}"
     if item["changed_from_status"]:
         yield f"  until the run before: {LABEL_OF[item['changed_from_status']]}"
-    yield from _side("payment", one.payment, "none")
-    name = "order total"
-    if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
-        total = (
-            f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
-        )
-        name = f"order total: {total}, the sum of several rows, of which this is the first"
-    yield from _side(name, one.order, "none")
-    yield "  keys, in the order tried"
-    for tried in one.keys:
-        yield f"    {_tried(tried)}"
-    yield from _similar(one)
+
+
+def _nights(one: Explanation) -> Iterator[str]:
+    from reconcile.matching.policy import LABEL_OF
+    from reconcile.reports.terminal import grouped_amount
+
     if one.nights:
         yield "  history as a break"
-        for night in one.nights:
-            amount = f" {grouped_amount(night.difference_cents, code)}" if night.difference_cents is not None else ""
-            accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
-            yield f"    {night.business_date}  {LABEL_OF[night.status]}{amount}{accepted}"
+    for night in one.nights:
+        amount = night.difference_cents
+        shown = f" {grouped_amount(amount, one.currency_code)}" if amount is not None else ""
+        accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
+        yield f"    {night.business_date}  {LABEL_OF[night.status]}{shown}{accepted}"
 
 
 def _similar(one: Explanation) -> Iterator[str]:

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconcile.cli.listing import events_format_option, show, show_lines
-from reconcile.cli.options import (
-    SectionedCommand,
-    Session,
-    command,
-    connection_options,
-    run_options,
-    setting_option,
-)
+from reconcile.cli.listing import events_format_option, show_lines, show_values
+from reconcile.cli.options import SectionedCommand, Session, command, run_options, trail_options
 
 if TYPE_CHECKING:
     from reconcile.operations.history import History
@@ -25,8 +18,7 @@ if TYPE_CHECKING:
 @click.command(cls=SectionedCommand, short_help="Show what happened to payments and their orders.")
 @click.argument("payments", nargs=-1, required=True, metavar="PAYMENT...")
 @run_options
-@setting_option("time_zone")
-@connection_options
+@trail_options
 @events_format_option
 @command
 def history(session: Session, payments: tuple[str, ...], run: Path | None, form: str, **options: Any) -> None:
@@ -53,7 +45,7 @@ def history(session: Session, payments: tuple[str, ...], run: Path | None, form:
             show_lines(["", *lines] if place else lines)
         return
     rows = [row for one in found for row in one.rows]
-    show(rows, form, header=TRAIL.names, left=(), cells=tuple, nothing="", quiet=True)
+    show_values(rows, form, TRAIL.names)
 
 
 def _name(one: History) -> str:

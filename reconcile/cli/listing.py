@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 import msgspec
@@ -39,51 +39,55 @@ plan_format_option = _format_option(
 )
 
 
-def show(
-    rows: Sequence[Line],
-    form: str,
-    *,
-    header: Sequence[str],
-    left: Sequence[str],
-    cells: Callable[[Line], Sequence[str]],
-    nothing: str,
-    quiet: bool,
-    spare: Sequence[str] = (),
-    whole: Sequence[str] = (),
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[Line]):
     """
-    Write `rows`, dictionaries or dataclasses, in the form requested.
+    How rows are a table for people: its `header`, the columns of words (`left`), and the `cells` of each row.
 
-    `header`, `left` (the columns of words) and `cells` are those of the table, in which a column without a cell is left
-    out. On a terminal that is too narrow words are cut, but not those of `whole`, and columns of `spare` go. `nothing`
-    is said, on standard error, where a table would be empty, unless `quiet`. CSV and JSON have every value of the rows.
+    A column without a cell is left out. On a terminal that is too narrow words are cut, but not those of `whole`, and
+    columns of `spare` go, one after the other.
+    """
+
+    header: Sequence[str]
+    left: Sequence[str]
+    cells: Callable[[Line], Sequence[str]]
+    spare: Sequence[str] = ()
+    whole: Sequence[str] = ()
+
+
+def show(rows: Sequence[Line], form: str, layout: Layout[Line], *, nothing: str, quiet: bool) -> None:
+    """
+    Write `rows`, dictionaries or dataclasses, in the form requested: as a table, or with every value.
+
+    `nothing` is said, on standard error, where a table would be empty, unless `quiet`.
     """
     if form != "table":
-        show_rows(rows, form, header)
+        show_values(rows, form, layout.header)
     elif not rows:
         console.say(nothing, quiet=quiet)
     else:
         from reconcile.reports.text_table import TextTable, plain
 
-        texts = [tuple(map(plain, cells(row))) for row in rows]
-        show_table(TextTable(tuple(header), frozenset(left), texts, [""] * len(texts)), spare=spare, whole=whole)
-
-
-def show_rows(rows: Sequence[Line], form: str, header: Sequence[str]) -> None:
-    """Write `rows`, dictionaries or dataclasses, as JSON or CSV; `header` are the columns where there is no row."""
-    if form == "json":
-        show_json([_values(row) for row in rows])
-    else:
-        click.echo(_as_csv([_values(row) for row in rows], header), nl=False)
+        texts = [tuple(map(plain, layout.cells(row))) for row in rows]
+        table = TextTable(tuple(layout.header), frozenset(layout.left), texts, [""] * len(texts))
+        show_table(table, spare=layout.spare, whole=layout.whole)
 
 
 def show_table(table: TextTable, *, spare: Sequence[str] = (), whole: Sequence[str] = ()) -> None:
-    """Write `table` without its empty columns; on a terminal that is too narrow as `show` says."""
+    """Write `table` without its empty columns; on a terminal that is too narrow as a Layout says."""
     from reconcile.reports.text_table import fitted, render, without
 
     empty = [name for place, name in enumerate(table.header) if not any(row[place] for row in table.rows)]
     width = console.line_width()
     click.echo(render(fitted(without(table, empty), width, spare=spare, whole=whole), width, colour=False))
+
+
+def show_values(rows: Sequence[object], form: str, names: Sequence[str]) -> None:
+    """Write every value of `rows` as JSON, or as CSV; `names` are its columns where there is no row."""
+    if form == "json":
+        show_json([_values(row) for row in rows])
+    else:
+        click.echo(_as_csv([_values(row) for row in rows], names), nl=False)
 
 
 def show_json(value: object) -> None:

@@ -22,7 +22,8 @@ from reconcile.cli import console
 from reconcile.errors import ReconcileError
 from reconcile.operations.stopping import end_on_sigterm
 from reconcile.settings.declared import Setting, declared
-from reconcile.settings.settings import Settings, check_texts
+from reconcile.settings.settings import Settings
+from reconcile.settings.writable import check_writable
 
 if TYPE_CHECKING:
     from reconcile.settings.credentials import Secrets
@@ -81,7 +82,7 @@ def command(function: Command) -> Command:
         try:
             with ExitStack() as stack:
                 stack.enter_context(logging_to(verbosity=verbosity, as_json=log_json, secrets=secrets))
-                check_texts(arguments)
+                check_writable(arguments)
                 function(session, **arguments)
         except ReconcileError as error:
             console.complain(error)
@@ -218,7 +219,6 @@ connection_options = _options_of("commercelayer")
 _OF_RUNS = ("history",)
 """Settings of `[pull]` that a pull alone does without: they are about the breaks of a run."""
 pull_options = _options_of("pull", leave_out=_OF_RUNS)
-history_option = setting_option("history")
 orders_options = _group(
     click.option(
         "--orders",
@@ -235,6 +235,12 @@ orders_options = _group(
 match_options = _options_of("population", "match", leave_out=_OF_FILES)
 locale_option = setting_option("locale")
 output_options = _options_of("run", "reports", leave_out=("load_to",))
+night_options = _group(
+    output_options, connection_options, pull_options, *map(setting_option, _OF_RUNS), orders_options, match_options
+)
+"""The settings of a whole run, which `check` looks at before it."""
+trail_options = _group(setting_option("time_zone"), connection_options)
+"""The settings of reading an audit trail."""
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Estimate what a pull would cost, after one count; write nothing."
 )

@@ -47,7 +47,7 @@ def pull(
         tell_plan(settings, secrets, form)
         return
     if ids and destination is None:
-        for line in pull.json_lines(pull.fetch(settings, secrets, ids).select(PAYMENTS.names)):
+        for line in pull.payment_lines(pull.fetch(settings, secrets, ids).select(PAYMENTS.names)):
             click.echo(line)
         return
     if ids and destination is not None:

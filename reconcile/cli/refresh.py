@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import format_option, show, show_lines
+from reconcile.cli.listing import Layout, format_option, show, show_lines, show_values
 from reconcile.cli.options import SectionedCommand, Session, command, connection_options, setting_option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.operations.refresh import Applied
-    from reconcile.operations.refresh_plan import Line
+    from reconcile.operations.refresh_plan import RefreshLine
 
 _HEADER = ("Flagged payments", "Code", "Currency", "Payments", "Orders' amount")
 
@@ -87,7 +87,7 @@ def _confirm(folder: Path, most: int, *, yes: bool) -> None:
         raise SettingsError(f'nothing was sent: the organization is not called "{name.strip()}"', hint="look again")
 
 
-def _show_plan(lines: Sequence[Line], form: str, folder: Path, *, quiet: bool) -> None:
+def _show_plan(lines: Sequence[RefreshLine], form: str, folder: Path, *, quiet: bool) -> None:
     from reconcile.payments.refreshable import REMEDY_OF, Refreshable
 
     if form != "table":
@@ -99,26 +99,26 @@ def _show_plan(lines: Sequence[Line], form: str, folder: Path, *, quiet: bool) -
         sums[line.refreshable, line.currency_code] += line.amount_cents or 0
     classes = [class_ for class_ in reversed(Refreshable) if any(key[0] is class_ for key in counts)]
     keys = [key for class_ in classes for key in sorted(counts, key=lambda key: key[1] or "") if key[0] is class_]
-    show(
-        keys,
-        form,
-        header=_HEADER,
-        left=_HEADER[:3],
-        cells=lambda key: _cells(key, counts[key], sums[key]),
-        nothing=f"no payment is flagged in {folder}",
-        quiet=quiet,
-        spare=("Code",),
+    layout: Layout[tuple[Refreshable, str | None]] = Layout(
+        _HEADER, _HEADER[:3], lambda key: _cells(key, counts[key], sums[key]), spare=("Code",)
     )
+    show(keys, form, layout, nothing=f"no payment is flagged in {folder}", quiet=quiet)
     if lines:
         show_lines(["", *(f"{class_}: {REMEDY_OF[class_]}" for class_ in classes)])
 
 
 def _cells(key: tuple[Any, str | None], count: int, cents: int) -> tuple[str, ...]:
-    from reconcile.payments.refreshable import LABEL_OF
+    from reconcile.payments.refreshable import LABEL_OF_REFRESHABLE
     from reconcile.reports.terminal import grouped_amount
 
     class_, code = key
-    return (LABEL_OF[class_], str(class_), code or "", f"{count:,}", grouped_amount(cents, code) if code else "")
+    return (
+        LABEL_OF_REFRESHABLE[class_],
+        str(class_),
+        code or "",
+        f"{count:,}",
+        grouped_amount(cents, code) if code else "",
+    )
 
 
 def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
@@ -130,16 +130,8 @@ def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
         _show_rows(applied.lines, form)
     else:
         header = ("Payment", "Reference", "Order", "Outcome", "Words")
-        show(
-            applied.lines,
-            form,
-            header=header,
-            left=header,
-            cells=lambda line: tuple(_outcome_cells(line)),
-            nothing="nothing is left to send in this plan",
-            quiet=quiet,
-            whole=("Payment", "Reference"),
-        )
+        layout = Layout(header, header, _outcome_cells, whole=header[:2])
+        show(applied.lines, form, layout, nothing="nothing is left to send in this plan", quiet=quiet)
     if applied.left:
         console.say(f"{applied.left:,} more in the plan: the same command goes on with them", quiet=quiet)
     if applied.unknown:
@@ -150,12 +142,12 @@ def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
         )
 
 
-def _outcome_cells(line: Line) -> Iterator[str]:
-    yield from (line.payment_id, line.reference or "", line.order_number or line.order_id or "")
-    yield from (str(line.outcome or ""), line.words or "")
+def _outcome_cells(line: RefreshLine) -> tuple[str, ...]:
+    order = line.order_number or line.order_id or ""
+    return (line.payment_id, line.reference or "", order, str(line.outcome or ""), line.words or "")
 
 
-def _show_rows(lines: Sequence[Line], form: str) -> None:
+def _show_rows(lines: Sequence[RefreshLine], form: str) -> None:
     from reconcile.schema import REFRESH
 
-    show(lines, form, header=REFRESH.names, left=(), cells=lambda line: (), nothing="", quiet=True)
+    show_values(lines, form, REFRESH.names)

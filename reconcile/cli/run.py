@@ -9,30 +9,13 @@ import click
 
 from reconcile.cli import console
 from reconcile.cli.listing import check_dry_run, plan_format_option
-from reconcile.cli.options import (
-    SectionedCommand,
-    Session,
-    command,
-    connection_options,
-    dry_run_option,
-    history_option,
-    match_options,
-    orders_options,
-    output_options,
-    pull_options,
-    setting_option,
-)
+from reconcile.cli.options import SectionedCommand, Session, command, dry_run_option, night_options, setting_option
 from reconcile.cli.outcome import tell_plan, tell_run
 
 
 @click.command(cls=SectionedCommand, short_help="Pull all payments, match them with order totals, report.")
 @click.argument("orders", nargs=-1, metavar="ORDERS...")
-@output_options
-@connection_options
-@pull_options
-@history_option
-@orders_options
-@match_options
+@night_options
 @dry_run_option
 @plan_format_option
 @setting_option("load_to")

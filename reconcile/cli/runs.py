@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import format_option, show, show_json, show_lines, text_format_option
+from reconcile.cli.listing import Layout, format_option, show, show_json, show_lines, text_format_option
 from reconcile.cli.options import Session, command, setting_option
 
 if TYPE_CHECKING:
@@ -54,16 +54,9 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     for line in lines:
         if line.problem:
             console.say(f"warning: {line.problem}", quiet=session.quiet)
-    show(
-        lines,
-        form,
-        header=("Run", "Verdict", "Items", "Breaks", "At stake"),
-        left=("Run", "Verdict", "At stake"),
-        cells=cells,
-        nothing=f"no run in {settings.run.out}",
-        quiet=not session.talks,
-        whole=("Run",),
-    )
+    header, left = ("Run", "Verdict", "Items", "Breaks", "At stake"), ("Run", "Verdict", "At stake")
+    layout = Layout(header, left, cells, whole=("Run",))
+    show(lines, form, layout, nothing=f"no run in {settings.run.out}", quiet=not session.talks)
 
 
 @runs.command("verify", short_help="Check that runs are still as they were published.")
@@ -128,16 +121,9 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
         for old, new, count in compare.counted_changes(changes):
             before_label, after_label = LABEL_OF.get(old or "", "(missing)"), LABEL_OF.get(new or "", "(gone)")
             console.say(f"{count:>8,}  {before_label} -> {after_label}")
-    show(
-        changes,
-        form,
-        header=("Change", "Reference", "Payment", "Before", "After"),
-        left=("Change", "Reference", "Payment", "Before", "After"),
-        cells=_change_cells,
-        nothing="no item differs",
-        quiet=not session.talks,
-        whole=("Reference", "Payment"),
-    )
+    header = ("Change", "Reference", "Payment", "Before", "After")
+    layout = Layout(header, header, _change_cells, whole=("Reference", "Payment"))
+    show(changes, form, layout, nothing="no item differs", quiet=not session.talks)
 
 
 def _change_cells(change: Change) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 """
-Payments by their ids, with their orders: one page of 25 ids after another, several at once.
+Payments by their ids, with their orders: any number of ids, in pages of 25, several at once.
 
 Knows how ids are requested, and when an answer can be believed. Does not know why somebody wants them, and judges
 nothing about those that are gone.
@@ -7,7 +7,7 @@ nothing about those that are gone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 import pyarrow as pa
@@ -22,32 +22,34 @@ from reconcile.errors import UnknownPayment, Unproved
 from reconcile.schema import MIRRORED
 
 IDS_AT_ONCE = 8 * PAGE_SIZE
-"""Ids that one call of `payments_by_id` takes: eight pages, requested side by side."""
+"""Ids that one batch of `payments_by_id` stands for: eight pages, requested side by side."""
 
 _ATTEMPTS = 3
 
 
-async def payments_by_id(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.RecordBatch:
+async def payments_by_id(
+    reading: Reading, ids: Sequence[str], *, mode: str | None
+) -> AsyncIterator[tuple[int, pa.RecordBatch]]:
     """
-    Return those of the payments `ids` (distinct, at most IDS_AT_ONCE) that there are, as one batch of MIRRORED.
+    Yield those of the payments `ids` (distinct) that there are, as batches of MIRRORED.
 
-    Rows stand in no particular order. `mode` is compared with each row's, as by `payments_from_pages`.
+    With each comes the number of ids it answers for, in the order in which they are named; its rows stand in no
+    particular order. `mode` is compared with each row's, as by `payments_from_pages`.
     Raises Unproved when the server lists fewer rows than it counts, or rows that were not requested, and what
     `CommerceLayer.get` raises.
     Source: https://docs.commercelayer.io/core/filtering-data
     """
-    assert len(ids) <= IDS_AT_ONCE, "more belong in another call"
-    parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
-    pages = await results_of(_page(reading, part) for part in parts)
-    return payments_from_documents(pages, expected_mode=mode)
+    for part in _parts(ids, IDS_AT_ONCE):
+        pages = await results_of(_page(reading, page) for page in _parts(part, PAGE_SIZE))
+        yield len(part), payments_from_documents(pages, expected_mode=mode)
 
 
 async def found_payments(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.Table:
     """Return those of the payments `ids` that there are, rows of MIRRORED in any order. Errors as `payments_by_id`."""
     # Ids are listed with commas between them: a string with one is two ids, or none.
     possible = [id_ for id_ in dict.fromkeys(ids) if id_ and "," not in id_]
-    parts = [possible[start : start + IDS_AT_ONCE] for start in range(0, len(possible), IDS_AT_ONCE)]
-    return pa.Table.from_batches([await payments_by_id(reading, part, mode=mode) for part in parts], schema=MIRRORED)
+    batches = [rows async for _, rows in payments_by_id(reading, possible, mode=mode)]
+    return pa.Table.from_batches(batches, schema=MIRRORED)
 
 
 async def fetch_payments(reading: Reading, ids: Sequence[str], *, mode: str | None) -> pa.Table:
@@ -67,6 +69,10 @@ async def fetch_payments(reading: Reading, ids: Sequence[str], *, mode: str | No
             hint="ids are case-sensitive; a token of the other mode, or with a scope, does not see it",
         )
     return found.take(places)
+
+
+def _parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 async def _page(reading: Reading, ids: Sequence[str]) -> Document:

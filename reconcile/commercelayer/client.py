@@ -25,12 +25,12 @@ from reconcile.commercelayer.exports.download import Destination, Download
 from reconcile.commercelayer.query import Params, query_string
 from reconcile.commercelayer.rate_limit.limiter import Limiter
 from reconcile.commercelayer.rate_limit.request_log import SharedLog
-from reconcile.commercelayer.sending.attempts import Sender
+from reconcile.commercelayer.sending.attempts import Sender, Timing
 from reconcile.commercelayer.sending.auth import Claims, Credentials, Token, TokenKeeper
 from reconcile.commercelayer.sending.origin import check_unlimited, usable_api_url, usable_url
 from reconcile.commercelayer.sending.request import Request
 from reconcile.commercelayer.sending.retry import Failure, RetryPolicy, refusal
-from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint
+from reconcile.commercelayer.sending.token_endpoint import TokenEndpoint, TokenWanted
 from reconcile.commercelayer.sending.wire import Answer, Wire
 from reconcile.errors import CommerceLayerError, SettingsError
 
@@ -38,7 +38,7 @@ __all__ = ["CommerceLayer", "Credentials"]
 
 log = logging.getLogger("reconcile.commercelayer")
 
-Before = Callable[[], Awaitable[None]]
+BeforeSending = Callable[[], Awaitable[None]]
 
 
 class CommerceLayer:
@@ -95,18 +95,15 @@ class CommerceLayer:
             self._wire,
             self.limiter,
             RetryPolicy(budget_seconds=retry_seconds, first_seconds=first_retry_seconds),
+            Timing(clock, sleep),
             secret=credentials.client_secret,
             plain=self._plain,
-            clock=clock,
-            sleep=sleep,
         )
+        token_url = usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token"
         self._token_endpoint = TokenEndpoint(
             self._sender,
             self.limiter,
-            url=usable_url(auth_url, "auth_url").removesuffix("/oauth/token") + "/oauth/token",
-            credentials=credentials,
-            scope=scope,
-            expected_mode=expected_mode,
+            TokenWanted(token_url, credentials, scope, expected_mode),
             refusal=self._refusal,
             plain=self._plain,
         )
@@ -185,7 +182,12 @@ class CommerceLayer:
         return await self._exchange(Request("GET", path, query), urgency=urgency)
 
     async def patch(
-        self, path: str, body: Mapping[str, object], *, params: Params | None = None, before: Before | None = None
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        params: Params | None = None,
+        before: BeforeSending | None = None,
     ) -> Document:
         """
         Send `body`, a JSON:API document, to the resource at `path` and return the answer; one of 204 holds nothing.
@@ -231,7 +233,7 @@ class CommerceLayer:
         """Wait, by the clock that everything of this client goes by."""
         await self._sleep(seconds)
 
-    async def _exchange(self, request: Request, *, urgency: int = 0, before: Before | None = None) -> Document:
+    async def _exchange(self, request: Request, *, urgency: int = 0, before: BeforeSending | None = None) -> Document:
         url = request.url(self._api_url)
         refused: Token | None = None
 

@@ -2,8 +2,8 @@
 Pages of payments as columns, by Arrow's JSON reader: fast, outside of Python's lock, and strict.
 
 Knows ordinary pages only. Whatever it is not sure of (a number where text should be, an order that is missing, a value
-that is no time) it leaves alone: `columns_of` then returns nothing, and `resources.payments_from_pages` reads the same
-pages row by row, with the same outcome or an error in words. Takes documents, gives Arrow; no socket, no file.
+that is no time) it leaves alone: `payment_columns` then returns nothing, and `resources.payments_from_pages` reads the
+same pages row by row, with the same outcome or an error in words. Takes documents, gives Arrow; no socket, no file.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class _Rows(msgspec.Struct, frozen=True):
 _linkages = msgspec.json.Decoder(_Rows)
 
 
-def columns_of(documents: Sequence[Document], *, expected_mode: str | None) -> dict[str, Column] | None:
+def payment_columns(documents: Sequence[Document], *, expected_mode: str | None) -> dict[str, Column] | None:
     """
     Return the columns of PAYMENTS by name, those of free form left out, or nothing when a page is not ordinary.
 

@@ -45,7 +45,7 @@ _SHORTEST = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class PaymentCount:
     """The server's own count of a window, and when the payment created first in it was created."""
 
     payments: int
@@ -68,10 +68,10 @@ class Shard:
     payments: int
 
 
-async def count_payments(client: CommerceLayer, window: Window) -> Count:
+async def count_payments(client: CommerceLayer, window: Window) -> PaymentCount:
     """Ask how many payments `window` holds: one request. Raises IncompletePull when the answer has no count."""
     document = await client.get(PAYMENTS_PATH, count_params(window), urgency=1_000_000)
-    return Count(record_count(document, PAYMENTS_PATH), first_created_at(document.body))
+    return PaymentCount(record_count(document, PAYMENTS_PATH), first_created_at(document.body))
 
 
 async def count_all(client: CommerceLayer, windows: Sequence[Window]) -> int:

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from reconcile.commercelayer.believable import is_id
-from reconcile.commercelayer.client import Before, CommerceLayer
+from reconcile.commercelayer.client import BeforeSending, CommerceLayer
 from reconcile.commercelayer.query import PAYMENTS_PATH
 
 _SPARSE = {"fields[klarna_payments]": "mismatched_amounts,updated_at"}
@@ -39,7 +39,7 @@ class _Document(msgspec.Struct, frozen=True):
 _documents = msgspec.json.Decoder(_Document)
 
 
-async def refresh_session(client: CommerceLayer, payment_id: str, *, before: Before) -> Refreshed:
+async def refresh_session(client: CommerceLayer, payment_id: str, *, before: BeforeSending) -> Refreshed:
     """
     Have the session of the payment written again, and return what the answer says of it.
 

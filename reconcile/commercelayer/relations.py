@@ -69,7 +69,7 @@ _OTHER_SOURCES = (
     "stripe_payments",
     "wire_transfers",
 )
-SOURCES = ("klarna_payments", *_OTHER_SOURCES)
+PAYMENT_SOURCES = ("klarna_payments", *_OTHER_SOURCES)
 """What an order can be paid with."""
 # The API reports the concrete type or the general one.
 _GATEWAYS = ("payment_gateways", "klarna_gateways")

@@ -24,13 +24,13 @@ from reconcile.commercelayer.clocks import in_utc
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.json_text import canonical_json, canonical_jsons
 from reconcile.commercelayer.moments import within_calendar
-from reconcile.commercelayer.page_columns import columns_of
+from reconcile.commercelayer.page_columns import payment_columns
 from reconcile.commercelayer.transactions import (
     GATEWAYS,
     TRANSACTION_FIELDS,
     Included,
-    Link,
-    Resources,
+    IncludedResources,
+    ResourceLink,
     ToOne,
     decoded,
     linked_id,
@@ -43,7 +43,7 @@ from reconcile.commercelayer.transactions import (
 )
 from reconcile.errors import IncompletePull, WrongMode
 from reconcile.files.arrow import Column, text_column
-from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS
+from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS, Row
 
 FREE_FORM = ("payment_methods", "payment_instrument", "metadata")
 
@@ -126,7 +126,7 @@ _FINER = re.compile(r"(\.\d{3})\d+")
 
 def payments_from_documents(documents: Sequence[Document], *, expected_mode: str | None) -> pa.RecordBatch:
     """Return what `payments_from_pages` returns for the bodies of `documents`, list documents. Errors as there."""
-    columns = columns_of(documents, expected_mode=expected_mode)
+    columns = payment_columns(documents, expected_mode=expected_mode)
     if columns is None:
         return payments_from_pages((document.body for document in documents), expected_mode=expected_mode)
     rows = [row for document in documents for row in document.free_form]
@@ -149,7 +149,7 @@ def payments_from_pages(bodies: Iterable[bytes], *, expected_mode: str | None) -
 
     Raises WrongMode for a row of the other mode, IncompletePull for a page without what was requested.
     """
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Row] = []
     for body in bodies:
         try:
             page = _pages.decode(body)
@@ -181,8 +181,8 @@ def first_created_at(body: bytes) -> datetime | None:
     return in_utc(created_at) if created_at is not None and created_at.tzinfo is not None else None
 
 
-def _row(payment: _Payment, included: Resources) -> Mapping[str, Any]:
-    """The values of one row, by column."""
+def _row(payment: _Payment, included: IncludedResources) -> Row:
+    """The values of one row of MIRRORED, by column."""
     own = payment.attributes
     order = _order_of(payment, included)
     gateway_id = linked_id(payment.relationships.payment_gateway)
@@ -202,11 +202,11 @@ def _row(payment: _Payment, included: Resources) -> Mapping[str, Any]:
     }
 
 
-def _order_of(payment: _Payment, included: Resources) -> Included | None:
+def _order_of(payment: _Payment, included: IncludedResources) -> Included | None:
     link = payment.relationships.order.data
     if link is msgspec.UNSET:
         raise _no_order(payment, "does not say which order it belongs to, although requested")
-    if not isinstance(link, Link):
+    if not isinstance(link, ResourceLink):
         return None
     try:
         return included["orders", link.id]
@@ -214,7 +214,7 @@ def _order_of(payment: _Payment, included: Resources) -> Included | None:
         raise _no_order(payment, f"belongs to order {link.id}, which is not in the page") from None
 
 
-def _of_order(payment: _Payment, order: Included, included: Resources) -> Mapping[str, object]:
+def _of_order(payment: _Payment, order: Included, included: IncludedResources) -> Mapping[str, object]:
     own = decoded(_orders, order, order.attributes)
     currency_code = own.currency_code or None
     money = order_money(payment.id, order, currency_code, included)

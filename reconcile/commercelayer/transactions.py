@@ -27,13 +27,13 @@ from reconcile.schema import MIRRORED
 
 KLARNA = "klarna_payments"
 GATEWAYS = "_gateways"
-"""How the types of gateways end; of all of them together in `Resources`."""
+"""How the types of gateways end; of all of them together in `IncludedResources`."""
 Shape = TypeVar("Shape")
 _LIST = MIRRORED.field("transactions").type
 TRANSACTION_FIELDS = [_LIST.value_type.field(index) for index in range(_LIST.value_type.num_fields)]
 
 
-class Link(msgspec.Struct, frozen=True):
+class ResourceLink(msgspec.Struct, frozen=True):
     """The other side of a relationship."""
 
     id: str
@@ -43,11 +43,11 @@ class Link(msgspec.Struct, frozen=True):
 class ToOne(msgspec.Struct, frozen=True):
     """A relationship: its data is absent when it is not included, null when there is nothing on its other side."""
 
-    data: Link | msgspec.UnsetType | None = msgspec.UNSET
+    data: ResourceLink | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _ToMany(msgspec.Struct, frozen=True):
-    data: list[Link] | None = None
+    data: list[ResourceLink] | None = None
 
 
 class _OfOrder(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ _of_transaction = msgspec.json.Decoder(_OfTransaction | None)
 _transactions = msgspec.json.Decoder(_Transaction | None)
 _names = msgspec.json.Decoder(_Named | None)
 
-Resources = Mapping[tuple[str, str], Included]
+IncludedResources = Mapping[tuple[str, str], Included]
 """What a page includes, by type (of gateways GATEWAYS) and id."""
 
 
@@ -103,7 +103,7 @@ class OrderMoney:
     transactions: list[tuple[Any, ...]] | None
 
 
-def order_money(payment_id: str, order: Included, currency_code: str | None, page: Resources) -> OrderMoney:
+def order_money(payment_id: str, order: Included, currency_code: str | None, page: IncludedResources) -> OrderMoney:
     """Return what `page` shows of the money of `order`, which is of `currency_code`, beside a payment of it."""
     relations = decoded(_of_order, order, order.relationships) or _OfOrder()
     source = _source(payment_id, relations.payment_source)
@@ -123,7 +123,7 @@ def order_money(payment_id: str, order: Included, currency_code: str | None, pag
     return OrderMoney(columns, [row for rows in read for row in rows or ()])
 
 
-def resources_of(included: Iterable[Included]) -> Resources:
+def resources_of(included: Iterable[Included]) -> IncludedResources:
     """Return what a page includes, to be found by what links to it."""
     return {(GATEWAYS if one.type.endswith(GATEWAYS) else one.type, one.id): one for one in included}
 
@@ -136,7 +136,7 @@ def name_of(resource: Included | None) -> str | None:
 
 def linked_id(relationship: ToOne) -> str | None:
     """Return the id on the other side, null where there is none or it is not known."""
-    return relationship.data.id if isinstance(relationship.data, Link) else None
+    return relationship.data.id if isinstance(relationship.data, ResourceLink) else None
 
 
 def decoded(decoder: msgspec.json.Decoder[Shape], resource: Included, content: msgspec.Raw) -> Shape:
@@ -176,7 +176,9 @@ def whole(cents: int | None) -> int | None:
     return cents if cents is not None and abs(cents) <= MOST_CENTS else None
 
 
-def _transactions_of(type_: str, links: list[Link] | None, page: Resources) -> list[tuple[Any, ...]] | None:
+def _transactions_of(
+    type_: str, links: list[ResourceLink] | None, page: IncludedResources
+) -> list[tuple[Any, ...]] | None:
     """Return the transactions behind `links`; null where they are not linked, or not all included."""
     if links is None:
         return None
@@ -192,7 +194,7 @@ def _row(resource: Included) -> tuple[Any, ...]:
     return (
         resource.id,
         resource.type,
-        source.id if isinstance(source, Link) and source.type == KLARNA else None,
+        source.id if isinstance(source, ResourceLink) and source.type == KLARNA else None,
         str(own.number) if isinstance(own.number, int) else own.number,
         whole(own.amount_cents),
         own.currency_code or None,
@@ -216,6 +218,6 @@ def _sum(rows: Sequence[tuple[Any, ...]], currency_code: str | None) -> int | No
 def _source(payment_id: str, relationship: ToOne) -> tuple[str | None, bool | None]:
     """The type of the order's current source, and whether the payment is it."""
     link = relationship.data
-    if isinstance(link, Link):
+    if isinstance(link, ResourceLink):
         return link.type, None if link.type is None else (link.type, link.id) == (KLARNA, payment_id)
     return None, None

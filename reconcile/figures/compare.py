@@ -39,7 +39,7 @@ _COMPARED = (
 TREND_RUNS = 30
 """Earlier runs that a report shows beside its own."""
 
-UNREADABLE = "unreadable"
+_UNREADABLE = "unreadable"
 """Verdict of a run whose manifest or summary cannot be read."""
 
 
@@ -155,7 +155,7 @@ def _line_or_problem(folder: Path, *, is_superseded: bool = False) -> RunLine:
     except OutputError as error:
         on = "" if is_superseded else folder.name
         return RunLine(
-            business_date=on, verdict=UNREADABLE, folder=str(folder), superseded=is_superseded, problem=error.message
+            business_date=on, verdict=_UNREADABLE, folder=str(folder), superseded=is_superseded, problem=error.message
         )
 
 

@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class NewDelivery:
     """Tonight's order side: what was read, the `rows` that are matched, and where it was to be `written` as it was."""
 
     orders: OrdersReport
@@ -33,7 +33,7 @@ class Delivery:
     is_full: bool
 
 
-def delivery_warnings(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
+def delivery_warnings(delivery: NewDelivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
     """Return what to know of tonight's order side after the runs `before`, the latest first."""
     return [*_stale(delivery, before), *_short(delivery, before), *_day_files(delivery)]
 
@@ -53,7 +53,7 @@ def missed_dates(before: date | None, business_date: date, weekdays: Collection[
     return [notice("missed_dates", text, dates=named, days=len(missed))]
 
 
-def _stale(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
+def _stale(delivery: NewDelivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
     digests = {file.sha256 for file in delivery.orders.files}
     if not before or not digests or not digests <= before[0].digests:
         return []
@@ -64,7 +64,7 @@ def _stale(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice
     return [notice("stale_orders", text, files=paths[:_MOST_NAMED], date=on.isoformat())]
 
 
-def _short(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
+def _short(delivery: NewDelivery, before: Sequence[EarlierDelivery]) -> list[Notice]:
     counts = [one.rows for one in before if one.rows is not None]
     if not delivery.is_full or not counts:
         return []
@@ -79,7 +79,7 @@ def _short(delivery: Delivery, before: Sequence[EarlierDelivery]) -> list[Notice
     return [notice("short_orders", text, rows=delivery.rows, rows_before=counts[0], runs=len(counts))]
 
 
-def _day_files(delivery: Delivery) -> list[Notice]:
+def _day_files(delivery: NewDelivery) -> list[Notice]:
     dated = tuple(word for word in delivery.written if is_dated(word))
     if not delivery.is_full or not dated:
         return []

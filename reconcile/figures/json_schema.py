@@ -18,7 +18,7 @@ from reconcile.figures.summary import VERSION, FrameSummary, Summary
 from reconcile.history.refreshes import Outcome
 from reconcile.matching.policy import KEYS, Kind, Status
 from reconcile.payments.refreshable import Refreshable
-from reconcile.schema import TABLES, UTC_MS
+from reconcile.schema import PUBLISHED_TABLES, UTC_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -106,8 +106,8 @@ def _as_written(part: JsonObject) -> JsonObject:
 
 
 def _row_schema(table: str) -> JsonObject:
-    """Return the JSON Schema of one row of a table of `reconcile.schema.TABLES`; every column is there, also null."""
-    schema = TABLES[table]
+    """Return the JSON Schema of one row of a table of `PUBLISHED_TABLES`; every column is there, also null."""
+    schema = PUBLISHED_TABLES[table]
     return {
         "type": "object",
         "properties": {field.name: _column(field, _CLOSED.get(table, {}).get(field.name)) for field in schema},

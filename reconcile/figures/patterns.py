@@ -160,7 +160,10 @@ def _crowds(
 def _attributes(connection: duckdb.DuckDBPyConnection, items: str) -> list[Pattern]:
     """What breaks of one status have in common."""
     found = []
-    for one in (*_ATTRIBUTES, *map(_carried, carried_names(connection, items))):
+    every = (*_ATTRIBUTES, *map(_carried, carried_names(connection, items)))
+    values = ", ".join(f"count({one.column})" for one in every)
+    (breaks,) = connection.execute(f"SELECT {values} FROM {items} WHERE is_break").fetchall()
+    for one in (one for one, count in zip(every, breaks, strict=True) if count >= FEWEST):
         alike = [
             (status, value, one.words.format(value), n, total)
             for status, value, n, total in _alike(connection, items, one.column)

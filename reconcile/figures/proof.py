@@ -19,11 +19,13 @@ from reconcile.figures.tables import as_counted, items_in_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import scan
 from reconcile.history.published import columns_in, items_sql
+from reconcile.keys import NOT_BLANK
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Kind
 from reconcile.matching.report import ControlTotals, Total
+from reconcile.money import AMOUNT_LIMIT
 from reconcile.runs.run_folder import RunFolder
-from reconcile.schema import Currency, known_amount, known_currency, means
+from reconcile.schema import Currency, means
 
 if TYPE_CHECKING:
     from reconcile.figures.summary import Figures
@@ -92,9 +94,10 @@ def control_of(folder: Path, *, amount_basis: str) -> ControlTotals:
     return ControlTotals(incoming, outgoing)
 
 
-def prove_files(folder: Path, figures: Figures, *, amount_basis: str) -> None:
+def prove_files(folder: Path, figures: Figures, *, amount_basis: str, has_items_csv: bool = True) -> None:
     """
-    Add every total up again from the written files of `folder`: both sides, items and breaks, Parquet and CSV.
+    Add every total up again from the written files of `folder`: both sides, items and breaks, Parquet and CSV (of the
+    items, where that was written).
 
     Raises ProofFailed naming the file that disagrees with `figures`.
     """
@@ -102,7 +105,8 @@ def prove_files(folder: Path, figures: Figures, *, amount_basis: str) -> None:
     told = {"items": figures.statuses, "breaks": breaks}
     there = columns_in(folder / "items.parquet").names
     tables = {f"{name}.parquet": items_sql(folder / f"{name}.parquet") for name in told}
-    tables |= {f"{name}.csv": items_in_csv(folder / f"{name}.csv", COUNTED, there) for name in told}
+    in_csv = told if has_items_csv else ("breaks",)
+    tables |= {f"{name}.csv": items_in_csv(folder / f"{name}.csv", COUNTED, there) for name in in_csv}
     tables = {name: as_counted(items, there) for name, items in tables.items()}
     with connected() as connection:
         for file, rows in counted(connection, tables).items():
@@ -117,7 +121,7 @@ def _incoming(connection: duckdb.DuckDBPyConnection, folder: Path, amount_basis:
     """Add up both sides as they were read."""
     from reconcile.matching.incoming import payments_in  # with it comes the matching
 
-    code, orders = known_currency("currency_code"), known_amount("amount_cents")
+    code, orders = _known_currency("currency_code"), _known_amount("amount_cents")
     order_side = _totals(
         connection,
         f"""SELECT 'orders', {code}, NULL, count(*), coalesce(sum({orders}), 0)
@@ -157,7 +161,7 @@ def _hash_totals(connection: duckdb.DuckDBPyConnection, folder: Path, side: str)
     rows = connection.execute(
         f"""
         WITH went_in AS (
-            SELECT {known_currency("currency_code")} AS currency_code, {total.format(name.format(""))} AS keys_in
+            SELECT {_known_currency("currency_code")} AS currency_code, {total.format(name.format(""))} AS keys_in
             FROM {scan(folder / f"{side}.parquet")} GROUP BY ALL
         ),
         came_out AS (
@@ -170,3 +174,13 @@ def _hash_totals(connection: duckdb.DuckDBPyConnection, folder: Path, side: str)
         """
     ).fetchall()
     return tuple(HashTotal(*row) for row in rows)
+
+
+def _known_amount(column: str) -> str:
+    """Return SQL, as DuckDB reads it, for an amount that the matching knows: null where it is none."""
+    return f"CASE WHEN {column} > {-AMOUNT_LIMIT} AND {column} < {AMOUNT_LIMIT} THEN {column} END"
+
+
+def _known_currency(column: str) -> str:
+    """Return SQL for a currency that the matching knows: null where it is nothing but white space."""
+    return f"CASE WHEN regexp_matches({column}, '{NOT_BLANK}') THEN {column} END"

@@ -15,7 +15,7 @@ from reconcile.schema import Count, means
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
 
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Mode = Literal["live", "test"]
 
 
@@ -31,10 +31,12 @@ class Pull(Struct, frozen=True):
     rewalks: Annotated[Count, means("parts that were walked again because their counts disagreed")]
     count_before: Annotated[Count, means("the server's count before the pull")]
     count_after: Annotated[Count, means("the server's count after it")]
-    since: Annotated[Moment | None, means("days before this were not asked for (placed, else created); null: no limit")]
-    until: Annotated[Moment, means("the cut-off: payments created before it were seen")]
-    started_at: Annotated[Moment, means("when the pull began")]
-    finished_at: Annotated[Moment, means("when it ended")]
+    since: Annotated[
+        _Moment | None, means("days before this were not asked for (placed, else created); null: no limit")
+    ]
+    until: Annotated[_Moment, means("the cut-off: payments created before it were seen")]
+    started_at: Annotated[_Moment, means("when the pull began")]
+    finished_at: Annotated[_Moment, means("when it ended")]
     organization: Annotated[str, means("slug of the organization")]
     mode: Annotated[Mode, means("the mode of every payment")]
     resumed: Annotated[bool, means("it resumed an interrupted attempt, and read what changed since")]

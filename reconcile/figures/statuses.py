@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from reconcile.files.duckdb import text_literal
 from reconcile.matching.policy import Kind, Status
+from reconcile.money import currency_order
 from reconcile.schema import Count, Currency, means
 
 _KINDS = (Kind.OK, Kind.TIMING, Kind.INFO, Kind.BREAK)
@@ -154,5 +155,5 @@ def amounts_of(rows: Iterable[CountedItems]) -> tuple[StatusAmounts, ...]:
             if cents is not None:
                 side = by_code.setdefault(code, _Sums())
                 setattr(side, name, (getattr(side, name) or 0) + cents)
-    in_order = sorted(by_code.items(), key=lambda one: (one[0] is None, one[0] or ""))
+    in_order = sorted(by_code.items(), key=lambda one: currency_order(one[0]))
     return tuple(StatusAmounts(code, *astuple(sums)) for code, sums in in_order)

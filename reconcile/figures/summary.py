@@ -26,7 +26,7 @@ from reconcile.figures.roll_forward import Apart, RollForward
 from reconcile.figures.statuses import StatusLine
 from reconcile.matching.policy import Kind, Status
 from reconcile.matching.report import KeyProfile
-from reconcile.money import AMOUNT_BASES
+from reconcile.money import AMOUNT_BASES, currency_order
 from reconcile.notices import Notice, notice
 from reconcile.orders.report import BookChange, BookTotal, LeftOut
 from reconcile.runs.run_folder import RunFolder
@@ -249,7 +249,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         stake: dict[str | None, int] = {}
         for line in (line for status in self.statuses if status.kind == Kind.BREAK for line in status.amounts):
             stake[line.currency_code] = stake.get(line.currency_code, 0) + line.at_stake_cents
-        by_code = sorted(stake.items(), key=lambda total: (total[0] is None, total[0] or ""))
+        by_code = sorted(stake.items(), key=lambda total: currency_order(total[0]))
         return {code or NO_CURRENCY: cents for code, cents in by_code if cents}
 
     @property

@@ -32,6 +32,7 @@ from reconcile.files.duckdb import connected
 from reconcile.matching.keys.rules import SIDES
 from reconcile.matching.policy import Status
 from reconcile.matching.report import ControlTotals, KeyProfile, Total
+from reconcile.money import currency_order
 
 
 def summarize(items: Path | pa.Table, control: ControlTotals, key_profile: KeyProfile) -> FrameSummary:
@@ -94,7 +95,7 @@ def _amounts(totals: list[Total]) -> tuple[int, int]:
 
 
 def _currencies(totals: tuple[Total, ...]) -> list[str | None]:
-    return sorted({total.currency_code for total in totals}, key=lambda code: (code is None, code or ""))
+    return sorted({total.currency_code for total in totals}, key=currency_order)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, items: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

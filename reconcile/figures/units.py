@@ -57,13 +57,12 @@ def hundredfold(items: Path) -> Hundredfold:
     return Hundredfold(pairs, too_large, too_small)
 
 
-def refuse_other_unit(items: Path, unit: str | None) -> None:
+def refuse_other_unit(found: Hundredfold, unit: str | None) -> None:
     """
-    Raise OtherUnit when all pairs of `items` are apart by exactly two decimals; `unit` is what was declared.
+    Raise OtherUnit when all pairs are apart by exactly two decimals; `unit` is what was declared.
 
     One pair alone stops nothing where the unit was declared: then it is an order of its own.
     """
-    found = hundredfold(items)
     if not found.pairs or found.count < found.pairs or (found.pairs == 1 and unit is not None):
         return
     raise OtherUnit(
@@ -73,9 +72,8 @@ def refuse_other_unit(items: Path, unit: str | None) -> None:
     )
 
 
-def unit_warnings(items: Path) -> list[Notice]:
-    """Return a warning where a good part of the pairs of `items` are apart by exactly two decimals."""
-    found = hundredfold(items)
+def unit_warnings(found: Hundredfold) -> list[Notice]:
+    """Return a warning where a good part of the pairs are apart by exactly two decimals."""
     if not found.count or found.count < _PART * found.pairs:
         return []
     text = f"{found.sentence}: are some of the order files in another unit? --amount-unit names it"

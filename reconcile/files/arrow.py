@@ -34,6 +34,15 @@ def whole_column(chunks: Any) -> Column:
     return column
 
 
+def text_bytes(column: Column) -> tuple[Numbers, Numbers]:
+    """Return where each text of `column` begins and the last one ends, and the bytes in which they stand."""
+    _, offsets, data = column.buffers()
+    if offsets is None or data is None:
+        return np.zeros(len(column) + 1, np.int32), np.empty(0, np.uint8)
+    starts: Numbers = np.frombuffer(memoryview(offsets), np.int32)[column.offset : column.offset + len(column) + 1]
+    return starts, np.frombuffer(memoryview(data), np.uint8)
+
+
 def text_column(values: Sequence[str | None]) -> Column:
     """Return `values` as a column of text."""
     encoded = [value.encode() if value is not None else b"" for value in values]
@@ -50,6 +59,12 @@ def int32_column(values: Sequence[int] | Numbers) -> Column:
     """Return `values` as a column of int32 without nulls."""
     numbers = np.ascontiguousarray(values, np.int32)
     return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers.data)])
+
+
+def numbers_from(first: int, count: int) -> Column:
+    """Return the `count` whole numbers from `first` on as a column of int64."""
+    column: Column = pa.arange(first, first + count)  # type: ignore[attr-defined]
+    return column
 
 
 def boolean_column(values: Sequence[bool]) -> Column:

@@ -23,7 +23,7 @@ _MOST_ROW_BYTES = 1 << 28  # DuckDB's default of 2 MB is less than one record of
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One row of cells; `line` is the physical line on which it begins, from 1."""
 
     line: int
@@ -46,7 +46,7 @@ def csv_line(cells: Iterable[object], *, delimiter: str = ",") -> str:
     return delimiter.join(_quoted(text) if special.search(text) else text for text in texts) + "\n"
 
 
-def csv_rows(lines: Iterable[str], *, delimiter: str = ",") -> Iterator[Row]:
+def csv_rows(lines: Iterable[str], *, delimiter: str = ",") -> Iterator[CsvRow]:
     r"""
     Yield the rows of `lines`, which end with "\n" as those of a file that was opened with `newline="\n"`.
 
@@ -60,12 +60,12 @@ def csv_rows(lines: Iterable[str], *, delimiter: str = ",") -> Iterator[Row]:
         cells.append(cell)
         if is_last:
             if cells != [""]:
-                yield Row(begun, tuple(cells))
+                yield CsvRow(begun, tuple(cells))
             begun, cells = 0, []
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """
     A whole file: the names of its header, its other rows, and the delimiter.
 
@@ -73,15 +73,15 @@ class Table:
     """
 
     names: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CsvRow, ...]
     delimiter: str
 
-    def by_name(self, row: Row) -> dict[str, str]:
+    def by_name(self, row: CsvRow) -> dict[str, str]:
         """Return the cells of `row` by the names of the header; one that is not there is empty."""
         return dict(zip(self.names, (*row.cells, *[""] * len(self.names)), strict=False))
 
 
-def csv_table(text: str, columns: Set[str]) -> Table:
+def csv_table(text: str, columns: Set[str]) -> CsvTable:
     """
     Return the table that `text` is, rows of nothing but blanks left out. Raises NotCsv as `csv_rows`.
 
@@ -89,15 +89,15 @@ def csv_table(text: str, columns: Set[str]) -> Table:
     """
     delimiter = max(_DELIMITERS, key=lambda mark: len(columns & set(_names(text, mark))))
     rows = csv_rows(io.StringIO(text, newline="\n"), delimiter=delimiter)
-    first = next(rows, Row(1, ()))
-    return Table(first.cells, tuple(row for row in rows if any(map(str.strip, row.cells))), delimiter)
+    first = next(rows, CsvRow(1, ()))
+    return CsvTable(first.cells, tuple(row for row in rows if any(map(str.strip, row.cells))), delimiter)
 
 
 def _names(text: str, delimiter: str) -> tuple[str, ...]:
     header = _HEADER.match(text)
     try:
         rows = csv_rows([header[0]] if header else (), delimiter=delimiter)
-        return next(rows, Row(1, ())).cells
+        return next(rows, CsvRow(1, ())).cells
     except NotCsv:  # its quotes are those of cells between other delimiters
         return ()
 

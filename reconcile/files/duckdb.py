@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +23,7 @@ import pyarrow as pa
 from reconcile.errors import OutputError, SettingsError, first_line
 from reconcile.schema import UTC_MS
 
-CONFIG: dict[str, Any] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # what is needed is inside DuckDB's own wheel
     "autoload_known_extensions": False,
     "enable_external_file_cache": False,
@@ -96,7 +95,7 @@ def _opened(stack: contextlib.ExitStack, place: tuple[Path, str | None]) -> _Dat
     return _Database(stack.enter_context(contextlib.closing(connection)), place)
 
 
-def open_database(settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+def open_database(settings: Mapping[str, str | int | None]) -> duckdb.DuckDBPyConnection:
     """Open a database in memory with `settings`, but for null ones. Raises SettingsError for what DuckDB refuses."""
     try:
         return duckdb.connect(config=CONFIG | {name: value for name, value in settings.items() if value is not None})

@@ -49,7 +49,7 @@ def utf_16_without_mark(text: bytes) -> str | None:
     return "utf-16-be" if first.count(0) * 2 > len(first) and second.count(0) * 10 < len(second) else None
 
 
-def text_of(content: bytes, *, otherwise: str = WINDOWS) -> str:
+def text_in(content: bytes, *, otherwise: str = WINDOWS) -> str:
     """
     Return the text in `content`, in the encoding of its mark, else in UTF-8 or UTF-16, else in `otherwise`.
 

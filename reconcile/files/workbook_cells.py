@@ -42,6 +42,14 @@ _FORMATS: dict[str, dict[str, str | int | bool]] = {
     "title": {"bold": True, "font_size": 14},
     "heading": {"bold": True, "font_size": 12},
     "header": {"bold": True, "bottom": 1, "bg_color": "#E7E6E6", "text_wrap": True, "valign": "top"},
+    "figure header": {
+        "bold": True,
+        "bottom": 1,
+        "bg_color": "#E7E6E6",
+        "text_wrap": True,
+        "valign": "top",
+        "align": "right",
+    },
     "note": {"italic": True},
     "good": {"font_color": "#006100", "bg_color": "#C6EFCE"},
     "look": {"font_color": "#7F4F00", "bg_color": "#FFEB9C"},
@@ -54,7 +62,8 @@ _VARIANTS: dict[str, dict[str, str | int | bool]] = {
 }
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]")
 _MARKUP = re.compile("\u200b*<r>")
-_MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a character takes up to two
+MOST_CELL_CHARACTERS = 16_000
+"""Characters of a cell: it holds 32,767 units of UTF-16, of which a character takes up to two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ def shown(text: str) -> str:
 def kept(text: str) -> str:
     """Return `text` as `given` reads it back from a cell: only NUL is lost, and the end of one that is very long."""
     text = text.replace("\0", "�")
-    return no_markup(text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…")
+    return no_markup(text if len(text) <= MOST_CELL_CHARACTERS else f"{text[: MOST_CELL_CHARACTERS - 1]}…")
 
 
 def no_markup(text: str) -> str:

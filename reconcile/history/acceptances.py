@@ -17,7 +17,22 @@ import pyarrow.compute as pc
 from reconcile.files.arrow import whole_column
 from reconcile.history.decisions import Decision
 from reconcile.money import format_amount
-from reconcile.schema import ACCEPTANCES, Columns
+from reconcile.schema import Columns, table_schema
+
+ACCEPTANCES = table_schema(
+    ("item_id", pa.string(), "break_id or item_id of a break, as in ITEMS"),
+    ("place", pa.int64(), "of the decision among all: of two about one break, by its two ids, the later counts"),
+    ("stands", pa.bool_(), "it is an acceptance, and not past its last date"),
+    ("status", pa.string(), "of the break when it was accepted; it returns when it has another"),
+    ("at_stake_cents", pa.int64(), "at stake then, minor units; without a cap it returns with another"),
+    ("currency_code", pa.string(), "ISO 4217"),
+    ("cap_cents", pa.int64(), "the most it may put at stake and stay accepted; null: exactly at_stake_cents"),
+    ("accepted_reason", pa.string(), "why it is accepted"),
+    ("accepted_until", pa.date32(), "last business date on which it is accepted; null: no end"),
+    ("accepted_for", pa.string(), "status, amount and reason in words"),
+    required=("item_id", "place", "stands", "accepted_reason"),
+)
+"""What was decided last of each break, as known on a business date: at most one row per id."""
 
 
 def standing(decisions: Iterable[Decision], business_date: date) -> pa.Table:

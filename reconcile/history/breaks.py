@@ -8,6 +8,7 @@ run on whose break it was made, when that date or a later one runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -65,32 +66,32 @@ def decided_breaks(folder: Path) -> pa.Table:
     return breaks.append_column("decision", pc.if_else(was_accepted, of_run, since))
 
 
-def accept(
-    folder: Path,
-    named: Sequence[str],
-    *,
-    reason: str,
-    until: date | None = None,
-    cap: str | None = None,
-    by: str | None = None,
-    every: bool = False,
-) -> list[Decision]:
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """
+    Why breaks are accepted, until when, and by whom.
+
+    `cap` is a decimal amount of a break's currency up to which it stays accepted.
+    """
+
+    reason: str
+    until: date | None = None
+    cap: str | None = None
+    by: str | None = None
+
+
+def accept(folder: Path, named: Sequence[str], grounds: Grounds, *, every: bool = False) -> list[Decision]:
     """
     Accept the breaks of `folder` that `named` names, by reference, order number, payment id, break id or item id.
 
-    `cap` is a decimal amount of the break's currency up to which it stays accepted. With `every` one name may stand for
-    several breaks. Returns the decisions as recorded.
+    With `every` one name may stand for several breaks. Returns the decisions as recorded.
     Raises AcceptanceError when a name fits no break or several, or a figure makes no sense; then nothing is recorded.
     """
     on = read_manifest(folder).business_date
-    _check_reason(reason)
-    _check_until(until, on)
+    _check_reason(grounds.reason)
+    _check_until(grounds.until, on)
     breaks = _breaks(folder)
-    made = [
-        _accepted(row, on, reason=reason, until=until, cap=cap, by=by)
-        for name in named
-        for row in _named(breaks, folder, name, every=every)
-    ]
+    made = [_accepted(row, on, grounds) for name in named for row in _named(breaks, folder, name, every=every)]
     append_decisions(out_of(folder) / decisions.NAME, made)
     return made
 
@@ -206,9 +207,9 @@ def _named(breaks: Sequence[Row], folder: Path, name: str, *, every: bool) -> li
     return rows
 
 
-def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str | None, by: str | None) -> Decision:
+def _accepted(row: Row, on: date, grounds: Grounds) -> Decision:
     cents, code = row["at_stake_cents"], row["currency_code"]
-    cap_cents = None
+    cap, cap_cents = grounds.cap, None
     if cap:
         if code is None:
             raise AcceptanceError(f"cap {cap}: the break has no currency", hint="accept it without a cap")
@@ -224,13 +225,13 @@ def _accepted(row: Row, on: date, *, reason: str, until: date | None, cap: str |
     decision = Decision(
         item_id=row["break_id"],
         accepted_on=on,
-        reason=reason,
+        reason=grounds.reason,
         status=row["status"],
         cents=cents if code is not None else None,
         currency_code=code,
         cap_cents=cap_cents,
-        until=until,
-        by=by or None,
+        until=grounds.until,
+        by=grounds.by or None,
         reference=row["reference"] or None,
     )
     decisions.check_texts(decision)
@@ -243,7 +244,7 @@ def _decided_in(cells: Mapping[str, str], row: Row, on: date, known: Row, encodi
     until = until_in(cells, known.get("accepted_until"))
     cap = cap_in(cells, row["currency_code"], known.get("cap_cents"))
     _check_until(until, on)
-    return _accepted(row, on, reason=reason, until=until, cap=cap, by=cells.get("accept_by"))
+    return _accepted(row, on, Grounds(reason, until, cap, cells.get("accept_by")))
 
 
 def _check_agrees(decision: Decision, made: tuple[int, Decision] | None) -> None:

@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from reconcile.errors import AcceptanceError
-from reconcile.files.csv_text import NotCsv, Table, csv_line, csv_table
+from reconcile.files.csv_text import CsvTable, NotCsv, csv_line, csv_table
 from reconcile.files.disk import append, disk_errors, locked
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.money import EXPONENTS, MOST_CENTS, AmountError, format_amount, parse_amount
-from reconcile.runs.records import ACCEPTANCES
+from reconcile.runs.records import ACCEPTANCES_NAME
 
-NAME = ACCEPTANCES
+NAME = ACCEPTANCES_NAME
 
 COLUMNS = (
     "item_id",
@@ -145,7 +145,7 @@ def _text(path: Path) -> str | None:
         raise AcceptanceError(f"{path}: cannot be read: {error}", hint="it is CSV in UTF-8") from error
 
 
-def _table(text: str, path: Path) -> Table:
+def _table(text: str, path: Path) -> CsvTable:
     try:
         table = csv_table(text, frozenset(COLUMNS))
     except NotCsv as error:
@@ -158,7 +158,7 @@ def _table(text: str, path: Path) -> Table:
     return table
 
 
-def _lines(table: Table, path: Path) -> tuple[list[_Line], tuple[str, ...]]:
+def _lines(table: CsvTable, path: Path) -> tuple[list[_Line], tuple[str, ...]]:
     """Return the lines of decisions, and the columns of those that are added to them."""
     lines, names = [], table.names
     for row in table.rows:

@@ -32,9 +32,9 @@ class EarlierDelivery:
     rows: int | None
 
 
-def latest_deliveries(runs: Sequence[PublishedRun], *, most: int = MOST_RUNS) -> tuple[EarlierDelivery, ...]:
-    """Return what the latest `most` of `runs`, which are oldest first, were made of: the latest first."""
-    return tuple(_read(runs[-most:]))
+def latest_deliveries(runs: Sequence[PublishedRun]) -> tuple[EarlierDelivery, ...]:
+    """Return what the latest MOST_RUNS of `runs`, which are oldest first, were made of: the latest first."""
+    return tuple(_read(runs[-MOST_RUNS:]))
 
 
 def _read(runs: Sequence[PublishedRun]) -> Iterator[EarlierDelivery]:

@@ -97,7 +97,7 @@ def neighbours(out: Path, business_date: date, earlier: EarlierRuns) -> Neighbou
 
 
 def _read(out: Path, business_date: date, runs: Sequence[ledger.PublishedRun]) -> EarlierRuns:
-    before, history = ledger.history_before(out / ledger.NAME, runs, business_date)
+    before, history = ledger.history_before(out / ledger.LEDGER_NAME, runs, business_date)
     latest = before[-1].breaks if before else None
     return EarlierRuns(
         runs=tuple(before),

@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from reconcile.files.arrow import Numbers, whole_column
 from reconcile.files.arrow import compute as pc
-from reconcile.schema import ABOUT, HISTORY, ITEMS
+from reconcile.schema import ABOUT, ITEMS, table_schema
 
-KEYS = (
+SHARED_KEYS = (
     ("payment_id",),
     ("item_id",),
     ("order_id",),
@@ -34,6 +34,14 @@ BEFORE = pa.schema([*ABOUT, ITEMS.field("break_id"), ITEMS.field("first_seen_on"
 
 FOLLOWED = (*BEFORE.names, "state", "at_stake_currency_code", "at_stake_cents")
 """Columns of breaks that are followed from one run to the next: what they are about, and what they put at stake."""
+
+HISTORY = table_schema(
+    ("item_id", pa.string(), "as in ITEMS"),
+    ("break_id", pa.string(), "as in ITEMS: the break that this item was last"),
+    ("first_seen_on", pa.date32(), "business date of the first run in which that break was there"),
+    required=("item_id", "break_id", "first_seen_on"),
+)
+"""What the ledger knows of breaks before a run: one row per item that ever was a break."""
 
 IDENTITY = pa.schema(
     ITEMS.field(name)
@@ -91,7 +99,7 @@ def _came_from(tonight: pa.Table, before: pa.Table) -> Numbers:
     """Return for each break of tonight the row of the break `before` that it goes on from; -1 where there is none."""
     came_from = np.full(tonight.num_rows, -1, np.int64)
     is_free = np.ones(before.num_rows, np.bool_)
-    for columns in KEYS:
+    for columns in SHARED_KEYS:
         shared = _shared(_Side.of(tonight, columns, came_from < 0), _Side.of(before, columns, is_free))
         pairs = _by_rank(*shared) if len(columns) == 1 else _in_turn(*shared)
         came_from[pairs[0]] = pairs[1]
@@ -105,7 +113,7 @@ def _make_one(tonight: pa.Table, before: pa.Table, came_from: Numbers, since: Nu
     is_left = _is_null(before, "payment_id")
     is_left[came_from[came_from >= 0]] = False
     none = tonight.num_rows
-    for columns in KEYS[2:]:
+    for columns in SHARED_KEYS[2:]:
         ours, theirs = _shared(_Side.of(tonight, columns, heirs), _Side.of(before, columns, is_left))
         if not len(theirs.rows):
             continue

@@ -20,10 +20,10 @@ import pyarrow as pa
 from reconcile.errors import OutputError, first_line
 from reconcile.files.disk import locked
 from reconcile.files.duckdb import CONFIG
+from reconcile.history.identity import HISTORY
 from reconcile.history.published import breaks_in
-from reconcile.schema import HISTORY
 
-NAME = "ledger.duckdb"
+LEDGER_NAME = "ledger.duckdb"
 
 # An episode is one unbroken stretch of runs in which there was a break. It is open while `cleared_on` is null: a night
 # only adds what is new and closes what is gone, however many breaks stay open. `names` has the items that are another

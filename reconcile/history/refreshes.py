@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class RefreshEvent(msgspec.Struct, frozen=True, kw_only=True):
     """
     One line of the record.
 
@@ -71,7 +71,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     words: str | None = None
     mismatched_amounts: bool | None = None
 
-    def answered(self, outcome: Outcome, **told: Any) -> Event:
+    def answered(self, outcome: Outcome, **told: Any) -> RefreshEvent:
         """Return the answer to this intent, now; `told` are fields that an answer has."""
         return msgspec.structs.replace(self, at=now(), event="answer", outcome=outcome, **told)
 
@@ -82,7 +82,7 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def events_in(path: Path) -> list[Event]:
+def events_in(path: Path) -> list[RefreshEvent]:
     """
     Return the events recorded in `path`, oldest first; none when there is no such file.
 
@@ -91,7 +91,7 @@ def events_in(path: Path) -> list[Event]:
     found = []
     for number, line in whole_lines(path):
         try:
-            found.append(msgspec.convert(line, Event))
+            found.append(msgspec.convert(line, RefreshEvent))
         except msgspec.ValidationError as error:
             raise OutputError(
                 f"{path}:{number}: is not the record of a refresh: {error}",
@@ -100,9 +100,9 @@ def events_in(path: Path) -> list[Event]:
     return found
 
 
-def unanswered(events: Iterable[Event]) -> list[Event]:
+def unanswered(events: Iterable[RefreshEvent]) -> list[RefreshEvent]:
     """Return the intents among `events` that have no answer."""
-    intents: dict[tuple[str, str], Event] = {}
+    intents: dict[tuple[str, str], RefreshEvent] = {}
     for event in events:
         key = (event.plan, event.payment_id)
         if event.event == "intent":

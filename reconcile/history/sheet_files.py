@@ -14,7 +14,7 @@ from pathlib import Path
 from reconcile.errors import AcceptanceError, OutputError
 from reconcile.files.csv_text import NotCsv, csv_line, csv_table
 from reconcile.files.disk import disk_errors, replacing
-from reconcile.files.encodings import WINDOWS, text_of
+from reconcile.files.encodings import WINDOWS, text_in
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.files.spreadsheets.cells import REMEDIES, CellKind, CellTexts
 from reconcile.files.spreadsheets.fast_rows import SheetRow
@@ -82,7 +82,7 @@ def lines_filled_in(sheet: Path, *, encoding: str | None = None) -> list[tuple[i
 
 def _of_csv(sheet: Path, encoding: str) -> list[tuple[int, dict[str, str]]]:
     try:
-        text = text_of(sheet.read_bytes(), otherwise=encoding)
+        text = text_in(sheet.read_bytes(), otherwise=encoding)
     except LookupError as error:
         raise AcceptanceError(f'there is no encoding "{encoding}"', hint="name one like cp1252 or cp1250") from error
     table = csv_table(text.removeprefix("\ufeff"), NAMES | {column.title for column in SHEET})

@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 from reconcile.files.arrow import whole_column
 from reconcile.history.acceptances import Acceptances
-from reconcile.history.identity import BEFORE, IDENTITY, identities
-from reconcile.schema import HISTORY, Columns
+from reconcile.history.identity import BEFORE, HISTORY, IDENTITY, identities
+from reconcile.schema import Columns
 
 
-class States:
+class BreakStates:
     """
     States of the breaks of a run on `business_date`.
 
@@ -47,15 +47,15 @@ class States:
         """The item ids of what was a break in the latest run before."""
         return whole_column(self._before.column("item_id"))
 
-    def of(self, breaks: Callable[[], pa.Table]) -> StatesOfRun:
+    def of(self, breaks: Callable[[], pa.Table]) -> BreakStatesOfRun:
         """Return the states of a run whose breaks (ABOUT) `breaks` gives; it is not asked where nothing is known."""
         is_first = not (self._before.num_rows or self._known.num_rows)
         found = None if is_first else identities(breaks(), self._before, self._known, self._business_date)
-        return StatesOfRun(self._business_date, self._acceptances, found)
+        return BreakStatesOfRun(self._business_date, self._acceptances, found)
 
 
 @dataclass(frozen=True, slots=True)
-class StatesOfRun:
+class BreakStatesOfRun:
     """States of the breaks of one run: `found` is IDENTITY of all of them, null where every break is new."""
 
     business_date: date

@@ -11,9 +11,9 @@ from functools import reduce
 
 import narwhals.stable.v2 as nw
 
+from reconcile.keys import NOT_BLANK
 from reconcile.matching.engines.protocol import Frame
-from reconcile.money import ORDER_TOTALS
-from reconcile.schema import AMOUNT_LIMIT, NOT_BLANK
+from reconcile.money import AMOUNT_LIMIT, ORDER_TOTALS
 
 # Source: https://docs.commercelayer.io/core-api-reference/orders/object
 NEVER_PLACED = ("draft", "pending", "editing", "placing")
@@ -117,17 +117,18 @@ def _sum(name: str) -> nw.Expr:
     return nw.col(f"p_{name}_known")
 
 
+def _are_known(*names: str) -> nw.Expr:
+    return ~reduce(lambda one, other: one | other, (_sum(name).is_null() for name in names))
+
+
 def _at_least_0(amount: nw.Expr) -> nw.Expr:
-    return nw.when(amount.is_null() | (amount > _NONE)).then(amount).otherwise(_NONE)
-
-
-def _least(*amounts: nw.Expr) -> nw.Expr:
-    return reduce(lambda one, other: nw.when(one <= other).then(one).otherwise(other), amounts)
+    return nw.max_horizontal(amount, _NONE)  # 0 of null: only of what `_are_known` holds for
 
 
 def _open() -> nw.Expr:
     """Return what is authorized and can still be captured."""
-    return _at_least_0(_sum("authorized") - _sum("captured") - _sum("voided"))
+    left = _sum("authorized") - _sum("captured") - _sum("voided")
+    return nw.when(_are_known("authorized", "captured", "voided")).then(_at_least_0(left))
 
 
 def _paid() -> nw.Expr:
@@ -140,8 +141,8 @@ def _order_due() -> nw.Expr:
     total, nothing = _sum("total"), _sum("total") - _sum("total")
     lacking = _at_least_0(total - _sum("captured") - nw.col("open"))
     # What was authorized, never captured, and given back; never below 0, where more was captured than authorized.
-    released = _at_least_0(_least(lacking, _sum("voided"), _sum("authorized") - _sum("captured")))
-    is_exact = ~nw.col("open").is_null()  # the least of several is not known where one of them is not
+    released = _at_least_0(nw.min_horizontal(lacking, _sum("voided"), _sum("authorized") - _sum("captured")))
+    is_exact = ~nw.col("open").is_null() & _are_known("total", "refunded")
     by_transactions = nw.when(is_exact).then(_at_least_0(total - _sum("refunded") - released))
     by_status = (
         nw.when(_is_given_back()).then(nothing).otherwise(nw.when(~_is_partial()).then(total))

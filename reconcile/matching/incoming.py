@@ -10,7 +10,7 @@ from pathlib import Path
 
 import narwhals.stable.v2 as nw
 
-from reconcile.matching.engines.duckdb import DuckDBEngine
+from reconcile.matching.engines.local import arrow_engine, duckdb_engine, has_large_side, rows_of
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import Total
 from reconcile.matching.shares import worth_of
@@ -23,14 +23,12 @@ def payments_in(payments: Path, transactions: Path | None, *, amount_basis: str)
 
     Raises as `payments_from_parquet`, and duckdb.Error as it does.
     """
-    engine = DuckDBEngine(memory_limit="1GB")
-    try:
+    is_large = has_large_side(*rows_of(payments))
+    with duckdb_engine(memory_limit="1GB") if is_large else arrow_engine() as (engine, _, relation):
         frame = with_known_values(payments_from_parquet(engine, payments, MatchPolicy(amount_basis=amount_basis)), "p")
         money = transactions_from_parquet(engine, transactions)
         worth = worth_of(engine, frame, transactions=money, basis=amount_basis)
-        amounts = engine.relation(worth.select(nw.col("p_currency", "p_amount")))
+        amounts = relation(worth.select(nw.col("p_currency", "p_amount")))
         found = amounts.aggregate("p_currency, count(*), coalesce(sum(p_amount), 0)", "p_currency").fetchall()
-    finally:
-        engine.close()
     in_order = sorted(found, key=lambda line: (line[0] is None, line[0] or ""))
     return tuple(Total("payments", code, None, rows, int(cents)) for code, rows, cents in in_order)

@@ -8,24 +8,28 @@ same expression and give the same items. Reads no settings, keeps no history: bo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Generic, NamedTuple
 
 import duckdb
-import narwhals.stable.v2 as nw
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reconcile.errors import SettingsError
 from reconcile.files.duckdb import connected, within_memory
 from reconcile.files.parquet import scan
 from reconcile.matching.at_stake import with_stakes
-from reconcile.matching.engines.arrow import ArrowEngine
-from reconcile.matching.engines.duckdb import DuckDBEngine
-from reconcile.matching.engines.protocol import Engine, FileEngine, Frame
+from reconcile.matching.engines.local import (
+    OpenEngine,
+    Relation,
+    arrow_engine,
+    duckdb_engine,
+    has_large_side,
+    rows_of,
+)
+from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.engines.spark_session import DEFAULT_MASTER, check_spark
 from reconcile.matching.frames import FrameT, like, table_of
 from reconcile.matching.items import (
@@ -43,7 +47,7 @@ from reconcile.matching.keys.hints import key_hint
 from reconcile.matching.ladder import judge, judge_pairs
 from reconcile.matching.passes import pair_sides
 from reconcile.matching.policy import MatchPolicy
-from reconcile.matching.prepared import Relation, prepare_sides
+from reconcile.matching.prepared import prepare_sides
 from reconcile.matching.proof import pairs_on, prove
 from reconcile.matching.report import MatchReport
 from reconcile.matching.shares import worth_of
@@ -64,9 +68,6 @@ ENGINES = ("duckdb", "spark")
 
 FRAME_ENGINES = ("arrow", "duckdb")
 """Engines that match frames."""
-
-LARGE_SIDE = 100_000
-"""Rows of a side from which DuckDB is the faster engine: planning its queries takes a second, however few rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def match_frames(
     """
     tables = (table_of(payments), table_of(orders))
     if engine is None:
-        engine = "duckdb" if max(table.num_rows for table in tables) >= LARGE_SIDE else "arrow"
+        engine = "duckdb" if has_large_side(*(table.num_rows for table in tables)) else "arrow"
     if engine not in FRAME_ENGINES:
         raise SettingsError(f'engine "{engine}" is not one of {", ".join(FRAME_ENGINES)}')
     with ExitStack() as stack:
@@ -198,54 +199,41 @@ class _Files(NamedTuple):
     orders: Path
     transactions: Path | None
 
-    @property
-    def are_large(self) -> bool:
-        try:
-            return max(pq.read_metadata(file).num_rows for file in self[:2]) >= LARGE_SIDE
-        except (OSError, pa.ArrowException):
-            return False  # what is wrong with a file is told when it is opened
-
 
 def _opened_files(stack: ExitStack, files: _Files, policy: MatchPolicy, resources: Resources, folder: Path) -> _Opened:
-    engine: FileEngine
-    if resources.engine == "duckdb" and files.are_large:
-        engine, connection, relation = _duckdb(stack, resources)
-    elif resources.engine == "duckdb":
-        engine, connection, relation = _arrow(stack, connected(folder, resources.memory_limit))
-    else:
-        from reconcile.matching.engines.spark import spark_engine
-
-        size = sum(file.stat().st_size for file in files[:2] if file.exists())
-        engine = spark = stack.enter_context(spark_engine(resources.spark_master, folder, input_bytes=size))
-        connection = stack.enter_context(connected(folder, resources.memory_limit))
-
-        def relation(frame: Frame) -> duckdb.DuckDBPyRelation:
-            return connection.sql(spark.select_of(frame))
-
+    opened = stack.enter_context(_engine_of(resources, files, folder))
+    engine = opened.engine
     frames = (payments_from_parquet(engine, files.payments, policy), orders_from_parquet(engine, files.orders))
     money = transactions_from_parquet(engine, files.transactions)
-    return _Opened(engine, connection, relation, frames, (str(files.payments), str(files.orders)), money)
+    return _Opened(*opened, frames, (str(files.payments), str(files.orders)), money)
+
+
+def _engine_of(resources: Resources, files: _Files, folder: Path) -> AbstractContextManager[OpenEngine]:
+    if resources.engine == "spark":
+        return _spark(resources, files, folder)
+    if has_large_side(*rows_of(files.payments, files.orders)):
+        return duckdb_engine(resources.memory_limit, resources.spill, resources.threads)
+    return arrow_engine(folder, resources.memory_limit)
+
+
+@contextmanager
+def _spark(resources: Resources, files: _Files, folder: Path) -> Iterator[OpenEngine]:
+    from reconcile.matching.engines.spark import spark_engine
+
+    size = sum(file.stat().st_size for file in files[:2] if file.exists())
+    with (
+        spark_engine(resources.spark_master, folder, input_bytes=size) as engine,
+        connected(folder, resources.memory_limit) as connection,
+    ):
+        yield OpenEngine(engine, connection, lambda frame: connection.sql(engine.select_of(frame)))
 
 
 def _opened_tables(
     stack: ExitStack, tables: tuple[pa.Table, pa.Table, pa.Table | None], policy: MatchPolicy, engine: str
 ) -> _Opened:
-    opened = _duckdb(stack, ON_THIS_MACHINE) if engine == "duckdb" else _arrow(stack, connected())
-    frames = (payments_from_arrow(opened[0], tables[0], policy), orders_from_arrow(opened[0], tables[1]))
-    return _Opened(*opened, frames, ("payments", "orders"), transactions_from_arrow(opened[0], tables[2]))
-
-
-def _duckdb(stack: ExitStack, resources: Resources) -> tuple[FileEngine, duckdb.DuckDBPyConnection, Relation]:
-    duck = DuckDBEngine(memory_limit=resources.memory_limit, temp_directory=resources.spill, threads=resources.threads)
-    stack.callback(duck.close)
-    return duck, duck.connection, duck.relation
-
-
-def _arrow(
-    stack: ExitStack, connecting: AbstractContextManager[duckdb.DuckDBPyConnection]
-) -> tuple[FileEngine, duckdb.DuckDBPyConnection, Relation]:
-    connection = stack.enter_context(connecting)
-    return ArrowEngine(), connection, lambda frame: connection.from_arrow(frame.to_native())
+    opened = stack.enter_context(duckdb_engine() if engine == "duckdb" else arrow_engine())
+    frames = (payments_from_arrow(opened.engine, tables[0], policy), orders_from_arrow(opened.engine, tables[1]))
+    return _Opened(*opened, frames, ("payments", "orders"), transactions_from_arrow(opened.engine, tables[2]))
 
 
 class _Work:
@@ -266,7 +254,7 @@ class _Work:
         lone = name_pairs(judge_pairs(paired.lone, policy))
         leftovers = with_was_open(self.engine, paired.leftovers, run.open_before)
         rest = name_any(with_stakes(self.engine, judge(leftovers, policy, run.business_date)))
-        self.rows = nw.concat([lone, rest])
+        self.rows = self.engine.stacked(lone, rest)
         self.several: list[pa.RecordBatch] = []
 
     def items(self) -> Iterator[pa.RecordBatch]:

@@ -68,17 +68,13 @@ def pair_sides(engine: Engine, payments: Frame, orders: Frame, policy: MatchPoli
         nw.lit(key).alias("matched_on"),
         nw.lit(1, dtype=nw.Int64()).alias("order_rows"),
     )
-    p_left = nw.concat(
-        [
-            p_keyed.join(repeated, left_on=f"p_{key}", right_on="key", how="semi"),
-            payments.filter(_is_set_aside() | nw.col(f"p_{key}").is_null()),
-        ]
+    p_left = engine.stacked(
+        p_keyed.join(repeated, left_on=f"p_{key}", right_on="key", how="semi"),
+        payments.filter(_is_set_aside() | nw.col(f"p_{key}").is_null()),
     )
-    o_left = nw.concat(
-        [
-            o_keyed.join(repeated, left_on=f"o_{key}", right_on="key", how="semi"),
-            orders.filter(nw.col(f"o_{key}").is_null()),
-        ]
+    o_left = engine.stacked(
+        o_keyed.join(repeated, left_on=f"o_{key}", right_on="key", how="semi"),
+        orders.filter(nw.col(f"o_{key}").is_null()),
     )
     p_left = engine.settle(_with_superseded(engine, payments, engine.settle(p_left)))
     leftovers, passes = _leftovers(engine, p_left, engine.settle(o_left), policy)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import duckdb
-
+from reconcile.matching.engines.local import Relation
 from reconcile.matching.engines.protocol import Engine, Frame
 from reconcile.matching.keys.cleaning import count_changes, with_clean_texts, with_rules
 from reconcile.matching.keys.rules import SIDES, CleanRules, Side
@@ -18,9 +17,6 @@ from reconcile.matching.policy import SIDE_KEYS
 from reconcile.matching.proof import side_facts
 from reconcile.matching.report import KeyCleaning, SideFacts
 from reconcile.matching.sides import with_known_values, with_order_reference
-
-Relation = Callable[[Frame], duckdb.DuckDBPyRelation]
-"""A frame of the engine as a relation of DuckDB, which measures it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError
+from reconcile.keys import NOT_BLANK
 from reconcile.matching.due import WORTH, known
 from reconcile.matching.engines.arrow import aligned
 from reconcile.matching.engines.protocol import Engine, Fields, FileEngine, Frame
 from reconcile.matching.policy import SIDE_KEYS, MatchPolicy
 from reconcile.money import ORDER_TOTALS
-from reconcile.schema import NOT_BLANK, ORDERS, PAYMENTS, TRANSACTIONS
+from reconcile.schema import ORDERS, PAYMENTS, TRANSACTIONS
 
 _PAYMENT_NAMES = {
     "p_id": "payment_id",
@@ -113,7 +114,7 @@ def with_known_values(frame: Frame, x: str) -> Frame:
     Return the side `x` (p, o) without what is no currency or no amount: blank codes, and AMOUNT_LIMIT or more.
 
     One odd value is the status of its row, `amount_unknown`, never the end of a night. The SQL of it is in
-    `reconcile.schema` (`known_amount`, `known_currency`). What a payment is worth is known after `due.with_worth`.
+    `figures.proof`, which counts the files. What a payment is worth is known after `due.with_worth`.
     """
     currency = nw.col(f"{x}_currency")
     frame = frame.with_columns(nw.when(currency.str.contains(NOT_BLANK)).then(currency).alias(f"{x}_currency"))

@@ -17,7 +17,7 @@ from reconcile.errors import CommerceLayerError
 from reconcile.figures.warnings import history_warnings
 from reconcile.files.disk import disk_errors
 from reconcile.files.parquet import write_parquet
-from reconcile.operations.closing import MadeRun
+from reconcile.operations.made_run import MadeRun
 from reconcile.payments.trails import Subject, Trails, nothing_read, read_trails
 from reconcile.runs.run_folder import RunFile
 from reconcile.schema import TRAIL

@@ -13,28 +13,26 @@ from pathlib import Path
 
 from reconcile.errors import ReconcileError
 from reconcile.figures.roll_forward import Apart, told_apart
-from reconcile.history.deliveries import latest_deliveries
-from reconcile.history.earlier import EarlierRuns
 from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
-from reconcile.operations.noticed import rules_changed
+from reconcile.operations.before import Before
 from reconcile.operations.staged_run import StagedRun
 from reconcile.runs.run_folder import RunFolder
 
 log = logging.getLogger("reconcile.run")
 
 
-def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
+def moves_apart(night: StagedRun, before: Before) -> Apart | None:
     """Return what came and went because of changed rules, and because of the data; null where no rule has changed."""
-    before = latest_deliveries(earlier.runs, most=1)
-    if not before or earlier.breaks is None or not rules_changed(night, before[0]):
+    latest, breaks = before.runs.link, before.runs.breaks
+    if latest is None or breaks is None or not before.changed_rules:
         return None
-    run, limit = RunFolder(night.out / before[0].business_date.isoformat()), night.settings.run.memory_limit
-    on = before[0].business_date
-    facts = RunFacts(on, before[0].manifest.run_id, States(on, before=earlier.breaks, history=earlier.history))
+    on, limit = latest.business_date, night.settings.run.memory_limit
+    run = RunFolder(night.out / on.isoformat())
+    facts = RunFacts(on, latest.run_id, BreakStates(on, before=breaks, history=before.runs.history))
     with night.timings.stage("rules"), tempfile.TemporaryDirectory(dir=night.folder.path) as place:
         items = RunFolder(Path(place)).items
         try:
@@ -51,4 +49,4 @@ def moves_apart(night: StagedRun, earlier: EarlierRuns) -> Apart | None:
             log.info("the run before cannot be matched again: %s", error.message)
             return None
         again = breaks_in(items, FOLLOWED)
-    return told_apart(earlier.breaks, again, breaks_in(night.folder.breaks, FOLLOWED))
+    return told_apart(breaks, again, breaks_in(night.folder.breaks, FOLLOWED))

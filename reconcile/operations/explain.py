@@ -94,6 +94,12 @@ class Explanation:
     nights: tuple[BreakNight, ...]
     candidates: tuple[Candidate, ...]
 
+    @property
+    def currency_code(self) -> str | None:
+        """The currency of the payment, else of the order row."""
+        code: str | None = self.item["payment_currency_code"] or self.item["order_currency_code"]
+        return code
+
 
 def explain(folder: Path, name: str) -> list[Explanation]:
     """

@@ -1,5 +1,6 @@
 """
-The night, left to right: orders → pull → what follows (`closing`), with the audit trail of breaks in between.
+The night, left to right: orders → pull → matching and figures (`made_run`) → reports and run folder (`closing`), with
+the audit trail of breaks in between.
 
 Every stage takes files and its own part of the settings, as it is. Order totals are read first, though the pull comes
 first in the story: a bad file is reported before an hour of pulling.
@@ -22,8 +23,9 @@ from reconcile.files.duckdb import connected
 from reconcile.history import decisions
 from reconcile.history.earlier import check_latest
 from reconcile.operations.break_history import with_history
-from reconcile.operations.closing import close, make
-from reconcile.operations.staged_run import RunResult, Source, StagedRun, Timings
+from reconcile.operations.closing import close
+from reconcile.operations.made_run import make
+from reconcile.operations.staged_run import PaymentSource, RunResult, StagedRun, Timings
 from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.places.dated import telling_date
 from reconcile.orders.places.places import Place
@@ -81,7 +83,7 @@ def run(
                 on_progress=on_progress,
             )
         check_owner(staging.out, pulled.organization, pulled.mode)
-        source = Source(
+        source = PaymentSource(
             mode=pulled.mode,
             organization=pulled.organization,
             pull=pull_of(pulled),
@@ -113,7 +115,7 @@ def match(settings: Settings, payments: Path, *, business_date: date) -> RunResu
                 rows = copy_payments(payments, staging.run.payments, memory_limit=limit)
                 digest = digest_of(payments, rows=rows)
                 copy_transactions(payments, staging.folder / RunFile.TRANSACTIONS, memory_limit=limit)
-            source = Source(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
+            source = PaymentSource(mode=chosen.mode, organization=chosen.organization, payments_file=digest)
             made = make(StagedRun(settings, checks, staging, orders, source, timings))
         return close(made)
 

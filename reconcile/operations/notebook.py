@@ -23,7 +23,7 @@ from reconcile.errors import SettingsError
 from reconcile.figures.summary import FrameSummary
 from reconcile.figures.totals import summarize
 from reconcile.files.duckdb import connected
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import match_frames
 from reconcile.matching.policy import MatchPolicy
@@ -179,7 +179,7 @@ def match_payments(
         business_date = business_date_of((settings or Settings()).replaced(date=business_date))
     on = business_date or chosen.population.day_of(datetime.now(UTC))
     organization = settings.commercelayer.organization if settings else None
-    facts = RunFacts(on, None, States(on), organization or None)
+    facts = RunFacts(on, None, BreakStates(on), organization or None)
     matched = match_frames(payments, orders, chosen, facts, transactions=transactions)
     items = pa.Table.from_pandas(matched.items, schema=ITEMS, preserve_index=False)
     figures = summarize(items, matched.report.control, matched.report.key_profile)

@@ -13,23 +13,21 @@ from reconcile.days import weekdays_of
 from reconcile.errors import OutputError
 from reconcile.figures import warnings
 from reconcile.figures.counterparts import two_references, unknown_methods
-from reconcile.figures.deliveries import Delivery, delivery_warnings, missed_dates
+from reconcile.figures.deliveries import NewDelivery, delivery_warnings, missed_dates
 from reconcile.figures.overlaps import overlap_warnings
 from reconcile.figures.set_aside import left_out, set_aside
 from reconcile.figures.units import unit_warnings
-from reconcile.history.deliveries import EarlierDelivery, latest_deliveries
-from reconcile.history.earlier import EarlierRuns
-from reconcile.matching.report import MatchReport
+from reconcile.history.deliveries import EarlierDelivery
 from reconcile.notices import Notice, notice
-from reconcile.operations.staged_run import StagedRun
+from reconcile.operations.before import Before
+from reconcile.operations.staged_run import Matched, StagedRun
 from reconcile.runs.folder import read_manifest, superseded
 from reconcile.settings.settings import COMMERCE_LAYER
-from reconcile.settings.stages import rules_of, settings_of
 
 
-def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: EarlierRuns) -> list[Notice]:
-    """Return the notes and warnings of the run `run_id`, but for those that are known when it is published."""
-    source, before = night.source, latest_deliveries(earlier.runs)
+def noticed(night: StagedRun, matched: Matched, before: Before) -> list[Notice]:
+    """Return the notes and warnings of a run, but for those that are known when it is published."""
+    source, report, latest = night.source, matched.report, before.runs.link
     found = warnings.pull_warnings(source.pull) if source.pull else []
     found += warnings.narrowed_warnings(source.narrowed or None)
     found += warnings.export_warnings(source.why_all)
@@ -37,32 +35,25 @@ def noticed(night: StagedRun, run_id: str, report: MatchReport, earlier: Earlier
     found += warnings.unknown_statuses(night.folder.payments)
     if night.settings.match.group_orders is not None:
         found += warnings.grouping_warnings(night.orders)
-    found += _of_orders(night, before)
-    found += unit_warnings(night.folder.items)
+    found += _of_orders(night, before.deliveries)
+    found += unit_warnings(matched.units)
     found += missed_dates(
-        earlier.link.business_date if earlier.link else None, night.business_date, weekdays_of(night.settings.run.days)
+        latest.business_date if latest else None, night.business_date, weekdays_of(night.settings.run.days)
     )
-    found += _rules_changed(night, before)
-    found += _replaced(night, run_id)
-    found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in earlier.problems]
+    found += _rules_changed(before)
+    found += _replaced(night, matched.run_id)
+    found += [notice("unreadable_run", f"{problem}; none of it was needed") for problem in before.runs.problems]
     if night.book is not None:
         found += warnings.book_warnings(night.book.report, night.book.late)
     return found + set_aside(report.control.outgoing) + left_out(night.orders.left_out)
 
 
-def rules_changed(night: StagedRun, before: EarlierDelivery) -> tuple[str, ...]:
-    """Return the rules, by table and key, that are not those of the run `before`; none where its cannot be read."""
-    try:
-        theirs = rules_of(settings_of(before.manifest, night.out / before.business_date.isoformat()))
-    except OutputError:
-        return ()
-    return tuple(name for name, value in rules_of(night.settings).items() if theirs[name] != value)
-
-
 def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
     folder, policy, files = night.folder, night.settings.policy, night.orders.files
     is_full = not policy.population.brings_changes
-    found = delivery_warnings(Delivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before)
+    found = delivery_warnings(
+        NewDelivery(night.orders, night.settings.orders.files, night.orders.rows, is_full), before
+    )
     if is_full and len(files) > 1:
         digests = [file.sha256 for file in files]
         copies = [file.path for file, digest in zip(files, digests, strict=True) if digests.count(digest) > 1]
@@ -75,11 +66,11 @@ def _of_orders(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[No
     return found + two_references(folder.payments, folder.orders, policy)
 
 
-def _rules_changed(night: StagedRun, before: tuple[EarlierDelivery, ...]) -> list[Notice]:
-    changed = rules_changed(night, before[0]) if before else ()
+def _rules_changed(before: Before) -> list[Notice]:
+    changed = before.changed_rules
     if not changed:
         return []
-    on = before[0].business_date
+    on = before.deliveries[0].business_date
     text = f"rules are not those of the run of {on}: {', '.join(changed)}; what came and went may be due to that"
     return [notice("rules_changed", text, rules=changed, date=on.isoformat())]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconcile.commercelayer.client import CommerceLayer
@@ -127,37 +127,73 @@ async def plan(
     its breaks.
     Raises CommerceLayerError and SettingsError as the pull would when it starts.
     """
+    asked = settings.pull
     async with connect(settings, secrets) as client:
         await client.authenticate()
-        found = _found(settings, client.organization, mode := agreed_mode(client, settings.commercelayer.mode))
-        base, marks = found.base, found.marks
-        payments = sum([(await count_now(client, window)).payments for window in _windows(found, settings)])
-        left = payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done)
-        changed = 0 if marks is None else await _changed(client, settings, marks)
-        rechecked = len(ids_to_check(base.rows, recheck)) if base is not None else 0
-        orders = (await count_placed(client, settings.pull.first, settings.pull.end))[0] if with_orders else None
-        transport, why_transport = _transport(settings, found, payments)
-        return Plan(
-            organization=client.organization,
-            mode=mode,
-            payments=payments,
-            incremental=base is not None,
-            why=found.why,
-            goes_on=base is not None and base.finished.carried is not None,
-            unfinished=marks is not None,
-            left=left,
-            changed=changed,
-            rechecked=rechecked,
-            by_pages=_cost(_page_requests(left + changed, rechecked), client),
-            by_exports=None if base is not None else _cost(_export_requests(left) + changed // PAGE_SIZE, client),
-            transport=transport,
-            why_transport=why_transport,
-            disk_bytes=BYTES_PER_PAYMENT * (payments + (0 if base is None else base.finished.rows)),
+        planned = await _of_the_pull(client, settings, recheck)
+        orders = (await count_placed(client, asked.first, asked.end))[0] if with_orders else None
+        return replace(
+            planned,
             orders=orders,
-            and_by_id=math.ceil(left / PAGE_SIZE) if settings.pull.money and base is None else 0,
             by_order_exports=None if orders is None else _cost(_export_requests(orders, OTHER_ORDER_REQUESTS), client),
-            history_requests=settings.pull.history_requests if with_history else None,
+            history_requests=asked.history_requests if with_history else None,
         )
+
+
+async def _of_the_pull(client: CommerceLayer, settings: Settings, recheck: Collection[str]) -> Plan:
+    found = _found(settings, client.organization, mode := agreed_mode(client, settings.commercelayer.mode))
+    base, work = found.base, await _work(client, settings, found, recheck)
+    transport, why_transport = _transport(settings, found, work.payments)
+    return Plan(
+        organization=client.organization,
+        mode=mode,
+        payments=work.payments,
+        incremental=base is not None,
+        why=found.why,
+        goes_on=base is not None and base.finished.carried is not None,
+        unfinished=found.marks is not None,
+        left=work.left,
+        changed=work.changed,
+        rechecked=work.rechecked,
+        by_pages=_cost(work.page_requests, client),
+        by_exports=None if base is not None else _cost(work.export_requests, client),
+        transport=transport,
+        why_transport=why_transport,
+        disk_bytes=BYTES_PER_PAYMENT * (work.payments + (0 if base is None else base.finished.rows)),
+        and_by_id=math.ceil(work.left / PAGE_SIZE) if settings.pull.money and base is None else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Payments that a pull reads, as `Plan` counts them."""
+
+    payments: int
+    left: int
+    changed: int
+    rechecked: int
+
+    @property
+    def page_requests(self) -> int:
+        """A walk ends with a page that is not full: half a page more on average for each shard."""
+        payments = self.left + self.changed
+        pages = payments // PAGE_SIZE + 1 + shard_count(payments) // 2
+        return OTHER_REQUESTS + pages + math.ceil(self.rechecked / PAGE_SIZE)
+
+    @property
+    def export_requests(self) -> int:
+        return _export_requests(self.left) + self.changed // PAGE_SIZE
+
+
+async def _work(client: CommerceLayer, settings: Settings, found: _Found, recheck: Collection[str]) -> _Work:
+    base, marks = found.base, found.marks
+    payments = sum([(await count_now(client, window)).payments for window in _windows(found, settings)])
+    return _Work(
+        payments=payments,
+        left=payments if marks is None else sum(walk.left for walk in marks.walks if not walk.done),
+        changed=0 if marks is None else await _changed(client, settings, marks),
+        rechecked=len(ids_to_check(base.rows, recheck)) if base is not None else 0,
+    )
 
 
 async def _changed(client: CommerceLayer, settings: Settings, marks: Bookmarks) -> int:
@@ -217,12 +253,6 @@ def least_minutes(requests: int, allowance: Allowance | None) -> float | None:
         return None
     windows = (allowance, allowance.burst())
     return max((max(0, requests - 1) // window.requests) * window.seconds for window in windows) / 60
-
-
-def _page_requests(payments: int, rechecked: int) -> int:
-    """A walk ends with a page that is not full: half a page more on average for each shard."""
-    pages = payments // PAGE_SIZE + 1 + shard_count(payments) // 2
-    return OTHER_REQUESTS + pages + math.ceil(rechecked / PAGE_SIZE)
 
 
 def _export_requests(records: int, others: int = OTHER_REQUESTS) -> int:

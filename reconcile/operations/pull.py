@@ -27,8 +27,7 @@ from reconcile.errors import SettingsError
 from reconcile.figures.warnings import refused_warnings
 from reconcile.files.disk import disk_errors
 from reconcile.operations.stopping import run_coroutine
-from reconcile.orders.exports.export import ExportedOrders
-from reconcile.orders.exports.export import export_orders as export_orders_by
+from reconcile.orders.exports.export import ExportedOrders, OrdersWanted, export_to_folder
 from reconcile.payments.beside import transactions_beside
 from reconcile.payments.finished import PAYMENTS_NAME
 from reconcile.payments.mirror.sorted_rows import sorted_distinct, write_payments
@@ -103,20 +102,22 @@ def export_orders(settings: Settings, secrets: Secrets, destination: Path) -> Ex
     """
     Export the orders that were placed in the settings' window into `destination`, a folder.
 
-    Raises as `reconcile.orders.exports.export.export_orders`; the same call resumes from the mirror.
+    Raises as `export_to_folder`; the same call resumes from the mirror.
     """
 
     async def exported() -> ExportedOrders:
         async with connect(settings, secrets) as client:
             await client.authenticate()
-            return await export_orders_by(
+            return await export_to_folder(
                 client,
                 destination,
+                OrdersWanted(
+                    mode=agreed_mode(client, settings.commercelayer.mode),
+                    since=settings.pull.first,
+                    until=settings.pull.end,
+                    allow_empty=settings.run.on_empty_orders == "warn",
+                ),
                 workplace=Path(settings.pull.mirror) / ORDER_EXPORTS,
-                mode=agreed_mode(client, settings.commercelayer.mode),
-                since=settings.pull.first,
-                until=settings.pull.end,
-                allow_empty=settings.run.on_empty_orders == "warn",
                 on_file=lambda orders, of: log.info("exported %d of %d orders", orders, of),
             )
 
@@ -166,7 +167,7 @@ def fetch_to_file(settings: Settings, secrets: Secrets, ids: Sequence[str], dest
             _write_csv(Path(folder) / PAYMENTS_NAME, destination)
 
 
-def json_lines(payments: pa.Table) -> Iterator[str]:
+def payment_lines(payments: pa.Table) -> Iterator[str]:
     """Yield one line of JSON per row; times as the API writes them."""
     for row in payments.to_pylist():
         plain = {name: timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}

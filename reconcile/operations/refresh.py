@@ -14,12 +14,12 @@ from pathlib import Path
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.tasks import WorkerPool
 from reconcile.errors import SettingsError
-from reconcile.history.refreshes import Event, Outcome, events_in, unanswered
+from reconcile.history.refreshes import Outcome, RefreshEvent, events_in, unanswered
 from reconcile.operations.pull import awaited
 from reconcile.operations.refresh_one import Applying, Sending, found
-from reconcile.operations.refresh_plan import Line, Plan, Planned, mode_of, read_again, read_plan, time_of
+from reconcile.operations.refresh_plan import Plan, Planned, RefreshLine, mode_of, read_again, read_plan, time_of
 from reconcile.runs.folder import out_of
-from reconcile.runs.records import REFRESHES, Chain, chain
+from reconcile.runs.records import REFRESHES_NAME, Chain, chain
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect
@@ -35,9 +35,9 @@ class Applied:
     `settled` are answers that an interrupted process has left open, as they were found now.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[RefreshLine, ...]
     left: int
-    settled: tuple[Event, ...]
+    settled: tuple[RefreshEvent, ...]
 
     @property
     def unknown(self) -> int:
@@ -54,7 +54,7 @@ def apply_plan(settings: Settings, secrets: Secrets, folder: Path, *, most: int,
     FolderBusy when another process is at it, CommerceLayerError, and OutputError when the record cannot be written;
     what is on record by then stays, and the same call goes on.
     """
-    path = out_of(folder) / REFRESHES
+    path = out_of(folder) / REFRESHES_NAME
 
     async def applied(record: Chain) -> Applied:
         events = events_in(path)
@@ -86,7 +86,9 @@ def _check_plan(plan: Plan, client: CommerceLayer, mode: str) -> None:
         )
 
 
-async def _settled(client: CommerceLayer, record: Chain, intents: Sequence[Event], mode: str) -> list[Event]:
+async def _settled(
+    client: CommerceLayer, record: Chain, intents: Sequence[RefreshEvent], mode: str
+) -> list[RefreshEvent]:
     """Read the payments of `intents`, record what is found as their answers, and return these."""
     ids = [one.payment_id for one in intents]
     rows = {row["payment_id"]: row for row in await read_again(client, ids, mode)}
@@ -96,8 +98,8 @@ async def _settled(client: CommerceLayer, record: Chain, intents: Sequence[Event
     return answers
 
 
-async def _sent(applying: Applying, todo: Sequence[Planned]) -> list[Line]:
-    lines: dict[str, Line] = {}
+async def _sent(applying: Applying, todo: Sequence[Planned]) -> list[RefreshLine]:
+    lines: dict[str, RefreshLine] = {}
 
     async def send(planned: Planned) -> tuple[()]:
         lines[planned.payment_id] = await Sending(applying, planned).send()

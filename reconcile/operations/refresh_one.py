@@ -14,9 +14,9 @@ from msgspec.structs import replace as with_fields
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.refreshing import Refreshed, refresh_session
 from reconcile.errors import AuthError, CommerceLayerError, Refused, Unreachable
-from reconcile.history.refreshes import Event, Outcome, now
-from reconcile.operations.refresh_plan import Line, Plan, Planned, line_of, read_again, time_of
-from reconcile.payments.refreshable import LABEL_OF, Refreshable, refreshable
+from reconcile.history.refreshes import Outcome, RefreshEvent, now
+from reconcile.operations.refresh_plan import Plan, Planned, RefreshLine, read_again, refresh_line, time_of
+from reconcile.payments.refreshable import LABEL_OF_REFRESHABLE, Refreshable, refreshable
 from reconcile.runs.records import Chain
 from reconcile.schema import Row
 
@@ -38,10 +38,10 @@ class Applying:
         rows = await read_again(self.client, [payment_id], self.mode)
         return rows[0] if rows else None
 
-    def intent(self, planned: Planned) -> Event:
+    def intent(self, planned: Planned) -> RefreshEvent:
         """Return the intent of refreshing a payment, now."""
         plan = self.plan
-        return Event(
+        return RefreshEvent(
             at=now(),
             event="intent",
             plan=plan.id,
@@ -62,11 +62,11 @@ class Sending:
     def __init__(self, applying: Applying, planned: Planned) -> None:
         self._applying = applying
         self._planned = planned
-        self._intent: Event | None = None
-        self._line: Line
+        self._intent: RefreshEvent | None = None
+        self._line: RefreshLine
         self._is_read = False
 
-    async def send(self) -> Line:
+    async def send(self) -> RefreshLine:
         """
         Send it, unless it is no longer as planned, and return its line.
 
@@ -91,7 +91,7 @@ class Sending:
         row = await applying.row(planned.payment_id)
         time = time_of(applying.client)
         class_ = refreshable(row, time, is_newest=True)
-        self._line = line_of(planned.payment_id, row, asdict(planned), class_)
+        self._line = refresh_line(planned.payment_id, row, asdict(planned), class_)
         against = "the plan is older than an hour" if applying.plan.is_old(time) else _against(planned, row, class_)
         if against is not None:
             self._line = replace(self._line, outcome=Outcome.NOT_SENT, words=against)
@@ -102,7 +102,7 @@ class Sending:
             applying.record.add(intent)
             self._intent = intent
 
-    async def _failed(self, error: CommerceLayerError) -> Line:
+    async def _failed(self, error: CommerceLayerError) -> RefreshLine:
         intent = self._intent
         if intent is None:
             raise error
@@ -120,7 +120,7 @@ class Sending:
             raise error
         return line
 
-    async def _accepted(self, intent: Event, said: Refreshed) -> Line:
+    async def _accepted(self, intent: RefreshEvent, said: Refreshed) -> RefreshLine:
         flag = said.mismatched_amounts
         if flag is not None:
             outcome = Outcome.FLAG_STAYS if flag else Outcome.FLAG_CLEARED
@@ -130,13 +130,13 @@ class Sending:
             answer = with_fields(answer, outcome=Outcome.FLAG_STAYS)
         return self._recorded(answer)
 
-    def _recorded(self, answer: Event) -> Line:
+    def _recorded(self, answer: RefreshEvent) -> RefreshLine:
         """Record the answer, and return the line with it."""
         self._applying.record.add(answer)
         return replace(self._line, outcome=answer.outcome, words=answer.words)
 
 
-def found(intent: Event, row: Row | None, words: str | None = None) -> Event:
+def found(intent: RefreshEvent, row: Row | None, words: str | None = None) -> RefreshEvent:
     """Return the answer that reading the payment gives, `row` (null: it is gone); `words` say why it was read."""
     if row is None:
         return intent.answered(Outcome.UNKNOWN, told_by="reading", words=GONE)
@@ -148,6 +148,6 @@ def found(intent: Event, row: Row | None, words: str | None = None) -> Event:
 def _against(planned: Planned, row: Row | None, class_: Refreshable) -> str | None:
     """Return what has changed since the payment was planned; null where nothing has."""
     if row is None or class_ is not Refreshable.REFRESH:
-        return f"changed since the plan: {LABEL_OF[class_].lower()}"
+        return f"changed since the plan: {LABEL_OF_REFRESHABLE[class_].lower()}"
     changed = [name for name in ("order_id", "updated_at") if row[name] != getattr(planned, name)]
     return f"changed since the plan: its {changed[0]}" if changed else None

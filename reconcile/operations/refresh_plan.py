@@ -40,7 +40,7 @@ from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
 from reconcile.settings.stages import connect
 
-NAME = ".refresh-plan.json"
+PLAN_NAME = ".refresh-plan.json"
 
 HOLDS_FOR = timedelta(hours=1)
 """After that a plan is made anew: too much may have changed."""
@@ -77,7 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RefreshLine:
     """A flagged payment as a row of `reconcile.schema.REFRESH`."""
 
     payment_id: str
@@ -112,7 +112,7 @@ def run_named(out: Path, name: str | None) -> Path:
     return out / name if is_date(name) and not folder.exists() else folder
 
 
-def plan_refresh(settings: Settings, secrets: Secrets, folder: Path) -> list[Line]:
+def plan_refresh(settings: Settings, secrets: Secrets, folder: Path) -> list[RefreshLine]:
     """
     Read the flagged payments of the run `folder` again, keep the plan beside the runs, and return a line of each.
 
@@ -122,7 +122,7 @@ def plan_refresh(settings: Settings, secrets: Secrets, folder: Path) -> list[Lin
     manifest = read_manifest(folder)
     flagged = flagged_in(RunFolder(folder).payments)
 
-    async def planned() -> tuple[Plan, list[Line]]:
+    async def planned() -> tuple[Plan, list[RefreshLine]]:
         async with connect(settings, secrets) as client:
             mode = await mode_of(client, settings, out_of(folder))
             rows = {row["payment_id"]: row for row in await read_again(client, flagged.payments, mode)}
@@ -141,7 +141,7 @@ def plan_refresh(settings: Settings, secrets: Secrets, folder: Path) -> list[Lin
             return plan, lines
 
     plan, lines = awaited(planned())
-    path = out_of(folder) / NAME
+    path = out_of(folder) / PLAN_NAME
     with disk_errors(path):
         write_json(path, plan)
     return lines
@@ -149,7 +149,7 @@ def plan_refresh(settings: Settings, secrets: Secrets, folder: Path) -> list[Lin
 
 def read_plan(folder: Path) -> Plan:
     """Return the plan that was made last of the run `folder`. Raises SettingsError when there is none of that run."""
-    manifest, path = read_manifest(folder), out_of(folder) / NAME
+    manifest, path = read_manifest(folder), out_of(folder) / PLAN_NAME
     remedy = f"make one: reconcile refresh {folder}; add --apply within the hour"
     try:
         plan = msgspec.json.decode(path.read_bytes(), type=Plan)
@@ -205,10 +205,10 @@ def time_of(client: CommerceLayer) -> datetime:
     return agreed_now(client.host, served_at=served_at, here=here, newest=None).replace(microsecond=0)
 
 
-def line_of(id_: str, row: Row | None, before: Row, class_: Refreshable) -> Line:
+def refresh_line(id_: str, row: Row | None, before: Row, class_: Refreshable) -> RefreshLine:
     """Return the line of a payment: `row` as it is now, null when it is gone; `before` has reference and order then."""
     now = row or {}
-    return Line(
+    return RefreshLine(
         payment_id=id_,
         reference=before["reference"],
         order_id=now["order_id"] if row else before["order_id"],
@@ -224,12 +224,12 @@ def line_of(id_: str, row: Row | None, before: Row, class_: Refreshable) -> Line
     )
 
 
-def _line(id_: str, row: Row | None, flagged: Flagged, now: datetime) -> Line:
+def _line(id_: str, row: Row | None, flagged: Flagged, now: datetime) -> RefreshLine:
     is_newest = row is None or flagged.newest.get(row["order_id"], id_) == id_
-    return line_of(id_, row, flagged.payments[id_], refreshable(row, now, is_newest=is_newest))
+    return refresh_line(id_, row, flagged.payments[id_], refreshable(row, now, is_newest=is_newest))
 
 
-def _planned(lines: Iterable[Line]) -> tuple[Planned, ...]:
+def _planned(lines: Iterable[RefreshLine]) -> tuple[Planned, ...]:
     found = [
         Planned(line.payment_id, line.order_id, line.reference, line.updated_at)
         for line in lines

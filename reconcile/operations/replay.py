@@ -22,13 +22,13 @@ from reconcile.history import decisions, ledger
 from reconcile.history.acceptances import standing
 from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in, columns_in
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.items import RunFacts
 from reconcile.matching.match import Resources, match_to_parquet
 from reconcile.matching.report import MatchReport
-from reconcile.operations.closing import run_id_of
+from reconcile.operations.made_run import run_id_of
 from reconcile.runs.folder import out_of
-from reconcile.runs.manifest import NAME, Manifest, digest_of_text, other_software
+from reconcile.runs.manifest import MANIFEST_NAME, Manifest, digest_of_text, other_software
 from reconcile.runs.run_folder import RunFolder
 from reconcile.schema import ITEMS, LEDGER_COLUMNS
 from reconcile.settings.stages import settings_of
@@ -64,7 +64,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     """
     settings = settings_of(manifest, folder)
     if manifest.created_at is None:
-        raise OutputError(f"{folder / NAME}: does not say when the run was made")
+        raise OutputError(f"{folder / MANIFEST_NAME}: does not say when the run was made")
     on, out = manifest.business_date, out_of(folder)
     run, items = RunFolder(folder), RunFolder(place).items
     book = place / f"{digest_of_text(str(out))}.duckdb"
@@ -74,7 +74,7 @@ def replay(folder: Path, manifest: Manifest, place: Path, runs: Sequence[ledger.
     accepted = standing((one for one in made if one.recorded_at is None or one.recorded_at < made_at), on)
     policy, organization = settings.policy, settings.commercelayer.organization or None
     latest = breaks_in(before[-1].breaks, FOLLOWED) if before else None
-    states = States(on, before=latest, history=history, acceptances=accepted)
+    states = BreakStates(on, before=latest, history=history, acceptances=accepted)
     report = match_to_parquet(
         run.payments,
         run.orders,

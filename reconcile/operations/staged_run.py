@@ -18,6 +18,8 @@ from msgspec import UNSET, Struct, UnsetType
 from reconcile.figures import limits
 from reconcile.figures.pulled import Pull
 from reconcile.figures.summary import Summary
+from reconcile.figures.units import Hundredfold
+from reconcile.matching.report import MatchReport
 from reconcile.operations.order_book import OrderBook
 from reconcile.orders.report import OrdersReport
 from reconcile.runs.folder import Staging
@@ -60,7 +62,7 @@ class Timings:
         log.info("%s done", name, extra={"stage": name, "seconds": self.seconds[name]})
 
 
-class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PaymentSource(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the payments of a run came from, as its manifest says it; what does not apply is left out."""
 
     mode: str | None
@@ -89,7 +91,7 @@ class StagedRun:
     checks: Sequence[limits.Limit]
     staging: Staging
     orders: OrdersReport
-    source: Source
+    source: PaymentSource
     timings: Timings
     book: OrderBook | None = None
 
@@ -106,3 +108,12 @@ class StagedRun:
     @property
     def business_date(self) -> date:
         return self.staging.business_date
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the matching of a run made: the run's id, the report, and the pairs that seem to be in another unit."""
+
+    run_id: str
+    report: MatchReport
+    units: Hundredfold

@@ -32,7 +32,7 @@ from reconcile.history.identity import FOLLOWED
 from reconcile.history.published import breaks_in
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import MatchReport
-from reconcile.operations.closing import verdict_of
+from reconcile.operations.made_run import verdict_of
 from reconcile.operations.order_book import build_order_book
 from reconcile.operations.replay import differing_items, replay
 from reconcile.reports.csv_tables import items_columns, write_breaks, write_items_csv
@@ -128,19 +128,24 @@ def _opened(folder: Path, runs_in: RunsIn) -> _Run:
 def _tables(run: _Run, place: Path) -> Iterator[str]:
     """Breaks and CSV files follow from the items."""
     published, again, limit = RunFolder(run.folder), RunFolder(place), run.settings.run.memory_limit
-    write_items_csv(published.items, again.items_csv, memory_limit=limit)
+    if _has_items_csv(run):
+        write_items_csv(published.items, again.items_csv, memory_limit=limit)
     write_breaks(published.items, again.breaks, again.breaks_csv, memory_limit=limit)
     if differing_items(published.breaks, again.breaks, run.columns):
         yield "breaks.parquet: its rows are not the breaks in items.parquet"
     for name, source in ((RunFile.ITEMS_CSV, RunFile.ITEMS), (RunFile.BREAKS_CSV, RunFile.BREAKS)):
-        if _is_other(run, name, place / name):
+        if (place / name).exists() and _is_other(run, name, place / name):
             yield f"{name}: is not what is written from {source}"
+
+
+def _has_items_csv(run: _Run) -> bool:
+    return RunFile.ITEMS_CSV in run.manifest.digests or run.settings.reports.items_csv
 
 
 def _figures(run: _Run, place: Path) -> Iterator[str]:
     """Counts and totals follow from both sides and the items; the roll-forward from the run before, too."""
     folder, policy, limit = run.folder, run.policy, run.settings.run.memory_limit
-    proof.prove_files(folder, run.summary, amount_basis=policy.amount_basis)
+    proof.prove_files(folder, run.summary, amount_basis=policy.amount_basis, has_items_csv=_has_items_csv(run))
     again = run.report
     figures = summarize(
         RunFolder(folder).items,
@@ -223,7 +228,13 @@ _CHECKS: tuple[Callable[[_Run, Path], Iterator[str]], ...] = (_head, _book, _tab
 def _workbook(run: _Run, place: Path) -> Iterator[str]:
     if RunFile.WORKBOOK not in run.manifest.digests or _is_of_other_version(run):
         return
-    write_xlsx(run.folder, RunFolder(place).workbook, memory_limit=run.settings.run.memory_limit)
+    settings = run.settings
+    write_xlsx(
+        run.folder,
+        RunFolder(place).workbook,
+        max_rows=settings.reports.max_rows,
+        memory_limit=settings.run.memory_limit,
+    )
     if _is_other(run, RunFile.WORKBOOK, RunFolder(place).workbook):
         yield "report.xlsx: is not what is written from the run's files"
 

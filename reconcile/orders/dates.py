@@ -8,6 +8,7 @@ the one that it has in the time zone of the business days; without one it is loc
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -92,6 +93,7 @@ def is_date_format(text: str) -> bool:
     return day_as(day.isoformat(), text, "UTC") in (None, day)
 
 
+@lru_cache(maxsize=10_000)  # a year's days come again in each batch
 def _iso_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)

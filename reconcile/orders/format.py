@@ -1,7 +1,7 @@
 """
 How an order file says what it says: its columns, its number format, its dialect, its encoding.
 
-Which of these declarations are possible at all is known by `format_checks`.
+Which of these declarations are possible at all, and in which spelling they are kept, is known by `format_checks`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
-from msgspec.structs import force_setattr
 
 from reconcile.money import ACCOUNTING_FORMS, ORDER_TOTALS
-from reconcile.orders.format_checks import check_format
+from reconcile.orders.format_checks import check_format, spell_format
 
 DOWNLOAD_LIMIT = "4GB"
 _SIZE = re.compile(r"\s*([0-9]{1,15}) ?([KMGT]?B)\s*", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_THOUSANDS_AS = {
-    **dict.fromkeys(("space", "\u00a0", "\u202f", "\u2009"), " "),
-    **dict.fromkeys(("apostrophe", "\u2019"), "'"),
-}  # each stands for all of its kind
-_DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
 def _column(role: str, meaning: str, example: str) -> Meta:
@@ -249,18 +243,7 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, and spell what can in one way."""
-        force_setattr(self, "thousands", _THOUSANDS_AS.get(self.thousands or "", self.thousands) or None)
-        force_setattr(self, "accounting", tuple(self.accounting))
-        for name in ("debit_column", "credit_column"):
-            force_setattr(self, name, getattr(self, name) or None)
-        if self.delimiter is not None:
-            force_setattr(self, "delimiter", _DELIMITER_WORDS.get(self.delimiter, self.delimiter))
-        if self.currency is not None:
-            force_setattr(self, "currency", self.currency.strip().upper())
-        for name in ("only", "withdrawn"):
-            force_setattr(self, name, {column: tuple(values) for column, values in getattr(self, name).items()})
-        for name in ("skip_rows", "carry"):
-            force_setattr(self, name, tuple(getattr(self, name)))
+        spell_format(self)
         check_format(self)
 
     @property

@@ -1,11 +1,13 @@
 """
-Which declarations about order files are possible at all, each problem told with what to write.
+Which declarations about order files are possible at all, each problem with what to write; and their one spelling.
 """
 
 from __future__ import annotations
 
 import codecs
 from typing import TYPE_CHECKING
+
+from msgspec.structs import force_setattr
 
 from reconcile.errors import SettingsError
 from reconcile.money import ACCOUNTING_FORMS, CURRENCIES, ORDER_TOTALS, THOUSANDS
@@ -15,6 +17,26 @@ if TYPE_CHECKING:
 
 _CONTINUATIONS = ("empty", "repeated")
 _NO_ENCODINGS_OF_FILES = ("undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape")
+_THOUSANDS_AS = {
+    **dict.fromkeys(("space", "\u00a0", "\u202f", "\u2009"), " "),
+    **dict.fromkeys(("apostrophe", "\u2019"), "'"),
+}  # each stands for all of its kind
+_DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+def spell_format(form: OrderFormat) -> None:
+    """Put every declaration that has several spellings into one of them."""
+    force_setattr(form, "thousands", _THOUSANDS_AS.get(form.thousands or "", form.thousands) or None)
+    for name in ("debit_column", "credit_column"):
+        force_setattr(form, name, getattr(form, name) or None)
+    if form.delimiter is not None:
+        force_setattr(form, "delimiter", _DELIMITER_WORDS.get(form.delimiter, form.delimiter))
+    if form.currency is not None:
+        force_setattr(form, "currency", form.currency.strip().upper())
+    for name in ("only", "withdrawn"):
+        force_setattr(form, name, {column: tuple(values) for column, values in getattr(form, name).items()})
+    for name in ("accounting", "skip_rows", "carry"):
+        force_setattr(form, name, tuple(getattr(form, name)))
 
 
 def check_format(form: OrderFormat) -> None:

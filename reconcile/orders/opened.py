@@ -28,7 +28,8 @@ class RawRows:
     a typed format: their decimal separator is a point, whatever is declared for strings; None where all are text.
     `shown` is the text of the columns in `ColumnMap.shown`, by their places. `sums` are lines of which the file itself
     says that they add up others. `written` are cells of roles as they stand in the file, where `cells` are as meant;
-    `merged` counts keys that stand in one cell for several rows, by role.
+    `merged` counts keys that stand in one cell for several rows, by role. `plain` are roles of keys that every row has,
+    as it stands: nothing is to be tidied in them, and none is a word.
     """
 
     lines: Column
@@ -39,6 +40,7 @@ class RawRows:
     sums: frozenset[int] = frozenset()
     written: Mapping[str, Column] = field(default_factory=dict)
     merged: Mapping[str, int] = field(default_factory=dict)
+    plain: frozenset[str] = frozenset()
 
     def where(self, mask: Column) -> RawRows:
         """Return the rows that are true in `mask`, with all `rejects`."""

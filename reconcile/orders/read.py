@@ -9,7 +9,7 @@ the frame that `read_orders` returns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from reconcile.errors import OrderFileError, TooManyRejects
-from reconcile.orders.batches import WORKERS, finished, in_order
+from reconcile.orders.batches import WORKERS, finished, in_order, settled
 from reconcile.orders.cells.left_out import LeftOutTally
 from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.suspects import KeylessTotals
 from reconcile.orders.cells.totals import Totals
 from reconcile.orders.columns.fixed import completed
-from reconcile.orders.columns.mapping import ColumnMap
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.databases.query import QueryStream
 from reconcile.orders.databases.url import OrdersQuery
@@ -35,7 +34,7 @@ from reconcile.orders.opened import OpenedOrders
 from reconcile.orders.opening import SOURCES, OrderPaths, sources_of
 from reconcile.orders.places.folders import AgreedColumns
 from reconcile.orders.places.sources import OrderSource, SourceStream
-from reconcile.orders.rejects import Reject, RejectsFile
+from reconcile.orders.rejects import RejectsFile
 from reconcile.orders.report import OrderFile, OrdersReport, TidiedCells, TidiedKind
 from reconcile.orders.sink import orders_parquet, text_file
 from reconcile.schema import DELIVERY, ORDERS
@@ -198,17 +197,9 @@ class _Reader:
         rows = rejects = continued = left_out = 0
         self._marks.add(opened.columns, path=name)
         form = completed(self._form, opened.columns)
-        tasks = (
-            partial(finished, batch, opened.columns, form, name, is_delivery=self._is_delivery)
-            for batch in opened.batches
-        )
-        for done in self._settled(in_order(tasks, pool), opened.columns, form):
-            if (table := done.delivered).num_rows:
-                self._keep(table)
-            self._left_out.add(done.left_out)
-            self._totals.add(done.table)
-            self._tidied.update(done.tidied)
-            self._note(name, done.rejects)
+        finish = partial(finished, columns=opened.columns, form=form, source_file=name, is_delivery=self._is_delivery)
+        for done in settled(in_order(opened.batches, finish, pool), opened.columns, form, self._sums):
+            self._take(done, name)
             rows += done.table.num_rows
             rejects += done.rejected_rows
             continued += done.continued
@@ -231,21 +222,17 @@ class _Reader:
             taken=dict(opened.columns.taken),
         )
 
-    def _settled(self, batches: Iterable[OrderRows], columns: ColumnMap, form: OrderFormat) -> Iterator[OrderRows]:
-        """Yield the rows of a file when it is known that they neither continue others nor are the sum of them."""
-        before = None
-        self._sums.begin(columns)
-        for found in batches:
-            done = found.after(before, form)
-            before = done.last or before
-            yield from self._sums.add(done)
-        yield from self._sums.settled()
-
-    def _note(self, source_file: str, rejects: Sequence[Reject]) -> None:
+    def _take(self, done: OrderRows, source_file: str) -> None:
+        """Hand the rows over, and keep what the report and an error must say of them."""
+        if (table := done.delivered).num_rows:
+            self._keep(table)
+        self._left_out.add(done.left_out)
+        self._totals.add(done.by_currency)
+        self._tidied.update(done.tidied)
         if self._rejects_file is not None:
-            self._rejects_file.write(source_file, rejects)
-        self.told += [reject.sentence(source_file) for reject in rejects[: _TOLD - len(self.told)]]
-        self.remedies |= dict.fromkeys(reject.remedy for reject in rejects)
+            self._rejects_file.write(source_file, done.rejects)
+        self.told += [reject.sentence(source_file) for reject in done.rejects[: _TOLD - len(self.told)]]
+        self.remedies |= dict.fromkeys(reject.remedy for reject in done.rejects)
 
 
 def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from reconcile.files.csv_text import NotCsv, Row, csv_line, csv_rows
+from reconcile.files.csv_text import CsvRow, NotCsv, csv_line, csv_rows
 from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.schema import REJECTS
 
@@ -25,7 +25,8 @@ class Reject:
     """
     One cell (or, without `column`, one row) that cannot be read; `line` as in ORDERS.source_line.
 
-    A leaf may leave `remedy` empty: it then follows from the reason.
+    A leaf may leave `remedy` empty: it then follows from the reason. Where the row may be no order, `skip` is the
+    pattern that leaves it out.
     """
 
     line: int
@@ -33,6 +34,7 @@ class Reject:
     value: str | None
     reason: str
     remedy: str = ""
+    skip: str | None = None
 
     def sentence(self, source_file: str) -> str:
         """Return where and what in one line: `orders.csv:4812: total "12,3O" is not an amount in EUR`."""
@@ -70,7 +72,7 @@ def read_rejects(text: TextIO) -> Iterator[dict[str, str]]:
     Raises NotCsv when it is not such a file.
     """
     rows = csv_rows(text)
-    if next(rows, Row(1, ())).cells != tuple(REJECTS.names):
+    if next(rows, CsvRow(1, ())).cells != tuple(REJECTS.names):
         raise NotCsv(1, f"has other columns than {', '.join(REJECTS.names)}")
     for row in rows:
         if len(row.cells) != len(REJECTS.names):

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from reconcile.errors import NotAsStated, SettingsError
-from reconcile.money import CURRENCIES, AmountError, format_amount, parse_amount
+from reconcile.money import CURRENCIES, AmountError, currency_order, format_amount, parse_amount
 
 if TYPE_CHECKING:  # with it comes Arrow, which a command's help does without
     from reconcile.orders.report import OrdersReport
@@ -81,7 +81,7 @@ def _differences(report: OrdersReport, stated: Stated) -> Iterator[str]:
     if not stated.total:
         return
     read = {total.currency_code: total.amount_cents for total in report.totals}
-    for code in sorted({*read, *stated.cents}, key=lambda code: (code is None, code or "")):
+    for code in sorted({*read, *stated.cents}, key=currency_order):
         cents, found = stated.cents.get(code or "", 0), read.get(code, 0)
         if cents == found and (code in stated.cents or not found):
             continue

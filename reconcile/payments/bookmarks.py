@@ -21,7 +21,7 @@ from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.exports.documents import ORIGIN
 from reconcile.commercelayer.query import Placing, Window
 from reconcile.errors import Unproved
-from reconcile.payments.mirror.commits import UnfinishedPull, damaged
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged_mirror
 from reconcile.payments.transport import Transport
 
 _MOST_ATTEMPTS = 3
@@ -230,9 +230,9 @@ def decode_bookmarks(content: bytes, where: Path) -> Bookmarks:
     try:
         marks = msgspec.json.decode(content, type=Bookmarks)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        raise damaged(where) from error
+        raise damaged_mirror(where) from error
     if not _can_be(marks):
-        raise damaged(where)
+        raise damaged_mirror(where)
     return marks
 
 

@@ -17,13 +17,13 @@ from typing import IO, TypeVar
 
 import pyarrow as pa
 
-from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.by_id import payments_by_id
 from reconcile.commercelayer.client import CommerceLayer
 from reconcile.commercelayer.exports.documents import MOST_RECORDS, ORIGIN, BrokenExport, Export, payments_export
 from reconcile.commercelayer.exports.jobs import ExportJobs, NotCreated, StorageDown
 from reconcile.commercelayer.exports.rows import ExportedPart, check_window, exported_parts
 from reconcile.commercelayer.exports.slice_exporter import SliceExporter
-from reconcile.commercelayer.exports.slicing import edges
+from reconcile.commercelayer.exports.slicing import slice_edges
 from reconcile.commercelayer.paging import CountNow, count_payments
 from reconcile.commercelayer.query import Window, timestamp
 from reconcile.payments.bookmarks import Walk, walk_through
@@ -123,7 +123,7 @@ class Exporters:
         walk.before, walk.seen, walk.done = 0, 0, True
 
     async def cut(self, walk: Walk) -> Sequence[Walk]:
-        inner = await edges(self._pull.client, walk.window, payments=walk.planned, most=self.most_records)
+        inner = await slice_edges(self._pull.client, walk.window, payments=walk.planned, most=self.most_records)
         if not inner:
             self._leave_to_pages(walk, "too many payments of one moment for an export")
             return ()
@@ -178,9 +178,7 @@ class Exporters:
             self._leave_all_to_pages("exports do not hold all that is read of an order")
             raise BrokenExport(self._pull.marks.why_pages, final=True)
         batches = []
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = ids[start : start + IDS_AT_ONCE]
-            rows = await payments_by_id(self._pull.reading, some, mode=self._pull.mode)
+        async for _, rows in payments_by_id(self._pull.reading, ids, mode=self._pull.mode):
             check_window(rows, walk.window)
             batches.append(rows)
         return batches

@@ -34,11 +34,21 @@ from reconcile.payments.bookmarks import Moment, Natural, Spent
 from reconcile.payments.mirror.commits import UnfinishedPull, small_file
 from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, sorted_distinct
-from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS, VANISHED
+from reconcile.schema import MIRRORED, PAYMENTS, UTC_MS
 
 PAYMENTS_NAME = "payments.parquet"
 FINISHED_NAME = "finished.json"
 VANISHED_NAME = "vanished.parquet"
+
+VANISHED = PAYMENTS.append(
+    pa.field(
+        "vanished_at",
+        UTC_MS,
+        nullable=False,
+        metadata={"description": "when the first pull that no longer found the payment was finished"},
+    )
+)
+"""Payments that were pulled once and are gone, as they were seen last."""
 
 # Rows read at once: what a merge holds of a file, some times over.
 _BATCH_ROWS = 2_048
@@ -170,7 +180,7 @@ def newest_change(payments: Path) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=max(newest)) if newest else None
 
 
-def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches_in(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file of payments as they are, some thousand at a time. Raises MirrorError."""
     try:
         with pq.ParquetFile(payments) as file:
@@ -185,7 +195,7 @@ def rows_of(payments: Path, *, columns: Sequence[str] | None = None) -> Iterator
 def ids_where(payments: Path, wanted: Callable[[pa.RecordBatch], pa.Array[Any]], *, columns: Sequence[str]) -> set[str]:
     """Return the ids of the rows of `payments` for which `wanted`, given `columns` and the id, is true."""
     found: set[str] = set()
-    for batch in rows_of(payments, columns=[KEY, *columns]):
+    for batch in batches_in(payments, columns=[KEY, *columns]):
         found.update(_ids(batch.filter(wanted(batch))))
     return found
 
@@ -207,9 +217,9 @@ def lost_ids(earlier: Path, later: Path, *, before: datetime) -> set[str]:
 
     old = (
         batch.filter(pc.less(batch.column("created_at"), pa.scalar(before, UTC_MS)))
-        for batch in rows_of(earlier, columns=[KEY, "created_at"])
+        for batch in batches_in(earlier, columns=[KEY, "created_at"])
     )
-    runs = [marked(old, there=False), marked(rows_of(later, columns=[KEY]), there=True)]
+    runs = [marked(old, there=False), marked(batches_in(later, columns=[KEY]), there=True)]
     lost: set[str] = set()
     for table in merged_rows(runs):  # of two rows of one id the later run's stays
         lost.update(_ids(table.filter(pc.invert(table.column("there")))))
@@ -227,7 +237,7 @@ def mark_vanished(folder: Path, ids: set[str], *, earlier: Path, present: Path, 
     if not ids and not known.num_rows:
         return
     gone = pa.array(sorted(ids), type=pa.string())
-    seen = rows_of(earlier, columns=PAYMENTS.names) if ids else iter(())
+    seen = batches_in(earlier, columns=PAYMENTS.names) if ids else iter(())
     rows = [batch.filter(pc.is_in(batch.column(KEY), value_set=gone)) for batch in seen]
     marked = [
         pa.table([*batch.columns, pa.repeat(pa.scalar(at, UTC_MS), batch.num_rows)], schema=VANISHED) for batch in rows

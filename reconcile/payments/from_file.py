@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reconcile.errors import PaymentFileError, first_line
-from reconcile.files.csv_text import NotCsv, Row, csv_rows, scan_csv
+from reconcile.files.csv_text import CsvRow, NotCsv, csv_rows, scan_csv
 from reconcile.files.duckdb import connected
 from reconcile.files.formula_guard import may_be_guarded, unguarded_sql
 from reconcile.files.parquet import scan
@@ -116,7 +116,7 @@ def _scan(source: Path) -> str:
     if not _is_csv(source):
         return scan(source)
     with source.open(encoding="utf-8-sig", newline="\n") as lines:
-        header = next(csv_rows(lines), Row(1, ()))
+        header = next(csv_rows(lines), CsvRow(1, ()))
     if not header.cells:
         raise PaymentFileError("is empty", path=source, hint=_WRITE_IT)
     return scan_csv(source, header.cells)

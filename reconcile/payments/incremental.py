@@ -31,7 +31,7 @@ from reconcile.errors import Unproved
 from reconcile.files.disk import disk_errors
 from reconcile.notices import Notice, notice
 from reconcile.payments.bookmarks import Bookmarks, Spent, Walk, accounts_for, bookmarks_in, needs_count_after
-from reconcile.payments.finished import Base, rows_of
+from reconcile.payments.finished import Base, batches_in
 from reconcile.payments.mirror.commits import UnfinishedPull, rows_per_walk
 from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.mirror.sorted_rows import KEY, merged_rows, write_payments
@@ -195,7 +195,7 @@ class IncrementalPull:
         vanished = pa.array(sorted(self._rechecks.vanished), type=pa.string())
         windows = self._request.windows(self.cut_off)
         asked = [_batches(self._rechecks.rows())] if not self.resumed else []
-        runs = [rows_of(self._base_rows), _batches(self._changed()), *asked]
+        runs = [batches_in(self._base_rows), _batches(self._changed()), *asked]
         tables = (
             within(table.filter(pc.invert(pc.is_in(table.column(KEY), value_set=vanished))), windows)
             for table in merged_rows(runs)

@@ -24,18 +24,18 @@ from reconcile.errors import WrongMode
 from reconcile.files.disk import disk_errors, sync
 from reconcile.payments.beside import transactions_beside
 from reconcile.payments.bookmarks import Spent
-from reconcile.payments.finished import finished_pull, lost_ids, rows_of, take_over, vanished_before
+from reconcile.payments.finished import batches_in, finished_pull, lost_ids, take_over, vanished_before
 from reconcile.payments.mirror.mirror import Mirror, open_mirror, scratch_mirror
 from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.payments.report import OnProgress, PullContext, PullProgress, PullReport, spent_by
 from reconcile.payments.request import PullRequest
 from reconcile.payments.resumed import drop_resumed
 from reconcile.payments.selection import gone_altogether
-from reconcile.payments.stages import Pull, entry_for, pulled
+from reconcile.payments.stages import PullStage, entry_for, pulled
 from reconcile.payments.transactions import readings_of, write_transactions
 from reconcile.schema import PAYMENTS
 
-EVERYTHING = PullRequest(mirror="")
+_EVERYTHING = PullRequest(mirror="")
 
 __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 
@@ -43,7 +43,7 @@ __all__ = ["PullProgress", "PullReport", "pull_to_parquet", "pull_to_table"]
 async def pull_to_parquet(
     client: CommerceLayer,
     destination: Path,
-    request: PullRequest = EVERYTHING,
+    request: PullRequest = _EVERYTHING,
     *,
     mode: str | None = None,
     recheck: Collection[str] = (),
@@ -88,7 +88,7 @@ async def pull_to_parquet(
 
 async def pull_to_table(
     client: CommerceLayer,
-    request: PullRequest = EVERYTHING,
+    request: PullRequest = _EVERYTHING,
     *,
     mode: str | None = None,
     on_progress: OnProgress | None = None,
@@ -100,7 +100,7 @@ async def pull_to_table(
         return await asyncio.to_thread(pq.read_table, payments, schema=PAYMENTS)
 
 
-async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: Pull) -> Collection[str]:
+async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: PullStage) -> Collection[str]:
     """Return the ids that the mirror's last pull of the same window has, and that are gone, as `pull` shows it."""
     if pull.vanished is not None:
         return pull.vanished
@@ -111,7 +111,7 @@ async def _vanished(context: PullContext, store: Mirror, rows: Path, pull: Pull)
 
 
 def _take_over(
-    store: Mirror, rows: Path, pull: Pull, report: PullReport, window: str, vanished: Collection[str]
+    store: Mirror, rows: Path, pull: PullStage, report: PullReport, window: str, vanished: Collection[str]
 ) -> None:
     entry = entry_for(pull, report, window)
     take_over(store, rows, entry, pulls=pull.stores, vanished=vanished)
@@ -159,6 +159,6 @@ def _publish(rows: Path, destination: Path, *, with_transactions: bool) -> None:
     with disk_errors(destination):
         if with_transactions:
             write_transactions(readings_of(rows), transactions_beside(destination))
-        payments = rows_of(rows, columns=PAYMENTS.names)
+        payments = batches_in(rows, columns=PAYMENTS.names)
         write_payments((pa.Table.from_batches([batch]) for batch in payments), destination)
         sync(destination.parent)

@@ -17,10 +17,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.by_id import payments_by_id
 from reconcile.commercelayer.reading import Reading
 from reconcile.payments.finished import ids_where
-from reconcile.payments.mirror.commits import UnfinishedPull, damaged, with_walk
+from reconcile.payments.mirror.commits import UnfinishedPull, damaged_mirror, with_walk
 from reconcile.payments.mirror.sorted_rows import KEY
 from reconcile.payments.walking import to_its_end
 
@@ -57,10 +57,9 @@ class Rechecks:
         listed = sorted(ids)
         mark = _Mark(self._base, hashlib.sha256(",".join(listed).encode()).hexdigest(), 0)
         done = await self._done(mark)
-        for start in range(done, len(listed), IDS_AT_ONCE):
-            part = listed[start : start + IDS_AT_ONCE]
-            rows = await payments_by_id(self._reading, part, mode=self._mode)
-            bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=start + len(part)))
+        async for asked, rows in payments_by_id(self._reading, listed[done:], mode=self._mode):
+            done += asked
+            bookmark = msgspec.json.encode(msgspec.structs.replace(mark, done=done))
             await to_its_end(self.store.commit, [with_walk(rows, _NO_WALK)], bookmark)
             on_rows()
         self.asked = len(listed)
@@ -80,7 +79,7 @@ class Rechecks:
         try:
             found = msgspec.json.decode(self.store.bookmarks, type=_Mark)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            raise damaged(self.store.folder) from error
+            raise damaged_mirror(self.store.folder) from error
         if (found.base, found.ids) == (mark.base, mark.ids):
             return found.done
         await asyncio.to_thread(self.forget)

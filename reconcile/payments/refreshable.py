@@ -37,7 +37,7 @@ class Refreshable(StrEnum):
     REFRESH = "refresh"
 
 
-LABEL_OF = MappingProxyType(
+LABEL_OF_REFRESHABLE = MappingProxyType(
     {
         Refreshable.VANISHED: "Gone",
         Refreshable.AGREES_NOW: "Agrees now",

@@ -12,7 +12,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.commercelayer.by_id import IDS_AT_ONCE, payments_by_id
+from reconcile.commercelayer.by_id import payments_by_id
 from reconcile.commercelayer.membership import are_in
 from reconcile.commercelayer.query import Window
 from reconcile.commercelayer.reading import Reading
@@ -31,8 +31,7 @@ async def gone_altogether(reading: Reading, lost: Collection[str], *, mode: str)
 
     Raises as `payments_by_id`.
     """
-    listed, gone = sorted(lost), set(lost)
-    for start in range(0, len(listed), IDS_AT_ONCE):
-        found = await payments_by_id(reading, listed[start : start + IDS_AT_ONCE], mode=mode)
+    gone = set(lost)
+    async for _, found in payments_by_id(reading, sorted(lost), mode=mode):
         gone.difference_update(found.column(KEY).to_pylist())
     return gone

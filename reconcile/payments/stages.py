@@ -30,12 +30,12 @@ from reconcile.payments.mirror.mirror import Mirror
 from reconcile.payments.report import PullContext, PullReport, spent_by
 from reconcile.payments.resumed import drop_resumed, keep_resumed, resumed_rows
 
-Pull = FullPull | IncrementalPull
+PullStage = FullPull | IncrementalPull
 
 
 async def pulled(
     context: PullContext, store: Mirror, beside: Path, *, base: Found | None, recheck: Collection[str]
-) -> Pull:
+) -> PullStage:
     """
     Write all payments that `context` asks for to `beside`, and return the pull that has proved them as of now.
 
@@ -45,7 +45,7 @@ async def pulled(
     return await _Stages(context, store, base, recheck).run(beside)
 
 
-def entry_for(pull: Pull, report: PullReport, window: str, *, carried: Carried | None = None) -> Finished:
+def entry_for(pull: PullStage, report: PullReport, window: str, *, carried: Carried | None = None) -> Finished:
     """Return what a mirror notes of the rows of `pull`, which has ended with `report`."""
     return Finished(
         window=window,
@@ -68,7 +68,7 @@ class _Stages:
         self._wanted = base
         self._recheck = recheck
 
-    async def run(self, beside: Path) -> Pull:
+    async def run(self, beside: Path) -> PullStage:
         """Go through the stages to the one that stands."""
         pull = await self._first()
         while True:
@@ -86,7 +86,7 @@ class _Stages:
             self._hand_on(pull.spent)
             pull = await self._on(base)
 
-    async def _first(self) -> Pull:
+    async def _first(self) -> PullStage:
         """Return the stage with which the command begins, planned."""
         if (base := await asyncio.to_thread(resumed_rows, self._store.folder, self._window)) is not None:
             self._store.unfinished(self._window).forget()  # of a crash, after its rows were kept
@@ -100,7 +100,7 @@ class _Stages:
             return await self._everything(warnings=(_though_incremental(wanted.why),))
         return await self._on(Base(wanted.finished, self._store.payments))
 
-    async def _on(self, base: Base) -> Pull:
+    async def _on(self, base: Base) -> PullStage:
         """Return the stage that reads what changed since the rows of `base`, or everything where that is refused."""
         changes = IncrementalPull(self._context, self._store, base, recheck=self._recheck)
         try:
@@ -131,7 +131,7 @@ class _Stages:
     def _hand_on(self, spent: Spent) -> None:
         self._context = replace(self._context, at_start=spent_by(self._context.client), earlier=spent)
 
-    def _keep(self, pull: Pull, beside: Path) -> Base:
+    def _keep(self, pull: PullStage, beside: Path) -> Base:
         """Keep the rows of a pull that was resumed: they are proved, as of its own cut-off."""
         report = pull.report()
         carried = Carried(

@@ -17,7 +17,7 @@ import pyarrow as pa
 from reconcile.files.arrow import boolean_column, text_column, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.payments.beside import write_sorted_transactions
-from reconcile.payments.finished import rows_of
+from reconcile.payments.finished import batches_in
 from reconcile.payments.mirror.sorted_rows import merged_rows, sorted_distinct
 from reconcile.schema import TRANSACTIONS, UTC_MS
 
@@ -45,7 +45,7 @@ def write_transactions(rows: Iterable[pa.RecordBatch], destination: Path) -> int
 
 def readings_of(payments: Path) -> Iterator[pa.RecordBatch]:
     """Yield what `write_transactions` needs of a file of MIRRORED. Raises MirrorError."""
-    return rows_of(payments, columns=_READ)
+    return batches_in(payments, columns=_READ)
 
 
 def _sorted_runs(rows: Iterable[pa.RecordBatch], folder: Path) -> Iterator[Path]:

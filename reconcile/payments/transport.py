@@ -17,24 +17,24 @@ FEWEST_FOR_EXPORTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TransportChoice:
     """A transport, and why it was chosen in words for people."""
 
     transport: Transport
     why: str
 
 
-def choose_transport(via: str, payments: int) -> Choice:
+def choose_transport(via: str, payments: int) -> TransportChoice:
     """
     Return the transport of a pull of `payments`: the one `via` names, or for `auto` the one that suits their number.
 
     Source: https://docs.commercelayer.io/core/pagination (long lists are what exports are for).
     """
     if via == "pages":
-        return Choice("pages", "as asked for")
+        return TransportChoice("pages", "as asked for")
     if via == "exports":
-        return Choice("exports", "as asked for")
+        return TransportChoice("exports", "as asked for")
     assert via == "auto", via
     if payments < FEWEST_FOR_EXPORTS:
-        return Choice("pages", f"fewer than {FEWEST_FOR_EXPORTS:,} payments")
-    return Choice("exports", f"{FEWEST_FOR_EXPORTS:,} payments or more")
+        return TransportChoice("pages", f"fewer than {FEWEST_FOR_EXPORTS:,} payments")
+    return TransportChoice("exports", f"{FEWEST_FOR_EXPORTS:,} payments or more")

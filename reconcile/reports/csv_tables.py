@@ -74,7 +74,7 @@ def write_csv(
     The file is complete when it appears under its name.
     Raises OutputError when a column of `source` is missing or `destination` cannot be written.
     """
-    columns = columns_of(source, schema)
+    columns = _columns_of(source, schema)
     with (
         errors_told(destination),
         replacing(destination) as partial,
@@ -94,7 +94,7 @@ def write_csv(
     return rows
 
 
-def columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> str:
+def _columns_of(source: Path | pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> str:
     """
     Return the columns of `schema` as SQL; raises OutputError when one of `source` is missing, or it cannot be
     read.

@@ -16,7 +16,7 @@ from reconcile.payments.trails import value_of
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import Row
 
-MOST_CHARACTERS = 40
+_MOST_CHARACTERS = 40
 """Of a value; what is longer is cut."""
 
 _NOUNS = {"klarna_payments": "payment", "orders": "order"}
@@ -24,7 +24,7 @@ _VERBS = {"create": "created", "update": "updated", "destroy": "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class _Change:
     """An attribute, its value before and after in words; empty where there is none."""
 
     attribute: str
@@ -40,7 +40,7 @@ class Step:
     event: str
     noun: str
     who: str
-    changes: tuple[Change, ...]
+    changes: tuple[_Change, ...]
 
 
 def steps_of(rows: Sequence[Row], currency_code: str | None, time_zone: str) -> list[Step]:
@@ -75,11 +75,11 @@ def _currency_before(rows: Sequence[Row], code: str | None) -> str | None:
     return next((one for one in before if isinstance(one, str)), code)
 
 
-def _changes(rows: Sequence[Row], earlier: str | None, code: str | None) -> Iterator[Change]:
+def _changes(rows: Sequence[Row], earlier: str | None, code: str | None) -> Iterator[_Change]:
     for row in rows:
         name = row["attribute"]
         if name is not None and not _repeats(name):
-            yield Change(name, _in_words(name, row["before"], earlier), _in_words(name, row["after"], code))
+            yield _Change(name, _in_words(name, row["before"], earlier), _in_words(name, row["after"], code))
 
 
 def _repeats(name: str) -> bool:
@@ -92,4 +92,4 @@ def _in_words(name: str, text: str | None, code: str | None) -> str:
     if name.endswith("_cents") and type(value) is int and code is not None:
         return f"{grouped_amount(value, code)} {code}"
     words = value if isinstance(value, str) else text or ""
-    return words if len(words) <= MOST_CHARACTERS else f"{words[: MOST_CHARACTERS - 1]}…"
+    return words if len(words) <= _MOST_CHARACTERS else f"{words[: _MOST_CHARACTERS - 1]}…"

@@ -14,15 +14,23 @@ import contextlib
 import errno
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from reconcile.errors import FolderBusy, OutputError
 from reconcile.files.disk import disk_error, disk_errors, locked, remove_tree, sync
-from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date, manifest_of, write_json
+from reconcile.runs.manifest import (
+    MANIFEST_NAME,
+    FileDigest,
+    Link,
+    Manifest,
+    digest_of,
+    is_date,
+    manifest_of,
+    write_json,
+)
 from reconcile.runs.run_folder import RunFile, RunFolder
 
 SUPERSEDED = ".superseded"
@@ -62,14 +70,14 @@ class Staging:
             sync(path)
         return [digest_of(path, name=name, rows=rows.get(name)) for path, name in names.items()]
 
-    def publish(self, manifest: dict[str, Any], outputs: Sequence[FileDigest]) -> Path:
+    def publish(self, manifest: Mapping[str, object], outputs: Sequence[FileDigest]) -> Path:
         """
         Write `manifest.json` with the digests of the files, and put the folder in its place.
 
         A folder that stood there is kept as `.superseded/<run_id>`. Readers see the old folder, or none for an
         instant, or the whole new one.
         """
-        write_json(self.folder / NAME, {**manifest, "outputs": outputs})
+        write_json(self.folder / MANIFEST_NAME, {**manifest, "outputs": outputs})
         sync(self.folder)
         kept = _set_aside(self.place, self.out) if _is_there(self.place) else None
         try:
@@ -77,7 +85,7 @@ class Staging:
         except OSError:
             if kept is not None:
                 kept.rename(self.place)
-            (self.folder / NAME).unlink()  # whoever reads next must not publish what was reported as an error
+            (self.folder / MANIFEST_NAME).unlink()  # whoever reads next must not publish what was reported as an error
             raise
         sync(self.out)
         return self.place
@@ -123,7 +131,7 @@ def published(out: str | Path) -> list[Path]:
         return []
     for path in sorted(out.glob(f".*{_STAGING}")):
         finish_interrupted(out, path.name.removeprefix(".").removesuffix(_STAGING))
-    return sorted(path for path in out.iterdir() if is_date(path.name) and _is_there(path / NAME))
+    return sorted(path for path in out.iterdir() if is_date(path.name) and _is_there(path / MANIFEST_NAME))
 
 
 def finish_interrupted(out: Path, name: str) -> None:
@@ -163,7 +171,7 @@ def out_of(folder: Path) -> Path:
 
 def superseded(out: Path) -> list[Path]:
     """Return the run folders in `out` that later runs of their dates have replaced, by run id."""
-    return sorted(path.parent for path in (out / SUPERSEDED).glob(f"*/{NAME}"))
+    return sorted(path.parent for path in (out / SUPERSEDED).glob(f"*/{MANIFEST_NAME}"))
 
 
 def latest_before(out: Path, business_date: date) -> Path | None:
@@ -198,7 +206,7 @@ def _finish(out: Path, name: str) -> None:
 
 
 def _is_interrupted(out: Path, name: str) -> bool:
-    return _is_there(_staging_of(out, name) / NAME) and not _is_there(out / name)
+    return _is_there(_staging_of(out, name) / MANIFEST_NAME) and not _is_there(out / name)
 
 
 def _set_aside(place: Path, out: Path) -> Path:

@@ -23,7 +23,7 @@ from reconcile.files.disk import replacing, sha256_of
 from reconcile.runs.run_folder import RunFile
 from reconcile.version import __version__
 
-NAME = RunFile.MANIFEST
+MANIFEST_NAME = RunFile.MANIFEST
 
 RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z][0-9A-Za-z_-]{0,79}\Z")]
 """A run's id. It names the folder in which a replaced run is kept: no dot, no slash, never empty."""
@@ -153,12 +153,13 @@ def manifest_of(folder: Path) -> Manifest:
     Raises OutputError when there is none (the folder is not a run folder, or was never completed), when a field is not
     of its form, or when the folder has the name of another date.
     """
-    path = folder / NAME
+    path = folder / MANIFEST_NAME
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise OutputError(
-            f"{folder}: is not a run folder, it has no {NAME}", hint="name a folder that `reconcile run` has written"
+            f"{folder}: is not a run folder, it has no {MANIFEST_NAME}",
+            hint="name a folder that `reconcile run` has written",
         ) from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}", hint=_AS_PUBLISHED) from error

@@ -20,11 +20,11 @@ from reconcile.errors import FolderBusy, OutputError
 from reconcile.files.disk import append, disk_errors, locked
 from reconcile.runs.manifest import FileDigest
 
-ACCEPTANCES = "acceptances.csv"
-REFRESHES = "refreshes.jsonl"
+ACCEPTANCES_NAME = "acceptances.csv"
+REFRESHES_NAME = "refreshes.jsonl"
 
-_RECORDS = (ACCEPTANCES, REFRESHES)
-_CHAINED = (REFRESHES,)
+_RECORDS = (ACCEPTANCES_NAME, REFRESHES_NAME)
+_CHAINED = (REFRESHES_NAME,)
 
 
 class _Link(msgspec.Struct, frozen=True):

@@ -14,13 +14,13 @@ import msgspec
 from reconcile.files.disk import disk_errors
 from reconcile.runs.manifest import write_json
 
-NAME = ".unfinished.json"
+UNFINISHED_NAME = ".unfinished.json"
 
 KEPT_FOR = timedelta(hours=23)
 """How long after it began a run is gone on with: the next night is another date."""
 
 
-class Unfinished(msgspec.Struct, frozen=True):
+class _Unfinished(msgspec.Struct, frozen=True):
     """A run in progress, or one that was interrupted or refused."""
 
     business_date: date
@@ -30,7 +30,7 @@ class Unfinished(msgspec.Struct, frozen=True):
 def unfinished_date(out: Path, now: datetime) -> date | None:
     """Return the business date of a run in `out` that began lately and has not ended, null where there is none."""
     try:
-        found = msgspec.json.decode((out / NAME).read_bytes(), type=Unfinished)
+        found = msgspec.json.decode((out / UNFINISHED_NAME).read_bytes(), type=_Unfinished)
         began_at = found.began_at.astimezone(UTC)
     except (OSError, msgspec.DecodeError, OverflowError):
         return None
@@ -44,6 +44,6 @@ def remembered(out: Path, business_date: date) -> Iterator[None]:
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if unfinished_date(out, now) != business_date:
-            write_json(out / NAME, Unfinished(business_date, now))
+            write_json(out / UNFINISHED_NAME, _Unfinished(business_date, now))
     yield
-    (out / NAME).unlink(missing_ok=True)
+    (out / UNFINISHED_NAME).unlink(missing_ok=True)

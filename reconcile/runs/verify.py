@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconcile.errors import OutputError
 from reconcile.runs.folder import SUPERSEDED, out_of, published, read_manifest, superseded
-from reconcile.runs.manifest import NAME, FileDigest, Link, Manifest, digest_of, is_date
+from reconcile.runs.manifest import MANIFEST_NAME, FileDigest, Link, Manifest, digest_of, is_date
 from reconcile.runs.records import broken_records
 
 
@@ -47,7 +47,7 @@ def verify_runs(out: Path) -> list[Verification]:
     found += [_verified(folder, runs) for folder in superseded(out)]
     bare = sorted(path for path in out.iterdir() if is_date(path.name) and path.is_dir() and path not in runs)
     return found + [
-        Verification(str(path), "", 0, (f"has no {NAME}: it is not a run, or no longer one",)) for path in bare
+        Verification(str(path), "", 0, (f"has no {MANIFEST_NAME}: it is not a run, or no longer one",)) for path in bare
     ]
 
 
@@ -119,10 +119,10 @@ def _has_link(folder: Path, name: str) -> bool:
 def _strangers(folder: Path, manifest: Manifest) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if (path.is_symlink() or not path.is_dir()) and name not in manifest.digests and name != NAME:
+        if (path.is_symlink() or not path.is_dir()) and name not in manifest.digests and name != MANIFEST_NAME:
             yield f"{name} is not in the manifest"
-    if (folder / NAME).is_symlink():
-        yield f"{NAME} is a link, and not the file that was published"
+    if (folder / MANIFEST_NAME).is_symlink():
+        yield f"{MANIFEST_NAME} is a link, and not the file that was published"
 
 
 def _chain(folder: Path, own: Manifest, runs: Mapping[Path, Manifest | None]) -> tuple[list[str], list[str]]:
@@ -165,7 +165,7 @@ def _link(out: Path, link: Link) -> tuple[str, str]:
 
 
 def _is_linked(folder: Path, link: Link) -> bool:
-    path = folder / NAME
+    path = folder / MANIFEST_NAME
     return path.is_file() and digest_of(path).sha256 == link.manifest_sha256
 
 

@@ -134,9 +134,9 @@ class Setting:
         except msgspec.ValidationError as error:
             raise ValueError(self._in_words(error, value)) from None
 
-    def _of_pairs(self, pairs: Sequence[object]) -> dict[str, Any]:
+    def _of_pairs(self, pairs: Sequence[object]) -> dict[str, str | tuple[str, ...]]:
         """Return a table of what its option was given: KEY=VALUE, and KEY=VALUE again for a further value."""
-        table: dict[str, Any] = {}
+        table: dict[str, str | tuple[str, ...]] = {}
         for pair in pairs:
             key, equals, text = (part.strip() for part in str(pair).partition("="))
             if not equals or not key:
@@ -203,7 +203,7 @@ def _declared(struct: type[Struct], table: str, path: tuple[str, ...]) -> Iterat
             yield Setting(name, place, extra.get("key", field.name), (*path, field.name), type_, default, meta)
 
 
-def built(struct: type[StructT], values: Mapping[str, Any]) -> StructT:
+def built(struct: type[StructT], values: Mapping[str, object]) -> StructT:
     """
     Return `struct` with `values`, by the names of its settings; those that are not named have their defaults.
 
@@ -231,7 +231,7 @@ def built(struct: type[StructT], values: Mapping[str, Any]) -> StructT:
 def _built(
     struct: type[StructT], given: Mapping[tuple[str, ...], Any], path: tuple[str, ...], problems: list[SettingsError]
 ) -> StructT | None:
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     is_whole = True
     for field in msgspec.structs.fields(struct):
         place = (*path, field.name)

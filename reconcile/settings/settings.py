@@ -8,7 +8,6 @@ editors, the manifest and the docs are all made from that, by `reconcile.setting
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +17,6 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from reconcile.days import WEEKDAYS, weekdays_of
-from reconcile.errors import SettingsError
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.population import Population
 from reconcile.orders.databases.url import OrdersQuery, orders_query, shown_url
@@ -28,6 +26,7 @@ from reconcile.orders.places.dated import check_dated, dated
 from reconcile.orders.stated import Stated
 from reconcile.payments.request import PullRequest
 from reconcile.settings.declared import built, declared, documented
+from reconcile.settings.writable import check_writable
 
 FILE_NAME = "reconcile.toml"
 COMMERCE_LAYER = "commerce-layer"
@@ -214,8 +213,21 @@ class ReportSettings(Struct, frozen=True, kw_only=True):
     html: Annotated[bool, Meta(description="write report.html, the page")] = True
     xlsx: Annotated[
         bool,
-        Meta(description="write report.xlsx, the workbook; for a million items it takes longer than the matching"),
+        Meta(description="write report.xlsx, the workbook"),
     ] = True
+    items_csv: Annotated[
+        bool,
+        Meta(description="write items.csv, all items for people; items.parquet, which has the same, is always there"),
+    ] = True
+    max_rows: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="rows of a sheet of the workbook, at most; where there are more items, it has those that are "
+            "not matched. `reconcile report --format xlsx --max-rows N` makes one with more of them",
+            extra={"metavar": "N"},
+        ),
+    ] = 20_000
     locale: Annotated[
         str | None,
         Meta(
@@ -249,7 +261,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
         Raises SettingsError that lists every value that makes no sense, TypeError for a name that is none.
         """
-        check_texts(values)
+        check_writable(values)
         return built(cls, values)
 
     def replaced(self, **values: Any) -> Settings:
@@ -283,25 +295,3 @@ class Settings(Struct, frozen=True, kw_only=True):
         orders["files"] = [printable(without_secrets(word)) for word in self.orders.files]
         orders["database"] = self.orders.database and shown_url(self.orders.database)
         return document
-
-
-def check_texts(values: Mapping[str, Any]) -> None:
-    """Raise SettingsError when a string among `values`, by the name of its setting, cannot be written to a file."""
-    for name, value in values.items():
-        several = value if isinstance(value, tuple | list) else [value]
-        if isinstance(value, Mapping):
-            texts = [
-                one for inside in value.values() for one in (inside if isinstance(inside, tuple | list) else [inside])
-            ]
-            several = [*value, *texts]
-        for text in (str(one) for one in several if isinstance(one, str | Path)):
-            # Not shown: an address may hold a password.
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                raise SettingsError(
-                    f"{name}: is not UTF-8",
-                    hint="rename the file or folder, or name it by a pattern"
-                    if "orders" in name
-                    else "rename the file or folder, or write the text again",
-                )
-            if "\0" in text:
-                raise SettingsError(f"{name}: holds the character U+0000", hint="write the text again, without it")

@@ -23,7 +23,7 @@ _CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_ID_FILE", "CLIENT_SECRET_F
 
 
 def load_settings(
-    config: Path | None = None, *, environ: Mapping[str, str], options: Mapping[str, Any] | None = None
+    config: Path | None = None, *, environ: Mapping[str, str], options: Mapping[str, object] | None = None
 ) -> Settings:
     """
     Return the settings of `config` (default: `reconcile.toml` in the working directory, if there), `environ`
@@ -31,7 +31,7 @@ def load_settings(
 
     Raises SettingsError that lists every problem of its source.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     path = config or Path(FILE_NAME)
     if config is not None or path.is_file():
         values |= _from_toml(path)
@@ -51,7 +51,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return sentences
 
 
-def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
+def clean_settings(rules: Mapping[str, object]) -> dict[str, object]:
     """
     Return the settings that `rules` are: a table `[match.clean]` as a dictionary, such as `{"case": "fold"}`.
 
@@ -60,7 +60,7 @@ def clean_settings(rules: Mapping[str, Any]) -> dict[str, Any]:
     return _from_document({"match": {"clean": rules}}, "clean")
 
 
-def settings_in(document: Mapping[str, Any], source: str) -> Settings:
+def settings_in(document: Mapping[str, object], source: str) -> Settings:
     """
     Return the settings of a `document` as `Settings.public` writes it; or by their names, as it did before.
 
@@ -71,7 +71,7 @@ def settings_in(document: Mapping[str, Any], source: str) -> Settings:
     return Settings.of(**document)
 
 
-def _from_toml(path: Path) -> dict[str, Any]:
+def _from_toml(path: Path) -> dict[str, object]:
     try:
         # A fraction stays the text it was written as: 0.1 percent is not the float 0.1.
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)
@@ -84,12 +84,12 @@ def _from_toml(path: Path) -> dict[str, Any]:
     return _from_document(document, str(path))
 
 
-def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool = False) -> dict[str, Any]:
+def _from_document(document: Mapping[str, object], source: str, *, is_plain: bool = False) -> dict[str, object]:
     """Return values by name; `is_plain` for a document of our own, whose values are in the types of JSON."""
     settings = {
         (setting.table, name): setting for setting in declared(Settings) for name in (setting.name, setting.key)
     }
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     problems: list[str] = []
     for table, key, value in _entries(document, {table for table, _ in settings}):
         setting = settings.get((table, key))
@@ -102,7 +102,7 @@ def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool =
         except ValueError as error:
             problems.append(f"{where}: {error}")
             continue
-        if not is_plain and setting.said("may_hold_password") and passwords(values[setting.name]):
+        if not is_plain and setting.said("may_hold_password") and passwords(str(values[setting.name])):
             problems.append(f"{where}: contains a password: use {setting.variable}, PGPASSWORD or ~/.pgpass for it")
     if problems:
         raise SettingsError(
@@ -111,7 +111,7 @@ def _from_document(document: Mapping[str, Any], source: str, *, is_plain: bool =
     return values
 
 
-def _entries(document: Mapping[str, Any], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+def _entries(document: Mapping[str, object], tables: set[str], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
     for key, value in document.items():
         path = f"{prefix}.{key}" if prefix else key
         if isinstance(value, dict) and path in tables:
@@ -125,8 +125,8 @@ def _nearest(where: str, settings: Mapping[tuple[str, str], Setting]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    values: dict[str, object] = {}
     problems: list[str] = []
     for setting in declared(Settings):
         if text := environ.get(setting.variable):

@@ -18,7 +18,7 @@ from reconcile.figures import limits
 from reconcile.matching.engines.spark_session import check_spark
 from reconcile.matching.policy import Status
 from reconcile.reports.display import display_of
-from reconcile.runs.manifest import NAME, Manifest
+from reconcile.runs.manifest import MANIFEST_NAME, Manifest
 from reconcile.runs.unfinished import unfinished_date
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.declared import declared
@@ -136,10 +136,10 @@ def settings_of(manifest: Manifest, folder: Path) -> Settings:
     Raises OutputError when they are not of this version.
     """
     try:
-        return settings_in(manifest.settings, str(folder / NAME))
+        return settings_in(manifest.settings, str(folder / MANIFEST_NAME))
     except (SettingsError, TypeError) as error:
         raise OutputError(
-            f"{folder / NAME}: its settings are from another version: {error}", hint="run the date again"
+            f"{folder / MANIFEST_NAME}: its settings are from another version: {error}", hint="run the date again"
         ) from error
 
 

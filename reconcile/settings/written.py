@@ -7,7 +7,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,7 +18,7 @@ from reconcile.settings.settings import Settings
 _OF_FILES = ("orders", "format")
 
 
-def with_declared(settings: Settings, more: Mapping[str, Any]) -> Settings:
+def with_declared(settings: Settings, more: Mapping[str, object]) -> Settings:
     """Return `settings` with `more` declared of the order files, by the names of `OrderFormat`."""
     names = {one.path[-1]: one.name for one in declared(Settings) if one.path[:-1] == _OF_FILES}
     return settings.replaced(**{names[name]: value for name, value in more.items()})

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from reconcile.errors import WarehouseError, first_line
 from reconcile.files.duckdb import CONFIG, SQL_TYPES, text_literal
-from reconcile.warehouse.place import local_path, without_secrets
+from reconcile.warehouse.place import local_path, shown_place
 from reconcile.warehouse.tables import (
     OF_THE_RUN,
     PAYMENT_MODE,
@@ -37,7 +37,7 @@ from reconcile.warehouse.tables import (
 )
 from reconcile.warehouse.verified_run import VerifiedRun
 
-MEMORY_LIMIT = "1GB"
+_MEMORY_LIMIT = "1GB"
 """Beyond it a load spills into `FILE.tmp`, beside the database."""
 
 
@@ -64,7 +64,7 @@ def load(run: VerifiedRun, url: str, *, loaded_at: datetime) -> LoadReceipt:
         connection.execute(f"INSERT INTO {RUNS_NAME} BY NAME SELECT {_named_parameters(row)}", list(row.values()))
         run.check_unchanged()
         connection.execute("COMMIT")
-    return LoadReceipt(without_secrets(url), run.scope, run.run_id, rows, replaced, unclaimed)
+    return LoadReceipt(shown_place(url), run.scope, run.run_id, rows, replaced, unclaimed)
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError(f"{path}: its folder does not exist", hint=f"create {path.parent}, or name another file")
     if not path.exists():
         _create(path)
-    config = CONFIG | {"memory_limit": MEMORY_LIMIT}
+    config = CONFIG | {"memory_limit": _MEMORY_LIMIT}
     with contextlib.closing(duckdb.connect(str(path), config=config)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection

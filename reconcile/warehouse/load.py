@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from reconcile.errors import SettingsError
-from reconcile.warehouse.place import scheme_of, without_secrets
+from reconcile.warehouse.place import scheme_of, shown_place
 from reconcile.warehouse.tables import LoadReceipt
 from reconcile.warehouse.verified_run import open_run_folder
 
@@ -41,7 +41,7 @@ def sink_of(url: str) -> ModuleType:
     if scheme not in SINKS:
         known = ", ".join(SINKS)
         raise SettingsError(
-            f'"{without_secrets(url)}": there is no warehouse of the kind "{scheme}"',
+            f'"{shown_place(url)}": there is no warehouse of the kind "{scheme}"',
             hint=f"the kinds are: {known}",
         )
     module, extra = SINKS[scheme]

@@ -41,7 +41,7 @@ from reconcile.warehouse.partitions import (
     partitions_in,
     stage_of,
 )
-from reconcile.warehouse.place import local_path, without_secrets
+from reconcile.warehouse.place import local_path, shown_place
 from reconcile.warehouse.swaps import JOURNAL, PART, put_in_place, swaps_in, take_back
 from reconcile.warehouse.tables import RUNS, RUNS_NAME, SCOPE, TABLES, LoadReceipt, Scope, WarehouseTable, totals
 from reconcile.warehouse.verified_run import VerifiedRun
@@ -67,7 +67,7 @@ def load(run: VerifiedRun, url: str, *, loaded_at: datetime) -> LoadReceipt:
             _write_run(connection, run, loaded_at, stage / RUNS_NAME)
         run.check_unchanged()
         put_in_place(swaps, stage / JOURNAL)
-    return LoadReceipt(without_secrets(url), run.scope, run.run_id, rows, replaced, unclaimed)
+    return LoadReceipt(shown_place(url), run.scope, run.run_id, rows, replaced, unclaimed)
 
 
 def _less_known(root: Path, run: VerifiedRun) -> tuple[list[str], tuple[str, ...]]:

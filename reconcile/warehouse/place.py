@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from reconcile.errors import SettingsError
 
-HINT = "write duckdb:FILE or parquet:FOLDER"
+_HINT = "write duckdb:FILE or parquet:FOLDER"
 
 
 def scheme_of(url: str) -> str:
@@ -24,7 +24,7 @@ def scheme_of(url: str) -> str:
     """
     scheme, colon, rest = url.partition(":")
     if not colon or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme) or not rest.strip("/"):
-        raise SettingsError(f'"{without_secrets(url)}" does not name a warehouse', hint=HINT)
+        raise SettingsError(f'"{shown_place(url)}" does not name a warehouse', hint=_HINT)
     return scheme.lower()
 
 
@@ -39,14 +39,14 @@ def local_path(url: str) -> Path:
         host, slash, path = rest[2:].partition("/")
         if host not in ("", "localhost"):
             raise SettingsError(
-                f'"{without_secrets(url)}" names a host, but this warehouse is a local file or folder',
+                f'"{shown_place(url)}" names a host, but this warehouse is a local file or folder',
                 hint=f"write {scheme_of(url)}:relative/path or {scheme_of(url)}:///absolute/path",
             )
         rest = slash + path
     return Path(unquote(rest)).expanduser()
 
 
-def without_secrets(url: str) -> str:
+def shown_place(url: str) -> str:
     """Return `url` for people: without the user, password, query and fragment that some warehouses' URLs have."""
     try:
         parts = urlsplit(url)

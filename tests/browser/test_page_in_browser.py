@@ -57,7 +57,7 @@ def test_the_page_opens_from_disk_and_shows_every_break(published: Path, open_pa
     page = open_page(published / "report.html")
 
     assert page.locator(FIRST_CELLS).all_text_contents() == [row["reference"] or "" for row in breaks_of(published)]
-    assert page.inner_text("#shown") == f"{len(breaks_of(published))} of {len(breaks_of(published))} breaks"
+    assert page.inner_text("#shown").startswith(f"{len(breaks_of(published))} of {len(breaks_of(published))} breaks; ")
 
 
 def test_every_total_that_is_seen_is_that_of_the_summary(published: Path, open_page: Any) -> None:
@@ -105,11 +105,13 @@ def test_the_age_is_filtered_in_days(published: Path, tmp_path: Path, open_page:
     ]
     page = open_page(page_with(published, tmp_path, rows))
     found = {}
-    for span in ("", "0-1", "2-7", "8-30", "31-90", "91-"):
+    for span in ("", "0-1", "2-3", "4-7", "8-30", "31-60", "91-", "8-"):
         page.select_option("[name=age]", span)
         found[span] = "".join(sorted(page.locator(FIRST_CELLS).all_text_contents()))
 
-    assert found == {"": "ABCDE", "0-1": "AB", "2-7": "C", "8-30": "D", "31-90": "", "91-": "E"}
+    assert found == {
+        "": "ABCDE", "0-1": "AB", "2-3": "C", "4-7": "", "8-30": "D", "31-60": "", "91-": "E", "8-": "DE",
+    }  # fmt: skip
 
 
 def test_amounts_are_sorted_as_numbers_both_ways_and_nothing_comes_last(
@@ -189,12 +191,95 @@ def test_thousands_of_breaks_are_drawn_part_by_part(published: Path, tmp_path: P
     page = open_page(page_with(published, tmp_path, rows))
 
     assert page.locator(FIRST_CELLS).count() == 200
-    assert page.inner_text("#shown") == "5,000 of 5,000 breaks, the first 200 shown"
+    assert page.inner_text("#shown").startswith("5,000 of 5,000 breaks, the first 200 shown; ")
     page.click("#more")
     assert page.locator(FIRST_CELLS).count() == 400
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(FIRST_CELLS).count() == 5_000
     page.fill("[name=text]", "r04999")
     assert page.locator(FIRST_CELLS).all_text_contents() == ["R04999"]
     assert page.is_hidden("#more")
+
+
+def test_the_page_has_one_currency_at_a_time(published: Path, open_page: Any) -> None:
+    page = open_page(published / "report.html")
+    page.select_option("#one-currency select", "SEK")
+    seen = page.inner_text("main")
+    statuses = json.loads((published / "summary.json").read_bytes())["statuses"]
+    has_sek = {one["status"]: any(line["currency_code"] == "SEK" for line in one["amounts"]) for one in statuses}
+
+    assert {row["currency_code"] for row in saved(page)} == {"SEK"}
+    assert {status: f"({status})" in seen for status in has_sek} == has_sek
+    assert not all(has_sek.values())
+    assert page.locator("#control tbody tr:visible th").all_text_contents() == ["SEK", "SEK"]
+    assert page.locator("#bridge .scroll:visible").count() == 1
+    page.select_option("#one-currency select", "")
+    assert page.locator(FIRST_CELLS).count() == len(breaks_of(published))
+    assert all(f"({status})" in page.inner_text("main") for status in has_sek)
+
+
+def test_figures_that_count_breaks_lead_to_them(published: Path, open_page: Any) -> None:
+    page = open_page(published / "report.html")
+    summary = json.loads((published / "summary.json").read_bytes())
+    for status in (one for one in summary["statuses"] if one["kind"] == "break"):
+        page.click(f"#statuses a[data-status={status['status']}]")
+        assert {row["status"] for row in saved(page)} == {status["status"]}
+        assert page.inner_text("#shown").startswith(f"{status['count']} of ")
+    for link in page.locator("#moves a[data-data-age]").all():
+        link.click()
+        assert page.inner_text("#shown").startswith(f"{link.inner_text()} of ")
+    for link in page.locator("#breaks li a").all():
+        link.click()
+        assert page.inner_text("#shown").startswith(f"{link.inner_text().split()[0]} of ")
+
+
+def test_breaks_above_an_amount_and_an_age_are_added_up(published: Path, open_page: Any) -> None:
+    page = open_page(published / "report.html")
+    page.select_option("[name=currency_code]", "EUR")
+    page.select_option("[name=data_age]", "4-")
+    page.fill("[name=least]", "100")
+    wanted = [
+        row
+        for row in breaks_of(published)
+        if row["at_stake_currency_code"] == "EUR" and row["at_stake_cents"] >= 10_000 and row["data_age_days"] > 3
+    ]
+    sum_ = grouped_amount(sum(row["at_stake_cents"] for row in wanted), "EUR")
+
+    assert wanted
+    assert [line["item_id"] for line in saved(page)] == [row["item_id"] for row in wanted]
+    assert page.inner_text("#shown").endswith(f"at stake in them: EUR {sum_}")
+
+
+def test_a_row_leads_to_its_order_in_the_dashboard_and_nowhere_else(
+    published: Path, tmp_path: Path, open_page: Any
+) -> None:
+    order = "https://dashboard.commercelayer.io/shop/orders/list/abc"
+    links = [order, "javascript:alert(1)", "https://evil.example/", None]
+    rows = [breaks_of(published)[0] | {"item_id": f"{n}", "links_dashboard": link} for n, link in enumerate(links)]
+    page = open_page(page_with(published, tmp_path, rows))
+    for opener in page.locator("#list tbody button").all():
+        opener.click()
+
+    found = [(link.get_attribute("href"), link.get_attribute("rel")) for link in page.locator("#list a").all()]
+    assert found == [(order, "noopener noreferrer")] * 2
+
+
+def test_a_phone_shows_what_a_break_is_about_without_scrolling_sideways(published: Path, open_page: Any) -> None:
+    page = open_page(published / "report.html", viewport={"width": 390, "height": 844})
+    first = breaks_of(published)[0]
+    row = page.locator("#list tbody tr").first
+    code = first["at_stake_currency_code"]
+    stake = f"{code} {grouped_amount(first['at_stake_cents'], code)}"
+
+    assert page.evaluate("document.querySelector('#list').getBoundingClientRect().right") <= 390
+    for text in (first["reference"], LABEL_OF[first["status"]], first["suggestion"]):
+        assert text in row.inner_text()
+    before = "getComputedStyle(document.querySelector('#list td.at_stake'), '::before').content"
+    assert page.evaluate(before).strip('"') + row.locator("td.at_stake").inner_text() == stake
+    for cell in row.locator("td:visible").all():
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -225,6 +310,8 @@ def test_paper_has_lines_to_sign_on_and_no_controls(published: Path, open_page: 
     page.emulate_media(media="print")
 
     assert page.is_visible(".sign-off")
+    assert page.evaluate("document.querySelector('.sign-off').getBoundingClientRect().bottom") < 1000
+    assert page.evaluate("getComputedStyle(document.querySelector('#breaks')).breakBefore") == "page"
     assert page.is_hidden("#filters")
     assert page.is_hidden("nav")
     assert page.evaluate("document.documentElement.scrollWidth") <= 700

@@ -55,7 +55,8 @@ def test_totals_that_are_seen_parse_back_to_those_of_the_summary(published: Path
                 assert german(row[7], code) == line["amount_out_cents"]
                 assert sum(german(cell, code) for cell in row[3:7]) == line["amount_in_cents"]
     lines = [line for status in summary["statuses"] for line in status["amounts"]]
-    for row, line in zip(rows_under(page, "Every item has one status"), lines, strict=True):
+    under_heads = [row for row in rows_under(page, "Every item has one status") if len(row) > 1]
+    for row, line in zip(under_heads, lines, strict=True):
         for cell, name in zip(row[-5:-1], AMOUNTS, strict=True):
             cents = line[name]
             assert (german(cell, line["currency_code"]) if cell else 0) == (cents or 0)
@@ -104,8 +105,9 @@ def test_digits_of_a_locale_are_everywhere_and_stand_in_their_order(published: P
     breaks = summary["counts"]["breaks"]
     seen = {row[0]: row[2].translate(ARABIC) for row in rows_under(page, "Payments")}
 
-    assert page.inner_text("#shown").translate(ARABIC) == f"{breaks} of {breaks} breaks"
-    assert page.inner_text("#shown") != f"{breaks} of {breaks} breaks"
+    shown = page.inner_text("#shown")
+    assert shown.translate(ARABIC).startswith(f"{breaks} of {breaks} breaks; at stake in them: SEK ")
+    assert not any(digit in shown for digit in "0123456789")
     assert page.inner_text("h1").translate(ARABIC) == "20/11/2026"
     for line in summary["control"]["payments"]:
         if code := line["currency_code"]:

@@ -10,7 +10,7 @@ from reconcile.commercelayer.document import decode_document, decode_error
 from reconcile.commercelayer.exports.documents import (
     BrokenExport,
     Export,
-    Verdict,
+    ExportVerdict,
     exports_in,
     pause_seconds,
     payments_export,
@@ -24,7 +24,7 @@ from reconcile.commercelayer.sending.retry import Failure, refusal
 DATE = "Sat, 01 Nov 2025 12:00:00 GMT"
 
 
-def refused(status: int, body: bytes) -> Verdict:
+def refused(status: int, body: bytes) -> ExportVerdict:
     problem = decode_error(status, body)
     return verdict_on(
         refusal(
@@ -38,12 +38,14 @@ def refused(status: int, body: bytes) -> Verdict:
     )
 
 
-def of_rule(meta: str) -> Verdict:
+def of_rule(meta: str) -> ExportVerdict:
     return refused(422, b'{"errors": [{"code": "VALIDATION_ERROR", "meta": %s}]}' % meta.encode())
 
 
 def test_a_refusal_tells_how_many_records_are_allowed() -> None:
-    assert of_rule('{"error": "less_than_or_equal_to", "value": 9000, "count": 5000}') == Verdict("too_many", 5000)
+    assert of_rule('{"error": "less_than_or_equal_to", "value": 9000, "count": 5000}') == ExportVerdict(
+        "too_many", 5000
+    )
     assert of_rule('{"error": "greater_than", "value": 0, "count": 0}').kind == "empty"
     assert of_rule('{"error": "inclusion"}').kind == "not_exportable"
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.commercelayer.document import Document, decode_document
-from reconcile.commercelayer.page_columns import columns_of
+from reconcile.commercelayer.page_columns import payment_columns
 from reconcile.commercelayer.relations import SUM_OF
 from reconcile.commercelayer.resources import payments_from_documents, payments_from_pages
 from reconcile.errors import IncompletePull
@@ -137,7 +137,7 @@ def test_each_payment_comes_with_the_transactions_of_its_order_and_no_token() ->
 def test_an_ordinary_page_is_read_by_columns() -> None:
     documents = [document(ordinary()), document({"data": [], "meta": {"record_count": 0}}), document(ordinary())]
 
-    assert columns_of(documents, expected_mode="live") is not None
+    assert payment_columns(documents, expected_mode="live") is not None
     by_columns, by_rows = both(documents)
     assert by_columns.equals(by_rows)
     assert by_columns.num_rows == 8

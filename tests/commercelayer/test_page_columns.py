@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.commercelayer.document import Document, decode_document
-from reconcile.commercelayer.page_columns import columns_of
+from reconcile.commercelayer.page_columns import payment_columns
 from reconcile.commercelayer.resources import payments_from_documents, payments_from_pages
 from reconcile.errors import IncompletePull, WrongMode
 
@@ -62,7 +62,7 @@ def both(documents: list[Document], mode: str | None = "live") -> tuple[pa.Recor
 def test_an_ordinary_page_is_read_by_columns() -> None:
     documents = [document(page()), document(page(1)), document({"data": [], "meta": {"record_count": 0}})]
 
-    assert columns_of(documents, expected_mode="live") is not None
+    assert payment_columns(documents, expected_mode="live") is not None
     by_columns, by_rows = both(documents)
     assert by_columns.equals(by_rows)
     assert by_columns.num_rows == 4

@@ -13,7 +13,7 @@ import pytest
 from reconcile.commercelayer.document import Document
 from reconcile.commercelayer.exports.documents import BrokenExport
 from reconcile.commercelayer.exports.placed_orders import IdRange, PlacedOrders, are_distinct, cut_at, orders_in_file
-from reconcile.commercelayer.exports.slicing import edges
+from reconcile.commercelayer.exports.slicing import slice_edges
 from reconcile.commercelayer.query import Window
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -104,6 +104,6 @@ async def test_a_count_without_sense_costs_no_more_requests_than_a_cut_into_a_th
     api: Any = Counted()
 
     await cut_at(api, PLACED, IdRange(), orders=10**18, most=5_000)
-    await edges(api, Window(SINCE, UNTIL), payments=10**18, most=5_000)
+    await slice_edges(api, Window(SINCE, UNTIL), payments=10**18, most=5_000)
 
     assert api.requests < 2 * 1_000

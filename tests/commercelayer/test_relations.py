@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.commercelayer.relations import SOURCES, SUM_OF, Wanted, columns_without
+from reconcile.commercelayer.relations import PAYMENT_SOURCES, SUM_OF, Wanted, columns_without
 from reconcile.errors import Refused
 
 ALL = Wanted()
@@ -22,9 +22,9 @@ def test_no_path_has_more_than_three_levels_and_each_type_is_asked_for_sparsely(
 
     assert max(path.count(".") for path in paths) == 2
     assert {"order.payment_source", *(f"order.{type_}.payment_source" for type_ in SUM_OF)} < set(paths)
-    for source in set(SOURCES) - {"klarna_payments"}:
+    for source in set(PAYMENT_SOURCES) - {"klarna_payments"}:
         assert params[f"fields[{source}]"] == "id", source
-    assert len(SOURCES) == 10
+    assert len(PAYMENT_SOURCES) == 10
     assert (params["fields[markets]"], params["fields[payment_gateways]"]) == ("name", "name")
     assert params["fields[klarna_gateways]"] == "name"
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.files.csv_text import NotCsv, Row, csv_line, csv_rows, scan_csv
+from reconcile.files.csv_text import CsvRow, NotCsv, csv_line, csv_rows, scan_csv
 from reconcile.files.formula_guard import unguarded_sql
 from reconcile.reports.csv_tables import write_csv
 
@@ -67,7 +67,7 @@ def test_a_cell_may_have_any_length() -> None:
 def test_rows_know_their_line(text: str, expected: list[tuple[int, tuple[str, ...]]]) -> None:
     found = list(csv_rows(io.StringIO(text, newline="\n")))
 
-    assert found == [Row(line, cells) for line, cells in expected]
+    assert found == [CsvRow(line, cells) for line, cells in expected]
 
 
 @pytest.mark.parametrize(

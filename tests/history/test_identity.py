@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.history.identity import BEFORE, KEYS, identities
-from reconcile.schema import ABOUT, HISTORY
+from reconcile.history.identity import BEFORE, HISTORY, SHARED_KEYS, identities
+from reconcile.schema import ABOUT
 
 ON = date(2026, 11, 20)
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def ids(tonight: list[Row], before: list[Row], history: list[Row] | None = None)
     [
         ({"payment_id": "P1"}, {"payment_id": "P1"}),
         ({"order_id": "O1"}, {"order_id": "O1"}),
-        *(({theirs: "R1"}, {ours: "R1"}) for columns in KEYS[3:] for theirs in columns for ours in columns),
+        *(({theirs: "R1"}, {ours: "R1"}) for columns in SHARED_KEYS[3:] for theirs in columns for ours in columns),
     ],
 )
 def test_it_goes_on_by_whatever_of_either_side_it_shares(tonight: Row, before: Row) -> None:
@@ -128,7 +128,7 @@ def test_what_was_there_long_ago_is_reopened_under_its_name() -> None:
 
 
 texts = st.sampled_from([None, "", "1", "2", "3"])
-columns = {name: texts for group in KEYS if group != ("item_id",) for name in group if name != "payment_id"}
+columns = {name: texts for group in SHARED_KEYS if group != ("item_id",) for name in group if name != "payment_id"}
 some = st.lists(st.fixed_dictionaries(columns), max_size=6)
 
 
@@ -141,7 +141,7 @@ def test_it_is_what_trying_every_pair_in_turn_gives(
     then = [was(f"{'both' if n < same else 'then'}{n}", days[n], **about) for n, about in enumerate(before)]
 
     expected: dict[str, str] = {}
-    for key in KEYS:
+    for key in SHARED_KEYS:
         for old in sorted(then, key=lambda row: (row["first_seen_on"], row["item_id"])):
             for new in sorted(now, key=lambda row: row["item_id"]):
                 shared = {old[name] for name in key} & {new[name] for name in key} - {None, ""}

@@ -15,8 +15,9 @@ import pytest
 from reconcile.errors import OutputError
 from reconcile.figures.roll_forward import roll_forward
 from reconcile.history import ledger
+from reconcile.history.identity import HISTORY
 from reconcile.history.published import breaks_in
-from reconcile.schema import HISTORY, ITEMS
+from reconcile.schema import ITEMS
 
 
 def night(folder: Path, day: int, *breaks: tuple[str, str, int], run_id: str | None = None) -> ledger.PublishedRun:

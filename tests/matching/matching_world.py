@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from reconcile.history.states import States
-from reconcile.matching import match
+from reconcile.history.states import BreakStates
+from reconcile.matching.engines import local
 from reconcile.matching.items import RunFacts
 from reconcile.matching.keys.rules import NO_RULES, CleanRules, Replacement
 from reconcile.matching.match import Resources, match_frames, match_to_parquet
@@ -83,7 +83,7 @@ def _order(number: int, row: Mapping[str, Any]) -> Row:
 def facts(settings: dict[str, Any]) -> RunFacts:
     """Return the run's facts by `settings`, which lose them."""
     on = settings.pop("business_date", BUSINESS_DATE)
-    return RunFacts(on, settings.pop("run_id", "run"), settings.pop("states", States(on)))
+    return RunFacts(on, settings.pop("run_id", "run"), settings.pop("states", BreakStates(on)))
 
 
 def match_pandas(payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
@@ -107,7 +107,7 @@ class MatchFiles:
 
     def __init__(self, folder: Path, *, large: bool = True) -> None:
         self.folder = folder
-        self._large_side = 0 if large else match.LARGE_SIDE
+        self._large_side = 0 if large else local.LARGE_SIDE
 
     def __call__(self, payments: pa.Table, orders: pa.Table, **settings: Any) -> tuple[pa.Table, MatchReport]:
         transactions = settings.pop("transactions", None)
@@ -115,7 +115,7 @@ class MatchFiles:
         for name, table in ((name, table) for name, table in tables.items() if table is not None):
             # Without dictionaries, as a night stores nearly every column: DuckDB reads such a file in another way.
             pq.write_table(table, self.folder / f"{name}.parquet", use_dictionary=False)
-        with patch.object(match, "LARGE_SIDE", self._large_side):
+        with patch.object(local, "LARGE_SIDE", self._large_side):
             report = match_to_parquet(
                 self.folder / "payments.parquet",
                 self.folder / "orders.parquet",

@@ -27,8 +27,8 @@ from matching_world import (
 )
 
 from reconcile.errors import InputError, OrderFileError, PaymentFileError, ProofFailed, SettingsError
-from reconcile.history.identity import BEFORE
-from reconcile.history.states import States
+from reconcile.history.identity import BEFORE, HISTORY
+from reconcile.history.states import BreakStates
 from reconcile.keys import clean_key
 from reconcile.matching.incoming import payments_in
 from reconcile.matching.items import GROUPED, RunFacts
@@ -36,7 +36,8 @@ from reconcile.matching.match import match_frames, match_to_parquet
 from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.proof import prove, side_facts
 from reconcile.matching.tolerance import Tolerance
-from reconcile.schema import AMOUNT_LIMIT, HISTORY, ITEMS
+from reconcile.money import AMOUNT_LIMIT
+from reconcile.schema import ITEMS
 
 POLICY = MatchPolicy()
 RUN = RunFacts(BUSINESS_DATE, None)
@@ -144,7 +145,7 @@ def test_history_fills_the_ledger_columns_of_breaks_only(match: Match) -> None:
         dict.fromkeys(BEFORE.names) | {"item_id": ids[name], "break_id": ids[name], "status": "missing_order"}
         for name in ("P1", "P4")
     ]
-    states = States(
+    states = BreakStates(
         BUSINESS_DATE,
         before=pa.Table.from_pylist(before, schema=BEFORE),
         history=pa.Table.from_pylist(known, schema=HISTORY),
@@ -169,7 +170,7 @@ def test_breaks_known_again_give_equal_bytes_whatever_their_order(tmp_path: Path
     orders = orders_table([{"reference": f"R{number % 50}", "order_number": f"{number + 20}"} for number in range(60)])
     MatchFiles(tmp_path)(payments, orders, policy=POLICY)
     before = pq.read_table(tmp_path / "items.parquet", filters=[("is_break", "=", True)]).select(BEFORE.names)
-    states = States(BUSINESS_DATE, before=before.slice(0, before.num_rows // 2).cast(BEFORE))
+    states = BreakStates(BUSINESS_DATE, before=before.slice(0, before.num_rows // 2).cast(BEFORE))
     seen = set()
     for files, side in itertools.product((MatchFiles(tmp_path), MatchFiles(tmp_path, large=False)), (1, -1)):
         rows = [table.take(pa.array(range(table.num_rows)[::side])) for table in (payments, orders)]

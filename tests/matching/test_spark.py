@@ -20,7 +20,7 @@ from worlds import worlds as any_worlds
 
 from reconcile.errors import SettingsError
 from reconcile.history.identity import BEFORE
-from reconcile.history.states import States
+from reconcile.history.states import BreakStates
 from reconcile.matching.engines import spark_session
 from reconcile.matching.match import check_engine
 from reconcile.matching.policy import MatchPolicy
@@ -71,7 +71,7 @@ def test_breaks_are_known_again_on_spark(tmp_path: Path) -> None:
     )
     MatchFiles(tmp_path)(*world, policy=MatchPolicy())
     breaks = pq.read_table(tmp_path / "items.parquet", filters=[("is_break", "=", True)]).select(BEFORE.names)
-    states = States(BUSINESS_DATE, before=breaks.slice(2).cast(BEFORE))
+    states = BreakStates(BUSINESS_DATE, before=breaks.slice(2).cast(BEFORE))
     duckdb, spark = both(tmp_path, world, policy=MatchPolicy(), states=states)
 
     assert spark == duckdb

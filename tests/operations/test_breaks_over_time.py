@@ -13,7 +13,7 @@ import pytest
 from nights import OUT, breaks_of, night_of, said
 
 from reconcile.figures.summary import read_summary
-from reconcile.history.breaks import accept, accept_sheet, withdraw, write_sheet
+from reconcile.history.breaks import Grounds, accept, accept_sheet, withdraw, write_sheet
 from reconcile.history.decisions import NAME, read_decisions
 from reconcile.operations.explain import explain
 from reconcile.operations.verify import verify
@@ -51,7 +51,7 @@ def is_verified() -> None:
 
 def test_a_payment_gets_its_order_row_with_another_amount() -> None:
     first = told(night_of([OTHER, PAYMENT], BOOKS, day=19))["missing_order"]
-    accept(OUT / "2026-11-19", ["R1"], reason="comes in December")
+    accept(OUT / "2026-11-19", ["R1"], Grounds("comes in December"))
     held = told(night_of([OTHER, PAYMENT], BOOKS, day=20))["missing_order"]
     assert (held["accepted_reason"], held["accepted_for"], held["state"]) == ("comes in December", None, "open")
 
@@ -144,7 +144,7 @@ def test_a_pair_that_came_of_a_row_falls_apart_into_two_names_also_when_it_runs_
     ids = {one["item_id"]: one["break_id"] for one in pq.read_table(folder / "breaks.parquet").to_pylist()}
     assert ids.pop(row["item_id"]) == f"{row['item_id']}-20261120"
     assert row["item_id"] in ids.values()
-    (decided,) = accept(folder, [row["item_id"]], reason="named by break", until=date(2026, 11, 20))
+    (decided,) = accept(folder, [row["item_id"]], Grounds("named by break", until=date(2026, 11, 20)))
     assert (decided.item_id, decided.status) == (row["item_id"], "duplicate_reference")
     (OUT / NAME).unlink()
     before = (folder / "items.parquet").read_bytes()
@@ -180,7 +180,7 @@ def test_what_was_cleared_comes_back_under_its_name() -> None:
 @pytest.mark.slow
 def test_one_that_moves_to_another_currency_leaves_one_line_and_enters_the_other() -> None:
     night_of([OTHER, PAYMENT | {"currency_code": "SEK"}], BOOKS, day=19)
-    accept(OUT / "2026-11-19", ["R1"], reason="known", cap="20.00")
+    accept(OUT / "2026-11-19", ["R1"], Grounds("known", cap="20.00"))
 
     folder = night_of([OTHER, PAYMENT], BOOKS, day=20)
 
@@ -202,7 +202,7 @@ def test_a_decision_names_the_break_and_one_that_names_the_item_holds_too() -> N
 
     row = told(night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\n", day=20))["amount_mismatch"]
     assert row["accepted_reason"] == "by hand"
-    (decided,) = accept(OUT / "2026-11-20", [first["item_id"][:8]], reason="by command")
+    (decided,) = accept(OUT / "2026-11-20", [first["item_id"][:8]], Grounds("by command"))
     assert decided.item_id == first["item_id"]
     row = told(night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\n", day=21))["amount_mismatch"]
     assert row["accepted_reason"] == "by command"

@@ -13,7 +13,7 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError, SettingsError
 from reconcile.operations import night, pull
-from reconcile.runs.unfinished import KEPT_FOR, NAME, remembered, unfinished_date
+from reconcile.runs.unfinished import KEPT_FOR, UNFINISHED_NAME, remembered, unfinished_date
 from reconcile.sandbox.server import SandboxServer
 from reconcile.settings.credentials import Secrets
 from reconcile.settings.settings import Settings
@@ -62,7 +62,7 @@ def test_a_run_that_did_not_end_is_given_up_before_the_next_night(workplace: Pat
     assert unfinished_date(workplace, now) == date(2026, 11, 20)
     assert unfinished_date(workplace, now + KEPT_FOR) is None
     assert unfinished_date(workplace, now - timedelta(days=1)) is None
-    (workplace / NAME).write_text("{}")
+    (workplace / UNFINISHED_NAME).write_text("{}")
     assert unfinished_date(workplace, now) is None
 
 
@@ -84,7 +84,7 @@ def test_a_night_that_breaks_off_keeps_its_date_and_one_that_ends_does_not(
     assert business_date_of(settings) == date(2026, 11, 20)
 
     night.run(settings, secrets, business_date=date(2026, 11, 20))
-    assert not (workplace / "runs" / NAME).exists()
+    assert not (workplace / "runs" / UNFINISHED_NAME).exists()
 
 
 def test_lags_ages_and_the_end_of_a_night_are_those_of_the_time_zone() -> None:

@@ -16,7 +16,7 @@ from nights import OUT, breaks_of, night, night_of, nights_in, said
 from places import SAMPLE
 
 from reconcile.errors import AcceptanceError
-from reconcile.history.breaks import accept, accept_sheet, withdraw, write_sheet
+from reconcile.history.breaks import Grounds, accept, accept_sheet, withdraw, write_sheet
 from reconcile.history.decisions import NAME, Decision, append_decisions, read_decisions
 
 
@@ -79,7 +79,7 @@ def test_a_run_may_be_named_from_inside_it(run: Path, monkeypatch: pytest.Monkey
 
 def test_an_accepted_break_stays_visible_and_says_why(run: Path) -> None:
     one = mismatch(run)
-    accept(run, [one["reference"]], reason="known rounding", until=date(2026, 12, 31), by="finance")
+    accept(run, [one["reference"]], Grounds("known rounding", until=date(2026, 12, 31), by="finance"))
 
     later = item(night(21), one["reference"])
 
@@ -96,7 +96,7 @@ def test_an_accepted_break_stays_visible_and_says_why(run: Path) -> None:
 
 def test_it_returns_when_its_amount_changes(run: Path) -> None:
     one = mismatch(run)
-    accept(run, [one["reference"]], reason="known")
+    accept(run, [one["reference"]], Grounds("known"))
     change_total(one["reference"], one["order_amount_cents"] + 7)
 
     assert item(night(21), one["reference"])["accepted_reason"] is None
@@ -107,7 +107,7 @@ def test_up_to_its_cap_it_may_change(run: Path, more: int, reason: str | None) -
     one = mismatch(run)
     sign = 1 if one["difference_cents"] > 0 else -1
     cap = one["at_stake_cents"] + 100
-    accept(run, [one["item_id"]], reason="up to a euro more", cap=f"{cap // 100}.{cap % 100:02d}")
+    accept(run, [one["item_id"]], Grounds("up to a euro more", cap=f"{cap // 100}.{cap % 100:02d}"))
     if more:
         change_total(one["reference"], one["order_amount_cents"] - sign * more)
 
@@ -120,7 +120,7 @@ def test_up_to_its_cap_it_may_change(run: Path, more: int, reason: str | None) -
 @pytest.mark.slow
 def test_it_returns_when_its_currency_changes_in_the_run_and_in_the_list(workplace: Path) -> None:
     night_of([{"reference": "R1", "currency_code": "SEK"}], "reference,total,currency\nR9,1.00,SEK\n", day=19)
-    accept(OUT / "2026-11-19", ["R1"], reason="known")
+    accept(OUT / "2026-11-19", ["R1"], Grounds("known"))
     folder = night_of([{"reference": "R1", "currency_code": "EUR"}], "reference,total,currency\nR9,1.00,EUR\n", day=20)
 
     (row,) = breaks_of(folder, text="R1")
@@ -130,7 +130,7 @@ def test_it_returns_when_its_currency_changes_in_the_run_and_in_the_list(workpla
 
 def test_it_returns_when_its_status_changes(run: Path) -> None:
     (one,) = breaks_of(run, status="missing_order")[:1]
-    accept(run, [one["item_id"]], reason="comes in December", cap="99999.00")
+    accept(run, [one["item_id"]], Grounds("comes in December", cap="99999.00"))
     text = Path("orders.csv").read_text().rstrip("\n")
     header = text.splitlines()[0].split(",")
     row = dict.fromkeys(header, "")
@@ -145,7 +145,7 @@ def test_it_returns_when_its_status_changes(run: Path) -> None:
 
 def test_after_its_last_date_it_returns(run: Path) -> None:
     one = mismatch(run)
-    accept(run, [one["reference"]], reason="until tomorrow", until=date(2026, 11, 21))
+    accept(run, [one["reference"]], Grounds("until tomorrow", until=date(2026, 11, 21)))
 
     assert item(night(21), one["reference"])["accepted_reason"] == "until tomorrow"
     assert item(night(22), one["reference"])["accepted_reason"] is None
@@ -158,7 +158,7 @@ def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
 
     (row,) = breaks_of(later, text=one["payment_reference"])
     assert row["reference"] != one["reference"]
-    assert [decision.item_id for decision in accept(later, [one["payment_reference"]], reason="known")] == [
+    assert [decision.item_id for decision in accept(later, [one["payment_reference"]], Grounds("known"))] == [
         one["item_id"]
     ]
 
@@ -167,7 +167,7 @@ def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
 def test_what_is_decided_later_changes_no_earlier_night(run: Path) -> None:
     one = mismatch(run)
     later = night(21)
-    accept(later, [one["reference"]], reason="seen on the 21st")
+    accept(later, [one["reference"]], Grounds("seen on the 21st"))
 
     assert item(night(20), one["reference"])["accepted_reason"] is None
     assert item(night(21), one["reference"])["accepted_reason"] == "seen on the 21st"
@@ -175,7 +175,7 @@ def test_what_is_decided_later_changes_no_earlier_night(run: Path) -> None:
 
 def test_a_withdrawn_acceptance_is_no_more_and_stays_on_record(run: Path) -> None:
     one = mismatch(run)
-    accept(run, [one["reference"]], reason="known")
+    accept(run, [one["reference"]], Grounds("known"))
     withdraw(run, [one["reference"]], reason="it was not")
 
     assert item(night(21), one["reference"])["accepted_reason"] is None
@@ -189,7 +189,7 @@ def test_a_withdrawn_acceptance_is_no_more_and_stays_on_record(run: Path) -> Non
 
 def test_an_accepted_break_counts_against_no_limit(run: Path) -> None:
     breaks = breaks_of(run)
-    accept(run, [row["item_id"] for row in breaks], reason="all known")
+    accept(run, [row["item_id"] for row in breaks], Grounds("all known"))
 
     words = ("match", str(SAMPLE / "payments.csv"), "orders.csv", "--mode", "live", "--fail-on", "breaks>0")
     assert said(*words, "--date", "2026-11-21").exit_code == 0
@@ -202,7 +202,7 @@ def test_an_accepted_break_counts_against_no_limit(run: Path) -> None:
 
 @pytest.mark.slow
 def test_equal_decisions_give_equal_bytes(run: Path) -> None:
-    accept(run, [mismatch(run)["item_id"]], reason="known")
+    accept(run, [mismatch(run)["item_id"]], Grounds("known"))
     first = (night(21) / "items.parquet").read_bytes()
 
     assert (night(21) / "items.parquet").read_bytes() == first
@@ -210,14 +210,14 @@ def test_equal_decisions_give_equal_bytes(run: Path) -> None:
 
 def test_names_that_fit_none_or_several_record_nothing(run: Path) -> None:
     with pytest.raises(AcceptanceError, match='"unheard-of": is not a break'):
-        accept(run, [mismatch(run)["item_id"], "unheard-of"], reason="x")
+        accept(run, [mismatch(run)["item_id"], "unheard-of"], Grounds("x"))
     rows = breaks_of(run)
     twice = next(row["reference"] for row in rows if sum(row["reference"] == one["reference"] for one in rows) > 1)
     with pytest.raises(AcceptanceError, match="breaks have it"):
-        accept(run, [twice], reason="x")
+        accept(run, [twice], Grounds("x"))
     assert not (OUT / NAME).exists()
 
-    assert len(accept(run, [twice], reason="x", every=True)) > 1
+    assert len(accept(run, [twice], Grounds("x"), every=True)) > 1
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_a_line_that_cannot_be_taken_is_told_and_nothing_of_the_file_is_recorded
     ],
 )
 def test_a_decision_that_cannot_be_read_stops_the_run(run: Path, line: str, problem: str) -> None:
-    accept(run, [mismatch(run)["item_id"]], reason="known")
+    accept(run, [mismatch(run)["item_id"]], Grounds("known"))
     with (OUT / NAME).open("a") as file:
         file.write(line + "\n")
 
@@ -321,13 +321,13 @@ def test_a_decision_that_cannot_be_read_stops_the_run(run: Path, line: str, prob
     assert problem in str(told.value)
     assert f"{NAME}:3: " in str(told.value)
     with pytest.raises(AcceptanceError):
-        accept(run, [mismatch(run)["item_id"]], reason="more")
+        accept(run, [mismatch(run)["item_id"]], Grounds("more"))
 
 
 def test_a_record_written_by_hand_is_taken(run: Path) -> None:
     one = mismatch(run)
     (OUT / NAME).write_text(f"item_id,accepted_on,reason\r\n{one['item_id']},2026-11-20,by hand")
-    accept(run, [row["item_id"] for row in breaks_of(run)[-1:]], reason="by command")
+    accept(run, [row["item_id"] for row in breaks_of(run)[-1:]], Grounds("by command"))
 
     assert item(night(21), one["reference"])["accepted_reason"] == "by hand"
     assert [line.reason for line in read_decisions(OUT / NAME)] == ["by hand", "by command"]
@@ -338,7 +338,7 @@ def test_a_record_that_lacks_columns_loses_nothing_of_a_decision(run: Path) -> N
     by_hand = f"{first['item_id']},2026-11-20,by hand"
     written = f"item_id,accepted_on,reason,approved in\n{by_hand}"
     (OUT / NAME).write_text(written)
-    accept(run, [second["item_id"]], reason="for a week", until=date(2026, 11, 27))
+    accept(run, [second["item_id"]], Grounds("for a week", until=date(2026, 11, 27)))
     withdraw(run, [first["item_id"]], reason="not by hand")
 
     kept, accepted, withdrawn = read_decisions(OUT / NAME)

@@ -16,7 +16,7 @@ import pytest
 from nights import OUT, night_of, said
 
 from reconcile.errors import AcceptanceError
-from reconcile.history.breaks import accept, accept_sheet, write_sheet
+from reconcile.history.breaks import Grounds, accept, accept_sheet, write_sheet
 from reconcile.history.decisions import NAME, Decision, read_decisions
 from reconcile.schema import Row
 
@@ -267,7 +267,7 @@ def test_of_two_sheets_with_the_columns_none_is_chosen(run: Path) -> None:
 
 
 def test_what_stands_is_not_decided_again_by_how_it_was_saved(run: Path) -> None:
-    accept(run, ["R2"], reason="Ω für\r\nalle", until=date(2027, 4, 3), cap="1250.50")
+    accept(run, ["R2"], Grounds("Ω für\r\nalle", until=date(2027, 4, 3), cap="1250.50"))
     rows = exported(run)
     of(rows, "R2")["accept_until"] = "04/03/2027"  # could be in March, but that is not what stands
     of(rows, "R2")["accept_cap"] = "1250,5"

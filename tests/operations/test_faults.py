@@ -18,7 +18,7 @@ from places import SAMPLE
 
 from reconcile.errors import CommerceLayerError
 from reconcile.operations import night as operations
-from reconcile.operations.closing import MadeRun
+from reconcile.operations.made_run import MadeRun
 from reconcile.operations.staged_run import StagedRun
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.api.faults import Faults

@@ -71,7 +71,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
         night(20, xlsx=False)
         from reconcile.history import breaks
 
-        breaks.accept(Path("runs/2026-11-20"), [ACCEPTED], reason="known")
+        breaks.accept(Path("runs/2026-11-20"), [ACCEPTED], breaks.Grounds("known"))
         breaks.write_sheet(Path("runs/2026-11-20"), Path("sheet.csv"))
         lines = Path("sheet.csv").read_text().splitlines()
         reason = lines[0].split(",").index("accept_reason")

@@ -18,7 +18,7 @@ from nights import night as night_of
 from places import SAMPLE
 
 from reconcile.errors import FolderBusy
-from reconcile.operations import closing
+from reconcile.operations import closing, made_run
 from reconcile.operations.verify import verify
 from reconcile.runs.folder import published, read_manifest, staged
 
@@ -32,14 +32,14 @@ def _orders(workplace: Path) -> None:
 
 def while_matching(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
     """Do `work` once, while the next run is being matched."""
-    match = closing.match_to_parquet
+    match = made_run.match_to_parquet
 
     def matched(*arguments: Any, **keywords: Any) -> Any:
-        monkeypatch.setattr(closing, "match_to_parquet", match)
+        monkeypatch.setattr(made_run, "match_to_parquet", match)
         work()
         return match(*arguments, **keywords)
 
-    monkeypatch.setattr(closing, "match_to_parquet", matched)
+    monkeypatch.setattr(made_run, "match_to_parquet", matched)
 
 
 def warnings(folder: Path) -> list[str]:

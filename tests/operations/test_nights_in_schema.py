@@ -21,9 +21,9 @@ from places import SAMPLE
 import reconcile
 from reconcile.cli.main import main
 from reconcile.figures.summary import VERSION
-from reconcile.history.breaks import accept
+from reconcile.history.breaks import Grounds, accept
 from reconcile.operations.night import match, run
-from reconcile.operations.pull import json_lines
+from reconcile.operations.pull import payment_lines
 from reconcile.sandbox.api.behaviour import Behaviour
 from reconcile.sandbox.exports.exports import ExportRules
 from reconcile.sandbox.server import SandboxServer
@@ -58,7 +58,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in json_lines(pq.read_table(path))]
+    return [json.loads(line) for line in payment_lines(pq.read_table(path))]
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
     (workplace / "bad.csv").write_text("reference,total,currency\nX-1,much,EUR\nX-2,1.00,EUR\n")
     matched(18, "wrong.csv")
     first = matched(19, "right.csv")
-    accept(first, [breaks_of(first)[0]["item_id"]], reason="known", until=date(2026, 12, 31))
+    accept(first, [breaks_of(first)[0]["item_id"]], Grounds("known", until=date(2026, 12, 31)))
     rules: dict[str, Any] = {"clean_case": "fold", "group_orders": "sum"}
     folder = matched(20, "wrong.csv", "bad.csv", max_rejects=1, fail_on=("breaks>0",), **rules)
     summary, items = summary_of(folder), rows_of(folder / "items.parquet")

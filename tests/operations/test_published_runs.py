@@ -188,3 +188,13 @@ def test_what_is_no_run_folder_is_an_error(two_nights: tuple[Path, Path], tmp_pa
     (two_nights[0] / "items.parquet").write_text("no table")
     with pytest.raises(OutputError, match="cannot be compared"):
         diff_runs(*two_nights)
+
+
+def test_a_run_without_items_csv_is_whole_without_it(two_nights: tuple[Path, Path]) -> None:
+    folder = night(22, items_csv=False)
+
+    assert not (folder / "items.csv").exists()
+    assert (folder / "breaks.csv").exists()
+    assert "items.csv" not in json.loads((folder / "manifest.json").read_text())["outputs"]
+    assert verify_run(folder).problems == ()
+    assert said("runs", "verify", "--replay", str(folder)).exit_code == 0

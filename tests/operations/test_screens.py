@@ -15,7 +15,7 @@ from nights import breaks_of, said
 from places import SAMPLE
 from screens import on_a_terminal
 
-from reconcile.history.breaks import accept
+from reconcile.history.breaks import Grounds, accept
 from reconcile.operations.night import match
 from reconcile.settings.settings import Settings
 
@@ -33,7 +33,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     orders = (str(SAMPLE / "all_methods.csv"),)
     settings = Settings.of(orders=orders, mode="live", out=str(folder / "runs"), html=False, xlsx=False)
     first = match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 19)).folder
-    accept(first, [breaks_of(first)[0]["break_id"]], reason=REASON)
+    accept(first, [breaks_of(first)[0]["break_id"]], Grounds(REASON))
     match(settings, SAMPLE / "payments.csv", business_date=date(2026, 11, 20))
     return folder
 

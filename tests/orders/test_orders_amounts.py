@@ -89,6 +89,43 @@ def test_a_column_of_decimals_is_what_money_reads_one_by_one(
         assert (amounts[i].as_py(), reasons.get(i)) == expected
 
 
+WHOLES = st.integers(0, 10**16).map(str) | st.text("0123456789", min_size=1, max_size=17)
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from(["JPY", "EUR", "KWD", "CLF"]),
+    st.sampled_from(".,"),
+    st.lists(st.tuples(WHOLES, st.text("0123456789", min_size=4, max_size=4)), max_size=4),
+    st.lists(st.tuples(TEXTS, CODES), max_size=1),
+)
+@example("EUR", ".", [("0" * 16, "9900"), ("9" * 16, "9900")], [])
+@example("EUR", ".", [("9" * 17, "9900")], [])
+@example("EUR", ".", [("1", "0000")], [("1..00", "EUR")])
+@example("EUR", ".", [("1", "0000")], [("12.0", "EUR")])
+@example("EUR", ".", [("1", "0000")], [("-1.00", "EUR")])
+@example("EUR", ".", [("1", "0000")], [(".00", "EUR")])
+@example("EUR", ".", [("1", "0000")], [("1:00", "EUR")])
+@example("EUR", ".", [("1", "0000")], [("1.00", "JPY")])
+@example("EUR", ".", [("1", "0000")], [("1.00", "KWD")])
+def test_amounts_that_are_written_alike_are_what_money_reads_one_by_one(
+    code: str, decimal: str, alike: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    behind = EXPONENTS[code] or 0
+    cells = [(f"{whole}{decimal}{part[:behind]}".rstrip(".,"), code) for whole, part in alike] + others
+    before = [("12.345", "EUR")]  # of another part of the same column
+    texts, codes = (pa.array(part, pa.string()) for part in zip(*before, *cells, strict=True))
+    exponents = pa.array([EXPONENTS[one] for one in codes.to_pylist()], pa.int8())
+
+    amounts, reasons = read_decimals(
+        texts[1:], codes.dictionary_encode()[1:], exponents[1:], decimal=decimal, thousands=None
+    )
+
+    assert list(zip(amounts.to_pylist(), map(reasons.get, range(len(cells))), strict=True)) == [
+        verdict(parse_amount, text, one, decimal=decimal) for text, one in cells
+    ]
+
+
 @settings(max_examples=60)
 @given(st.lists(TEXTS | DRESSED, max_size=8), FORMS)
 @example(["(1250)", "1250-", "1250 CR", "1250 H", "1250 EUR", "-(1250)"], ("parentheses", "trailing_minus", "cr_dr"))

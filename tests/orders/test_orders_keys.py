@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from reconcile.errors import OrderFileError
 
@@ -37,3 +39,49 @@ def test_a_reference_that_may_be_there_under_another_name_is_asked_for(read: Any
 
     assert read(text, reference_column="Ihre Referenz").columns("reference", "order_number") == [("R1", "1")]
     assert read(text, reference_column="").columns("reference", "order_number") == [(None, "1")]
+
+
+ALMOST_PLAIN = st.text("A0", min_size=1, max_size=3)
+KEYS = ALMOST_PLAIN | st.builds(
+    "".join, st.tuples(st.sampled_from(["", "'", "=", " ", "+", "é", "-"]), ALMOST_PLAIN, st.sampled_from("0.a +Ee"))
+)
+ODD = [
+    "'00",
+    "'A0",
+    "=A0",
+    "0.0",
+    "A.0",
+    "A.10",
+    "0E+0",
+    "1e+10",
+    "10 ",
+    " 10",
+    "é0",
+    "0",
+    "+0",
+    "N/A",
+    "null",
+    "total",
+    "-",
+]
+
+
+@settings(max_examples=50)
+@given(st.lists(KEYS | st.sampled_from(ODD), min_size=1, max_size=4))
+@example(["A0", "1"])
+@example([" 10"])
+@example(["0", "10.0"])
+@example(["A0", "0E+0"])
+@example(["A0", "", "A0"])
+@example(["e\u03010", "A\u200b0"])
+def test_keys_among_plain_ones_mean_what_they_mean_among_others(read: Any, keys: list[str]) -> None:
+    """Columns of plain keys are taken as they stand, all others by what each key is: it must not show."""
+    lines = [f"{key},1.00,EUR\n" for key in keys]
+    header = "order_number,amount,currency\n"
+
+    alone, beside = read(header + "".join(lines)), read(header + "".join(lines) + "Über,3.00,EUR\n")
+
+    names = ("order_number", "amount_cents", "source_line")
+    assert [*alone.columns(*names), ("Über", 300, len(keys) + 2)] == beside.columns(*names)
+    assert alone.reasons == beside.reasons
+    assert alone.report.tidied == beside.report.tidied

@@ -215,7 +215,7 @@ def test_the_extra_is_named_where_it_is_not_installed(
 ) -> None:
     (tmp_path / "query_without_driver.py").write_text("import no_such_driver")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(database.ENGINES, "postgresql", ("query_without_driver", "postgres"))
+    monkeypatch.setitem(database.DATABASES, "postgresql", ("query_without_driver", "postgres"))
 
     with pytest.raises(SettingsError) as caught:
         read.paths(orders_query("SELECT 1", "postgresql://localhost/books"))

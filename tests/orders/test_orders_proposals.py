@@ -67,6 +67,7 @@ HEADER = "reference;total;currency\n"
         ("[text];[EUR];[ISO]\nA1;10.00;EUR\n", '--skip-rows "[text]"'),
         ("A1;10.00;EUR\nA1;;\nA2;20.00;EUR\n", "--continuation-rows empty"),
         ("A1;10.00;EUR\nreference;total;currency\nA2;20.00;EUR\n", "--skip-rows reference"),
+        ("A1;10.00;EUR\n** Ende, $1 'gut' **\n", "--skip-rows '** Ende, $1 '\"'\"'gut'\"'\"' **'"),
         ("A1;1.234,50-;EUR\nSumme;1.234,50-;EUR\n",
          "--decimal , --thousands . --accounting trailing_minus --skip-rows Summe"),
     ],

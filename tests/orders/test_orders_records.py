@@ -94,7 +94,7 @@ def test_arrow_reads_a_block_as_careful_reading_does(text: str) -> None:
 def test_text_that_keeps_to_the_rules_never_needs_care() -> None:
     text = b'a,"b\n""quoted"", and more",c\r\n\r\n"x",y,z\n'
 
-    assert list(blocks_of([text], COMMA, path="orders.csv")) == [Block(text, 1)]
+    assert list(blocks_of([text], COMMA, path="orders.csv")) == [Block(text, 1, 5)]
 
 
 def test_a_quote_inside_an_unquoted_cell_stays_as_it_is() -> None:
@@ -155,4 +155,4 @@ def test_an_endless_row_is_refused_before_it_fills_the_memory(start: bytes, monk
 def test_without_quotes_a_quote_is_a_character() -> None:
     text = b'"a,b\nc",d\n'
 
-    assert list(blocks_of([text], Dialect(",", ""), path="orders.csv")) == [Block(text, 1)]
+    assert list(blocks_of([text], Dialect(",", ""), path="orders.csv")) == [Block(text, 1, 3)]

@@ -18,10 +18,10 @@ from dying import exists, read
 
 from reconcile.errors import MirrorError, OutputError, ReconcileError, Unreachable
 from reconcile.payments.bookmarks import Bookmarks, Walk, decode_bookmarks, encode_bookmarks
+from reconcile.payments.finished import VANISHED
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.mirror import open_mirror
 from reconcile.sandbox.world.world import World
-from reconcile.schema import VANISHED
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
 HOSTILE: list[Any] = [

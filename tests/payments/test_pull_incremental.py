@@ -20,11 +20,11 @@ from shops import CLOSED, Clock, change, flagged, kept, rows, shop, unflagged
 from reconcile.commercelayer import query
 from reconcile.errors import IncompletePull, Unreachable
 from reconcile.payments.bookmarks import Walk, accounts_for
-from reconcile.payments.finished import lost_ids
+from reconcile.payments.finished import VANISHED, lost_ids
 from reconcile.payments.mirror.commits import UnfinishedPull
 from reconcile.payments.mirror.sorted_rows import write_payments
 from reconcile.sandbox.world.world import World
-from reconcile.schema import MIRRORED, VANISHED
+from reconcile.schema import MIRRORED
 
 
 async def full(serve, pull, world: World, tmp_path: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.payments.refreshable import LABEL_OF, REMEDY_OF, Refreshable, refreshable
+from reconcile.payments.refreshable import LABEL_OF_REFRESHABLE, REMEDY_OF, Refreshable, refreshable
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 CAN_BE = {
@@ -64,4 +64,4 @@ def test_a_payment_that_is_gone_has_vanished() -> None:
 
 
 def test_every_class_has_a_label_and_a_remedy() -> None:
-    assert set(LABEL_OF) == set(REMEDY_OF) == set(Refreshable)
+    assert set(LABEL_OF_REFRESHABLE) == set(REMEDY_OF) == set(Refreshable)

@@ -17,10 +17,13 @@ from click.testing import CliRunner
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
 from reconcile.figures.compare import trend_of
+from reconcile.figures.summary import Bridge, BridgeStep
 from reconcile.history.earlier import published_runs
-from reconcile.matching.policy import LABEL_OF
+from reconcile.matching.policy import LABEL_OF, Status
 from reconcile.operations.night import match
+from reconcile.reports.display import PLAIN
 from reconcile.reports.page import breaks, charts
+from reconcile.reports.page.bridge import as_table
 from reconcile.reports.page.html import render_html, visible, write_html
 from reconcile.reports.terminal import grouped_amount
 from reconcile.schema import ITEMS
@@ -172,10 +175,8 @@ def test_each_status_has_its_counts_and_amounts_per_currency(run: Path) -> None:
             names = ("payment_amount_cents", "order_amount_cents", "difference_cents", "at_stake_cents")
             amounts = [grouped_amount(line[name], line["currency_code"]) for name in names]
             expected.append([line["currency_code"] or "none", f"{line['count']:,}", *amounts, ""])
-    actual = [row[-7:] for row in tables[caption][1:]]
-
-    assert actual == expected
-    heads = [row[0] for row in tables[caption][1:] if len(row) == 8]
+    assert [row for row in tables[caption][1:] if len(row) > 1] == expected
+    heads = [row[0] for row in tables[caption][1:] if len(row) == 1]
     for head, status in zip(heads, summary["statuses"], strict=True):
         assert f" {LABEL_OF[status['status']]}: {status['count']:,}" in head
         assert f"({status['status']})" in head
@@ -377,6 +378,37 @@ def test_a_bar_is_as_long_as_its_share_and_never_outside() -> None:
     assert 'aria-label="&#34;a&#34; &amp; b"' in bar
     x, width = (float(number) for number in re.findall(r'(?:x|width)="([0-9.]+)"', step))
     assert x + width <= 1000
+
+
+def test_breaks_come_right_after_the_verdict(run: Path) -> None:
+    sections = [
+        attributes["id"]
+        for tag, attributes in Page(render_html(run)).elements
+        if tag == "section" and "id" in attributes
+    ]
+
+    assert sections[:2] == ["breaks", "statuses"]
+
+
+def test_what_is_signed_adds_up_in_every_currency(run: Path) -> None:
+    _, *rows = Page(render_html(run)).tables["Totals, and what the difference is made of"]
+
+    assert rows
+    for row in rows:
+        payments, orders, difference, *parts = (int(re.sub(r"[.,]", "", cell) or 0) for cell in row[1:8])
+        assert payments - orders == difference == sum(parts), row
+
+
+@pytest.mark.parametrize(
+    ("payments", "orders", "is_cut"), [(1_000_000, 999_000, True), (1_000, 0, False), (-500, 700, False)]
+)
+def test_a_total_whose_axis_does_not_begin_at_zero_has_a_gap(payments: int, orders: int, is_cut: bool) -> None:
+    step = BridgeStep(Status.AMOUNT_MISMATCH, payments, orders, payments - orders)
+    table = as_table(Bridge("EUR", payments, orders, payments - orders, (step,), 0), PLAIN)
+    totals = [row[1] for row in table.rows if row[0] in ("payments", "order rows")]
+
+    assert ["gap" in chart for chart in totals] == [is_cut] * 2
+    assert "gap" not in table.rows[1][1]
 
 
 def test_the_command_renders_the_latest_run_beside_you(nights: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import asdict
-from workbooks import Book, computed, letters, number, read_book
+from workbooks import MAIN, Book, computed, letters, number, read_book
 
 from reconcile.cli.main import main
 from reconcile.errors import OutputError
@@ -341,10 +344,46 @@ def test_rows_that_do_not_fit_are_counted_where_the_sheet_ends(
     book = read_book(write_xlsx(folder, folder / "report.xlsx"))
 
     assert len(book.rows("All items")) == 9
-    assert book.sheets["All items"]["A10"].value == "4 more rows do not fit on a sheet: all are in items.parquet"
-    assert "All items: 4 more rows do not fit on a sheet: all are in items.parquet" in book.texts("Summary")
+    assert book.sheets["All items"]["A10"].value == "4 more rows are not on this sheet: all are in items.parquet"
+    assert "All items: 4 more rows are not on this sheet: all are in items.parquet" in book.texts("Summary")
     assert len(book.rows("Breaks")) == 9  # these fit, with the header
     assert not any("COUNTIFS('All items'" in (cell.formula or "") for cell in book.sheets["Summary"].values())
+
+
+def test_of_more_items_than_a_sheet_is_to_have_those_are_on_it_that_are_not_matched(
+    folder_of: Callable[..., Path],
+) -> None:
+    kinds = ["ok"] * 8 + ["break"] * 3 + ["timing"] * 2
+    folder = folder_of(
+        *({"kind": kind, "is_break": kind == "break", "reference": f"{n}"} for n, kind in enumerate(kinds))
+    )
+    book = read_book(write_xlsx(folder, folder / "report.xlsx", max_rows=5))
+    *rows, note = book.rows("All items")
+
+    assert [row["Kind"].value for row in rows] == kinds[8:]
+    assert note["Status"].value == "8 more rows are not on this sheet: all are in items.parquet"
+    assert "All items: 8 more rows are not on this sheet: all are in items.parquet" in book.texts("Summary")
+    assert len(read_book(write_xlsx(folder, folder / "all.xlsx", max_rows=13)).rows("All items")) == 13
+    assert len(read_book(write_xlsx(folder, folder / "few.xlsx", max_rows=2)).rows("Breaks")) == 3  # and a note
+
+
+def test_the_command_writes_a_workbook_with_more_rows(demo: Path, tmp_path: Path) -> None:
+    for rows in (100, 5_000):
+        arguments = [
+            "report",
+            str(demo),
+            "--format",
+            "xlsx",
+            "--max-rows",
+            f"{rows}",
+            "--to",
+            str(tmp_path / f"{rows}.xlsx"),
+        ]
+        assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    items = pq.read_table(demo / "items.parquet").num_rows
+
+    assert (tmp_path / "5000.xlsx").read_bytes() == (demo / "report.xlsx").read_bytes()
+    assert len(read_book(tmp_path / "100.xlsx").rows("All items")) == 101 < items
 
 
 def test_a_run_of_nothing_has_every_sheet_with_its_header(written: Written) -> None:
@@ -362,6 +401,32 @@ def test_tables_have_a_header_in_sight_and_filters_over_all_rows(demo: Path) -> 
 
         assert b'<pane ySplit="1" topLeftCell="A2"' in book.xml[name]
         assert f'<autoFilter ref="A1:{"F" if name == "Rejects" else "BC"}{rows}"/>'.encode() in book.xml[name]
+
+
+def test_titles_of_figures_stand_at_the_right_as_the_figures_do(demo: Path) -> None:
+    with zipfile.ZipFile(demo / "report.xlsx") as packed:
+        styles = ElementTree.fromstring(packed.read("xl/styles.xml"))
+    cells = styles.find(f"{MAIN}cellXfs")
+    assert cells is not None
+    aligned = [cell.find(f"{MAIN}alignment") for cell in cells]
+    at_right = {str(n) for n, one in enumerate(aligned) if one is not None and one.get("horizontal") == "right"}
+    book = read_book(demo / "report.xlsx")
+    for sheet, title, is_figure in (
+        ("Breaks", "Payment", True), ("Breaks", "Age (days)", True), ("Breaks", "Reference", False),
+        ("Summary", "Accepted at stake", True), ("Summary", "Meaning", False), ("Control totals", "Rows in", True),
+    ):  # fmt: skip
+        place = next(place for place, cell in book.sheets[sheet].items() if cell.value == title)
+        style = re.search(rf'<c r="{place}" s="([0-9]+)"'.encode(), book.xml[sheet])
+        assert style is not None
+        assert (style[1].decode() in at_right) == is_figure, (sheet, title)
+
+
+def test_both_amounts_stand_beside_their_currencies(demo: Path) -> None:
+    sheet = read_book(demo / "report.xlsx").sheets["Breaks"]
+    titles = [str(cell.value) for place, cell in sheet.items() if number(place) == 1]
+
+    for currency, amount_ in (("Payment currency", "Payment"), ("Order currency", "Order"), ("Currency", "At stake")):
+        assert titles.index(amount_) == titles.index(currency) + 1
 
 
 def test_rejects_are_shown_without_the_guard_of_a_csv(written: Written) -> None:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from reconcile.reports.trail_text import Change, steps_of
+from reconcile.reports.trail_text import _Change, steps_of
 from reconcile.schema import Row
 
 
@@ -45,9 +45,9 @@ def test_rows_of_one_event_are_one_step_in_the_time_of_the_zone() -> None:
         ("2026-03-29 01:59:59", "order", "deleted", ""),
     ]
     assert [step.changes for step in steps] == [
-        (Change("status", "", "draft"),),
-        (Change("placed", "false", "true"),),
-        (Change("status", "draft", "placed"),),
+        (_Change("status", "", "draft"),),
+        (_Change("placed", "false", "true"),),
+        (_Change("status", "draft", "placed"),),
         (),
     ]
 

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from workbooks import Book, number, read_book
 
+from reconcile.cli.main import main
 from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
 from reconcile.operations.night import match
@@ -68,23 +70,37 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def recalculated(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Book]:
     """The workbooks as LibreOffice has them after calculating all formulas from nothing."""
+    place = tmp_path_factory.mktemp("libreoffice")
+    copies = [_without_values(folder / "report.xlsx", place / f"{name}.xlsx") for name, folder in folders.items()]
+    written = converted(copies, "xlsx:Calc MS Excel 2007 XML", place)
+    return {name: read_book(written / f"{name}.xlsx") for name in folders}
+
+
+def converted(books: list[Path], kind: str, place: Path) -> Path:
+    """Have LibreOffice write `books` as `kind` into a folder of `place`; return the folder."""
     office = os.environ.get("SOFFICE_BIN") or shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
         pytest.skip("no LibreOffice: apt-get install libreoffice-calc-nogui, or name its soffice in SOFFICE_BIN")
-    place = tmp_path_factory.mktemp("libreoffice")
     (place / "profile" / "user").mkdir(parents=True)
     (place / "profile" / "user" / "registrymodifications.xcu").write_text(ALWAYS_CALCULATE)
-    copies = [_without_values(folder / "report.xlsx", place / f"{name}.xlsx") for name, folder in folders.items()]
     subprocess.run(
         [
             office, f"-env:UserInstallation={(place / 'profile').as_uri()}", "--headless",
-            "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(place / "out"), *map(str, copies),
+            "--convert-to", kind, "--outdir", str(place / "out"), *map(str, books),
         ],
         check=True,
         capture_output=True,
-        timeout=100,
+        timeout=300,
     )  # fmt: skip
-    return {name: read_book(place / "out" / f"{name}.xlsx") for name in folders}
+    return place / "out"
+
+
+def test_the_demo_is_printed_on_few_pages(tmp_path: Path) -> None:
+    out = CliRunner().invoke(main, ["demo", "--out", str(tmp_path / "runs")], catch_exceptions=False).stdout
+    written = converted([Path(out.splitlines()[-1]) / "report.xlsx"], "pdf", tmp_path)
+    pages = re.findall(rb"/Type\s*/Page\b(?!s)", (written / "report.pdf").read_bytes())
+
+    assert 5 < len(pages) <= 12  # a page for each sheet at least
 
 
 def _without_values(workbook: Path, copy: Path) -> Path:

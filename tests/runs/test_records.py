@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.errors import FolderBusy, OutputError
 from reconcile.runs import records
-from reconcile.runs.records import REFRESHES, broken_records, chain, records_in, whole_lines
+from reconcile.runs.records import REFRESHES_NAME, broken_records, chain, records_in, whole_lines
 
 
 class Said(msgspec.Struct):
@@ -19,7 +19,7 @@ class Said(msgspec.Struct):
 
 
 def add(out: Path, *words: str) -> Path:
-    path = out / REFRESHES
+    path = out / REFRESHES_NAME
     with chain(path, "is in use") as record:
         for word in words:
             record.add(Said(word))
@@ -82,7 +82,7 @@ def test_a_line_that_cannot_be_written_is_not_there(tmp_path: Path, monkeypatch:
 
 
 def test_a_record_is_one_processs_alone(tmp_path: Path) -> None:
-    with chain(tmp_path / REFRESHES, "is in use"), pytest.raises(FolderBusy, match="is in use"):
+    with chain(tmp_path / REFRESHES_NAME, "is in use"), pytest.raises(FolderBusy, match="is in use"):
         add(tmp_path, "a")
 
 
@@ -91,6 +91,6 @@ def test_what_a_manifest_says_is_of_the_records_that_are_there(tmp_path: Path) -
     path = add(tmp_path, "a")
     (record,) = records_in(tmp_path)
 
-    assert (record.path, record.bytes) == (REFRESHES, path.stat().st_size)
+    assert (record.path, record.bytes) == (REFRESHES_NAME, path.stat().st_size)
     assert record.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert records._CHAINED == (REFRESHES,)
+    assert records._CHAINED == (REFRESHES_NAME,)

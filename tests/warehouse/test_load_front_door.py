@@ -16,7 +16,7 @@ from reconcile.errors import OutputError, SettingsError
 from reconcile.runs.manifest import digest_of
 from reconcile.warehouse import load
 from reconcile.warehouse.load import load_run
-from reconcile.warehouse.place import local_path, without_secrets
+from reconcile.warehouse.place import local_path, shown_place
 from reconcile.warehouse.tables import WarehouseTable
 from reconcile.warehouse.verified_run import VerifiedRun, open_run_folder
 
@@ -64,7 +64,7 @@ def test_a_host_is_refused_where_files_are_local(publish_run: Any) -> None:
 
 
 def test_a_broken_url_shows_its_kind_only() -> None:
-    assert without_secrets("duckdb://[user:hunter2@x") == "duckdb:…"
+    assert shown_place("duckdb://[user:hunter2@x") == "duckdb:…"
 
 
 def test_a_sink_that_is_not_installed_names_its_extra(publish_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ class Export(msgspec.Struct, frozen=True, repr_omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ExportVerdict:
     """
     What the refusal of an export means.
 
@@ -223,18 +223,18 @@ def exports_in(document: Document) -> list[Export]:
     ]
 
 
-def verdict_on(error: CommerceLayerError) -> Verdict:
+def verdict_on(error: CommerceLayerError) -> ExportVerdict:
     """Return what the refusal of a creation means."""
     if isinstance(error, AuthError) or not isinstance(error, Refused) or error.status != 422:
-        return Verdict("not_exportable")
+        return ExportVerdict("not_exportable")
     # Too many exports at once may be reported in the same words: nobody has ten records at most in mind.
     if error.reason == "less_than_or_equal_to" and error.allowed is not None and error.allowed > MOST_AT_ONCE:
-        return Verdict("too_many", min(error.allowed, _MOST_ALLOWED))
+        return ExportVerdict("too_many", min(error.allowed, _MOST_ALLOWED))
     if error.code is None:
-        return Verdict("unreadable")
+        return ExportVerdict("unreadable")
     if error.reason == "greater_than":
-        return Verdict("empty")
-    return Verdict("not_exportable" if error.reason == "inclusion" else "perhaps_busy", error.allowed or 0)
+        return ExportVerdict("empty")
+    return ExportVerdict("not_exportable" if error.reason == "inclusion" else "perhaps_busy", error.allowed or 0)
 
 
 def pause_seconds(exports: Sequence[Export], date: str | None, quiet_rounds: int) -> float:

@@ -19,7 +19,7 @@ from reconcile.commercelayer.exports.documents import (
     MOST_AT_ONCE,
     BrokenExport,
     Export,
-    Verdict,
+    ExportVerdict,
     exports_in,
     newest_params,
     pause_seconds,
@@ -50,7 +50,7 @@ class NotCreated(Exception):
     `for_others`: exports of others took up all the room until patience ended.
     """
 
-    def __init__(self, verdict: Verdict, why: str, *, for_others: bool = False) -> None:
+    def __init__(self, verdict: ExportVerdict, why: str, *, for_others: bool = False) -> None:
         super().__init__(why)
         self.verdict = verdict
         self.why = why
@@ -105,7 +105,7 @@ class ExportJobs:
                 if verdict.kind != "perhaps_busy" or not await self._is_busy(verdict):
                     raise NotCreated(verdict, error.message) from error
                 if waited >= PATIENCE_SECONDS:
-                    raise NotCreated(Verdict("not_exportable"), error.message, for_others=True) from error
+                    raise NotCreated(ExportVerdict("not_exportable"), error.message, for_others=True) from error
             if ours := len(self._seen):
                 while len(self._seen) >= ours:
                     await self._round()
@@ -250,7 +250,7 @@ class ExportJobs:
         self._date = document.date
         return _only(document)
 
-    async def _is_busy(self, verdict: Verdict) -> bool:
+    async def _is_busy(self, verdict: ExportVerdict) -> bool:
         """Return whether an export was refused because too many are in progress, ours and those of others."""
         if self._seen:
             return True  # this kind of export is accepted, as ours show

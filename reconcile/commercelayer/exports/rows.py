@@ -30,7 +30,7 @@ from reconcile.commercelayer.exports.documents import BrokenExport
 from reconcile.commercelayer.json_text import readable
 from reconcile.commercelayer.membership import are_in
 from reconcile.commercelayer.query import Window
-from reconcile.commercelayer.relations import SOURCES, SUM_OF, Wanted
+from reconcile.commercelayer.relations import PAYMENT_SOURCES, SUM_OF, Wanted
 from reconcile.commercelayer.resources import payments_from_pages
 from reconcile.errors import IncompletePull
 
@@ -275,7 +275,7 @@ def _source(found: _Related | msgspec.UnsetType | None) -> Resource:
     """Return the link to a payment source. Raises _Lacking unless the file says of which type it is."""
     if found is None:
         return {"data": None}
-    if not isinstance(found, _Related) or found.type not in SOURCES or found.id is None:
+    if not isinstance(found, _Related) or found.type not in PAYMENT_SOURCES or found.id is None:
         raise _Lacking
     return {"data": {"id": found.id, "type": found.type}}
 

@@ -18,14 +18,14 @@ from reconcile.commercelayer.tasks import WorkerPool
 _MOST_TRIES = 3
 
 
-class Slice(Protocol):
+class PlannedSlice(Protocol):
     """A part to be exported at once: `planned` records or so, by the export `export_id` once there is one."""
 
     planned: int
     export_id: str | None
 
 
-S = TypeVar("S", bound=Slice)
+S = TypeVar("S", bound=PlannedSlice)
 
 
 class SlicedExport(Protocol[S]):

@@ -22,7 +22,7 @@ _MOMENT = timedelta(milliseconds=1)
 _MOST_PARTS = 1_000
 
 
-async def edges(client: CommerceLayer, window: Window, *, payments: int, most: int) -> list[datetime]:
+async def slice_edges(client: CommerceLayer, window: Window, *, payments: int, most: int) -> list[datetime]:
     """
     Return the inner edges that cut `window`, which holds about `payments`, into parts of at most `most`; sorted.
 

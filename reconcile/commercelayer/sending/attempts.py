@@ -46,6 +46,14 @@ class Statistics:
     downloads: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How time passes: `clock` gives monotonic seconds, `sleep` waits for some."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
 class Sender:
     """
     Sends by `wire` under the permits of `limiter`, and again as `retry` has it.
@@ -58,11 +66,10 @@ class Sender:
         wire: Wire,
         limiter: Limiter,
         retry: RetryPolicy,
+        timing: Timing,
         *,
         secret: str,
         plain: Callable[[str], str],
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.statistics = Statistics()
         self.quota: Quota | None = None
@@ -72,8 +79,7 @@ class Sender:
         self._retry = retry
         self._secret = secret.encode()
         self._plain = plain
-        self._clock = clock
-        self._sleep = sleep
+        self._timing = timing
         self._heard_from: set[str] = set()
 
     async def until_answered(
@@ -84,7 +90,7 @@ class Sender:
 
         Raises Unreachable when it is given up, else what `attempt` raises; `what` names the request in words.
         """
-        started = self._clock()
+        started = self._timing.clock()
         number = 0
         while True:
             number += 1
@@ -96,7 +102,7 @@ class Sender:
                 failure = error
             if failure.cause == "rate_limited":
                 self.statistics.rate_limited += 1
-            elapsed = self._clock() - started
+            elapsed = self._timing.clock() - started
             policy = self._retry
             if not self._heard_from and failure.cause in ("connect", "timeout"):
                 policy = RetryPolicy(min(policy.budget_seconds, _FIRST_CONTACT_SECONDS), policy.first_seconds)
@@ -114,7 +120,7 @@ class Sender:
             self.statistics.retries[failure.cause] += 1
             log.debug("retry", extra={"request": what, "cause": failure.cause, "attempt": number, "wait": wait})
             if wait > 0 and failure.cause != "token_renewed":
-                await self._sleep(wait)
+                await self._timing.sleep(wait)
 
     async def send(
         self,

@@ -21,7 +21,7 @@ import msgspec
 from reconcile.commercelayer.believable import is_id
 from reconcile.commercelayer.document import BrokenBody
 
-Mode = Literal["live", "test"]
+_Mode = Literal["live", "test"]
 
 # Share of its life that a token keeps unused, and the most of it in seconds: renewed before it can expire on the way.
 _SPARE_SHARE = 0.1
@@ -31,7 +31,7 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 10 * 366 * 86_400.0
 
 # Visible ASCII (https://www.rfc-editor.org/rfc/rfc9110#section-5.5); the vendor's have some 1,000 characters.
 _TOKEN = re.compile(r"[!-~]{1,65536}")
-_MODES: tuple[Mode, Mode] = ("live", "test")
+_MODES: tuple[_Mode, _Mode] = ("live", "test")
 
 
 class UnusableToken(Exception):
@@ -51,7 +51,7 @@ class Claims:
     """What a token says about itself; null where it does not. `application_kind` is `integration`, `webapp`, …"""
 
     organization: str | None = None
-    mode: Mode | None = None
+    mode: _Mode | None = None
     application_kind: str | None = None
     scope: str | None = None
 

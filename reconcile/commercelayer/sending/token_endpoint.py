@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from reconcile.commercelayer.document import ApiError, decode_error
@@ -32,26 +33,33 @@ class Refusal(Protocol):
     def __call__(self, answer: Answer, problem: ApiError, *, what: str) -> CommerceLayerError: ...
 
 
+@dataclass(frozen=True, slots=True)
+class TokenWanted:
+    """Which token is asked for at `url`. Null `scope`: that of the credentials; null `expected_mode`: any will do."""
+
+    url: str
+    credentials: Credentials
+    scope: str | None
+    expected_mode: str | None
+
+
 class TokenEndpoint:
-    """The endpoint at `url`. `plain` takes all that is secret out of a string; null `expected_mode`: any will do."""
+    """The endpoint for the token that is `wanted`. `plain` takes all that is secret out of a string."""
 
     def __init__(
         self,
         sender: Sender,
         limiter: Limiter,
+        wanted: TokenWanted,
         *,
-        url: str,
-        credentials: Credentials,
-        scope: str | None,
-        expected_mode: str | None,
         refusal: Refusal,
         plain: Callable[[str], str],
     ) -> None:
         self._sender = sender
         self._limiter = limiter
-        self._url = url
-        self._body = token_request(credentials, scope=scope)
-        self._expected_mode = expected_mode
+        self._url = wanted.url
+        self._body = token_request(wanted.credentials, scope=wanted.scope)
+        self._expected_mode = wanted.expected_mode
         self._refusal = refusal
         self._plain = plain
 

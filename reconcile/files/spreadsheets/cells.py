@@ -13,7 +13,7 @@ from typing import Literal
 
 from reconcile.files.doubles import double_text
 from reconcile.files.spreadsheets.fast_rows import Cell
-from reconcile.files.spreadsheets.formats import GENERAL, day_of, kind_of, whole_text
+from reconcile.files.spreadsheets.formats import GENERAL, day_of_serial, kind_of, whole_text
 from reconcile.files.spreadsheets.package import Workbook
 from reconcile.files.spreadsheets.strings import shown_text
 
@@ -23,7 +23,7 @@ _PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double 
 _TEXTS = ("s", "str", "inlineStr")
 _FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
 
-LOST_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
+TOO_MANY_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
 NOT_WHOLE = "is a number with decimals: a spreadsheet drops trailing zeros"
 NO_DAY = "is not a date that a spreadsheet knows"
 IS_DATE = "is a date in the spreadsheet"
@@ -33,7 +33,7 @@ NO_RESULT = "is a formula without a calculated result"
 NOT_STORED = "is stored in a way that no spreadsheet program writes"
 
 REMEDIES = {
-    LOST_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
+    TOO_MANY_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
     NOT_WHOLE: "format the column as text, and enter it again",
     NO_DAY: "correct the date",
     IS_DATE: "the spreadsheet took it for a date: format the column as text, and enter it again",
@@ -121,7 +121,7 @@ class CellTexts:
         if kind == "time" and wanted != "day":
             return digits, IS_DATE
         if abs(float(digits)) >= _FIRST_LOST:
-            return text, LOST_DIGITS
+            return text, TOO_MANY_DIGITS
         return (digits, None) if wanted != "key" else _key(digits, number_format)
 
 
@@ -140,5 +140,5 @@ def _key(digits: str, number_format: str) -> tuple[str, str | None]:
 
 @lru_cache(maxsize=4096)
 def _iso_day(text: str, from_1904: bool) -> str | None:
-    day = day_of(float(text), from_1904=from_1904) if _NUMBER.fullmatch(text) else None
+    day = day_of_serial(float(text), from_1904=from_1904) if _NUMBER.fullmatch(text) else None
     return day.isoformat() if day is not None else None

@@ -14,6 +14,7 @@ from reconcile.files.spreadsheets.sums import adds_up
 
 # https://support.microsoft.com/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
 MOST_ROWS = 1 << 20
+"""Rows of a sheet, its header among them: what Excel can open."""
 MOST_COLUMNS = 1 << 14
 
 _TEXT = r"[^<&>\x00-\x1f]++"

@@ -49,7 +49,7 @@ def kind_of(number_format: str) -> Literal["number", "date", "time"]:
     return "date" if "m" in letters else "number"
 
 
-def day_of(serial: float, *, from_1904: bool) -> date | None:
+def day_of_serial(serial: float, *, from_1904: bool) -> date | None:
     """
     Return the date of a day number; None where there is none.
 

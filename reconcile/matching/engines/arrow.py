@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import narwhals.stable.v2 as nw
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconcile.files.arrow import numbers_from
 from reconcile.files.duckdb import connected
 from reconcile.matching.engines.protocol import Fields, Frame, Source, changed_here
 
@@ -49,6 +49,9 @@ class ArrowEngine:
         table = self.to_arrow(frame)
         return self.from_arrow(table.append_column(name, md5_texts(table, text)))
 
+    def stacked(self, one: Frame, other: Frame) -> Frame:
+        return nw.concat([one, other])
+
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         return frame.sort(*by, nulls_last=True)
 
@@ -58,7 +61,7 @@ class ArrowEngine:
 
 def aligned(table: pa.Table, fields: Fields, row: str) -> pa.Table:
     """Return `table` as `FileEngine.from_parquet` opens a file."""
-    arrays: dict[str, Any] = {row: pa.array(np.arange(table.num_rows, dtype=np.int64))}
+    arrays: dict[str, Any] = {row: numbers_from(0, table.num_rows)}
     for ours, field in fields.items():
         if field.name in table.column_names:
             arrays[ours] = table.column(field.name).cast(field.type)

@@ -85,11 +85,15 @@ class DuckDBEngine:
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         return nw.from_native(self.relation(frame).project(f'*, md5("{text}") AS "{name}"'))
 
+    def stacked(self, one: Frame, other: Frame) -> Frame:
+        # `nw.concat` compares the types first, and plans both frames once more for the time zone of each.
+        return nw.from_native(self.relation(one).union(self.relation(other)))
+
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         # What is sorted lies in memory whole, or on the disk: as enumerations, columns of few strings take a tenth of
         # it.
         types = {name: type_ for source in sources for name, type_ in self._enumerations(*source).items()}
-        names = frame.collect_schema().names()
+        names = self.relation(frame).columns
         packed = self.relation(frame).project(_casts(names, types))
         in_order = packed.order(", ".join(f'"{name}" NULLS LAST' for name in by))
         return nw.from_native(in_order.project(_casts(names, dict.fromkeys(types, "VARCHAR"))))

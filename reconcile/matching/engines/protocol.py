@@ -57,6 +57,10 @@ class Engine(Protocol):
         """
         ...
 
+    def stacked(self, one: Frame, other: Frame) -> Frame:
+        """Return the rows of both frames, which have the same columns in the same order."""
+        ...
+
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         """
         Return `frame` in the order of the columns `by`, strings by their UTF-8 bytes, nulls last.

@@ -144,6 +144,9 @@ class SparkEngine:
     def with_digest(self, frame: Frame, text: str, name: str) -> Frame:
         return _lazy(frame.to_native().withColumn(name, functions.md5(functions.col(text))))
 
+    def stacked(self, one: Frame, other: Frame) -> Frame:
+        return nw.concat([one, other])
+
     def sorted(self, frame: Frame, by: Sequence[str], sources: Sequence[Source]) -> Frame:
         return frame.sort(*by, nulls_last=True)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
 
-from reconcile.files.arrow import Column
+from reconcile.files.arrow import Column, text_bytes
 from reconcile.files.arrow import compute as pc
 from reconcile.money import (
     THOUSANDS,
@@ -52,6 +53,9 @@ def read_decimals(
     `currencies` holds one ISO 4217 code per row and `exponents` its number of decimals (int8); rows with a null
     currency are left null without a reason.
     """
+    alike = _alike_decimals(texts, exponents, decimal)
+    if alike is not None:
+        return alike, {}
     plain = _plain_decimals(texts, exponents, decimal)
     open_rows = pc.and_(pc.is_null(plain), pc.is_valid(exponents))
     if not pc.any(open_rows).as_py():
@@ -139,6 +143,26 @@ def in_one(debits: Column, credits: Column) -> tuple[Column, Column]:
 def _is_nothing(texts: Column) -> Column:
     found: Column = pc.match_substring_regex(pc.fill_null(texts, ""), r"^\s*[+-]?[0.,]*\s*$")
     return found
+
+
+def _alike_decimals(texts: Column, exponents: Column, decimal: str) -> Column | None:
+    """Read digits that all have as many decimals as all currencies have, and some; None where any has others."""
+    fewest, most = (number.as_py() for number in pc.min_max(exponents).values())
+    if texts.null_count or exponents.null_count or fewest != most or not fewest:
+        return None
+    starts, signs = text_bytes(texts)
+    lengths = np.diff(starts)
+    if lengths.min() < fewest + 2 or lengths.max() > _SAFE_DIGITS + 1:
+        return None
+    starts, signs = starts - starts[0], signs[starts[0] : starts[-1]]
+    is_digit = signs - ord("0") < 10  # what is below 0 is far above 9 without a sign
+    has_point = signs[starts[1:] - fewest - 1] == ord(decimal)
+    if not has_point.all() or np.count_nonzero(is_digit) + len(texts) != len(signs):
+        return None
+    places = starts - np.arange(len(starts), dtype=np.int32)  # without a point in each of those before
+    buffers = [None, pa.py_buffer(places.data), pa.py_buffer(signs[is_digit].data)]
+    digits: Column = pa.Array.from_buffers(pa.string(), len(texts), buffers)
+    return digits.cast(pa.int64())
 
 
 def _plain_decimals(texts: Column, exponents: Column, decimal: str) -> Column:

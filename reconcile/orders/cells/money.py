@@ -20,7 +20,7 @@ from reconcile.orders.opened import RawRows
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class ReadMoney:
     """
     Currency and amount per row: ISO 4217 (a dictionary), and int64 minor units; null where they cannot be read.
 
@@ -32,7 +32,7 @@ class Money:
     reasons: Mapping[str, dict[int, str]]
 
 
-def read_money(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> Money:
+def read_money(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> ReadMoney:
     """Return what the rows of `raw` are worth; an amount whose currency or sign cannot be read may be there."""
     codes, exponents, found_currency = _currencies(raw.cells.get("currency"), len(raw.lines), form.currency)
     amounts, found_amount = _amounts(raw, codes, exponents, columns, form)
@@ -40,10 +40,10 @@ def read_money(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> Money:
     amounts, found_sign = with_signs(amounts, raw.cells.get("sign"), form.signs)
     amounts, found_side = with_sides(amounts, raw.cells.get("side"))
     found_amount |= found_side
-    return Money(codes, amounts, {"amount": found_amount, "currency": found_currency, "sign": found_sign})
+    return ReadMoney(codes, amounts, {"amount": found_amount, "currency": found_currency, "sign": found_sign})
 
 
-def known_amounts(money: Money) -> Column:
+def known_amounts(money: ReadMoney) -> Column:
     """Return the amounts of those rows whose amount, currency and sign can all be read, null for the others."""
     unknown = sorted({row for rows in money.reasons.values() for row in rows})
     if not unknown:

@@ -89,11 +89,17 @@ def remedy_of(role: str | None, reason: str, value: str | None, form: OrderForma
         return _of_date(text)
     if role == "amount":
         return _of_amount(reason, text, form, currency)
-    if reason.startswith("has 1 cell,") and text:
-        return f"if it is a footer, add --skip-rows {quoted(text.strip(_QUOTE))}; else export the row again"
+    if (footer := footer_of(reason, value)) is not None:
+        return f"if it is a footer, add --skip-rows {quoted(footer)}; else export the row again"
     if "the header has" in reason:
         return "quote cells that hold the delimiter, and export the row again"
     return "correct it in the file, or export it again"
+
+
+def footer_of(reason: str, value: str | None) -> str | None:
+    """Return the pattern that leaves a row out that is rejected for having one cell alone; None for any other."""
+    text = (value or "").strip()
+    return text.strip(_QUOTE) if text and reason.startswith("has 1 cell,") else None
 
 
 def quoted(text: str) -> str:

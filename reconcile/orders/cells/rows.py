@@ -19,10 +19,11 @@ from reconcile.orders.cells.amounts import in_one
 from reconcile.orders.cells.carried import carried_texts
 from reconcile.orders.cells.continuations import Edge, edges, key_of, starts_with_continuation, without_continuations
 from reconcile.orders.cells.left_out import KEY_ROLES, sort_rows
-from reconcile.orders.cells.money import known_amounts, read_money
-from reconcile.orders.cells.remedies import CONTINUES, remedy_of
+from reconcile.orders.cells.money import ReadMoney, known_amounts, read_money
+from reconcile.orders.cells.remedies import CONTINUES, footer_of, remedy_of
 from reconcile.orders.cells.tidied import with_tidy_keys
 from reconcile.orders.cells.total_words import without_headers, without_totals
+from reconcile.orders.cells.totals import OneCurrency, by_currency
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 from reconcile.orders.dates import read_dates
 from reconcile.orders.format import OrderFormat
@@ -54,6 +55,10 @@ class OrderRows:
     left_out: tuple[LeftOut, ...] = ()
     others: pa.Table | None = None
     tidied: Mapping[tuple[TidiedKind, str], int] = field(default_factory=dict)
+    by_currency: tuple[OneCurrency, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_currency", tuple(by_currency(self.table)))
 
     @property
     def rejected_rows(self) -> int:
@@ -164,7 +169,7 @@ def _without_cells(unread: RawRows, columns: ColumnMap) -> RawRows:
         if reject.line in rows and reject.column in roles:
             cells[roles[reject.column]][rows[reject.line]] = None
     columns_left = {role: pa.array(texts, pa.string()) for role, texts in cells.items()}
-    return replace(unread, cells=columns_left, rejects=())
+    return replace(unread, cells=columns_left, rejects=(), plain=frozenset())
 
 
 def _without_amounts(table: pa.Table) -> pa.Table:
@@ -177,35 +182,40 @@ def _without_amounts(table: pa.Table) -> pa.Table:
 
 def _read_rows(raw: RawRows, columns: ColumnMap, form: OrderFormat, source_file: str) -> tuple[pa.Table, list[Reject]]:
     """Return all rows of `raw` as a table of ORDERS, null where a cell cannot be read, and why not."""
-    count = len(raw.lines)
-    nothing = pa.nulls(count, pa.string())
+    nothing = pa.nulls(len(raw.lines), pa.string())
     money = read_money(raw, columns, form)
     days, found_date = read_dates(
         raw.cells.get("ordered_on", nothing), date_format=form.date_format, time_zone=form.time_zone
     )
-    codes = money.codes.cast(pa.string())
-    table = pa.table(
+    table = _table(raw, money, days, carried_texts(raw, columns, form), source_file)
+    reasons = {**money.reasons, "ordered_on": found_date}
+    found = {role: (raw.cells.get(role, nothing), reasons[role]) for role in _ROLES_TOLD}
+    rejects = _rejects(found, raw, columns, whole_column(table["currency_code"]), form)
+    return table, [*_with_remedies(raw.rejects, columns, form), *rejects]
+
+
+def _table(raw: RawRows, money: ReadMoney, days: Column, carried: Column, source_file: str) -> pa.Table:
+    """Return the rows of `raw` as a table of ORDERS, of which `money`, `days` and `carried` are known."""
+    count = len(raw.lines)
+    texts = {role: raw.cells.get(role, pa.nulls(count, pa.string())) for role in (*KEY_ROLES, "method")}
+    keys = {role: one if role in raw.plain else clean_keys(one) for role, one in texts.items()}
+    return pa.table(
         [
-            clean_keys(raw.cells.get("reference", nothing)),
-            clean_keys(raw.cells.get("order_number", nothing)),
-            clean_keys(raw.cells.get("order_id", nothing)),
+            *(keys[role] for role in KEYS),
             known_amounts(money),
-            codes,
+            money.codes.cast(pa.string()),
             days,
             pa.repeat(pa.scalar(source_file, pa.string()), count),
             raw.lines,
-            raw.written.get("reference", raw.cells.get("reference", nothing)),
+            raw.written.get("reference", texts["reference"]),
             raw.cells["amount"],
-            clean_keys(raw.cells.get("method", nothing)),
-            clean_keys(raw.cells.get("document", nothing)),
+            keys["method"],
+            keys["document"],
             pa.nulls(count, pa.date32()),
-            carried_texts(raw, columns, form),
+            carried,
         ],
         schema=ORDERS,
     )
-    reasons = {**money.reasons, "ordered_on": found_date}
-    found = {role: (raw.cells.get(role, nothing), reasons[role]) for role in _ROLES_TOLD}
-    return table, [*_with_remedies(raw.rejects, columns, form), *_rejects(found, raw, columns, codes, form)]
 
 
 def clean_keys(texts: Column) -> Column:
@@ -260,6 +270,10 @@ def _with_remedies(rejects: Sequence[Reject], columns: ColumnMap, form: OrderFor
     """Give rejects of a leaf the remedy for their reason, where the leaf knows none itself."""
     roles = {columns.name(role): role for role in columns.positions}
     return [
-        replace(one, remedy=one.remedy or remedy_of(roles.get(one.column or ""), one.reason, one.value, form))
+        replace(
+            one,
+            remedy=one.remedy or remedy_of(roles.get(one.column or ""), one.reason, one.value, form),
+            skip=one.skip if one.skip is not None else footer_of(one.reason, one.value),
+        )
         for one in rejects
     ]

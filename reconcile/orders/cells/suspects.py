@@ -16,7 +16,6 @@ import pyarrow as pa
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.total_words import total_reject
-from reconcile.orders.cells.totals import by_currency
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 
 _MOST_WAITING = 16  # batches that are held back until it is known whether a row is the last of its currency
@@ -74,7 +73,7 @@ class KeylessTotals:
 
     def add(self, rows: OrderRows) -> list[OrderRows]:
         """Take the next batch of the file; return those batches whose rows are settled."""
-        for code, (last, others) in _last_rows(rows.table).items():
+        for code, (last, others) in _last_rows(rows).items():
             if before := self._suspects.pop(code, None):  # it was not the last
                 self._add(code, before.sum)
             self._add(code, others)
@@ -110,10 +109,11 @@ class KeylessTotals:
         return replace(left, rejects=tuple(sorted((*left.rejects, *totals), key=lambda reject: reject.line)))
 
 
-def _last_rows(table: pa.Table) -> dict[str, tuple[_Row, _Sum]]:
-    """Return the last row of each currency in a table of ORDERS, and the sum of its others."""
+def _last_rows(rows: OrderRows) -> dict[str, tuple[_Row, _Sum]]:
+    """Return the last row of each currency, and the sum of its others."""
     found: dict[str, tuple[_Row, _Sum]] = {}
-    for one in by_currency(table):
+    table = rows.table
+    for one in rows.by_currency:
         if one.code is None:
             continue
         row = table.slice(int(one.rows[-1]), 1).to_pylist()[0]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from reconcile.files.arrow import Column
+from reconcile.files.arrow import Column, text_bytes
 from reconcile.files.arrow import compute as pc
 from reconcile.money import PLACEHOLDERS
 from reconcile.orders.cells.left_out import KEY_ROLES
@@ -48,13 +48,17 @@ def with_tidy_keys(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> tuple
 
     What stood there is in `RawRows.written`. A key that has lost what it was is a reject of its row.
     """
+    roles = [role for role in KEY_ROLES if role in raw.cells]
+    plain = frozenset(role for role in roles if _are_plain(raw.cells[role]))
     cells, written = dict(raw.cells), {}
     rejects: list[Reject] = []
     rejected = {(reject.line, reject.column) for reject in raw.rejects}
     told: Told = Counter()
-    for role in (role for role in KEY_ROLES if role in cells):
+    for role in roles:
         texts, name = cells[role], columns.name(role)
         told["merged", name] += raw.merged.get(role, 0)
+        if role in plain:
+            continue
         told["invisible", name] += _with_invisible(texts)
         odd = _odd(texts)
         if not len(odd):
@@ -68,11 +72,23 @@ def with_tidy_keys(raw: RawRows, columns: ColumnMap, form: OrderFormat) -> tuple
         mask[odd] = True
         written[role] = texts
         cells[role] = pc.replace_with_mask(texts, pa.array(mask), pa.array([one.key for one in meant], pa.string()))
-    tidied = replace(raw, cells=cells, written=written, rejects=(*raw.rejects, *rejects)) if written else raw
-    return tidied, told
+    return replace(raw, cells=cells, written=written, rejects=(*raw.rejects, *rejects), plain=plain), told
 
 
 Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def _are_plain(texts: Column) -> bool:
+    """Whether each text is ASCII, begins with what is not taken off, and ends in a digit: a key as it stands."""
+    starts, signs = text_bytes(texts)
+    first, behind = starts[:-1], starts[1:]
+    if texts.null_count or not len(texts) or not (behind > first).all():
+        return False
+    begin, end, before = signs[first], signs[behind - 1], signs[behind - 2]
+    is_kept = (begin > ord(" ")) & (begin != ord("'"))
+    is_number = (end >= ord("0")) & (end <= ord("9")) & ((end > ord("0")) | (before != ord(".")))
+    whole = signs[starts[0] : starts[-1]]
+    return bool((is_kept & is_number).all()) and whole.max() < 128 and not (whole == ord("+")).any()
 
 
 def _odd(texts: Column) -> Rows:
@@ -95,14 +111,9 @@ def _odd(texts: Column) -> Rows:
 
 def _edges(texts: Column) -> tuple[Rows, Rows, Rows, Any]:
     """Return the rows of the texts that are not empty, where each begins and ends (its last byte), and all bytes."""
-    _, offsets, data = texts.buffers()
-    if data is None or offsets is None or texts.null_count == len(texts):
-        return (np.empty(0, np.int64),) * 3 + (np.empty(0, np.uint8),)
-    ends = np.frombuffer(memoryview(offsets), np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    filled: Any = np.flatnonzero(ends[1:] > ends[:-1])
-    first: Any = ends[:-1][filled]
-    last: Any = ends[1:][filled] - 1
-    return filled, first, last, np.frombuffer(memoryview(data), np.uint8)
+    starts, signs = text_bytes(texts)
+    filled: Any = np.flatnonzero(starts[1:] > starts[:-1])
+    return filled, starts[:-1][filled], starts[1:][filled] - 1, signs
 
 
 def ends_in_digit(texts: Column) -> Any:
@@ -141,7 +152,7 @@ def _meant(text: str | None, form: OrderFormat) -> _Key:
 
 
 def _with_invisible(texts: Column) -> int:
-    _, _, data = texts.buffers()
-    if data is None or not len(data) or np.frombuffer(memoryview(data), np.uint8).max() < 128:
+    _, signs = text_bytes(texts)
+    if not len(signs) or signs.max() < 128:
         return 0
     return int(pc.sum(pc.match_substring_regex(texts, _INVISIBLE)).as_py() or 0)

@@ -58,7 +58,8 @@ def without_headers(raw: RawRows, columns: ColumnMap) -> RawRows:
     key = columns.name(next(role for role in KEYS if role in raw.cells))
     remedy = f"if it is one, add --skip-rows {quoted(key)}"
     told = [
-        Reject(line, name, name, REPEATS_HEADER, remedy) for line in raw.lines.filter(is_header).to_numpy().tolist()
+        Reject(line, name, name, REPEATS_HEADER, remedy, key)
+        for line in raw.lines.filter(is_header).to_numpy().tolist()
     ]
     return replace(raw.where(pc.invert(is_header)), rejects=(*raw.rejects, *told))
 
@@ -66,6 +67,8 @@ def without_headers(raw: RawRows, columns: ColumnMap) -> RawRows:
 def without_totals(raw: RawRows, columns: ColumnMap) -> RawRows:
     """Return `raw` without rows that say that they are totals, which become rejects and nothing else."""
     roles = [role for role in KEYS if role in raw.cells]
+    if raw.plain.intersection(roles) and not raw.sums:
+        return raw
     has_key, has_other = (pa.repeat(pa.scalar(False), len(raw.lines)) for _ in range(2))
     for role in roles:
         filled, is_word = is_filled(raw.cells[role]), _is_word(raw.cells[role])
@@ -108,4 +111,4 @@ def total_reject(line: int, keys: Iterable[str | None], column: str | None, valu
     remedy = f"if it is one, add --skip-rows {quoted(key)}"
     if not key:
         remedy += ", which leaves out rows without any key; else fill in its key"
-    return Reject(line, column, value, LOOKS_LIKE_TOTAL, remedy)
+    return Reject(line, column, value, LOOKS_LIKE_TOTAL, remedy, key)

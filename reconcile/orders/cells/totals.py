@@ -4,7 +4,7 @@ Sums of order rows by currency, batch after batch, exact whatever their size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,9 +44,9 @@ class Totals:
     def __init__(self) -> None:
         self._sums: dict[str | None, tuple[int, int]] = {}  # rows, minor units
 
-    def add(self, table: pa.Table) -> None:
-        """Add the rows of `table`."""
-        for one in by_currency(table):
+    def add(self, currencies: Iterable[OneCurrency]) -> None:
+        """Add the rows of a table, by their currency."""
+        for one in currencies:
             rows, cents = self.of(one.code)
             self._sums[one.code] = rows + len(one.rows), cents + one.cents
 

@@ -61,7 +61,7 @@ GROSS = _words(
     "total general (con impuestos) | importe bruto",
 )
 BARE_GROSS = _words("bruto | hrubá | hrubé | hrubý | bruttó | brut | ακαθάριστο | μικτό")
-PLAIN = _words(
+PLAIN_TOTALS = _words(
     "valor | valor total | montante | montante total | total do pedido | total da encomenda | valor do pedido",
     "valor da encomenda | total geral | preço final",
     "celkem | částka | celková částka | celková cena | celkový součet | hodnota objednávky",

@@ -2,8 +2,7 @@
 Which column of a file is the reference, the amount, the currency: by its name, or as the user says.
 
 Knows how the names of `names` and `systems` are weighed against each other. Does not read cells, and never guesses:
-where two columns could be meant, or the one there may mean two things, it is an error that lists them with the option
-to write.
+where two columns could be meant, or the one there may mean two things, it is an error (`unclear`).
 """
 
 from __future__ import annotations
@@ -13,24 +12,13 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconcile.errors import OrderFileError
 from reconcile.money import ORDER_TOTALS
 from reconcile.orders.columns.candidates import Candidates
 from reconcile.orders.columns.fixed import taken_from
-from reconcile.orders.columns.marks import listed, mark_places
-from reconcile.orders.columns.names import (
-    BARE_GROSS,
-    GROSS,
-    MINOR_UNITS,
-    NET,
-    OPEN_AMOUNTS,
-    SIGNS,
-    TAXES,
-    TWINS,
-    folded,
-    spellings,
-)
+from reconcile.orders.columns.marks import mark_places
+from reconcile.orders.columns.names import BARE_GROSS, GROSS, MINOR_UNITS, NET, SIGNS, TAXES, TWINS, folded, spellings
 from reconcile.orders.columns.systems import vocabulary
+from reconcile.orders.columns.unclear import Unclear
 from reconcile.orders.format import COLUMN_OPTIONS, OrderFormat
 
 KEYS = ("reference", "order_number", "order_id")
@@ -38,10 +26,6 @@ KEYS = ("reference", "order_number", "order_id")
 _OPTIONAL = ("method",)  # what they say is welcome, and no reason to stop
 # Of every payment source of Commerce Layer, and of what is made of them here: never of an order.
 _OF_PAYMENTS = ("mismatched_amounts",)
-_EXAMPLES = {
-    "reference": "reference, order_reference, Referenz, Référence",
-    "amount": "order_total, grand_total, total, amount, Betrag, Montant TTC",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +111,10 @@ def map_columns(
         table.check_amount(positions["amount"])
     table.check_unit(positions["amount"])
     if form.sign_column is None and form.debit_column is None and (signs := table.met.places(SIGNS)):
-        raise table.unsigned(signs)
+        raise table.unclear.unsigned(signs)
     is_told = form.currency is not None and (form.currency_column is not None or not table.met.unsure("currency"))
     if "currency" not in positions and not is_told:
-        raise table.missing("currency")
+        raise table.unclear.missing("currency")
     marks = mark_places(table.names, form.marks, path=path, line=line)
     shown = range(len(table.names)) if form.skip_rows else sorted(set(marks.values()))
     taken = taken_from(table.system, form)
@@ -151,16 +135,16 @@ def _met_roles(names: Sequence[str], form: OrderFormat) -> set[str]:
 
 
 class _Table:
-    """The column names of one table, what the user says of them, and where a problem is reported."""
+    """The column names of one table, what the user says of them, and what is said where they are not clear."""
 
     def __init__(
         self, names: tuple[str, ...], form: OrderFormat, where: tuple[str, int | None], inside: Collection[str]
     ) -> None:
         self.names = names
         self._form = form
-        self._path, self._line = where
         self.met = Candidates(names, form, inside)
         self.system = self.met.system
+        self.unclear = Unclear(self.met, form, where)
 
     def positions(self, roles: Iterable[str]) -> dict[str, int]:
         """Return where the columns of `roles` stand that are there. Raises OrderFileError as `map_columns` does."""
@@ -177,24 +161,19 @@ class _Table:
             if len(candidates) > 1:
                 if role in _OPTIONAL and named is None:
                     continue
-                raise self.ambiguous(role, candidates)
+                raise self.unclear.ambiguous(role, candidates)
             if candidates:
                 found[role] = candidates[0]
             elif named or role == "amount":
-                raise self.missing(role)
+                raise self.unclear.missing(role)
         return found
 
     def check_kind(self) -> None:
         """Refuse a table of the other side, and one that is known to have no totals of orders."""
         if places := self.met.places(_OF_PAYMENTS):
-            raise self.of_payments(places[0])
+            raise self.unclear.of_payments(places[0])
         if self.system and self.system.is_instead:
-            what, remedy = self.system.is_instead
-            raise self._error(
-                f"this is {what}, not order totals: the columns are {listed(self.names)}",
-                hint=f"{remedy}; if its amounts are to be compared all the same, name their column with "
-                "--amount-column",
-            )
+            raise self.unclear.of_another_kind(*self.system.is_instead)
 
     def check_keys(self, positions: Mapping[str, int]) -> None:
         """Refuse a table without a key, and one whose reference may be there under a name that is not clear."""
@@ -202,7 +181,7 @@ class _Table:
         named = any(self._form.column(role) is not None for role in KEYS)
         unclear = "reference" not in found and not named and set(self.met.unsure("reference")) - set(found.values())
         if not found or unclear:
-            raise self.missing("reference")
+            raise self.unclear.missing("reference")
 
     def check_amount(self, place: int) -> None:
         """Refuse an amount whose name does not say what the columns beside it make doubtful: its tax or currency."""
@@ -211,9 +190,9 @@ class _Table:
         if self.met.plain[place] in spellings((*GROSS, *BARE_GROSS, *ORDER_TOTALS)):
             return
         if twins := [*self.met.places(TWINS), *self.met.in_a_currency(place)]:
-            raise self._uncertain("amount", sorted({place, *twins}), "they are in different currencies")
+            raise self.unclear.uncertain("amount", sorted({place, *twins}), "they are in different currencies")
         if self.met.places(TAXES) and not self.met.places(NET):
-            raise self._uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
+            raise self.unclear.uncertain("amount", [place], "with a column of the tax beside it, it may be without tax")
 
     def check_unit(self, place: int) -> None:
         """Refuse an amount whose name speaks of cents or minor units in another way than all others do."""
@@ -222,105 +201,4 @@ class _Table:
             return
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))  # centAmount
         if MINOR_UNITS & set(re.findall(r"[^\W\d_]+", words.casefold())):
-            raise self._error(
-                f'column "{name}" may be in minor units, such as cents',
-                hint="add --amount-unit minor if it is, or --amount-unit major if it has decimals",
-                column=name,
-                asks="unit",
-            )
-
-    def ambiguous(self, role: str, candidates: Sequence[int]) -> OrderFileError:
-        """Return the error for several columns with an equal claim to `role`."""
-        names = [self.names[at] for at in candidates]
-        option = COLUMN_OPTIONS[role]
-        what = role.replace("_", " ")
-        if len(set(names)) == 1:
-            return self._error(
-                f'column "{names[0]}" occurs {len(names)} times, and would be the {what}',
-                hint=f'name it by its position, e.g. {option} "#{candidates[0] + 1}", or name another column',
-                column=names[0],
-                asks=role,
-                among=candidates,
-            )
-        return self._error(
-            f"several columns could be the {what}: {listed(names)}",
-            hint=f'name the right one, e.g. {option} "{names[0]}"',
-            asks=role,
-            among=candidates,
-        )
-
-    def missing(self, role: str) -> OrderFileError:
-        """Return the error for a column that is not there, or may be one of several."""
-        named = self._form.column(role)
-        if not named and (unsure := self.met.unsure(role)):
-            return self._uncertain(role, unsure, self._note(role) or self._doubt(role, unsure))
-        if not named and role == "currency":
-            return self._error(
-                f"there is no currency column among {listed(self.names)}",
-                hint="name it with --currency-column, or add --currency EUR when every amount is in one currency",
-                asks=role,
-            )
-        what = f'column "{named}"' if named else f"{role} column"
-        hint = f"the columns are as above: correct {COLUMN_OPTIONS[role]}"
-        if not named:
-            hint = f"name it with {COLUMN_OPTIONS[role]}; known names are {_EXAMPLES[role]} and more"
-            if len(self.names) == 1 and self._line is not None:
-                hint = "if the cells are not separated as expected, name the delimiter with --delimiter; else " + hint
-        return self._error(f"there is no {what} among {listed(self.names)}", hint=hint, column=named, asks=role)
-
-    def of_payments(self, place: int) -> OrderFileError:
-        """Return the error for a table of the other side, which has no order totals or has the payments' own."""
-        return self._error(
-            f'this is a table of payments, not of order totals: it has a column "{self.names[place]}"',
-            hint="name an export of orders, such as `reconcile orders export` makes; "
-            "if it holds your own totals, name their column with --amount-column",
-        )
-
-    def unsigned(self, signs: Sequence[int]) -> OrderFileError:
-        """Return the error for a column of signs that nobody has declared."""
-        name = self.names[signs[0]]
-        return self._error(
-            f'column "{name}" says which amounts are credits, and is not declared',
-            hint=f'add --sign-column "{name}" to make credits negative, or --sign-column "" if amounts have a sign',
-            column=name,
-            asks="sign",
-            among=signs,
-        )
-
-    def _uncertain(self, role: str, places: Sequence[int], why: str) -> OrderFileError:
-        names = [self.names[at] for at in places]
-        may_be = "it may be" if len(names) == 1 else "it may be one of"
-        error = self._error(
-            f"no column is clearly the {role}: {may_be} {listed(names)}",
-            hint=f'{why}; name the right one, e.g. {COLUMN_OPTIONS[role]} "{names[0]}"',
-            asks=role,
-            among=places,
-        )
-        error.why = why
-        return error
-
-    def _note(self, role: str) -> str | None:
-        if self.system is None or role not in self.system.notes:
-            return None
-        return f"{self.system.name}: {self.system.notes[role]}"
-
-    def _doubt(self, role: str, unsure: Sequence[int]) -> str:
-        if role == "amount":
-            if set(unsure) <= set(self.met.places(NET)):
-                return "that is usually without tax"
-            if set(unsure) <= set(self.met.places(OPEN_AMOUNTS)):
-                return "that is the open amount, not the total"
-        return "such names have different meanings"
-
-    def _error(
-        self,
-        message: str,
-        *,
-        hint: str,
-        column: str | None = None,
-        asks: str | None = None,
-        among: Sequence[int] = (),
-    ) -> OrderFileError:
-        error = OrderFileError(message, path=self._path, line=self._line, column=column, hint=hint)
-        error.asks, error.among = asks, tuple(among)
-        return error
+            raise self.unclear.unit(name)

@@ -139,7 +139,7 @@ _PLAIN = _words(
     "importe | importe total | monto | monto total | valor del pedido | total del pedido",
     "importo | totale | importo totale | totale ordine",
     "kwota | łącznie | suma | razem | wartość zamówienia | kwota zamówienia",
-    languages.PLAIN,
+    languages.PLAIN_TOTALS,
 )
 NET = _words(
     "net | net amount | net value | net total | total net | subtotal | sub total | amount excl. vat | amount excl. tax",

@@ -23,12 +23,12 @@ from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.opened import RawRows
 from reconcile.orders.typed.columns import TYPE_NAME, cast_in_query, column_readers, read_batches, typed_batches
 
-MEMORY_LIMIT = "256MB"
+_MEMORY_LIMIT = "256MB"
 
 _BATCH_ROWS = 1 << 16
 _REMEDY = cast_in_query({"amount": "DECIMAL(18, 2)", "ordered_on": "DATE"}, text="VARCHAR")
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": MEMORY_LIMIT,
+    "memory_limit": _MEMORY_LIMIT,
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -94,7 +94,7 @@ class DuckDBQuery:
             raise OrderFileError(f"DuckDB refuses: {reason}", path=self._query.name, hint=_hint(reason)) from error
 
 
-def connect(query: OrdersQuery) -> DuckDBQuery:
+def query_connection(query: OrdersQuery) -> DuckDBQuery:
     """Open the file of `query`; raises OrderFileError when it is none of DuckDB's, or is in use."""
     return DuckDBQuery(query)
 

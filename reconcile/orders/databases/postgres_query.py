@@ -108,7 +108,7 @@ class PostgresQuery:
             raise OrderFileError(_reason(text), path=self._query.name, hint=_hint(text)) from None
 
 
-def connect(query: OrdersQuery) -> PostgresQuery:
+def query_connection(query: OrdersQuery) -> PostgresQuery:
     """Connect to the database of `query`; raises OrderFileError when that is refused."""
     return PostgresQuery(query)
 

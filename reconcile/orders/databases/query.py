@@ -1,7 +1,7 @@
 """
 A query's result as an order file: read by a thread of its own, a batch ahead, with a digest of what came.
 
-Knows the engines (`ENGINES`) and how to stop one: every call goes to one thread, so that whoever waits for it can be
+Knows the engines (`DATABASES`) and how to stop one: every call goes to one thread, so that whoever waits for it can be
 interrupted and then cancels the query. What a URL or a query says is in `url`; types and errors are known by
 the engine's own module, which is loaded when it is requested.
 """
@@ -25,18 +25,18 @@ from reconcile.orders.databases.url import OrdersQuery
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 
-ENGINES: dict[str, tuple[str, str | None]] = {
+DATABASES: dict[str, tuple[str, str | None]] = {
     "duckdb": ("reconcile.orders.databases.duckdb_query", None),
     "postgresql": ("reconcile.orders.databases.postgres_query", "postgres"),
     "sqlite": ("reconcile.orders.databases.sqlite_query", None),
 }
-"""Engine → module with `connect(query) -> Connection`, and the extra that it needs."""
+"""Engine → module with `query_connection(query) -> QueryConnection`, and the extra that it needs."""
 
 T = TypeVar("T")
 _LONGEST_WAIT_SECONDS = 0.5
 
 
-class Connection(Protocol):
+class QueryConnection(Protocol):
     """A connection with one query on it; all but `cancel` is called by one thread."""
 
     def execute(self) -> list[str]:
@@ -156,10 +156,10 @@ def _as_it_is(raw: RawRows) -> RawRows:
     return raw
 
 
-def _connector(engine: str) -> Callable[[OrdersQuery], Connection]:
-    module, extra = ENGINES[engine]
+def _connector(engine: str) -> Callable[[OrdersQuery], QueryConnection]:
+    module, extra = DATABASES[engine]
     try:
-        connect: Callable[[OrdersQuery], Connection] = import_module(module).connect
+        connect: Callable[[OrdersQuery], QueryConnection] = import_module(module).query_connection
     except ModuleNotFoundError as error:
         if extra is None or (error.name or "").startswith("reconcile"):
             raise

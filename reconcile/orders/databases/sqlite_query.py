@@ -79,7 +79,7 @@ class SQLiteQuery:
             raise OrderFileError(said, path=self._query.name, hint=hint) from error
 
 
-def connect(query: OrdersQuery) -> SQLiteQuery:
+def query_connection(query: OrdersQuery) -> SQLiteQuery:
     """Open the file of `query`; raises OrderFileError when there is none."""
     return SQLiteQuery(query)
 

@@ -13,7 +13,6 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -25,7 +24,21 @@ from reconcile.commercelayer.query import timestamp
 from reconcile.commercelayer.tasks import results_of
 from reconcile.errors import EmptySide, Refused
 from reconcile.orders.exports.export_slices import OnFile, OrderExporters
-from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish
+from reconcile.orders.exports.unfinished import Asked, Slice, Unfinished, Workplace, file_names, publish_files
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersWanted:
+    """
+    The orders of `mode` that an export is to hold: placed from `since` on and before `until`.
+
+    Both are aware, or null: from the first, until now. With `allow_empty` there may be none.
+    """
+
+    mode: str
+    since: datetime | None = None
+    until: datetime | None = None
+    allow_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class ExportedOrders:
     resumed: bool
     requests: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, for a manifest; files by name."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "files": [path.name for path in self.files]}
@@ -60,7 +73,7 @@ async def count_placed(
     """
     Return how many orders an export would hold now, which ones, and why those of all payment methods, if they are.
 
-    It ends at `until`, or now by the server's clock, in whole seconds. Errors as `export_orders`.
+    It ends at `until`, or now by the server's clock, in whole seconds. Errors as `export_to_folder`.
     """
     why_all = None
     try:
@@ -78,19 +91,11 @@ def _cut_off(until: datetime | None, now: datetime) -> datetime:
     return until if until is not None and until <= now else now
 
 
-async def export_orders(
-    client: CommerceLayer,
-    destination: Path,
-    *,
-    workplace: Path,
-    mode: str,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    allow_empty: bool = False,
-    on_file: OnFile | None = None,
+async def export_to_folder(
+    client: CommerceLayer, destination: Path, wanted: OrdersWanted, *, workplace: Path, on_file: OnFile | None = None
 ) -> ExportedOrders:
     """
-    Export the Klarna orders placed from `since` on and before `until` (both aware; null: from the first, until now).
+    Export the Klarna orders that are `wanted`.
 
     Whatever became of an order after it was placed, it is there. Where the server refuses to filter by payment method
     all placed orders are exported, and the report says so. `destination` gets `orders-0001.json.gz` and so on, as the
@@ -98,30 +103,19 @@ async def export_orders(
     way is kept in the folder `workplace`, from which the same call resumes, as of then. `on_file` gets the orders so
     far and in all.
 
-    Raises EmptySide when there are none, unless `allow_empty`; IncompletePull when the files cannot be proved whole,
+    Raises EmptySide when there are none, unless there may be; IncompletePull when the files cannot be proved whole,
     Refused when orders cannot be exported, WrongMode, other CommerceLayerErrors, FolderBusy, OutputError.
     """
     await client.authenticate()
-    asked = Asked(client.organization, mode, _text(since), _text(until))
+    asked = Asked(client.organization, wanted.mode, _text(wanted.since), _text(wanted.until))
     place = Workplace(workplace)
     at_start = client.statistics.requests.total()
     with place.locked():
-        state = place.unfinished(asked, now=datetime.now(UTC))
-        if resumed := state is not None:
-            state = await _gone_on(client, state, since, until)
-        else:
-            place.clear()
-            state = await _begun(client, asked, since, until)
-        exporters = OrderExporters(client, place, state, since, on_file)
+        state, resumed = await _taken_up(client, place, asked, wanted)
+        exporters = OrderExporters(client, place, state, wanted.since, on_file)
         count_after = await exporters.bring_all(resumed=resumed)
+        files = await _published(exporters, place, destination, wanted, count_after)
         state = exporters.state
-        if not state.orders and not allow_empty:
-            place.clear()
-            raise _nothing_placed(state)
-        here = [one for one in state.slices if one.orders]
-        evidence = _evidence(client, exporters, here, count_after)
-        files = await asyncio.to_thread(publish, [place.path(one) for one in here], destination, evidence)
-        place.clear()
     return ExportedOrders(
         files=tuple(files),
         orders=state.orders,
@@ -135,9 +129,20 @@ async def export_orders(
     )
 
 
-async def _begun(client: CommerceLayer, asked: Asked, since: datetime | None, until: datetime | None) -> Unfinished:
+async def _taken_up(
+    client: CommerceLayer, place: Workplace, asked: Asked, wanted: OrdersWanted
+) -> tuple[Unfinished, bool]:
+    """Return the export that an earlier attempt at what is `asked` left, as of now, or a new one; and if it is left."""
+    left = place.unfinished(asked, now=datetime.now(UTC))
+    if left is not None:
+        return await _gone_on(client, left, wanted), True
+    place.clear()
+    return await _begun(client, asked, wanted), False
+
+
+async def _begun(client: CommerceLayer, asked: Asked, wanted: OrdersWanted) -> Unfinished:
     """Return an export that has been counted and nothing else; as one slice, cut when the server says how large."""
-    counted, placed, why_all = await count_placed(client, since, until)
+    counted, placed, why_all = await count_placed(client, wanted.since, wanted.until)
     assert placed.until is not None, "it has been truncated"
     return Unfinished(
         asked=asked,
@@ -151,18 +156,17 @@ async def _begun(client: CommerceLayer, asked: Asked, since: datetime | None, un
     )
 
 
-async def _gone_on(
-    client: CommerceLayer, state: Unfinished, since: datetime | None, until: datetime | None
-) -> Unfinished:
+async def _gone_on(client: CommerceLayer, state: Unfinished, wanted: OrdersWanted) -> Unfinished:
     """
     Return `state`, an interrupted export, as of now: a slice in which an order was changed or placed since is new.
 
-    One that cannot be brought up to date is started from scratch. Errors as `export_orders`.
+    One that cannot be brought up to date is started from scratch. Errors as `export_to_folder`.
     """
-    wanted, now = PlacedOrders(since, until, klarna_only=state.why_all is None), datetime.now(UTC)
+    asked = PlacedOrders(wanted.since, wanted.until, klarna_only=state.why_all is None)
+    now = datetime.now(UTC)
     changed_since = state.begun_at - FURTHEST_APART  # the server's clock may be so far behind this machine's
     try:
-        placed = replace(wanted, until=_cut_off(until, (await count_orders_now(client, wanted)).now))
+        placed = replace(asked, until=_cut_off(wanted.until, (await count_orders_now(client, asked)).now))
         state.counted = await count_orders(client, placed)
         changes = replace(placed, changed_since=changed_since)
         changed = await results_of(count_orders(client, changes, one.ids) for one in state.slices)
@@ -171,7 +175,7 @@ async def _gone_on(
             raise
         changed = []
     if not changed:
-        return await _begun(client, state.asked, since, until)
+        return await _begun(client, state.asked, wanted)
     for one, orders in zip(list(state.slices), changed, strict=True):
         if orders:
             state.renew(one)
@@ -180,7 +184,25 @@ async def _gone_on(
     return state
 
 
-def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:
+async def _published(
+    exporters: OrderExporters, place: Workplace, destination: Path, wanted: OrdersWanted, count_after: int
+) -> list[Path]:
+    """
+    Publish the files in `destination` with what proves them, and return them; `place` is empty then.
+
+    Raises EmptySide when there is no order, and some are `wanted`.
+    """
+    here = [one for one in exporters.state.slices if one.orders]
+    if not here and not wanted.allow_empty:
+        place.clear()
+        raise _nothing_placed(exporters.state)
+    evidence = _evidence(exporters, here, count_after)
+    files = await asyncio.to_thread(publish_files, [place.path(one) for one in here], destination, evidence)
+    place.clear()
+    return files
+
+
+def _evidence(exporters: OrderExporters, here: list[Slice], count_after: int) -> bytes:
     """Return what proves the files, as JSON; nothing in it is secret."""
     state, placed = exporters.state, exporters.placed
     files = [
@@ -197,7 +219,7 @@ def _evidence(client: CommerceLayer, exporters: OrderExporters, here: list[Slice
     ]
     document = {
         "version": state.version,
-        "organization": client.organization,
+        "organization": state.asked.organization,
         "mode": state.asked.mode,
         "since": state.asked.since,
         "until": state.until,

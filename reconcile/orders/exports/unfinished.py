@@ -27,8 +27,8 @@ from reconcile.commercelayer.exports.placed_orders import IdRange
 from reconcile.errors import FolderBusy
 from reconcile.files.disk import disk_errors, locked, replacing, sha256_of, sync
 
-FORMAT_VERSION = 1
-EVIDENCE = "orders.json"
+_FORMAT_VERSION = 1
+_EVIDENCE = "orders.json"
 """Written last: a folder that has it holds a whole export."""
 
 LONGEST_HOURS = 2
@@ -97,7 +97,7 @@ class Unfinished(msgspec.Struct):
     slices: list[Slice]
     why_all: str | None = None
     next_number: int = 2
-    version: int = FORMAT_VERSION
+    version: int = _FORMAT_VERSION
 
     @property
     def orders(self) -> int:
@@ -145,7 +145,7 @@ class Workplace:
         except (OSError, msgspec.DecodeError):
             return None
         age = now - state.begun_at
-        is_ours = state.version == FORMAT_VERSION and state.asked == asked
+        is_ours = state.version == _FORMAT_VERSION and state.asked == asked
         return state if is_ours and timedelta() <= age < timedelta(hours=LONGEST_HOURS) else None
 
     def keep(self, state: Unfinished) -> None:
@@ -175,7 +175,7 @@ def file_names(count: int) -> list[str]:
     return [f"orders-{number:0{width}d}.json.gz" for number in range(1, count + 1)]
 
 
-def publish(files: Sequence[Path], destination: Path, evidence: bytes) -> list[Path]:
+def publish_files(files: Sequence[Path], destination: Path, evidence: bytes) -> list[Path]:
     """
     Put copies of `files` into `destination` under the names of an export, and `evidence` beside them, last.
 
@@ -184,7 +184,7 @@ def publish(files: Sequence[Path], destination: Path, evidence: bytes) -> list[P
     """
     with disk_errors(destination):
         destination.mkdir(parents=True, exist_ok=True)
-        (destination / EVIDENCE).unlink(missing_ok=True)
+        (destination / _EVIDENCE).unlink(missing_ok=True)
         names = file_names(max(1, len(files)))
         for path in sorted(destination.iterdir()):
             if _FILE.fullmatch(path.name) and path.name not in names:
@@ -195,7 +195,7 @@ def publish(files: Sequence[Path], destination: Path, evidence: bytes) -> list[P
         if not files:
             with replacing(destination / names[0]) as partial:
                 partial.write_bytes(_NOTHING)
-        with replacing(destination / EVIDENCE) as partial:
+        with replacing(destination / _EVIDENCE) as partial:
             partial.write_bytes(evidence)
         sync(destination)
     return [destination / name for name in names]

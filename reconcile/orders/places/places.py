@@ -120,9 +120,9 @@ def _expanded(word: str | Path | Place, formats: Sequence[str]) -> Iterator[Plac
 def _at_address(word: str, formats: Sequence[str]) -> Iterator[Place]:
     address = parse_address(word)
     if address.scheme in ("http", "https"):
-        from reconcile.orders.places.web import fetch  # with it come TLS and HTTP, which local files do without
+        from reconcile.orders.places.web import fetch_file  # with it come TLS and HTTP, which local files do without
 
-        yield Place(address.name, bring=lambda path, limit: fetch(address, path, limit_bytes=limit))
+        yield Place(address.name, bring=lambda path, limit: fetch_file(address, path, limit_bytes=limit))
         return
     from reconcile.orders.places.buckets import objects_at  # as above: the stores' clients
 

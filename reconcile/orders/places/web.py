@@ -49,7 +49,7 @@ class _Refused(Exception):
     """The answer is one that no further attempt mends: problem and hint."""
 
 
-def fetch(address: Address, destination: Path, *, limit_bytes: int) -> None:
+def fetch_file(address: Address, destination: Path, *, limit_bytes: int) -> None:
     """
     Write the file at `address` to `destination`.
 

@@ -4,26 +4,25 @@ The beginning of order files: as the reader reads it under a declaration, and ce
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-from msgspec.structs import replace
+from msgspec import structs
 
 from reconcile.errors import OrderFileError
-from reconcile.orders.batches import finished
+from reconcile.orders.batches import finished, settled
 from reconcile.orders.cells.rows import OrderRows
 from reconcile.orders.cells.suspects import KeylessTotals
 from reconcile.orders.columns.fixed import completed
 from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.columns.marks import MarksMet
 from reconcile.orders.format import OrderFormat
-from reconcile.orders.opened import OpenedOrders, RawRows
+from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.opening import SOURCES, OrderPaths, sources_of
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
@@ -77,42 +76,40 @@ class Head:
 
 def head_of(paths: OrderPaths, form: OrderFormat) -> Head:
     """Return the head of the files in `paths`, read as `form` says. Raises OrderFileError as reading them does."""
-    marks, found, is_all = MarksMet(form.marks), [], True
+    marks, found, is_all = MarksMet(form.marks), list[OrderRows](), True
     for source, opened in _opened(paths, form):
         marks.add(opened.columns, path=source.name)
         whole = completed(form, opened.columns)
-        sums, before = KeylessTotals(), None
-        sums.begin(opened.columns)
-        rows = 0
-        for batch in opened.batches:
-            if rows >= _ENOUGH_ROWS:
-                is_all = False
-                break
-            some, is_whole = _first_rows(batch())
-            is_all = is_all and is_whole
-            done = finished(partial(_read_already, some), opened.columns, whole, source.name, is_delivery=False)
-            done = done.after(before, whole)
-            before = done.last or before
-            rows += len(some) if isinstance(some, pa.Table) else len(some.lines)
-            found += sums.add(done)
-        found += sums.settled()
+        finish = partial(finished, columns=opened.columns, form=whole, source_file=source.name)
+        first, is_whole = _beginning(opened.batches)
+        found += settled(map(finish, first), opened.columns, whole, KeylessTotals())
+        is_all = is_all and is_whole
     marks.check()
     return _together(found, is_all=is_all)
 
 
-def _read_already(batch: RawRows | pa.Table) -> RawRows | pa.Table:
-    return batch
+def _beginning(batches: Iterator[Batch]) -> tuple[list[RawRows | pa.Table], bool]:
+    """Return the first rows of a file, batch by batch, and whether these are all of it."""
+    found: list[RawRows | pa.Table] = []
+    left = _ENOUGH_ROWS
+    for batch in batches:
+        if left <= 0:
+            return found, False
+        rows = batch()
+        found.append(_up_to(left, rows))
+        left -= rows.num_rows if isinstance(rows, pa.Table) else len(rows.lines)
+    return found, left >= 0
 
 
-def _first_rows(batch: RawRows | pa.Table) -> tuple[RawRows | pa.Table, bool]:
-    """Return the first rows of a batch, and whether these are all of it."""
-    if isinstance(batch, pa.Table):
-        return batch.slice(0, _ENOUGH_ROWS), batch.num_rows <= _ENOUGH_ROWS
-    if len(batch.lines) <= _ENOUGH_ROWS:
-        return batch, True
-    some = batch.where(pa.array([True] * _ENOUGH_ROWS + [False] * (len(batch.lines) - _ENOUGH_ROWS)))
+def _up_to(most: int, rows: RawRows | pa.Table) -> RawRows | pa.Table:
+    """Return the first rows, `most` at most."""
+    if isinstance(rows, pa.Table):
+        return rows.slice(0, most)
+    if len(rows.lines) <= most:
+        return rows
+    some = rows.where(pa.array([True] * most + [False] * (len(rows.lines) - most)))
     last = some.lines[-1].as_py()
-    return dataclasses.replace(some, rejects=tuple(one for one in batch.rejects if one.line <= last)), False
+    return replace(some, rejects=tuple(one for one in rows.rejects if one.line <= last))
 
 
 def _together(found: Sequence[OrderRows], *, is_all: bool) -> Head:
@@ -139,7 +136,7 @@ def cells_of(paths: OrderPaths, form: OrderFormat, *, header_line: int | None) -
     for at in range(1, _MOST_COLUMNS):
         probe = {**_UNDECLARED, "reference_column": f"#{at}", "amount_column": f"#{at}", "header_line": line}
         try:
-            for _, opened in _opened(paths, replace(form, **probe)):
+            for _, opened in _opened(paths, structs.replace(form, **probe)):
                 batch = next(opened.batches, None)
                 rows = batch() if batch is not None else None
                 if isinstance(rows, RawRows):

@@ -5,7 +5,6 @@ What would do away with rejected rows: declarations for their amounts and dates,
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,7 +19,6 @@ from reconcile.orders.rejects import Reject
 _MOST_SEPARATORS = 3
 _MOST_SKIPPED = 8
 _MOST_CELLS = 500
-_SKIP = "add --skip-rows "
 _CODE = re.compile(r"(?:in|than) ([A-Z]{3})\b")
 _OF_AMOUNT = ("is not an amount", "could be read two ways", "has more decimals", "is not a whole number", 'has "')
 
@@ -95,11 +93,8 @@ def _odd_rows(rejects: Sequence[Reject], cells: Cells | None) -> list[str]:
 
 
 def _skipped(rejects: Sequence[Reject]) -> tuple[str, ...]:
-    """Return the patterns by which rows that are no orders are left out, as their remedies say."""
-    found = [one.remedy.partition(_SKIP)[2] for one in rejects if _SKIP in one.remedy]
-    # What follows the option are its value, as a shell takes it, and words in which a quote may stand alone.
-    texts = [next(shlex.shlex(text, posix=True, punctuation_chars=",;"), "") for text in found]
-    unique = tuple(dict.fromkeys(_shorter(text) for text in texts))
+    """Return the patterns by which rows that are no orders are left out."""
+    unique = tuple(dict.fromkeys(_shorter(one.skip) for one in rejects if one.skip is not None))
     return unique if len(unique) <= _MOST_SKIPPED else ()
 
 

@@ -8,8 +8,7 @@ means.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import chain
@@ -19,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from reconcile.files.arrow import Column, whole_column
+from reconcile.files.arrow import Column, numbers_from, whole_column
 from reconcile.files.arrow import compute as pc
 from reconcile.orders.cells.continuations import key_of
 from reconcile.orders.cells.left_out import is_filled
@@ -28,16 +27,13 @@ from reconcile.orders.columns.not_a_table import telling_kind
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
-from reconcile.orders.rejects import Reject, shortened
+from reconcile.orders.rejects import Reject
 from reconcile.orders.text.blocks import TextBlocks, count_lines
 from reconcile.orders.text.dialect import Header, find_header
 from reconcile.orders.text.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
+from reconcile.orders.text.widths import ARE_ROWS, are_rows, by_width, each_line, fitted_record, why_ragged, with_short
 
 _TABLE = "a table of text"
-_IS_ROWS = "is several rows in one, by a quote that is opened in one of them and closed in another"
-_LINE = re.compile(rb"\r\n|\n|\r")
-_AMOUNT_LIKE = re.compile(rb"[^A-Za-z0-9]*[0-9][^A-Za-z]*")
-_SHOWN = 200  # characters of a row that is rejected whole
 
 
 def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
@@ -87,16 +83,16 @@ def _from_records(records: Sequence[Record], header: Header, columns: ColumnMap)
         if record.problem is None and record.is_blank:
             continue
         if record.problem is not None:
-            rejects += _each_line(record.text, record.line, record.problem)
-        elif (fitted := _fitted(record, header, columns)) is None:
-            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), header))
+            rejects += each_line(record.text, record.line, record.problem)
+        elif (fitted := fitted_record(record, header, columns)) is None:
+            rejects += each_line(record.text, record.line, why_ragged(len(record.cells), header))
             short.append(record)
-        elif _is_rows(record.text, header, columns):
-            rejects += _each_line(record.text, record.line, _IS_ROWS)
+        elif are_rows(record.text, header, columns):
+            rejects += each_line(record.text, record.line, ARE_ROWS)
         else:
             good.append(fitted)
     raw = replace(_raw_rows(good, columns), rejects=tuple(rejects))
-    return _with_short(raw, short)
+    return with_short(raw, short)
 
 
 def _raw_rows(good: Sequence[Record], columns: ColumnMap) -> RawRows:
@@ -109,22 +105,6 @@ def _raw_rows(good: Sequence[Record], columns: ColumnMap) -> RawRows:
     return RawRows(pa.array([record.line for record in good], pa.int64()), cells, shown=shown)
 
 
-def _fitted(record: Record, header: Header, columns: ColumnMap) -> Record | None:
-    """
-    Return a record with a cell for every name: without further ones that are blank, and with those that it lacks.
-
-    None where a further cell is filled, or one is lacking that is needed: nobody knows then which cell is which.
-    """
-    width, cells = len(header.names), record.cells
-    if len(cells) == width:
-        return record
-    if len(cells) > width:
-        return None if any(cell.strip() for cell in cells[width:]) else replace(record, cells=cells[:width])
-    if len(cells) <= max(*columns.positions.values(), *columns.marks.values(), 0):
-        return None
-    return replace(record, cells=(*cells, *("",) * (width - len(cells))))
-
-
 def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     ragged: list[csv.InvalidRow] = []
     parsed = _parsed(block.text, header, columns, ragged)
@@ -132,9 +112,9 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     cells = {role: parsed[place] for role, place in columns.positions.items()}
     good = len(cells["amount"])
     total = good + len(ragged)
-    plain = not ragged and total == _line_count(block.text)  # every line is a record, quotes or not
+    plain = not ragged and total == _line_after(block) - block.first_line  # every line is a record, quotes or not
     if plain:
-        lines = pa.array(np.arange(block.first_line, block.first_line + total))
+        lines = numbers_from(block.first_line, total)
     else:
         lines = pa.array(record_spans(block.text, header.dialect, block.first_line)[2])
     assert len(lines) == total, "Arrow and record_spans disagree on what a record is"
@@ -196,40 +176,24 @@ def _without_odd_rows(
     wide_or_short = [(block.text[starts[at] : ends[at]], int(lines[at])) for at in ragged_at]
     others = (one for text, line in wide_or_short if not texts.is_blank(text)
               for one in _scanned(text, line, header.dialect))  # fmt: skip
-    fits, short, rejects = _by_width(others, header, columns)
+    fits, short, rejects = by_width(others, header, columns)
     good_at = np.delete(np.arange(len(lines)), ragged_at)
     kept = np.ones(len(good_at), np.bool_)
     for i in () if overfull is None else pc.indices_nonzero(overfull).to_pylist():
         kept[i], at = False, good_at[i]
         cells = len(header.names) + header.spare
-        rejects += _each_line(block.text[starts[at] : ends[at]], int(lines[at]), _ragged(cells, header))
+        rejects += each_line(block.text[starts[at] : ends[at]], int(lines[at]), why_ragged(cells, header))
     for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
         kept[i] &= not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
-    lines_after = np.append(lines[1:], block.first_line + _line_count(block.text))
+    lines_after = np.append(lines[1:], _line_after(block))
     for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
         at = good_at[i]
         text = block.text[starts[at] : ends[at]]
-        if _is_rows(text, header, columns):
+        if are_rows(text, header, columns):
             kept[i] = False
-            rejects += _each_line(text, int(lines[at]), _IS_ROWS)
+            rejects += each_line(text, int(lines[at]), ARE_ROWS)
     found = replace(raw, lines=pa.array(lines[good_at]), rejects=tuple(rejects)).where(pa.array(kept))
-    return _with_short(_together(found, _raw_rows(fits, columns)) if fits else found, short)
-
-
-def _by_width(
-    records: Iterable[Record], header: Header, columns: ColumnMap
-) -> tuple[list[Record], list[Record], list[Reject]]:
-    """Return records of another width than the header: those that fit it, the others, and their rejects."""
-    fits: list[Record] = []
-    others: list[Record] = []
-    rejects: list[Reject] = []
-    for record in records:
-        if (fitted := _fitted(record, header, columns)) is not None:
-            fits.append(fitted)
-        else:
-            rejects += _each_line(record.text, record.line, _ragged(len(record.cells), header))
-            others += [record] if columns.shown else []
-    return fits, others, rejects
+    return with_short(_together(found, _raw_rows(fits, columns)) if fits else found, short)
 
 
 def _together(some: RawRows, others: RawRows) -> RawRows:
@@ -253,26 +217,6 @@ def _scanned(text: bytes, line: int, dialect: Dialect) -> Iterator[Record]:
         yield scanned[0]
 
 
-def _with_short(raw: RawRows, short: Sequence[Record]) -> RawRows:
-    """
-    Return `raw` with rows of another width than the header behind it, if they may be left out: by their first cell.
-
-    Nobody knows in which columns their other cells stand.
-    """
-    footers = [record for record in short if not _LINE.search(record.text)]
-    if not footers or not raw.shown:
-        return raw
-    place = min(raw.shown)
-    firsts = pa.array([next(filter(str.strip, record.cells), None) for record in footers], pa.string())
-    nothing = pa.nulls(len(footers), pa.string())
-    return replace(
-        raw,
-        lines=pa.concat_arrays([raw.lines, pa.array([record.line for record in footers], pa.int64())]),
-        cells={role: pa.concat_arrays([column, nothing]) for role, column in raw.cells.items()},
-        shown={at: pa.concat_arrays([one, firsts if at == place else nothing]) for at, one in raw.shown.items()},
-    )
-
-
 class _Blank:
     """Tells records without any content; those look alike, so each look is read once."""
 
@@ -290,36 +234,12 @@ class _Blank:
 
 def _maybe_blank(cells: Mapping[str, Column]) -> Column:
     """Return the rows without an amount and a key: they may be blank all over."""
-    amount, key = (
-        pc.or_(pc.equal(pc.binary_length(cells[role]), 0), pc.utf8_is_space(cells[role]))
-        for role in ("amount", key_of(cells))
-    )
-    empty: Column = pc.and_(amount, key)
+    empty: Column = pc.invert(is_filled(cells[key_of(cells)]))
+    if pc.any(empty).as_py():
+        empty = pc.and_not(empty, is_filled(cells["amount"]))
     return empty
 
 
-def _ragged(cells: int, header: Header) -> str:
-    return f"has {cells} cell{'' if cells == 1 else 's'}, the header has {len(header.names)}"
-
-
-def _each_line(text: bytes, line: int, reason: str) -> list[Reject]:
-    """Reject every line of a record: what a stray quote has drawn together are as many rows as lines."""
-    return [Reject(line + i, None, shortened(one.decode(), _SHOWN), reason) for i, one in enumerate(_LINE.split(text))]
-
-
-def _is_rows(text: bytes, header: Header, columns: ColumnMap) -> bool:
-    """
-    Whether a record of several lines looks like as many rows, drawn together by a stray pair of quotes.
-
-    It does where two of its lines, cut at every delimiter, have a cell for each column and an amount in its place.
-    """
-    at, width = columns.positions["amount"], len(header.names)
-    lines = _LINE.split(text)
-    if len(lines) < 2 or width < 2:
-        return False
-    cut = (line.split(header.dialect.delimiter.encode()) for line in lines)
-    return sum(len(cells) == width and _AMOUNT_LIKE.fullmatch(cells[at]) is not None for cells in cut) > 1
-
-
-def _line_count(text: bytes) -> int:
-    return count_lines(text) + (not text.endswith((b"\n", b"\r")))
+def _line_after(block: Block) -> int:
+    """Return the line behind those of `block`, of which the last one may not end."""
+    return block.next_line + (not block.text.endswith((b"\n", b"\r")))

@@ -46,6 +46,16 @@ class Header:
     spare: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Top:
+    """The beginning of the text at `path`, all of it when `final`, and what the user declares about it."""
+
+    head: bytes
+    form: OrderFormat
+    path: str
+    final: bool
+
+
 def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first_line: int = 1) -> Header:
     """
     Return the header of the text that begins with `head` (all of it when `final`), whose first line is `first_line`.
@@ -68,7 +78,8 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
     marks = (delimiter,) if delimiter else DELIMITERS
     if form.header_line is not None:
         start, line = _declared_line(head, form.header_line, first_line, path=path)
-    found = _read_header(head, start, line, marks, form, final=final)
+    top = _Top(head, form, path, final)
+    found = _read_header(top, start, line, marks)
     if found is None:
         raise OrderFileError(
             "the header line does not end",
@@ -77,7 +88,7 @@ def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first
             hint="if it is one, look for a quote in it that is never closed",
         )
     if form.header_line is None and not has_required(found.names, form):
-        found = _below_titles(head, start, line, marks, form, path=path, final=final) or found
+        found = _below_titles(top, start, line, marks) or found
     if found.problem:
         raise OrderFileError(f"the header {found.problem}", path=path, line=found.line, hint="correct the header line")
     return _with_width(head, found, final=final)
@@ -124,25 +135,21 @@ def _named_delimiter(mark: str, *, path: str, line: int) -> str:
     return mark
 
 
-def _read_header(
-    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, final: bool
-) -> Header | None:
+def _read_header(top: _Top, start: int, line: int, marks: Sequence[str]) -> Header | None:
     """Return the line at `start` as a header, None when it does not end."""
-    dialects = [Dialect(mark, _quote(head, start, form)) for mark in marks]
+    head, dialects = top.head, [Dialect(mark, _quote(top.head, start, top.form)) for mark in marks]
     scanned = [
-        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=final))
+        (found, dialect) for dialect in dialects if (found := scan_record(head, start, line, dialect, final=top.final))
     ]
     if not scanned:
         return None
     # The first of the best: a later delimiter must know more columns, or cut more of them where none is known.
-    (record, rows_at), dialect = max(scanned, key=lambda found: _score(found[0][0], form))
+    (record, rows_at), dialect = max(scanned, key=lambda found: _score(found[0][0], top.form))
     names = tuple(name.strip() for name in record.cells)
     return Header(dialect, names, line, rows_at, line + count_lines(head[start:rows_at]), record.problem)
 
 
-def _below_titles(
-    head: bytes, start: int, line: int, marks: Sequence[str], form: OrderFormat, *, path: str, final: bool
-) -> Header | None:
+def _below_titles(top: _Top, start: int, line: int, marks: Sequence[str]) -> Header | None:
     """
     Return the one line among the next that can be the header, None where there is none.
 
@@ -152,12 +159,12 @@ def _below_titles(
     starts = [start]
     headers = []
     for number in range(line + 1, line + _SEARCHED_LINES):
-        start = _next_line(head, start)
-        if start == len(head):
+        start = _next_line(top.head, start)
+        if start == len(top.head):
             break
         starts.append(start)
-        found = _read_header(head, start, number, marks, form, final=final)
-        if found is not None and has_required(found.names, form):
+        found = _read_header(top, start, number, marks)
+        if found is not None and has_required(found.names, top.form):
             headers.append(found)
     if not headers:
         return None
@@ -165,19 +172,19 @@ def _below_titles(
         lines = [header.line for header in headers]
         error = OrderFileError(
             f"several lines could be the header: {', '.join(map(str, lines[:5]))}",
-            path=path,
+            path=top.path,
             line=lines[0],
             hint=f"name the right one, e.g. --header-line {lines[-1]}; what is above it is left out",
         )
         error.asks, error.among = "header_line", tuple(lines)
         raise error
     above = starts[: headers[0].line - line]
-    return None if any(_is_like_a_row(head, at, headers[0], final=final) for at in above) else headers[0]
+    return None if any(_is_like_a_row(top, at, headers[0]) for at in above) else headers[0]
 
 
-def _is_like_a_row(head: bytes, start: int, header: Header, *, final: bool) -> bool:
+def _is_like_a_row(top: _Top, start: int, header: Header) -> bool:
     """Whether the record at `start` has a cell for every name of `header`, and most of them filled."""
-    scanned = scan_record(head, start, header.line, header.dialect, final=final)
+    scanned = scan_record(top.head, start, header.line, header.dialect, final=top.final)
     if scanned is None or len(scanned[0].cells) != len(header.names):
         return False
     return sum(bool(cell.strip()) for cell in scanned[0].cells) * 2 > len(header.names)

@@ -19,7 +19,7 @@ import msgspec
 from reconcile.orders.columns.mapping import KEYS
 
 OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-Row: TypeAlias = Mapping[str, msgspec.Raw]
+_Row: TypeAlias = Mapping[str, msgspec.Raw]
 
 _NOISE = re.compile(rb"-?[0-9]+\.[0-9]{5,}")
 _MOST_DIGITS = 15  # that a float keeps of a decimal
@@ -43,7 +43,7 @@ class Met:
     keys: frozenset[str]
 
 
-def columns_met(rows: Iterable[Row]) -> Met:
+def columns_met(rows: Iterable[_Row]) -> Met:
     """Return the columns of `rows`."""
     names: dict[str, bool] = {}  # whether any row has a value there
     inside: set[str] = set()
@@ -60,7 +60,7 @@ def columns_met(rows: Iterable[Row]) -> Met:
 
 
 def members(
-    row: Row, around: set[str] | None = None, prefix: str = "", depth: int = 0
+    row: _Row, around: set[str] | None = None, prefix: str = "", depth: int = 0
 ) -> Iterable[tuple[str, msgspec.Raw, int]]:
     """
     Yield the name, the value and the depth of each column of `row`, those of objects inside too.
@@ -80,7 +80,7 @@ def members(
 class Cells:
     """The cells of one row, `text`, of the object itself and of those inside, each of which is opened once."""
 
-    def __init__(self, row: Row, text: bytes) -> None:
+    def __init__(self, row: _Row, text: bytes) -> None:
         self._row = row
         self._text = text
         self._opened: dict[str, Cells | None] = {}

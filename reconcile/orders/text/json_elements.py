@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.text.blocks import count_lines
-from reconcile.orders.text.records import MAX_RECORD_BYTES, Dialect, Positions, blocks_of
+from reconcile.orders.text.quoting import Positions
+from reconcile.orders.text.records import MAX_RECORD_BYTES, Dialect, blocks_of
 
 HINT = "give one array of objects, or one object per line"
 

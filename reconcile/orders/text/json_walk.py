@@ -24,7 +24,7 @@ _FIRST_OBJECT_BYTES = 1 << 14
 _WINDOW_BYTES = 1 << 10
 _DEEPEST = 50
 
-Kind = Literal["objects", "empty", "lists", "values"]
+_Kind = Literal["objects", "empty", "lists", "values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class JsonList:
     """A list in a document: the keys that lead to it, with dots; what is in it; the keys of its first object."""
 
     path: str
-    kind: Kind
+    kind: _Kind
     names: tuple[str, ...] = ()
 
 
@@ -113,7 +113,7 @@ class JsonWalk:
                 raise
         self._around += b"]"
 
-    def _begins_with(self) -> tuple[Kind, tuple[str, ...]]:
+    def _begins_with(self) -> tuple[_Kind, tuple[str, ...]]:
         """Return what is in the list that has begun, and the keys of its first object; go back to its bracket."""
         self._at -= 1
         if self._is_row:

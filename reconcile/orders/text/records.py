@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.text.blocks import count_lines
+from reconcile.orders.text.quoting import Positions, Quoting
 
 MAX_RECORD_BYTES = 16 << 20
 _CAREFUL_BYTES = 256 << 10  # read with care after a violation, before numpy gets another chance
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,12 @@ class Block:
     """
     Whole records: `text` (UTF-8) that keeps to the rules, or, where `records` is not None, records read with care.
 
-    `first_line` is the physical line on which the block begins.
+    `first_line` is the physical line on which the block begins, `next_line` the one behind it.
     """
 
     text: bytes
     first_line: int
+    next_line: int
     records: tuple[Record, ...] | None = None
 
 
@@ -77,7 +76,7 @@ def blocks_of(texts: Iterable[bytes], dialect: Dialect, *, path: str, first_line
         rest = rest + piece if rest else piece
         while (block := _next_block(rest, dialect, line, final=final)) is not None:
             yield block
-            line += count_lines(block.text)
+            line = block.next_line
             rest = rest[len(block.text) :]
         if len(rest) > MAX_RECORD_BYTES and (not dialect.quote or dialect.quote.encode() not in rest):
             raise _too_long(path, line)
@@ -92,11 +91,11 @@ def record_spans(text: bytes, dialect: Dialect, first_line: int) -> tuple[Positi
     Records of no characters are left out, as every CSV parser does.
     """
     codes = np.frombuffer(text, np.uint8)
-    line_ends = _line_ends(codes, final=True)
+    quoting = Quoting(text, dialect.delimiter, dialect.quote, final=True)
+    line_ends = quoting.line_ends()
     if len(line_ends) == 0 or line_ends[-1] != len(codes) - 1:
         line_ends = np.append(line_ends, len(codes))
-    inside = np.searchsorted(_quotes(codes, dialect), line_ends) % 2 == 1
-    numbers = np.flatnonzero(~inside)
+    numbers = np.flatnonzero(~quoting.is_inside(line_ends))
     ends = line_ends[numbers]
     starts = np.concatenate(([0], ends[:-1] + 1))
     lines = np.concatenate(([0], numbers[:-1] + 1)) + first_line
@@ -148,44 +147,22 @@ def _with_end(texts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 def _next_block(buffer: bytes, dialect: Dialect, line: int, *, final: bool) -> Block | None:
     """Return the whole records at the start of `buffer`, None when there is not one."""
     cut, violated = _cut(buffer, dialect, final=final) if buffer else (0, False)
-    if cut:
-        return Block(buffer[:cut], line)
-    if violated:
+    records = None
+    if violated and not cut:
         records, cut = _read_with_care(buffer, dialect, line, final=final)
-        if cut:
-            return Block(buffer[:cut], line, records)
-    return None
+    text = buffer[:cut]
+    return Block(text, line, line + count_lines(text), records) if cut else None
 
 
 def _cut(buffer: bytes, dialect: Dialect, *, final: bool) -> tuple[int, bool]:
     """Return how many bytes are whole records that keep to the rules, and whether a violation follows them."""
     if not dialect.quote or dialect.quote.encode() not in buffer:
         return (len(buffer), False) if final else (_last_line_end(buffer), False)
-    codes = np.frombuffer(buffer, np.uint8)
-    quotes = _quotes(codes, dialect)
-    line_ends = _line_ends(codes, final=final)
-    outside = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0]
-    violation = _first_violation(codes, quotes, dialect)
-    if violation is None:
-        if final and len(quotes) % 2 == 0:
-            return len(buffer), False
-    else:
-        outside = outside[outside < violation]
-    return (int(outside[-1]) + 1 if len(outside) else 0), violation is not None
-
-
-def _first_violation(codes: npt.NDArray[np.uint8], quotes: Positions, dialect: Dialect) -> int | None:
-    """Return the first quote that neither opens, closes nor is doubled as RFC 4180 has it."""
-    delimiter, quote = ord(dialect.delimiter), ord(dialect.quote)
-    opening, closing = quotes[0::2], quotes[1::2]
-    # An opening quote right after a closing one is the second of a doubled quote.
-    before = codes[np.maximum(opening - 1, 0)]
-    opens = (opening == 0) | (before == delimiter) | (before == 10) | (before == 13) | (before == quote)
-    after = codes[np.minimum(closing + 1, len(codes) - 1)]
-    at_end = closing == len(codes) - 1
-    closes = at_end | (after == delimiter) | (after == 10) | (after == 13) | (after == quote)
-    wrong = np.concatenate((opening[~opens], closing[~closes]))
-    return int(wrong.min()) if len(wrong) else None
+    quoting = Quoting(buffer, dialect.delimiter, dialect.quote, final)
+    violation = quoting.first_violation()
+    if violation is None and final and quoting.is_closed:
+        return len(buffer), False
+    return quoting.end_of_records(violation), violation is not None
 
 
 def _read_with_care(buffer: bytes, dialect: Dialect, line: int, *, final: bool) -> tuple[tuple[Record, ...], int]:
@@ -208,20 +185,6 @@ def _cell_patterns(dialect: Dialect) -> tuple[re.Pattern[bytes], re.Pattern[byte
     quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
     quoted = f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}" if quote else "(?!)"
     return re.compile(quoted.encode()), re.compile(f"[^{delimiter}\r\n]*+".encode())
-
-
-def _quotes(codes: npt.NDArray[np.uint8], dialect: Dialect) -> Positions:
-    return np.flatnonzero(codes == ord(dialect.quote)) if dialect.quote else np.empty(0, np.int64)
-
-
-def _line_ends(codes: npt.NDArray[np.uint8], *, final: bool) -> Positions:
-    r"""Return the position of the last byte of every line end; a \r that may be half of one is none yet."""
-    line_feed = codes == 10
-    carriage_return = codes == 13
-    if carriage_return.any():
-        followed = np.append(line_feed[1:], not final)
-        line_feed |= carriage_return & ~followed
-    return np.flatnonzero(line_feed)
 
 
 def _last_line_end(buffer: bytes) -> int:

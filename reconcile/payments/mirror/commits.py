@@ -182,7 +182,7 @@ def with_walk(rows: pa.RecordBatch, number: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*rows.columns, numbers], schema=ROWS)
 
 
-def damaged(path: Path) -> MirrorError:
+def damaged_mirror(path: Path) -> MirrorError:
     """Return the error that a file of the mirror is missing something or cannot be read."""
     return MirrorError(
         f"{path}: this file of the mirror is incomplete or cannot be read",
@@ -236,7 +236,7 @@ def _rows_in(path: Path) -> int:
             try:
                 batch.validate(full=True)
             except pa.ArrowException as error:
-                raise damaged(path) from error
+                raise damaged_mirror(path) from error
             rows += batch.num_rows
     return rows
 
@@ -252,21 +252,21 @@ def _batches(reader: pa.ipc.RecordBatchFileReader, path: Path) -> Iterator[pa.Re
         for index in range(reader.num_record_batches):
             yield reader.get_batch(index).replace_schema_metadata(None)
     except (OSError, pa.ArrowException) as error:
-        raise damaged(path) from error
+        raise damaged_mirror(path) from error
 
 
 @contextlib.contextmanager
 def _open_rows(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
     if not path.is_file():  # a pipe would keep us waiting for ever
-        raise damaged(path)
+        raise damaged_mirror(path)
     try:
         file = pa.OSFile(str(path), "rb")
         reader = pa.ipc.open_file(file)
     except (OSError, pa.ArrowException) as error:
-        raise damaged(path) from error
+        raise damaged_mirror(path) from error
     with file:
         if not reader.schema.equals(ROWS):
-            raise damaged(path)
+            raise damaged_mirror(path)
         yield reader
 
 
@@ -288,6 +288,6 @@ def _files_of(folder: Path) -> list[_RowsFile]:
             file.path.unlink()  # merged into the file before
             continue
         if file.first != (kept[-1].last + 1 if kept else 1):
-            raise damaged(file.path)
+            raise damaged_mirror(file.path)
         kept.append(file)
     return kept

@@ -30,10 +30,17 @@ import msgspec
 
 from reconcile.errors import MirrorError
 from reconcile.files.disk import replacing, sync
-from reconcile.payments.mirror.commits import UnfinishedPull, damaged, last_bookmarks, refuse_links, small_file, writing
+from reconcile.payments.mirror.commits import (
+    UnfinishedPull,
+    damaged_mirror,
+    last_bookmarks,
+    refuse_links,
+    small_file,
+    writing,
+)
 from reconcile.schema import MIRRORED
 
-FORMAT_VERSION = 1
+_FORMAT_VERSION = 1
 
 
 class _Identity(msgspec.Struct, frozen=True):
@@ -56,7 +63,7 @@ def open_mirror(folder: Path, *, organization: str, mode: str, fields: Sequence[
         lock = os.fdopen(os.open(folder / "lock", flags, 0o666), "wb")
     try:
         _lock(folder, lock)
-        _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(fields)))
+        _check_identity(folder, _Identity(_FORMAT_VERSION, organization, mode, list(fields)))
     except BaseException:
         lock.close()
         raise
@@ -71,7 +78,7 @@ def bookmarks_in(folder: Path, window: str, *, organization: str, mode: str) -> 
     """
     if not (folder / "mirror.json").exists():
         return None
-    _check_identity(folder, _Identity(FORMAT_VERSION, organization, mode, list(MIRRORED.names)))
+    _check_identity(folder, _Identity(_FORMAT_VERSION, organization, mode, list(MIRRORED.names)))
     return last_bookmarks(_unfinished(folder, window))
 
 
@@ -162,7 +169,7 @@ def _check_identity(folder: Path, wanted: _Identity) -> None:
     try:
         found = msgspec.json.decode(small_file(path), type=_Identity)
     except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        raise damaged(path) from error
+        raise damaged_mirror(path) from error
     differences = {
         "format version": (found.version, wanted.version),
         "organization": (found.organization, wanted.organization),

@@ -35,7 +35,8 @@ _TEXTS = (
     "status", "reference", "suggestion", "accepted_reason", "accepted_until", "state", "first_seen_on", "matched_on",
     "payment_id", "payment_reference", "order_id", "order_number", "order_reference", "order_source_file",
     "order_source_line", "order_status", "payment_status", "mode", "placed_at", "payment_created_at",
-    "mismatched_amounts", "payment_currency_code", "order_currency_code", "currency_code", "age_days", "item_id",
+    "mismatched_amounts", "payment_currency_code", "order_currency_code", "currency_code", "age_days", "data_age_days",
+    "order_method", "order_carried", "item_id",
     "break_id", "changed_from_status", "changed_from_item_id", "accepted_for", "payment_gateway_name", "market_name",
     "order_source_type", "links_dashboard",
 )  # fmt: skip
@@ -95,7 +96,8 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
     document: dict[str, object] = {"rows": len(rows), "columns": columns, "labels": labels, "meanings": meanings}
     if display.locale is not None:
         digits = [display.count(digit) for digit in range(10)]
-        document |= {"seen": _seen(rows, display), "counts": {"group": display.group, "digits": digits}}
+        written = {"group": display.group, "groups": display.groups, "decimal": display.decimal, "minus": display.minus}
+        document |= {"seen": _seen(rows, display), "written": {**written, "digits": digits}}
     text = msgspec.json.encode(document).decode()
     return ShownBreaks(
         json=text.replace("<", "\\u003c"),  # no string can end the element, or open a comment in it
@@ -147,8 +149,8 @@ def _seen(rows: Sequence[Row], display: Display) -> dict[str, object]:
         columns[name] = _packed([display.amount(row[cents], row[code]) for row in rows])
     for name in _MOMENTS:
         columns[name] = _packed([_moment(row[name], display) for row in rows])
-    ages = [row["age_days"] for row in rows]
-    columns["age_days"] = _packed(["" if days is None else display.count(days) for days in ages])
+    for name in ("age_days", "data_age_days"):
+        columns[name] = _packed(["" if row[name] is None else display.count(row[name]) for row in rows])
     return columns
 
 

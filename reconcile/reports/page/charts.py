@@ -18,6 +18,7 @@ _GAP = 0.25  # of a column
 
 # `format` of Markup escapes what goes in.
 _CHART = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">{}</svg>')
+_CUT = Markup('<path class="gap" d="M60 0h20l-20 20h-20z"/>')  # a gap in a bar whose axis does not begin at 0
 _BAR = Markup('<rect class="{}" x="{:.1f}" y="2" width="{:.1f}" height="{}"/>')
 _COLUMN = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
 
@@ -26,11 +27,12 @@ def step_bar(before: int, after: int, *, low: int, high: int, kind: str, words: 
     """
     Return one bar of a waterfall: from `before` to `after` on an axis from `low` to `high`.
 
-    `kind` is the class of the bar; `words` says what it shows.
+    `kind` is the class of the bar; with "cut" among it, the bar has a gap. `words` says what it shows.
     """
     left, right = sorted((_place(before, low, high), _place(after, low, high)))
     width = max(right - left, _THINNEST)
-    return _CHART.format(words, _WIDE, _HIGH, _BAR.format(kind, min(left, _WIDE - width), width, _HIGH - 4))
+    bar = _BAR.format(kind, min(left, _WIDE - width), width, _HIGH - 4)
+    return _CHART.format(words, _WIDE, _HIGH, bar + (_CUT if "cut" in kind.split() else ""))
 
 
 def length_bar(value: int, *, most: int, kind: str, words: str) -> Markup:

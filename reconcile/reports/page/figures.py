@@ -7,48 +7,28 @@ but the charts'; the template says where each figure stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import date
 
 from markupsafe import Markup
 
-from reconcile.figures.aging import NO_DATE, AgingBucket
 from reconcile.figures.breakdown import Breakdown
-from reconcile.figures.proof import HashTotals
-from reconcile.figures.roll_forward import RollForward
-from reconcile.figures.summary import (
-    NO_CURRENCY,
-    VERDICTS,
-    Bridge,
-    Control,
-    ControlLine,
-    FlagAgreement,
-    OrderBookFigures,
-    Summary,
-)
-from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind, Status
-from reconcile.orders.report import LeftOut
+from reconcile.figures.patterns import ANOTHER, Pattern
+from reconcile.figures.summary import NO_CURRENCY, VERDICTS, FlagAgreement, Summary
+from reconcile.matching.policy import KIND_OF, LABEL_OF, MEANING_OF, Kind
+from reconcile.money import format_amount
 from reconcile.reports.display import PLAIN, Display, shown_value
-from reconcile.reports.page import charts
+from reconcile.reports.page import bridge, moves
+from reconcile.reports.page.control import control_tables, hash_totals_table
+from reconcile.reports.page.table import Table, link_to_breaks
 
 _VERDICT_MEANINGS = {
     "clean": "There are no breaks.",
     "clean_with_exceptions": "There are breaks to review; no limit is exceeded.",
     "over_limit": "A limit that stops the close is exceeded.",
 }
-_TREND_HIGH = 120
+_SEARCHED = ("method", "gateway", "market", "file", "carried")  # patterns whose value the table can search for
 _ONLY_SOME = ("pull", "narrowed", "payments_file")  # of a manifest: a run has the first two, a match the last
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A plain table: `words` columns of words come first, all others are figures. The last row may be a total."""
-
-    caption: str
-    header: tuple[str, ...]
-    words: int
-    rows: list[tuple[str | Markup, ...]]
-    has_total: bool = False
 
 
 def figures(summary: Summary, manifest: Mapping[str, object], *, display: Display = PLAIN) -> dict[str, object]:
@@ -68,29 +48,27 @@ def figures(summary: Summary, manifest: Mapping[str, object], *, display: Displa
         "manifest": {**dict.fromkeys(_ONLY_SOME), **manifest},
         "at_stake": display.amounts(summary.at_stake.items()),
         "tiles": _tiles(summary, display),
-        "control": [
-            *_control(summary.control, summary.bridge, display),
-            *_order_book(summary.order_book, display),
-            *([_left_out(summary.left_out, display)] if summary.left_out else []),
-        ],
+        "totals": _totals(summary, display),
+        "currencies": _currencies(summary),
+        "spans": moves.spans(summary.aging),
+        "patterns": [_pattern(one, summary.business_date) for one in summary.patterns],
+        "link": link_to_breaks,
+        "control": control_tables(summary, display),
         "breakdown": [_breakdown(one, display) for one in summary.breakdown],
         "labels": LABEL_OF,
         "meanings": MEANING_OF,
-        "bridges": [_bridge(one, display) for one in summary.bridge if one.moves_money],
+        "bridges": [bridge.as_table(one, display) for one in summary.bridge if one.moves_money],
         "flags": _flags(summary.flag_agreement, display),
-        "roll_forward": _roll_forward(summary.roll_forward, display, "Breaks and amounts at stake"),
-        "apart": [
-            _roll_forward(summary.apart.by_rules, display, "Because of the rules: the last run with today's rules"),
-            _roll_forward(summary.apart.by_data, display, "Because of the data: from there to this run"),
-        ]
-        if summary.apart
-        else [],
+        "roll_forward": moves.moved(summary.roll_forward, display, "Breaks and amounts at stake"),
+        "apart": moves.by_cause(summary.apart, display),
         "aging": [
-            _aging(summary.aging, display, "Breaks by days since they were first seen", "Open for"),
-            _aging(summary.aging_from_data, display, "Breaks by days since their order or payment", "Age"),
+            moves.aging(summary.aging, display, "Breaks by days since they were first seen", "Open for", "age"),
+            moves.aging(
+                summary.aging_from_data, display, "Breaks by days since their order or payment", "Age", "data_age"
+            ),
         ],
-        "hash_totals": _hash_totals(summary.hash_totals),
-        "trend": _trend(summary, display),
+        "hash_totals": hash_totals_table(summary.hash_totals),
+        "trend": moves.trend(summary, display),
     }
 
 
@@ -110,54 +88,48 @@ def _tiles(summary: Summary, display: Display) -> list[tuple[str, str]]:
     return [(name, display.count(number)) for name, number in tiles]
 
 
-def _control(control: Control, bridges: Sequence[Bridge], display: Display) -> list[Table]:
-    """What went in, by what became of it, and what came out: each row adds up from left to right."""
-    amounts = ("Amount in", "= ok", "+ breaks", "+ timing", "+ info", "= amount out")
-    header = ("Currency", "Rows in", *amounts, "Rows out", "Proof")
-    payments = {(one.currency_code, step.status): step.payment_amount_cents for one in bridges for step in one.statuses}
-    orders = {(one.currency_code, step.status): step.order_amount_cents for one in bridges for step in one.statuses}
-    return [
-        Table("Payments", header, 1, [_control_row(line, payments, display) for line in control.payments]),
-        Table("Order rows", header, 1, [_control_row(line, orders, display) for line in control.orders]),
-    ]
+def _totals(summary: Summary, display: Display) -> Table:
+    """What is signed for, a row per currency: both sides, and what their difference is made of."""
+    breaks = [line for status in summary.statuses if status.kind == Kind.BREAK for line in status.amounts]
+    rows: list[tuple[str | Markup, ...]] = []
+    for one in summary.bridge:
+        code = one.currency_code
+        mine = [line for line in breaks if line.currency_code == code]
+        parts = dict.fromkeys(Kind, 0)
+        for step in one.statuses:
+            parts[KIND_OF[step.status]] += step.difference_cents
+        amounts = (one.payment_amount_cents, one.order_amount_cents, one.difference_cents, *parts.values())
+        rows.append(
+            (
+                code or NO_CURRENCY, *(display.amount(cents, code) for cents in amounts),
+                display.count(sum(line.count for line in mine)),
+                display.amount(sum(line.at_stake_cents for line in mine), code),
+            )
+        )  # fmt: skip
+    made_of = ("= ok", "+ breaks", "+ timing", "+ info")
+    header = ("Currency", "Payments", "Order rows", "Difference", *made_of, "Breaks", "At stake")
+    return Table("Totals, and what the difference is made of", header, 1, rows, currency_at=0)
 
 
-def _left_out(lines: Sequence[LeftOut], display: Display) -> Table:
-    """Order rows that are in no item, because they were declared to be none; unreadable amounts are counted only."""
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.reason,
-            line.column,
-            shown_value(line.value),
-            line.currency_code or NO_CURRENCY,
-            display.count(line.rows),
-            display.count(line.unread),
-            display.amount(line.amount_cents, line.currency_code) if line.rows > line.unread else "",
-        )
-        for line in lines
-    ]
-    header = ("By", "Column", "Value", "Currency", "Rows", "Unreadable amounts", "Amount")
-    return Table("Order rows left out as declared", header, 4, rows)
+def _currencies(summary: Summary) -> list[str]:
+    """The currencies that a reader can look at one at a time."""
+    lines = (*summary.control.payments, *summary.control.orders)
+    return sorted({line.currency_code for line in lines if line.currency_code})
 
 
-def _control_row(
-    line: ControlLine, amounts: Mapping[tuple[str | None, Status], int], display: Display
-) -> tuple[str | Markup, ...]:
-    """One currency of a side, whose `amounts` are minor units by currency code and status."""
-    code = line.currency_code
-    sums = dict.fromkeys(Kind, 0)
-    for (currency, status), cents in amounts.items():
-        if currency == code:
-            sums[KIND_OF[status]] += cents
-    adds_up = sum(sums.values()) == line.amount_in_cents == line.amount_out_cents
-    parts = (line.amount_in_cents, *sums.values(), line.amount_out_cents)
-    return (
-        code or NO_CURRENCY,
-        display.count(line.rows_in),
-        *(display.amount(one, code) for one in parts),
-        display.count(line.rows_out),
-        "adds up" if adds_up and line.rows_in == line.rows_out else "DOES NOT ADD UP",
-    )
+def _pattern(pattern: Pattern, business_date: date) -> str | Markup:
+    """What breaks have in common in words; a link to them where the table can show just these."""
+    wanted = {"status": pattern.status.value} if pattern.status else {}
+    if pattern.kind == "difference" and isinstance(pattern.value, int):
+        code = pattern.currency_code or ""
+        wanted |= {"currency": code, "text": format_amount(pattern.value, code)}
+    elif pattern.kind == "day" and (age := (business_date - date.fromisoformat(str(pattern.value))).days) >= 0:
+        wanted |= {"data_age": f"{age}-{age}"}
+    elif pattern.kind in _SEARCHED and pattern.value != ANOTHER:
+        wanted |= {"text": str(pattern.value)}
+    else:
+        return pattern.text
+    return link_to_breaks(pattern.text, **wanted)
 
 
 def _breakdown(breakdown: Breakdown, display: Display) -> Table:
@@ -175,53 +147,8 @@ def _breakdown(breakdown: Breakdown, display: Display) -> Table:
             )
         )  # fmt: skip
     header = (breakdown.title, "Currency", "Items", "Payments", "Orders", "Difference", "Breaks", "At stake in breaks")
-    return Table(f"By {breakdown.title if breakdown.by == 'carried' else breakdown.title.lower()}", header, 2, rows)
-
-
-def _order_book(book: OrderBookFigures | None, display: Display) -> list[Table]:
-    if book is None:
-        return []
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            line.kind, line.currency_code or "",
-            display.count(line.rows_out), display.amount(line.amount_out_cents, line.currency_code),
-            display.count(line.rows_in), display.amount(line.amount_in_cents, line.currency_code),
-        )
-        for line in book.lines
-    ]  # fmt: skip
-    header = ("Order book", "Currency", "Rows out", "Amount out", "Rows in", "Amount in")
-    return [Table(f"Order book, deliveries: {display.count(book.deliveries)}", header, 2, rows)]
-
-
-def _bridge(bridge: Bridge, display: Display) -> Table:
-    """The way from the payments' total to the order rows' total, a bar and a running total for each status."""
-    code = bridge.currency_code or ""
-    steps = [(step.status, -step.difference_cents) for step in bridge.statuses if step.difference_cents]
-    steps.sort(key=lambda step: (-abs(step[1]), step[0]))
-    running = [bridge.payment_amount_cents]
-    for _, cents in steps:
-        running.append(running[-1] + cents)
-    low, high = min(running), max(running)
-    low -= max((high - low) // 8, 1)  # totals are bars of a shortened axis, not points
-
-    def amount(cents: int) -> str:
-        return display.amount(cents, code)
-
-    def bar(before: int, after: int, kind: str, name: str) -> Markup:
-        words = f"{name}: from {amount(before)} to {amount(after)}" if kind != "total" else f"{name}: {amount(after)}"
-        return charts.step_bar(before, after, low=low, high=high, kind=kind, words=words)
-
-    rows: list[tuple[str | Markup, ...]] = [
-        ("payments", bar(low, running[0], "total", "payments"), amount(running[0]), amount(running[0]))
-    ]
-    for (status, cents), before, after in zip(steps, running, running[1:], strict=False):
-        signed = f"+{amount(cents)}" if cents > 0 else amount(cents)
-        label = LABEL_OF[status]
-        rows.append((label, bar(before, after, KIND_OF[status], label), signed, amount(after)))
-    rows.append(("unexplained", "", amount(bridge.unexplained_cents), amount(running[-1])))
-    orders = bridge.order_amount_cents
-    rows.append(("order rows", bar(low, orders, "total", "order rows"), amount(orders), amount(orders)))
-    return Table(code or "no currency", ("Step", "Chart", "Amount", "Total so far"), 2, rows, has_total=True)
+    by = breakdown.title if breakdown.by == "carried" else breakdown.title.lower()
+    return Table(f"By {by}", header, 2, rows, currency_at=1)
 
 
 def _flags(flags: FlagAgreement, display: Display) -> Table:
@@ -230,70 +157,3 @@ def _flags(flags: FlagAgreement, display: Display) -> Table:
         ("not mismatched", display.count(flags.differs_not_flagged), display.count(flags.agree)),
     ]
     return Table("Flags", ("Commerce Layer says", "We find: differs", "We find: agrees"), 1, rows)
-
-
-def _roll_forward(lines: Sequence[RollForward], display: Display, caption: str) -> Table:
-    """Opening + new + reopened + changed − cleared = closing: one row of counts and one of amounts per currency."""
-    rows: list[tuple[str | Markup, ...]] = []
-    for line in lines:
-        code = line.currency_code
-        counts = (display.count(move.count) for move in line.moves)
-        amounts = (display.amount(move.amount_cents, code) for move in line.moves)
-        rows += [(code or NO_CURRENCY, "breaks", *counts), (code or NO_CURRENCY, "at stake", *amounts)]
-    header = ("Currency", "Figure", "Opening", "+ new", "+ reopened", "+ changed", "− cleared", "= closing")
-    return Table(caption, header, 2, rows)
-
-
-def _hash_totals(totals: HashTotals) -> Table:
-    """Digits as they are, in any locale: they are compared, not read."""
-    rows: list[tuple[str | Markup, ...]] = []
-    for name, lines in (("payments", totals.payments), ("order rows", totals.orders)):
-        for line in lines:
-            went_in, came_out = line.keys_in, line.keys_out
-            proof = "grouped" if came_out is None else "the same" if went_in == came_out else "NOT THE SAME"
-            rows.append((name, line.currency_code or NO_CURRENCY, went_in, came_out or "", proof))
-    return Table("Hash totals of row identifiers", ("Side", "Currency", "In", "Out", "Proof"), 2, rows)
-
-
-def _aging(buckets: Sequence[AgingBucket], display: Display, caption: str, since: str) -> Table:
-    most = max((bucket.count for bucket in buckets), default=0)
-    rows: list[tuple[str | Markup, ...]] = []
-    for bucket in buckets:
-        n, days = bucket.count, bucket.bucket.replace("-", "–") + (" days" if bucket.bucket != NO_DATE else "")
-        bar = charts.length_bar(n, most=most, kind="break", words=f"{days}: {display.plural(n, 'break')}")
-        stake = ((one.currency_code or NO_CURRENCY, one.at_stake_cents) for one in bucket.amounts if one.at_stake_cents)
-        rows.append((days, bar, display.amounts(stake), display.count(n)))
-    return Table(caption, (since, "Chart", "At stake", "Breaks"), 3, rows)
-
-
-def _trend(summary: Summary, display: Display) -> dict[str, object] | None:
-    """The breaks of the runs before this one and of this one; nothing where this is the first."""
-    if not summary.trend:
-        return None
-    runs = [*summary.trend, summary.as_trend]
-    values = [run.breaks for run in runs]
-    dates = [display.date(run.business_date) for run in runs]
-    first, last = dates[0], dates[-1]
-    counts = ", ".join(map(display.count, values))
-    chart = charts.columns(
-        values,
-        kinds=["total"] * len(summary.trend) + ["break"],
-        titles=[
-            f"{display.isolated(on)}: {display.plural(run.breaks, 'break')}"
-            for on, run in zip(dates, runs, strict=True)
-        ],
-        words=f"breaks of {display.plural(len(runs), 'run')} from {first} to {last}: {counts}",
-        high=_TREND_HIGH,
-    )
-    rows: list[tuple[str | Markup, ...]] = [
-        (
-            on,
-            VERDICTS[run.verdict],
-            display.amounts(run.at_stake.items()),
-            display.count(run.items),
-            display.count(run.breaks),
-        )
-        for on, run in zip(reversed(dates), reversed(runs), strict=True)
-    ]
-    table = Table("The last runs, latest first", ("Business date", "Verdict", "At stake", "Items", "Breaks"), 3, rows)
-    return {"chart": chart, "table": table, "first": first, "last": last, "most": display.count(max(values))}

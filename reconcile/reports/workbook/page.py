@@ -15,6 +15,11 @@ from xlsxwriter.worksheet import Worksheet
 
 from reconcile.files.workbook_cells import Money, shown, write_money
 
+A4 = 9
+"""Number of the size of paper that pages are laid out for; where it is another, they are fitted to that."""
+
+_WIDE = 170  # characters across from which a page lies on its side
+
 ROW_STYLES = (
     "text", "whole", "claim", "day", "instant", "long", "minor", "money0", "money2", "money3", "money4",
 )  # fmt: skip
@@ -22,7 +27,7 @@ ROW_STYLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountCell:
     """A number, with the formula that adds it up again where there is one."""
 
     number: int
@@ -37,7 +42,7 @@ class Styled:
     style: str
 
 
-Cell = str | int | date | Count | Money | Styled | None
+PageCell = str | int | date | CountCell | Money | Styled | None
 
 
 class Page:
@@ -45,13 +50,15 @@ class Page:
 
     def __init__(self, sheet: Worksheet, formats: dict[str, Format], widths: Sequence[int]) -> None:
         self.row = 1
+        self._titles: tuple[int, tuple[str, ...]] = (0, ())  # of the table that has no row yet, and where they are
         self._sheet = sheet
         self._formats = formats
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         sheet.hide_gridlines(2)
-        sheet.set_landscape()
-        sheet.set_paper(9)
+        if sum(widths) > _WIDE:
+            sheet.set_landscape()
+        sheet.set_paper(A4)
         sheet.fit_to_pages(1, 0)
 
     def title(self, text: str) -> None:
@@ -65,15 +72,21 @@ class Page:
         self.put(Styled(text, "heading"))
         if titles:
             self.put(*(Styled(title, "header") for title in titles))
+            self._titles = (self.row - 2, titles)
 
-    def put(self, *cells: Cell, total: bool = False) -> None:
-        """Write `cells` from column A on and go to the next row."""
+    def put(self, *cells: PageCell, total: bool = False) -> None:
+        """Write `cells` from column A on and go to the next row; titles of a table stand as its first row does."""
+        at, titles = self._titles
+        for column, (title, cell) in enumerate(zip(titles, cells, strict=False)):
+            if isinstance(cell, int | CountCell | Money):
+                self._sheet.write_string(at, column, shown(title), self._formats["figure header"])
+        self._titles = (0, ())
         for column, cell in enumerate(cells):
             if cell is not None:
                 self._write(column, cell, "total " if total else "")
         self.row += 1
 
-    def _write(self, column: int, cell: Cell, prefix: str) -> None:
+    def _write(self, column: int, cell: PageCell, prefix: str) -> None:
         at, sheet, formats = self.row - 1, self._sheet, self._formats
         match cell:
             case str():
@@ -84,7 +97,7 @@ class Page:
                 sheet.write_datetime(at, column, datetime.combine(cell, time()), formats["day"])
             case Money():
                 write_money(sheet, (at, column), cell, formats, prefix)
-            case Count(number, formula) if formula:
+            case CountCell(number, formula) if formula:
                 sheet.write_formula(at, column, formula, formats[f"{prefix}whole"], number)
-            case Count(number) | int(number):
+            case CountCell(number) | int(number):
                 sheet.write_number(at, column, number, formats[f"{prefix}whole"])

@@ -15,9 +15,10 @@ from reconcile.figures.statuses import StatusAmounts, StatusLine
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FlagAgreement, OrderBookFigures, Summary
 from reconcile.files.workbook_cells import MOST_EXACT, Money
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Kind
+from reconcile.money import currency_order
 from reconcile.orders.report import LeftOut
 from reconcile.reports.display import shown_value
-from reconcile.reports.workbook.page import Cell, Count, Page, Styled
+from reconcile.reports.workbook.page import CountCell, Page, PageCell, Styled
 from reconcile.reports.workbook.rows import ITEM_COLUMNS
 from reconcile.reports.workbook.sums import Sums
 from reconcile.schema import ITEMS
@@ -47,7 +48,7 @@ def write_summary(page: Page, summary: Summary, sums: Sums, notes: Sequence[str]
     last = page.row - 1
     page.heading("Totals", "", "", "Currency", *titles, "Accepted", "Accepted at stake")
     lines = [line for status in summary.statuses for line in status.amounts]
-    for code in sorted({line.currency_code for line in lines}, key=lambda code: (code is None, code or "")):
+    for code in sorted({line.currency_code for line in lines}, key=currency_order):
         mine = [line for line in lines if line.currency_code == code]
         page.put(None, None, _named(code), *_total_cells(mine, code, sums, first, last, page.row), total=True)
     _flags(page, summary.flag_agreement)
@@ -79,7 +80,7 @@ def _write_moves(page: Page, title: str, lines: Sequence[RollForward], sums: Sum
     for line in lines:
         code = line.currency_code
         *counts, closing = (move.count for move in line.moves)
-        page.put(_named(code), "breaks", *counts, Count(closing, sums.moved(page.row)))
+        page.put(_named(code), "breaks", *counts, CountCell(closing, sums.moved(page.row)))
         *amounts, closing = (move.amount_cents for move in line.moves)
         is_exact = max(map(abs, amounts)) <= MOST_EXACT
         formula = sums.moved(page.row, code) if is_exact else None
@@ -90,7 +91,9 @@ def _write_bucket(page: Page, bucket: AgingBucket, sums: Sums | None = None) -> 
     """Write the breaks of one age, with formulas over the sheet of breaks where there are `sums`."""
     days = bucket.days if sums is not None else None
     # The breaks of a bucket are counted over all currencies; amounts of two of them have no sum.
-    page.put(bucket.bucket, "all", Count(bucket.count, sums.aging_count(*days) if sums and days else None), total=True)
+    page.put(
+        bucket.bucket, "all", CountCell(bucket.count, sums.aging_count(*days) if sums and days else None), total=True
+    )
     for line in bucket.amounts:
         code = line.currency_code
         formula = sums.aging_amount(code, *days, row=page.row) if sums and days else None
@@ -105,7 +108,7 @@ def write_control(page: Page, summary: Summary, sums: Sums) -> None:
     for side, control in (("payments", summary.control.payments), ("orders", summary.control.orders)):
         for line in control:
             code, row = line.currency_code, page.row
-            left = Count(line.rows_in - line.rows_out, f"=C{row}-E{row}")
+            left = CountCell(line.rows_in - line.rows_out, f"=C{row}-E{row}")
             page.put(
                 side, _named(code), line.rows_in, Money(line.amount_in_cents, code),
                 line.rows_out, Money(line.amount_out_cents, code), left,
@@ -214,7 +217,7 @@ def _facts(page: Page, summary: Summary) -> None:
         page.put(name.capitalize(), getattr(counts, name))
 
 
-def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int) -> list[Cell]:
+def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int) -> list[PageCell]:
     name, code, meaning = status.status, line.currency_code, MEANING_OF[status.status]
 
     def formula(column: str | None) -> str | None:
@@ -224,7 +227,7 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
         LABEL_OF[name],
         Styled(status.kind.value, _KINDS.get(status.kind, "text")),
         _named(code),
-        Count(line.count, formula(None)),
+        CountCell(line.count, formula(None)),
         Money(line.payment_amount_cents, code, formula("Payment")),
         Money(line.order_amount_cents, code, formula("Order")),
         Money(line.difference_cents, code, formula("Difference")),
@@ -238,13 +241,13 @@ def _status_cells(status: StatusLine, line: StatusAmounts, sums: Sums, row: int)
 
 def _total_cells(
     lines: Sequence[StatusAmounts], code: str | None, sums: Sums, first: int, last: int, row: int
-) -> list[Cell]:
+) -> list[PageCell]:
     """The sums of the columns D to J over the statuses of one currency, in rows `first` to `last`."""
-    cells: list[Cell] = []
+    cells: list[PageCell] = []
     for letter, name in zip("DEFGHIJ", StatusAmounts.__struct_fields__[1:], strict=True):
         formula = sums.column_total(letter, "C", first, last, code=code, row=row)
         number = sum(getattr(line, name) or 0 for line in lines)
-        cells.append(Count(number, formula) if name.endswith("count") else Money(number, code, formula))
+        cells.append(CountCell(number, formula) if name.endswith("count") else Money(number, code, formula))
     return cells
 
 

@@ -14,16 +14,14 @@ from dataclasses import dataclass
 
 from reconcile.figures.summary import NO_CURRENCY
 from reconcile.files.duckdb import text_literal
-from reconcile.files.workbook_cells import MOST_EXACT
+from reconcile.files.workbook_cells import MOST_CELL_CHARACTERS, MOST_EXACT
 from reconcile.matching.policy import LABEL_OF
 from reconcile.money import EXPONENTS
 from reconcile.schema import ITEMS, REJECTS
 
-_MOST_CHARACTERS = 16_000  # a cell holds 32,767 units of UTF-16, of which a character takes up to two
-
 
 @dataclass(frozen=True, slots=True)
-class SheetColumn:
+class WorkbookColumn:
     """
     One column of a sheet: its title, how its cells are written, the SQL of its values, its width in characters.
 
@@ -40,67 +38,70 @@ class SheetColumn:
 _PAYMENT, _ORDER = "payment_currency_code", "order_currency_code"
 _LABELS = " ".join(f"WHEN {text_literal(status)} THEN {text_literal(label)}" for status, label in LABEL_OF.items())
 ITEM_COLUMNS = (
-    SheetColumn("Status", "text", f"CASE status {_LABELS} ELSE status END", 20),
-    SheetColumn("Kind", "text", "kind", 8),
-    SheetColumn("State", "text", "state", 10),
-    SheetColumn("Age (days)", "whole", "age_days", 11),
-    SheetColumn("Reference", "text", "reference", 20),
+    WorkbookColumn("Status", "text", f"CASE status {_LABELS} ELSE status END", 20),
+    WorkbookColumn("Kind", "text", "kind", 8),
+    WorkbookColumn("State", "text", "state", 10),
+    WorkbookColumn("Age (days)", "whole", "age_days", 11),
+    WorkbookColumn("Age of the data (days)", "whole", "data_age_days", 11),
+    WorkbookColumn("Reference", "text", "reference", 20),
+    WorkbookColumn("Payment currency", "text", _PAYMENT, 10),
+    WorkbookColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
+    WorkbookColumn("Order currency", "text", _ORDER, 10),
+    WorkbookColumn("Order", "money", "order_amount_cents", 14, _ORDER),
+    WorkbookColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
     # A formula can ask for a word, not for nothing.
-    SheetColumn("Currency", "text", f"coalesce(at_stake_currency_code, '{NO_CURRENCY}')", 10),
-    SheetColumn("Payment", "money", "payment_amount_cents", 14, _PAYMENT),
-    SheetColumn("Order", "money", "order_amount_cents", 14, _ORDER),
-    SheetColumn("Difference", "money", "difference_cents", 14, _PAYMENT),
-    SheetColumn("At stake", "money", "at_stake_cents", 14, "at_stake_currency_code"),
-    SheetColumn("Likely cause", "text", "suggestion", 40),
-    SheetColumn("Accepted because", "text", "accepted_reason", 24),
-    SheetColumn("Accepted until", "day", "accepted_until", 14),
-    SheetColumn("Accepted no longer, was for", "text", "accepted_for", 24),
-    SheetColumn("First seen", "day", "first_seen_on", 11),
-    SheetColumn("Last seen", "day", "last_seen_on", 11),
-    SheetColumn("Matched on", "text", "matched_on", 13),
-    SheetColumn("Payment id", "text", "payment_id", 14),
-    SheetColumn("Payment reference", "text", "payment_reference", 20),
-    SheetColumn("Order id", "text", "order_id", 14),
-    SheetColumn("Order number", "text", "order_number", 14),
-    SheetColumn("Order reference", "text", "order_reference", 20),
-    SheetColumn("Order file", "text", "order_source_file", 24),
-    SheetColumn("Line", "whole", "order_source_line", 8),
-    SheetColumn("Order row reference", "text", "row_reference", 20),
-    SheetColumn("Order row number", "text", "row_order_number", 14),
-    SheetColumn("Ordered on", "day", "ordered_on", 11),
-    SheetColumn("Payment method", "text", "order_method", 14),
-    SheetColumn("Age of the data (days)", "whole", "data_age_days", 11),
-    SheetColumn("Payment currency", "text", _PAYMENT, 10),
-    SheetColumn("Order currency", "text", _ORDER, 10),
-    SheetColumn("At stake currency", "text", "at_stake_currency_code", 10),
-    SheetColumn("Amount basis", "text", "amount_basis", 30),
-    SheetColumn("API says mismatched", "claim", "mismatched_amounts", 12),
-    SheetColumn("Amounts agree", "claim", "amounts_agree", 12),
-    SheetColumn("Order status", "text", "order_status", 13),
-    SheetColumn("Payment status", "text", "payment_status", 14),
-    SheetColumn("Mode", "text", "mode", 7),
-    SheetColumn("Placed at (UTC)", "instant", "placed_at", 19),
-    SheetColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
-    SheetColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
-    SheetColumn("Status code", "text", "status", 20),
-    SheetColumn("Code in the run before", "text", "changed_from_status", 20),
-    SheetColumn("Item in the run before", "text", "changed_from_item_id", 34),
-    SheetColumn("Market", "text", "market_name", 14),
-    SheetColumn("Payment gateway", "text", "payment_gateway_name", 18),
-    SheetColumn("Authorized", "money", "authorized_amount_cents", 14, _PAYMENT),
-    SheetColumn("Captured", "money", "captured_amount_cents", 14, _PAYMENT),
-    SheetColumn("Refunded", "money", "refunded_amount_cents", 14, _PAYMENT),
-    SheetColumn("Voided", "money", "voided_amount_cents", 14, _PAYMENT),
-    SheetColumn("Carried", "text", "order_carried", 24),
-    SheetColumn("Order paid by", "text", "order_source_type", 18),
-    SheetColumn("Dashboard", "text", "links_dashboard", 24),
-    SheetColumn("Item id", "text", "item_id", 34),
-    SheetColumn("Break id", "text", "break_id", 34),
+    WorkbookColumn("Currency", "text", f"coalesce(at_stake_currency_code, '{NO_CURRENCY}')", 10),
+    WorkbookColumn("At stake", "money", "at_stake_cents", 14, "at_stake_currency_code"),
+    WorkbookColumn("Likely cause", "text", "suggestion", 40),
+    WorkbookColumn("Accepted because", "text", "accepted_reason", 24),
+    WorkbookColumn("Accepted until", "day", "accepted_until", 14),
+    WorkbookColumn("Accepted no longer, was for", "text", "accepted_for", 24),
+    WorkbookColumn("First seen", "day", "first_seen_on", 11),
+    WorkbookColumn("Last seen", "day", "last_seen_on", 11),
+    WorkbookColumn("Matched on", "text", "matched_on", 13),
+    WorkbookColumn("Payment id", "text", "payment_id", 14),
+    WorkbookColumn("Payment reference", "text", "payment_reference", 20),
+    WorkbookColumn("Order id", "text", "order_id", 14),
+    WorkbookColumn("Order number", "text", "order_number", 14),
+    WorkbookColumn("Order reference", "text", "order_reference", 20),
+    WorkbookColumn("Order file", "text", "order_source_file", 24),
+    WorkbookColumn("Line", "whole", "order_source_line", 8),
+    WorkbookColumn("Order row reference", "text", "row_reference", 20),
+    WorkbookColumn("Order row number", "text", "row_order_number", 14),
+    WorkbookColumn("Ordered on", "day", "ordered_on", 11),
+    WorkbookColumn("Payment method", "text", "order_method", 14),
+    WorkbookColumn("At stake currency", "text", "at_stake_currency_code", 10),
+    WorkbookColumn("Amount basis", "text", "amount_basis", 30),
+    WorkbookColumn("API says mismatched", "claim", "mismatched_amounts", 12),
+    WorkbookColumn("Amounts agree", "claim", "amounts_agree", 12),
+    WorkbookColumn("Order status", "text", "order_status", 13),
+    WorkbookColumn("Payment status", "text", "payment_status", 14),
+    WorkbookColumn("Mode", "text", "mode", 7),
+    WorkbookColumn("Placed at (UTC)", "instant", "placed_at", 19),
+    WorkbookColumn("Payment created (UTC)", "instant", "payment_created_at", 21),
+    WorkbookColumn("Payment updated (UTC)", "instant", "payment_updated_at", 21),
+    WorkbookColumn("Status code", "text", "status", 20),
+    WorkbookColumn("Code in the run before", "text", "changed_from_status", 20),
+    WorkbookColumn("Item in the run before", "text", "changed_from_item_id", 34),
+    WorkbookColumn("Market", "text", "market_name", 14),
+    WorkbookColumn("Payment gateway", "text", "payment_gateway_name", 18),
+    WorkbookColumn("Authorized", "money", "authorized_amount_cents", 14, _PAYMENT),
+    WorkbookColumn("Captured", "money", "captured_amount_cents", 14, _PAYMENT),
+    WorkbookColumn("Refunded", "money", "refunded_amount_cents", 14, _PAYMENT),
+    WorkbookColumn("Voided", "money", "voided_amount_cents", 14, _PAYMENT),
+    WorkbookColumn("Carried", "text", "order_carried", 24),
+    WorkbookColumn("Order paid by", "text", "order_source_type", 18),
+    WorkbookColumn("Dashboard", "text", "links_dashboard", 24),
+    WorkbookColumn("Item id", "text", "item_id", 34),
+    WorkbookColumn("Break id", "text", "break_id", 34),
 )
 """Breaks and items, what people ask first on the left: ITEMS but for date and run, which are those of the workbook."""
 
+LAST_PRINTED = next(place for place, column in enumerate(ITEM_COLUMNS) if column.sql == "suggestion")
+"""Place of the last column of ITEM_COLUMNS that a page of paper has room for."""
+
 REJECT_COLUMNS = tuple(
-    SheetColumn(
+    WorkbookColumn(
         name.replace("_", " ").capitalize(),
         "whole" if name == "source_line" else "text",
         f'"{name}"::BIGINT' if name == "source_line" else f'"{name}"',
@@ -124,7 +125,7 @@ def letters(index: int) -> str:
 
 
 def rows_sql(
-    columns: Sequence[SheetColumn], relation: str, *, rows: int, styles: Mapping[str, int], currencies: Sequence[str]
+    columns: Sequence[WorkbookColumn], relation: str, *, rows: int, styles: Mapping[str, int], currencies: Sequence[str]
 ) -> str:
     """
     Return SQL that gives the first `rows` rows of `relation` as XML, from row 2 of the sheet on, in their order.
@@ -146,7 +147,8 @@ def text_xml(text_sql: str) -> str:
     """Return SQL for the element `<t>` of a string (SQL too); characters that XML cannot hold are shown as �."""
     special = text_literal(r"[&<>\x00-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^ | $")
     no_xml = text_literal(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]")
-    short = f"CASE WHEN length({text_sql}) > {_MOST_CHARACTERS} THEN left({text_sql}, {_MOST_CHARACTERS - 1}) || '…'"
+    most = MOST_CELL_CHARACTERS
+    short = f"CASE WHEN length({text_sql}) > {most} THEN left({text_sql}, {most - 1}) || '…'"
     whole = f"{short} ELSE {text_sql} END"
     # A reader takes _x0041_ for the character of that number: one that was in the text says so.
     for sign, entity in (
@@ -158,7 +160,7 @@ def text_xml(text_sql: str) -> str:
     ):
         whole = f"replace({whole}, {sign}, {entity})"
     whole = f"regexp_replace({whole}, {no_xml}, '�', 'g')"
-    is_special = f"(strlen({text_sql}) > {_MOST_CHARACTERS} OR regexp_matches({text_sql}, {special}))"
+    is_special = f"(strlen({text_sql}) > {MOST_CELL_CHARACTERS} OR regexp_matches({text_sql}, {special}))"
     return (
         f"CASE WHEN {is_special} THEN '<t xml:space=\"preserve\">' || {whole} || '</t>' "
         f"ELSE '<t>' || {text_sql} || '</t>' END"

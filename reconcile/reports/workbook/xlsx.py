@@ -22,26 +22,33 @@ import duckdb
 import pyarrow as pa
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from reconcile.errors import OutputError
 from reconcile.figures.summary import Summary, read_summary
 from reconcile.files.csv_text import NotCsv
 from reconcile.files.disk import replacing
 from reconcile.files.duckdb import connected
+from reconcile.files.spreadsheets.fast_rows import MOST_ROWS
 from reconcile.files.workbook_cells import WORKBOOK, formats_of
 from reconcile.history.published import items_sql
+from reconcile.matching.policy import Kind
 from reconcile.orders.rejects import read_rejects
 from reconcile.reports.csv_tables import errors_told, items_columns
-from reconcile.reports.workbook.page import ROW_STYLES, Page
+from reconcile.reports.workbook.page import A4, ROW_STYLES, Page
 from reconcile.reports.workbook.pages import write_about, write_aging, write_breakdown, write_control, write_summary
-from reconcile.reports.workbook.rows import ITEM_COLUMNS, REJECT_COLUMNS, SheetColumn, letters, rows_sql
+from reconcile.reports.workbook.rows import (
+    ITEM_COLUMNS,
+    LAST_PRINTED,
+    REJECT_COLUMNS,
+    WorkbookColumn,
+    letters,
+    rows_sql,
+)
 from reconcile.reports.workbook.sums import BREAKS_SHEET, ITEMS_SHEET, Sums, currencies_of, trusted_sums
 from reconcile.runs.run_folder import RunFile, RunFolder
 from reconcile.schema import REJECTS
 from reconcile.version import __version__
-
-MOST_ROWS = 1_048_576
-"""Rows of a sheet, its header among them: what Excel can open."""
 
 _OTHER_VERSION = "it was written by another version: run `reconcile match` again"
 _ROWS_PER_BATCH = 10_000
@@ -54,7 +61,7 @@ _SHEETS = ("Summary", BREAKS_SHEET, "Aging", "Control totals", "Breakdown", ITEM
 class _Table:
     """A sheet of rows: their columns, where they come from (SQL), how many there are and how many fit."""
 
-    columns: tuple[SheetColumn, ...]
+    columns: tuple[WorkbookColumn, ...]
     relation: str
     rows: int
     written: int
@@ -63,15 +70,16 @@ class _Table:
     @property
     def note(self) -> str | None:
         left = self.rows - self.written
-        return f"{left:,} more rows do not fit on a sheet: all are in {self.rest}" if left else None
+        return f"{left:,} more rows are not on this sheet: all are in {self.rest}" if left else None
 
 
-def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") -> Path:
+def write_xlsx(folder: Path, destination: Path, *, max_rows: int = MOST_ROWS, memory_limit: str = "1GB") -> Path:
     """
     Write the workbook of the run folder `folder` to `destination` and return it; no manifest is needed.
 
-    Reads `summary.json`, `items.parquet`, `breaks.parquet` and `rejects.csv`. Rows beyond Excel's 1,048,576 are left
-    out and counted on the sheet and on the summary. The file is complete when it appears under its name.
+    Reads `summary.json`, `items.parquet`, `breaks.parquet` and `rejects.csv`. A sheet has `max_rows` rows at most, and
+    Excel's 1,048,576: where there are more items, only those that are not matched; what is left out is counted on the
+    sheet and on the summary. The file is complete when it appears under its name.
     Raises OutputError when a file of the folder cannot be read, or `destination` cannot be written.
     """
     summary = read_summary(folder)
@@ -82,7 +90,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
         replacing(destination) as partial,
         connected(destination.parent, memory_limit) as connection,
     ):
-        tables = _tables(connection, folder)
+        tables = _tables(connection, folder, max_rows)
         items = tables[ITEMS_SHEET].relation
         sums, long = trusted_sums(
             connection,
@@ -95,7 +103,7 @@ def write_xlsx(folder: Path, destination: Path, *, memory_limit: str = "1GB") ->
     return destination
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _Table]:
+def _tables(connection: duckdb.DuckDBPyConnection, folder: Path, max_rows: int) -> dict[str, _Table]:
     _load_rejects(connection, RunFolder(folder).rejects)
     sources = {
         BREAKS_SHEET: (ITEM_COLUMNS, items_sql(RunFolder(folder).breaks), RunFile.BREAKS),
@@ -104,10 +112,17 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, _T
     }
     tables = {}
     for name, (columns, relation, rest) in sources.items():
-        rows = int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
-        fits = rows < MOST_ROWS
-        tables[name] = _Table(columns, relation, rows, rows if fits else MOST_ROWS - 2, rest)  # header and note
+        rows = written = _rows_of(connection, relation)
+        if rows > max_rows or rows >= MOST_ROWS:
+            if name == ITEMS_SHEET:
+                relation = f"(FROM {relation} WHERE kind <> '{Kind.OK}')"
+            written = min(_rows_of(connection, relation), max_rows, MOST_ROWS - 2)  # without header and note
+        tables[name] = _Table(columns, relation, rows, written, rest)
     return tables
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
 def _load_rejects(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -187,13 +202,13 @@ def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping
     last_row, last_column = max(table.written, 1), len(table.columns) - 1
     for place, column in enumerate(table.columns):
         sheet.set_column(place, place, column.width)
-        sheet.write_string(0, place, column.title, formats["header"])
+        is_figure = column.cells in ("whole", "money")
+        sheet.write_string(0, place, column.title, formats["figure header" if is_figure else "header"])
     for place, style in enumerate(ROW_STYLES):
         sheet.write_blank(1, place, None, formats[style])
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, last_row, last_column)
-    sheet.repeat_rows(0)
-    sheet.set_landscape()
+    _set_paper(sheet, name, last_row)
     sheet.ignore_errors({"number_stored_as_text": f"A1:{letters(last_column)}{last_row + 1}"})
     places = {column.title: place for place, column in enumerate(table.columns)}
     # Colour says again what a word in the cell says.
@@ -202,6 +217,19 @@ def _headed_sheet(workbook: Workbook, name: str, table: _Table, formats: Mapping
             if title in places:
                 rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": formats[style]}
                 sheet.conditional_format(1, places[title], last_row, places[title], rule)
+
+
+def _set_paper(sheet: Worksheet, name: str, last_row: int) -> None:
+    """Have what a person works on printed a page wide; all items, which are data, are told on paper, not printed."""
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.fit_to_pages(1, 0)
+    if name == BREAKS_SHEET:
+        sheet.print_area(0, 0, last_row, LAST_PRINTED)
+    elif name == ITEMS_SHEET:
+        sheet.print_area(0, 0, 0, LAST_PRINTED)
+        sheet.set_header("&LAll items: the rows of this sheet are not printed")
 
 
 def _pack(

@@ -10,7 +10,7 @@ import pytest
 from exported import ExportOrders, rules
 from served import Serve, fast_client, servers
 
-from reconcile.orders.exports.export import ExportedOrders, export_orders
+from reconcile.orders.exports.export import ExportedOrders, OrdersWanted, export_to_folder
 from reconcile.sandbox.server import SandboxServer
 
 
@@ -26,8 +26,10 @@ def export(tmp_path: Path) -> ExportOrders:
     """Return a function that exports the orders of a server into `exports`, from the test's workplace."""
 
     async def run(server: SandboxServer, *, client: dict[str, Any] | None = None, **options: Any) -> ExportedOrders:
-        options = {"workplace": tmp_path / "workplace", "mode": "live", **options}
+        workplace, on_file = options.pop("workplace", tmp_path / "workplace"), options.pop("on_file", None)
+        destination = options.pop("destination", tmp_path / "exports")
+        wanted = OrdersWanted(**{"mode": "live", **options})
         async with fast_client(server, **(client or {})) as opened:
-            return await export_orders(opened, options.pop("destination", tmp_path / "exports"), **options)
+            return await export_to_folder(opened, destination, wanted, workplace=workplace, on_file=on_file)
 
     return run

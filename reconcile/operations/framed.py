@@ -31,8 +31,10 @@ from reconcile.operations.closing import close
 from reconcile.operations.made_run import make
 from reconcile.operations.night import check_records
 from reconcile.operations.staged_run import PaymentSource, RunResult, StagedRun, Timings
+from reconcile.orders.cells.totals import Totals, by_currency
 from reconcile.orders.rejects import RejectsFile
 from reconcile.orders.report import OrderFile, OrdersReport
+from reconcile.orders.stated import check_stated
 from reconcile.runs.folder import staged
 from reconcile.runs.manifest import FileDigest, digest_of
 from reconcile.runs.run_folder import RunFile, RunFolder
@@ -87,6 +89,7 @@ def publish_sides(sides: Sides, settings: Settings) -> RunResult:
         timings = Timings()
         with timings.stage("sides"):
             orders, payments = _written(sides, staging.run)
+            check_stated(orders, settings.orders.stated)
         chosen = whole.commercelayer
         source = PaymentSource(mode=chosen.mode, organization=chosen.organization, payments_file=payments)
         return close(make(StagedRun(whole, checks, staging, orders, source, timings)))
@@ -115,8 +118,10 @@ def _written(sides: Sides, folder: RunFolder) -> tuple[OrdersReport, FileDigest]
         quote=None,
         columns={name: name for name in ORDERS.names if sides.orders.column(name).null_count < sides.orders.num_rows},
     )
+    totals = Totals()
+    totals.add(by_currency(sides.orders))
     payments = digest_of(folder.payments, name="payments", rows=sides.payments.num_rows)
-    return OrdersReport(rows=read.rows, rejects=0, files=(read,)), payments
+    return OrdersReport(rows=read.rows, rejects=0, files=(read,), totals=totals.lines()), payments
 
 
 def _write(side: pa.Table, schema: pa.Schema, destination: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -225,6 +226,18 @@ def test_a_side_without_rows_has_reports_and_no_run_folder() -> None:
     assert "there are no orders" in result.report().read_text(encoding="utf-8")
     with pytest.raises(reconcile.ReconcileError, match="there are no orders: nothing can be reconciled"):
         result.to_folder()
+
+
+@pytest.mark.parametrize(("stated", "problem"), [("30.00", None), ("30.01", "NOK: 30.01 stated, 30.00 read")])
+def test_a_run_folder_is_compared_with_what_the_sender_states(stated: str, problem: str | None) -> None:
+    settings = reconcile.Settings.of(expect_rows=3, expect_total={"EUR": "30.10", "NOK": stated})
+    result = reconcile.match_payments(*world(), business_date=ON, settings=settings)
+
+    if problem is None:
+        assert result.to_folder().summary.counts.orders == 3
+    else:
+        with pytest.raises(reconcile.ReconcileError, match=re.escape(problem)):
+            result.to_folder()
 
 
 def test_a_frame_that_is_changed_after_the_match_changes_no_report() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import shlex
 from pathlib import Path
@@ -146,6 +147,51 @@ def test_a_name_that_a_shell_would_take_apart_is_quoted(tmp_path: Path) -> None:
     assert error is not None
     (line,) = [line for line in (error.hint or "").splitlines() if line.startswith("  reconcile")]
     assert shlex.split(line)[3:] == [str(path), "--decimal", ","]
+
+
+def late(row: str, *rows: str, end: str = "\n") -> str:
+    """Return a table of 3,000 rows that are read as they are, and then others."""
+    return end.join([HEADER.strip(), *(row.replace("#", str(at)) for at in range(3_000)), *rows]) + end
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "options"),
+    [
+        (late("A#;10;EUR", "B1;10,50;EUR", "B2;20,50;EUR"), 3002, "--decimal ,"),
+        (late('"A\n#";10;EUR', "B1;10,50;EUR"), 6002, "--decimal ,"),
+        (late("A#;10;EUR", "B1;10,50;EUR", end="\r\n"), 3002, "--decimal ,"),
+        (late("A#;10;EUR", "B1;10,50;EUR")[:-1], 3002, "--decimal ,"),
+        (late("A#;10.00;EUR", "Total;30000.00;EUR"), 3002, "--skip-rows Total"),
+        (late("A#;10.00;EUR", "B1;10,50;EUR", "B2;20,50;EUR"), 3002, None),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_rows_far_down_are_read_by_what_was_tried_on_them(
+    tmp_path: Path, text: str, line: int, options: str | None, encoding: str
+) -> None:
+    path = tmp_path / "orders.csv.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+
+    error = refusal(path, OrderFormat())
+
+    assert error is not None
+    assert f"orders.csv.gz:{line}: " in error.message
+    assert commands(error) == ([shlex.split(options)] if options else [])
+    if options:
+        rows = f"{1_000 + len(text.splitlines()) - line + 1 - options.startswith('--skip'):,}"
+        assert f"add {options}: reads {rows} rows at the beginning and from line {line:,} on" in (error.hint or "")
+        assert refusal(path, declared(shlex.split(options))) is None
+
+
+def test_of_several_files_the_one_with_the_first_rejected_row_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text(late("A#;10;EUR"), encoding="utf-8")
+    (tmp_path / "2.csv").write_text(late("B#;10;EUR", "C1;10,50;EUR"), encoding="utf-8")
+
+    with pytest.raises(TooManyRejects) as caught:
+        read_orders([tmp_path / "1.csv", tmp_path / "2.csv"])
+
+    assert [words[-2:] for words in commands(caught.value)] == [["--decimal", ","]]
+    assert "(EUR 10010.50)" in (caught.value.hint or "")
 
 
 AMOUNTS = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=8)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from msgspec.structs import replace
+from msgspec import structs
 
 from reconcile.errors import OrderFileError, ReconcileError, SettingsError
 from reconcile.money import EXPONENTS, format_amount
@@ -25,7 +26,7 @@ from reconcile.orders.format import COLUMN_OPTIONS, DETECTED, OrderFormat
 from reconcile.orders.opening import OrderPaths
 from reconcile.orders.proposals.choices import Choice, Declared
 from reconcile.orders.proposals.columns import columns_of
-from reconcile.orders.proposals.heads import Head, cells_of, head_of
+from reconcile.orders.proposals.heads import Head, cells_of, excerpt, head_of
 from reconcile.orders.proposals.missing import of_columns, without_columns
 from reconcile.orders.proposals.rejected import choices_for
 from reconcile.orders.proposals.words import is_plain, options_of
@@ -41,7 +42,7 @@ class Proposal:
     Declarations by name that were tried, and what they read.
 
     `condition` is what has to be so, where that is for people to say; `problems` are all that was in the way; `notes`
-    what to know besides.
+    what to know besides; `part` says which rows these are, where they are not all.
     """
 
     declared: Declared
@@ -49,11 +50,12 @@ class Proposal:
     condition: str | None
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    part: str
 
     @property
     def words(self) -> str:
         """What to add, and what that reads."""
-        added = f"add {options_of(self.declared)}: {_reads(self.head)}"
+        added = f"add {options_of(self.declared)}: {_reads(self.head, self.part)}"
         return f"{self.condition}, {added}" if self.condition else added
 
 
@@ -74,17 +76,39 @@ def propose(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
     Several are for people to choose between. Reads the beginning of the files, several times. Nothing is proposed for
     queries, addresses and standard input.
     """
-    if any(isinstance(path, OrdersQuery) or "://" in str(path) or str(path) == "-" for path in _given(paths)):
-        return []
-    searches, found = [_Search(paths, form)], []
     try:
-        for search in searches:  # it grows while there are choices
-            found.append(search.run())
-            others = (_Search(paths, form, other, condition) for condition, other in search.others)
-            searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
-            del searches[_MOST_OTHERS:]
+        return _found(paths, form) if _is_here(paths) else []
     except (OSError, pa.ArrowException, ReconcileError):
         return []  # the error that is there already says more
+
+
+def propose_at(paths: OrderPaths, form: OrderFormat, source_file: str, line: int) -> list[Proposal]:
+    """
+    Return what would have to be declared so that the rows of `source_file` are read from `line` on, as `propose`.
+
+    Is tried on these rows and on the first ones of the file, where nothing is in the way.
+    """
+    try:
+        with excerpt(paths, form, source_file, line) if _is_here(paths) else nullcontext() as part:
+            found = _found(part, form) if part is not None else []
+    except (OSError, pa.ArrowException, ReconcileError):
+        return []
+    where = f" at the beginning and from line {line:,} on"
+    return [replace(one, problems=(), part=where) for one in found]
+
+
+def _is_here(paths: OrderPaths) -> bool:
+    """Whether all of `paths` are files that can be read several times."""
+    return not any(isinstance(path, OrdersQuery) or "://" in str(path) or str(path) == "-" for path in _given(paths))
+
+
+def _found(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
+    searches, found = [_Search(paths, form)], []
+    for search in searches:  # it grows while there are choices
+        found.append(search.run())
+        others = (_Search(paths, form, other, condition) for condition, other in search.others)
+        searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
+        del searches[_MOST_OTHERS:]
     start = searches[0].start
     return [one for one in found if one is not None and _is_worth_it(one.head, start)]
 
@@ -127,11 +151,12 @@ class _Search:
             self._take(choice)
         if head is None or not self._declared or not head.table.num_rows:
             return None
-        return Proposal(dict(self._declared), head, self._condition, tuple(self._problems), tuple(self._notes))
+        part = "" if head.is_all else " at the beginning"
+        return Proposal(dict(self._declared), head, self._condition, tuple(self._problems), tuple(self._notes), part)
 
     @property
     def _now(self) -> OrderFormat:
-        return replace(self._form, **self._declared)
+        return structs.replace(self._form, **self._declared)
 
     def _for_error(self, error: OrderFileError) -> Choice:
         found = without_columns(error, self._now)
@@ -147,7 +172,7 @@ class _Search:
         best, least = Choice(), head.left
         for choice in choices_for(head, self._now, cells_of(self._paths, self._now, header_line=None)):
             try:
-                again = head_of(self._paths, replace(self._now, **choice.ways[0].declared))
+                again = head_of(self._paths, structs.replace(self._now, **choice.ways[0].declared))
             except (OrderFileError, SettingsError):
                 continue
             if again.left < least and (again.table.num_rows or again.rejects):
@@ -170,7 +195,7 @@ class _Search:
         return f"{self._condition} and {condition.removeprefix('if ')}"
 
 
-def _reads(head: Head) -> str:
+def _reads(head: Head, part: str) -> str:
     totals = Counter[str]()
     for row in head.table.select(["currency_code", "amount_cents"]).to_pylist():
         totals[row["currency_code"]] += row["amount_cents"]
@@ -178,7 +203,7 @@ def _reads(head: Head) -> str:
         f"{code} {format_amount(cents, code)}" for code, cents in sorted(totals.items()) if code in EXPONENTS
     )
     rows = head.table.num_rows
-    what = f"{rows:,} row{'' if rows == 1 else 's'}" + ("" if head.is_all else " at the beginning")
+    what = f"{rows:,} row{'' if rows == 1 else 's'}{part}"
     left = f", {head.left_out:,} left out" if head.left_out else ""
     return f"reads {what} ({sums}){left}, {head.rejected_rows:,} rejected"
 

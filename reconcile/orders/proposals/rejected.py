@@ -19,6 +19,7 @@ from reconcile.orders.rejects import Reject
 _MOST_SEPARATORS = 3
 _MOST_SKIPPED = 8
 _MOST_CELLS = 500
+_DIGIT = re.compile("[1-9]")
 _CODE = re.compile(r"(?:in|than) ([A-Z]{3})\b")
 _OF_AMOUNT = ("is not an amount", "could be read two ways", "has more decimals", "is not a whole number", 'has "')
 
@@ -51,9 +52,14 @@ def _of_amounts(head: Head, form: OrderFormat) -> list[Choice]:
     cells = [(one.value or "", code or usual) for one, code in zip(rejects, codes, strict=True)]
     good = zip(head.table["amount_raw"].to_pylist(), head.table["currency_code"].to_pylist(), strict=True)
     cells += [(text, code) for text, code in list(good)[:_MOST_CELLS] if text]
-    ways = for_amounts(_spread(list(dict.fromkeys(cells))), form)[:_MOST_SEPARATORS]
+    ways = for_amounts(_spread(_of_each_shape(cells)), form)[:_MOST_SEPARATORS]
     is_minor = any(one.reason.startswith("is not a whole number of minor") for one in rejects)
     return [*(only(**declared) for declared in ways), *([only(amount_unit="major")] if is_minor else [])]
+
+
+def _of_each_shape(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return one of all cells that differ in digits from 1 to 9 alone: they are read in the same way."""
+    return list({(_DIGIT.sub("9", text), code): (text, code) for text, code in cells}.values())
 
 
 def _spread(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -27,6 +27,7 @@ from reconcile.orders.opening import OrderPaths
 from reconcile.orders.proposals.choices import Choice, Declared
 from reconcile.orders.proposals.columns import columns_of
 from reconcile.orders.proposals.heads import Head, cells_of, excerpt, head_of
+from reconcile.orders.proposals.kinds import of_kinds, several_rows, telling
 from reconcile.orders.proposals.missing import of_columns, without_columns
 from reconcile.orders.proposals.rejected import choices_for
 from reconcile.orders.proposals.words import is_plain, options_of
@@ -127,6 +128,7 @@ class _Search:
         self._paths = paths
         self._form = form
         self.chosen = dict(declared or {})
+        self._said = dict(self.chosen)  # by a condition, chosen or the first
         self._declared: dict[str, Any] = {}
         self._condition = condition
         self._problems: list[str] = []
@@ -145,7 +147,7 @@ class _Search:
             else:
                 if not self._declared:
                     self.start = head.rejected_rows
-                choice = self._for_rejects(head) if head.rejects else Choice()
+                choice = self._for_rejects(head) if head.rejects else self._for_kinds(head)
             if not choice.ways:
                 break
             self._take(choice)
@@ -179,13 +181,24 @@ class _Search:
                 best, least = choice, again.left
         return best
 
+    def _for_kinds(self, head: Head) -> Choice:
+        """Return the choice between the rows of an order, where it has several and nobody has said which one counts."""
+        if not self._declared or self._now.only or "only" in self._declared or not several_rows(head.table):
+            return Choice()
+        cells = cells_of(self._paths, self._now, header_line=None)
+        names = telling(columns_of(cells)) if cells is not None else ()
+        if not names:
+            return Choice()
+        return of_kinds(head_of(self._paths, structs.replace(self._now, carry=names)).table, names)
+
     def _take(self, choice: Choice) -> None:
         """Declare the way that was chosen, else the first, and keep the others."""
         first, *others = choice.ways
         self._notes += choice.notes
         if first.condition is not None and not first.declared.keys() <= self.chosen.keys():
-            self.others += [(self._and(one.condition), {**self.chosen, **one.declared}) for one in others]
+            self.others += [(self._and(one.condition), {**self._said, **one.declared}) for one in others]
             self._condition = self._and(first.condition)
+            self._said |= first.declared
         self._declared |= {name: self.chosen.get(name, value) for name, value in first.declared.items()}
 
     def _and(self, condition: str | None) -> str:

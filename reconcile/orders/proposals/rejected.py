@@ -13,6 +13,7 @@ from reconcile.orders.cells.remedies import CONTINUES
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.proposals.cells import for_amounts, for_dates
 from reconcile.orders.proposals.choices import Choice, one_of, only
+from reconcile.orders.proposals.columns import columns_of
 from reconcile.orders.proposals.heads import Cells, Head
 from reconcile.orders.rejects import Reject
 
@@ -27,7 +28,7 @@ _OF_AMOUNT = ("is not an amount", "could be read two ways", "has more decimals",
 def choices_for(head: Head, form: OrderFormat, cells: Cells | None) -> list[Choice]:
     """Return what may do away with rejects of `head`, not tried yet on the files; `cells` are those of the file."""
     remedies = [one.remedy for one in head.rejects]
-    found = [*_of_amounts(head, form), *_of_dates(head, form), *_of_currencies(head, form)]
+    found = [*_of_amounts(head, form), *_of_dates(head, form), *_of_currencies(head, form, cells)]
     if any(one.reason == "does not say debit or credit" for one in head.rejects):
         found.append(only(sign_column=""))
     if CONTINUES in remedies:
@@ -77,12 +78,19 @@ def _of_dates(head: Head, form: OrderFormat) -> list[Choice]:
     return [one_of("date_format", [(f'if "{texts[0]}" is {day}', how) for day, how in formats])]
 
 
-def _of_currencies(head: Head, form: OrderFormat) -> list[Choice]:
+def _of_currencies(head: Head, form: OrderFormat, cells: Cells | None) -> list[Choice]:
+    if form.currency is not None:
+        return []
     texts = {one.value for one in head.rejects if one.value and "currency code" in one.reason}
     codes = [code for code, signs in SYMBOLS.items() if texts & set(signs)]
-    if not codes or form.currency is not None:
+    if codes:
+        return [one_of("currency", [(f"if the symbol is that of {code}", code) for code in codes])]
+    blank = {one.column for one in head.rejects if one.reason == "is empty"}
+    columns = [one for one in columns_of(cells) if one.name in blank and one.is_currency] if cells is not None else []
+    if len(known := {text.upper() for one in columns for text in one.texts}) != 1:
         return []
-    return [one_of("currency", [(f"if the symbol is that of {code}", code) for code in codes])]
+    (code,) = known
+    return [one_of("currency", [(f"if rows without a currency are in {code}", code)])]
 
 
 def _odd_rows(rejects: Sequence[Reject], cells: Cells | None) -> list[str]:

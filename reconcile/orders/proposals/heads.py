@@ -1,5 +1,6 @@
 """
-The beginning of order files: as the reader reads it under a declaration, and cell by cell, whatever is declared.
+The beginning of order files: as the reader reads it under a declaration, and cell by cell, whatever is declared; and
+rows far down in one, as a file of their own.
 """
 
 from __future__ import annotations

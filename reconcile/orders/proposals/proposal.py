@@ -104,6 +104,7 @@ def _is_here(paths: OrderPaths) -> bool:
 
 
 def _found(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
+    """Return what every way through all choices leads to, where that is worth it."""
     searches, found = [_Search(paths, form)], []
     for search in searches:  # it grows while there are choices
         found.append(search.run())

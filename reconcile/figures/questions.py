@@ -18,7 +18,7 @@ from reconcile.figures.patterns import Pattern, patterns_in
 from reconcile.money import CURRENCIES
 from reconcile.schema import BREAKS_ORDER
 
-LARGEST = (
+_BY_AMOUNT = (
     "at_stake_cents = 0, "
     "row_number() OVER (PARTITION BY at_stake_currency_code ORDER BY at_stake_cents DESC, item_id), "
     "at_stake_currency_code NULLS LAST"
@@ -29,11 +29,11 @@ The order of the largest, SQL over ITEMS: that of each currency, then the second
 What puts nothing at stake comes last.
 """
 
-ORDERS: Mapping[str, str] = MappingProxyType(
+SORT_KEYS: Mapping[str, str] = MappingProxyType(
     {
         "age": "age_days DESC NULLS LAST",
         "data-age": "data_age_days DESC NULLS LAST",
-        "amount": LARGEST,
+        "amount": _BY_AMOUNT,
         "status": "status",
         "reference": "reference NULLS LAST",
         **{name: f"{column} NULLS LAST" for name, column in NAMED.items()},
@@ -51,18 +51,18 @@ class CurrencySum:
     at_stake_cents: int
 
 
-def in_order(
+def sorted_breaks(
     connection: duckdb.DuckDBPyConnection, breaks: str, order: Sequence[str] = (), *, most: int | None = None
 ) -> pa.Table:
     """
-    Return `breaks`, SQL for a table, by `order`, names of ORDERS, then by BREAKS_ORDER; `most` of them, if given.
+    Return `breaks`, SQL for a table, by `order`, names of SORT_KEYS, then by BREAKS_ORDER; `most` of them, if given.
 
-    Raises SettingsError for a name that is none of ORDERS.
+    Raises SettingsError for a name that is none of SORT_KEYS.
     """
     for name in order:
-        if name not in ORDERS:
-            raise unknown(name, "--sort", "sort key", ORDERS)
-    by = ", ".join([*(ORDERS[name] for name in order), BREAKS_ORDER])
+        if name not in SORT_KEYS:
+            raise unknown(name, "--sort", "sort key", SORT_KEYS)
+    by = ", ".join([*(SORT_KEYS[name] for name in order), BREAKS_ORDER])
     limit = "" if most is None else f"LIMIT {most}"
     table: pa.Table = connection.sql(f"SELECT * FROM {breaks} ORDER BY {by} {limit}").to_arrow_table()
     return table

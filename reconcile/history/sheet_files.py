@@ -41,9 +41,9 @@ def write_lines(destination: Path, lines: Iterable[Line], *, on: date) -> None:
         raise OutputError(f"{destination}: there is no sheet in this format", hint="name it .xlsx or .csv")
     with disk_errors(destination), replacing(destination) as partial:
         if suffix == _WORKBOOK:
-            from reconcile.history.sheet_workbook import write_workbook  # loads XlsxWriter, which few need
+            from reconcile.history.sheet_workbook import write_sheet_workbook  # loads XlsxWriter, which few need
 
-            write_workbook(partial, lines, on=on)
+            write_sheet_workbook(partial, lines, on=on)
             return
         with partial.open("w", encoding="utf-8-sig", newline="") as file:  # by the mark a spreadsheet knows UTF-8
             file.write(csv_line(column.name for column in SHEET))

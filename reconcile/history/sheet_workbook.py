@@ -29,7 +29,7 @@ _ORDER = (
 _COLUMNS = sorted(SHEET, key=lambda column: (*_ORDER, column.name).index(column.name))
 
 
-def write_workbook(destination: Path, lines: Iterable[Line], *, on: date) -> None:
+def write_sheet_workbook(destination: Path, lines: Iterable[Line], *, on: date) -> None:
     """
     Write `lines`, of the run of the date `on`, as the only sheet of a workbook.
 

@@ -15,12 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from reconcile.errors import OutputError, first_line
-from reconcile.figures.conditions import EVERYTHING, Conditions, chosen_from
-from reconcile.figures.questions import CurrencySum, check_names, in_order, shared_by, sums_of
+from reconcile.figures.conditions import Conditions, chosen_from
+from reconcile.figures.questions import CurrencySum, check_names, shared_by, sorted_breaks, sums_of
 from reconcile.files.duckdb import connected
 from reconcile.history.breaks import IS_ACCEPTED, decided_breaks
 from reconcile.history.published import breaks_sql, items_sql
 from reconcile.runs.run_folder import RunFolder
+
+_ALL_BREAKS = Conditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class BreakList:
 
 def list_breaks(
     folder: Path,
-    asked: Conditions = EVERYTHING,
+    asked: Conditions = _ALL_BREAKS,
     *,
     order: Sequence[str] = (),
     most: int | None = None,
@@ -52,7 +54,7 @@ def list_breaks(
     """
     Return the breaks of the run `folder` that are `asked` for, at most `most` of them, with what is decided by now.
 
-    `order` are names of ORDERS; without any the oldest and the largest come first. `with_shared`: also what they have
+    `order` are names of SORT_KEYS; without any the oldest and the largest come first. `with_shared`: also what they have
     in common.
     Raises SettingsError for a name that is nowhere in the run, OutputError when `folder` is no run folder or cannot be
     read, AcceptanceError when the decisions cannot be read.
@@ -63,7 +65,7 @@ def list_breaks(
         check_names(connection, items, asked)
         connection.register("decided_breaks", decided)
         chosen = chosen_from("decided_breaks", asked, accepted=IS_ACCEPTED)
-        breaks, sums = in_order(connection, chosen, order, most=most), sums_of(connection, chosen)
+        breaks, sums = sorted_breaks(connection, chosen, order, most=most), sums_of(connection, chosen)
         shared = shared_by(connection, items, chosen) if with_shared else ()
     return BreakList(breaks, sums, tuple(one.text for one in shared if one.kind not in asked.asked))
 
@@ -80,7 +82,7 @@ def largest_breaks(folder: Path, columns: Sequence[str], *, most: int) -> pa.Tab
     with _reading(folder) as connection:
         breaks = f"({breaks_sql(RunFolder(folder).breaks, list(needed))})"
         open_ones = chosen_from(breaks, Conditions(accepted=False))
-        return in_order(connection, open_ones, ("amount",), most=most).select(list(columns))
+        return sorted_breaks(connection, open_ones, ("amount",), most=most).select(list(columns))
 
 
 @contextlib.contextmanager

@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from reconcile.figures.conditions import Conditions, chosen_from
 from reconcile.figures.patterns import Pattern
-from reconcile.figures.questions import CurrencySum, check_names, in_order, shared_by, sums_of
+from reconcile.figures.questions import CurrencySum, check_names, shared_by, sorted_breaks, sums_of
 from reconcile.figures.tables import items_in
 from reconcile.files.duckdb import connected
 from reconcile.matching.frames import FrameT
 from reconcile.reports.display import PLAIN
-from reconcile.reports.output_cell import Head, OutputCell, cell_of
+from reconcile.reports.output_cell import CellHead, OutputCell, cell_of
 from reconcile.schema import ITEMS
 from reconcile.settings.keywords import checked
 
@@ -89,11 +89,11 @@ def chosen_breaks(
         table = items_in(connection, items)
         check_names(connection, table, asked)
         chosen = chosen_from(f"(SELECT * FROM {table} WHERE is_break)", asked)
-        found = in_order(connection, chosen, ["amount"]).cast(ITEMS)
+        found = sorted_breaks(connection, chosen, ["amount"]).cast(ITEMS)
         sums = sums_of(connection, chosen)
         patterns = tuple(one for one in shared_by(connection, table, chosen) if one.kind not in asked.asked)
         told = tuple(one.text for one in patterns) or ("no pattern that enough of them share",)
-        head = Head(PLAIN.plural(found.num_rows, "break"), notes=told if sums else ())
+        head = CellHead(PLAIN.plural(found.num_rows, "break"), notes=told if sums else ())
         return ChosenBreaks(framed(found), sums, patterns, cell_of(head, connection, chosen, most=_MOST_SHOWN))
 
 

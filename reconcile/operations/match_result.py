@@ -29,7 +29,7 @@ from reconcile.operations.framed import Sides, publish_sides
 from reconcile.operations.made_run import verdict_of
 from reconcile.operations.report import write_page, write_workbook
 from reconcile.operations.run_frames import Run
-from reconcile.reports.output_cell import Head, OutputCell, cell_of, headline_of
+from reconcile.reports.output_cell import CellHead, OutputCell, cell_of, headline_of
 from reconcile.settings.keywords import with_keywords
 from reconcile.settings.settings import Settings
 
@@ -112,7 +112,7 @@ class MatchResult(Generic[FrameT]):
         chosen, on = self._settings.commercelayer, self._sides.business_date
         about = (str(on), chosen.organization, chosen.mode, self._settings.match.amount_basis)
         headline = headline_of(verdict_of(self.summary, ()), self.summary.counts)
-        head = Head(headline, about, tuple(one.line for one in self.warnings))
+        head = CellHead(headline, about, tuple(one.line for one in self.warnings))
         with connected() as connection:
             breaks = f"(SELECT * FROM {items_in(connection, self._table)} WHERE is_break)"
             return cell_of(head, connection, breaks, bridges=self.summary.bridge)

@@ -29,7 +29,7 @@ from reconcile.operations.chosen_breaks import (
     shown_width,
 )
 from reconcile.operations.report import write_page, write_workbook
-from reconcile.reports.output_cell import Head, OutputCell, cell_of, headline_of
+from reconcile.reports.output_cell import CellHead, OutputCell, cell_of, headline_of
 from reconcile.runs.folder import published, read_manifest
 from reconcile.runs.manifest import is_date
 from reconcile.runs.run_folder import RunFile, RunFolder
@@ -125,7 +125,7 @@ class Run(Generic[FrameT]):
         summary = self.summary
         about = (str(summary.business_date), summary.organization, summary.mode, summary.amount_basis, summary.run_id)
         notes = (*summary.limits_exceeded, *(one.line for one in summary.warnings))
-        head = Head(headline_of(summary.verdict, summary.counts), about, notes)
+        head = CellHead(headline_of(summary.verdict, summary.counts), about, notes)
         with _read(self._run.breaks) as connection:
             return cell_of(head, connection, items_sql(self._run.breaks), bridges=summary.bridge)
 

@@ -21,7 +21,7 @@ from reconcile.reports.page.html import visible
 from reconcile.reports.text_table import TextTable, fitted, fold, plain, render
 from reconcile.schema import Row
 
-LARGEST = 5
+_LARGEST = 5
 """Breaks of a currency that are shown, where nobody has chosen them."""
 
 _AMOUNTS = ("At stake", "Payment", "Order", "Difference")
@@ -51,7 +51,7 @@ class OfCurrency:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CellHead:
     """What stands above the currencies: a headline, what it is about, what to know besides."""
 
     headline: str
@@ -68,7 +68,7 @@ class Head:
 class OutputCell:
     """A head, and what there is to see in each currency."""
 
-    head: Head
+    head: CellHead
     currencies: tuple[OfCurrency, ...]
 
     def html(self) -> str:
@@ -96,12 +96,12 @@ def headline_of(verdict: str, counts: FrameCounts) -> str:
 
 
 def cell_of(
-    head: Head,
+    head: CellHead,
     connection: duckdb.DuckDBPyConnection,
     breaks: str,
     *,
     bridges: Iterable[Bridge] = (),
-    most: int = LARGEST,
+    most: int = _LARGEST,
 ) -> OutputCell:
     """Return what is shown of `breaks`, SQL for a table: at most `most` of each currency, and totals of `bridges`."""
     sums = {one.currency_code: one for one in sums_of(connection, breaks)}

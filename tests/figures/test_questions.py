@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconcile.errors import SettingsError
 from reconcile.figures.conditions import EVERYTHING, Conditions, Days, Least, chosen_from
-from reconcile.figures.questions import ORDERS, CurrencySum, check_names, in_order, shared_by, sums_of
+from reconcile.figures.questions import SORT_KEYS, CurrencySum, check_names, shared_by, sorted_breaks, sums_of
 from reconcile.files.duckdb import connected
 from reconcile.schema import ITEMS, Row
 
@@ -32,7 +32,7 @@ def stake(cents: int, code: str | None, **more: Any) -> Row:
 def chosen(items: pa.Table, asked: Conditions, *order: str) -> list[Row]:
     with connected() as connection:
         connection.register("items", items)
-        return in_order(connection, chosen_from("items", asked), order).to_pylist()
+        return sorted_breaks(connection, chosen_from("items", asked), order).to_pylist()
 
 
 NAMES = st.sampled_from([None, "Nordics", "nordics", "Nord.cs", "DACH"])
@@ -182,7 +182,7 @@ def test_without_an_order_the_oldest_come_first_then_the_largest() -> None:
     assert [row["at_stake_cents"] for row in chosen(items, EVERYTHING)] == [2, 1, 9]
 
 
-@pytest.mark.parametrize("order", sorted(ORDERS))
+@pytest.mark.parametrize("order", sorted(SORT_KEYS))
 def test_every_order_is_one(order: str) -> None:
     items = table(stake(2, "EUR", reference="B"), stake(1, "EUR", reference="A", data_age_days=3, age_days=3))
 

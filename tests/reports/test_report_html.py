@@ -214,6 +214,20 @@ def test_the_roll_forward_and_the_aging_are_those_of_the_summary(run: Path) -> N
     assert [row[-1] for row in by_data] == [f"{bucket['count']:,}" for bucket in summary["aging_from_data"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "searched"),
+    [("difference", -123, "-1.23"), ("method", "Klarna & Co", "Klarna &amp; Co"), ("day", "2026-11-20", None)],
+)
+def test_what_breaks_have_in_common_leads_to_them(run: Path, kind: str, value: int | str, searched: str | None) -> None:
+    pattern = {"kind": kind, "status": "amount_mismatch", "currency_code": "EUR", "value": value, "count": 3, "of": 4}
+    (run / "summary.json").write_text(json.dumps(summary_of(run) | {"patterns": [pattern | {"text": "3 of 4 breaks"}]}))
+    ((filters, text),) = re.findall(r'<a href="#breaks"([^>]*)>(3 of 4[^<]*)</a>', render_html(run).decode())
+
+    assert text == "3 of 4 breaks"
+    assert 'data-status="amount_mismatch"' in filters
+    assert (f'data-text="{searched}"' in filters) is (searched is not None)
+
+
 def test_hash_totals_are_those_of_the_summary(run: Path) -> None:
     tables, summary = Page(render_html(run)).tables, summary_of(run)
     _, *rows = tables["Hash totals of row identifiers"]

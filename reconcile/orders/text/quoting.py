@@ -16,7 +16,7 @@ import numpy.typing as npt
 from reconcile.orders.text.blocks import AT_ONCE
 
 Positions = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+_Words = npt.NDArray[np.uint64]
 
 _BITS = 64
 _HIGHEST = np.uint64(_BITS - 1)
@@ -76,7 +76,7 @@ class Quoting:
         return int(filled[0]) * _BITS + (lowest & -lowest).bit_length() - 1
 
     @cached_property
-    def _line_ends(self) -> Words:
+    def _line_ends(self) -> _Words:
         followed = _ahead(self._line_feeds)
         if not self.final:
             word, bit = divmod(len(self.text) - 1, _BITS)
@@ -84,19 +84,19 @@ class Quoting:
         return self._line_feeds | self._returns & ~followed
 
     @cached_property
-    def _line_feeds(self) -> Words:
+    def _line_feeds(self) -> _Words:
         return self._where("\n")
 
     @cached_property
-    def _returns(self) -> Words:
+    def _returns(self) -> _Words:
         return self._where("\r")
 
     @cached_property
-    def _quotes(self) -> Words:
+    def _quotes(self) -> _Words:
         return self._where(self.quote)
 
     @cached_property
-    def _inside(self) -> Words:
+    def _inside(self) -> _Words:
         """Where an odd number of quotes stands up to the byte and with it."""
         found = self._quotes.copy()
         for distance in (1, 2, 4, 8, 16, 32):
@@ -105,7 +105,7 @@ class Quoting:
         found[1:] ^= np.uint64(0) - odd[:-1]
         return found
 
-    def _where(self, character: str) -> Words:
+    def _where(self, character: str) -> _Words:
         """Return where `character` stands; behind the text is at least one bit more."""
         found = np.zeros(len(self.text) // _BITS + 1, np.dtype("<u8"))
         if character and character.encode() in self.text:
@@ -116,14 +116,14 @@ class Quoting:
         return found
 
 
-def _behind(words: Words) -> Words:
+def _behind(words: _Words) -> _Words:
     """Return where the byte before is set."""
     found = words << _ONE
     found[1:] |= words[:-1] >> _HIGHEST
     return found
 
 
-def _ahead(words: Words) -> Words:
+def _ahead(words: _Words) -> _Words:
     """Return where the next byte is set."""
     found = words >> _ONE
     found[:-1] |= words[1:] << _HIGHEST

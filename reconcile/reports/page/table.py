@@ -34,7 +34,7 @@ class Table:
         return "" if self.currency_at is None else str(row[self.currency_at])
 
 
-def link_to_breaks(text: str, **wanted: str) -> Markup:
+def link_to_breaks(text: str, /, **wanted: str) -> Markup:
     """Return `text` as a link to the breaks that are `wanted`, by the names of the filters of their table."""
     filters = Markup("").join(_WANTED.format(name.replace("_", "-"), value) for name, value in wanted.items())
     return _LINK.format(filters, text)

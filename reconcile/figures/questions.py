@@ -19,10 +19,15 @@ from reconcile.money import CURRENCIES
 from reconcile.schema import BREAKS_ORDER
 
 LARGEST = (
+    "at_stake_cents = 0, "
     "row_number() OVER (PARTITION BY at_stake_currency_code ORDER BY at_stake_cents DESC, item_id), "
     "at_stake_currency_code NULLS LAST"
 )
-"""The order of the largest: that of each currency, then the second largest of each, and so on; SQL over ITEMS."""
+"""
+The order of the largest, SQL over ITEMS: that of each currency, then the second largest of each, and so on.
+
+What puts nothing at stake comes last.
+"""
 
 ORDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli import console
-from reconcile.cli.listing import Layout, format_option, show
-from reconcile.cli.options import Session, command, decision_options, run_options
+from reconcile.cli.listing import format_option, show_lines, show_table, show_values
+from reconcile.cli.options import Command, Session, command, decision_options, run_options
 
 if TYPE_CHECKING:
-    from reconcile.schema import Row
+    from reconcile.operations.break_list import BreakList
 
 
 @click.group(short_help="List the breaks of a run, and decide about them.")
@@ -21,65 +22,91 @@ def breaks() -> None:
     """Breaks of a run: list them, accept them, decide about many in a spreadsheet."""
 
 
+def _conditions(function: Command) -> Command:
+    """Give a command an option for each condition that may be put on breaks."""
+    for name, metavar, meaning in reversed(_CONDITIONS):
+        function = click.option(f"--{name}", multiple=True, metavar=metavar, help=meaning)(function)
+    return function
+
+
+_CONDITIONS = (
+    ("status", "STATUS", "Only breaks of this status, by its code or its name."),
+    ("state", "STATE", "Only breaks that are new, open (seen in the run before) or reopened."),
+    ("min-amount", "AMOUNT", "Only breaks with this much at stake or more, such as 100EUR."),
+    ("age", "DAYS", 'Only breaks first seen so many days ago: ">3", "<=30", 7, 4-7.'),
+    ("data-age", "DAYS", "The same since the order was placed, or the order row's date; none: without a date."),
+    ("currency", "CODE", "Only breaks with this currency at stake."),
+    ("method", "NAME", "Only breaks with this payment method in the order row; * stands for any characters."),
+    ("market", "NAME", "Only breaks of this market; none: without one."),
+    ("gateway", "NAME", "Only breaks of this payment gateway."),
+    ("text", "TEXT", "Only breaks with this text in a reference, a number or an id."),
+)
+
+
 @breaks.command("list", short_help="List the breaks of a run, oldest and largest first.")
 @run_options
-@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only breaks of this status; repeatable.")
-@click.option("--currency", "currency_code", metavar="CODE", help="Only breaks in this currency.")
-@click.option(
-    "--older-than", "older_than_days", type=click.IntRange(min=0), metavar="DAYS", help="Only breaks older than this."
-)
-@click.option("--text", metavar="TEXT", help="Only breaks with this text in a reference, a number or an id.")
+@_conditions
+@click.option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help='Same as --age ">DAYS".')
 @click.option("--accepted/--not-accepted", default=None, help="Only breaks that are accepted, or that are not.")
+@click.option(
+    "--sort",
+    "order",
+    multiple=True,
+    metavar="BY",
+    help="age, data-age, amount (the largest of each currency first), status, reference, currency, method, market, "
+    "gateway; repeatable.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show at most this many.")
 @format_option
 @command
-def list_(session: Session, run: Path | None, form: str, limit: int | None, out: str | None, **wanted: Any) -> None:
-    """List the breaks of a run, oldest and largest first, with what was decided about them."""
+def list_(
+    session: Session,
+    run: Path | None,
+    form: str,
+    out: str | None,
+    *,
+    older_than: int | None,
+    order: tuple[str, ...],
+    limit: int | None,
+    **wanted: Any,
+) -> None:
+    """
+    List the breaks of a run, oldest and largest first, with what was decided about them.
+
+    An option that is repeated gives alternatives, different options hold together: --min-amount 100EUR --min-amount
+    1000SEK --data-age ">3" lists what is older than three days and puts at least so much at stake. Below the table
+    are the sums by currency of all that fits, and what these breaks have in common.
+    """
     settings = session.settings(out=out)
 
-    from reconcile.history.breaks import Filter, latest_run, list_breaks
-    from reconcile.matching.policy import Status
+    from reconcile.figures.conditions import Conditions
+    from reconcile.history.breaks import latest_run
+    from reconcile.operations.break_list import list_breaks
 
-    unknown = set(wanted["statuses"]) - {str(status) for status in Status}
-    if unknown:
-        raise click.BadParameter(f"there is no status {sorted(unknown)[0]}", param_hint="--status")
-    folder = run or latest_run(settings.out)
-    rows = list_breaks(folder, Filter(**wanted))
-    shown = rows[:limit]
-    layout = Layout(
-        ("Break", "Age", "State", "Status", "Code", "Reference", "Currency", "At stake", "Difference", "Decision"),
-        left=("Break", "State", "Status", "Code", "Reference", "Currency", "Decision"),
-        cells=_break_cells,
-        spare=("Code", "Break", "State"),
-    )
-    show(shown, form, layout, nothing=f"no such break in {folder}", quiet=not session.talks)
-    if len(rows) > len(shown):
-        console.say(f"{len(rows) - len(shown):,} more", quiet=not session.talks)
+    if older_than is not None:
+        wanted["age"] = (*wanted["age"], f">{older_than}")
+    asked, folder = Conditions.of(**wanted), run or latest_run(settings.out)
+    found = list_breaks(folder, asked, order=order, most=limit, with_shared=form == "table" and bool(asked.asked))
+    if form != "table":
+        show_values(found.breaks.to_pylist(), form, found.breaks.column_names)
+    elif found.count:
+        _show_breaks(found, asked.asked)
+    else:
+        console.say(f"no such break in {folder}", quiet=not session.talks)
+    if more := found.count - found.breaks.num_rows:
+        console.say(f"{more:,} more", quiet=not session.talks)
 
 
-def _break_cells(row: Row) -> tuple[str, ...]:
-    from reconcile.history.breaks import SHORT_ID
-    from reconcile.matching.policy import LABEL_OF
-    from reconcile.reports.terminal import grouped_amount
+def _show_breaks(found: BreakList, asked: Collection[str]) -> None:
+    from reconcile.reports.break_tables import NAMED_BY, SPARE, break_table, sums_table
 
-    code = row["currency_code"]
-    decided = row["decision"] or ""
-    return (
-        row["break_id"][:SHORT_ID],
-        str(row["age_days"]),
-        row["state"],
-        LABEL_OF[row["status"]],
-        row["status"],
-        row["reference"] or row["payment_id"] or "",
-        code or "",
-        grouped_amount(row["at_stake_cents"], code),
-        grouped_amount(row["difference_cents"], code),
-        f"{decided}: {row['accepted_reason']}" if row["accepted_reason"] else decided or _was_for(row),
-    )
-
-
-def _was_for(row: Row) -> str:
-    return f"no longer: {row['accepted_for']}" if row["accepted_for"] else ""
+    asked_about = {name.replace("_", " ").capitalize() for name in asked}
+    spare = [name for name in SPARE if name not in asked_about]
+    show_table(break_table(found.breaks), spare=spare, whole=NAMED_BY)
+    click.echo()
+    show_table(sums_table(found.sums))
+    if found.shared:
+        show_lines(["", "What they have in common", *(f"- {sentence}" for sentence in found.shared)])
 
 
 @breaks.command(short_help="Accept known breaks, and say why.")

@@ -15,6 +15,8 @@ import click
 
 from reconcile.errors import ReconcileError
 
+_LEAST_COLUMNS = 40
+
 
 def say(message: str, *, quiet: bool = False) -> None:
     """Write one line of talk."""
@@ -27,25 +29,25 @@ def complain(error: ReconcileError) -> None:
     click.echo(f"error: {error.explained()}", err=True)
 
 
-def width() -> int:
-    """Return what COLUMNS says, or the columns of the terminal that either output goes to, or else 100."""
-    return max(40, _columns(sys.stdout) or _columns(sys.stderr) or 100)
-
-
 def line_width() -> int | None:
-    """Return the columns at which text on standard output is folded; None where it goes to no terminal: not at all."""
-    columns = _columns(sys.stdout)
-    return columns and max(40, columns)
+    """Return the columns that standard output has; None where it goes to no terminal: nothing is cut or folded then."""
+    return _columns(sys.stdout)
+
+
+def talk_width() -> int | None:
+    """Return the columns that standard error has, as `line_width`."""
+    return _columns(sys.stderr)
 
 
 def _columns(stream: TextIO) -> int | None:
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said):
-        return int(said)
+        return max(_LEAST_COLUMNS, int(said))
     try:
-        return os.get_terminal_size(stream.fileno()).columns or None
+        columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):  # it is no terminal, or no file
         return None
+    return max(_LEAST_COLUMNS, columns) if columns else None
 
 
 def colour() -> bool:

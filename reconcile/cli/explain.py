@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconcile.cli.history import trail_lines
-from reconcile.cli.listing import plain_values, show_json, show_lines, text_format_option
+from reconcile.cli.listing import plain_value, show_json, show_lines, text_format_option
 from reconcile.cli.options import SectionedCommand, Session, command, run_options, trail_options
 
 if TYPE_CHECKING:
@@ -72,15 +72,11 @@ def _show(found: Sequence[Explanation], histories: Sequence[History], form: str,
 
 
 def _lines(one: Explanation) -> Iterator[str]:
-    from reconcile.reports.terminal import grouped_amount
-
     item, name = one.item, "order total"
     yield from _verdict(one)
     yield from _side("payment", one.payment, "none")
     if one.order is not None and item["order_amount_cents"] != one.order["amount_cents"]:  # `--group-orders sum`
-        total = (
-            f"{grouped_amount(item['order_amount_cents'], item['order_currency_code'])} {item['order_currency_code']}"
-        )
+        total = _money(item["order_amount_cents"], item["order_currency_code"])
         name = f"order total: {total}, the sum of several rows, of which this is the first"
     yield from _side(name, one.order, "none")
     yield "  keys, in the order tried"
@@ -92,15 +88,16 @@ def _lines(one: Explanation) -> Iterator[str]:
 
 def _verdict(one: Explanation) -> Iterator[str]:
     from reconcile.matching.policy import LABEL_OF
-    from reconcile.reports.terminal import grouped_amount
 
     item, code = one.item, one.currency_code
     name = item["reference"] or item["payment_id"] or item["item_id"]
     yield f"{name}  {LABEL_OF[item['status']]} ({item['kind']}, {item['status']})"
     yield f"  {one.meaning}"
     if item["difference_cents"] is not None:
-        difference = f"  payment minus order: {grouped_amount(item['difference_cents'], code)} {code}"
-        yield difference + (f", allowed {grouped_amount(one.allowed_cents, code)}" if one.allowed_cents else "")
+        difference = f"  payment minus order: {_money(item['difference_cents'], code)}"
+        yield difference + (f", allowed {_money(one.allowed_cents, code)}" if one.allowed_cents else "")
+    if item["at_stake_cents"] not in (None, 0, abs(item["difference_cents"] or 0)):
+        yield f"  at stake: {_money(item['at_stake_cents'], item['at_stake_currency_code'])}"
     if item["suggestion"]:
         yield f"  likely cause: {item['suggestion']}"
     if item["accepted_reason"]:
@@ -117,27 +114,25 @@ def _verdict(one: Explanation) -> Iterator[str]:
 
 def _nights(one: Explanation) -> Iterator[str]:
     from reconcile.matching.policy import LABEL_OF
-    from reconcile.reports.terminal import grouped_amount
 
     if one.nights:
         yield "  history as a break"
     for night in one.nights:
         amount = night.difference_cents
-        shown = f" {grouped_amount(amount, one.currency_code)}" if amount is not None else ""
+        shown = f" {_money(amount, one.currency_code)}" if amount is not None else ""
         accepted = f", accepted: {night.accepted_reason}" if night.accepted_reason else ""
         yield f"    {night.business_date}  {LABEL_OF[night.status]}{shown}{accepted}"
 
 
 def _similar(one: Explanation) -> Iterator[str]:
     from reconcile.matching.policy import LABEL_OF
-    from reconcile.reports.terminal import grouped_amount
 
     if one.candidates:
         yield "  similar rows on the other side, most similar first; none of them is a match"
     for near in one.candidates:
-        amount = f" {grouped_amount(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
+        amount = f" {_money(near.amount_cents, near.currency_code)}" if near.amount_cents is not None else ""
         named = f'{near.name} "{near.reference}"' if near.reference is not None else near.name
-        yield f"    {named}{amount} {near.currency_code or ''} ({LABEL_OF[near.status]}): {', '.join(near.why)}"
+        yield f"    {named}{amount} ({LABEL_OF[near.status]}): {', '.join(near.why)}"
 
 
 def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
@@ -147,8 +142,15 @@ def _side(name: str, row: Row | None, nothing: str) -> Iterator[str]:
     yield f"  {name}"
     for column, value in row.items():
         if value is not None:
-            shown = str(value).lower() if isinstance(value, bool) else plain_values(value)
-            yield f"    {column:<29} {shown}"
+            name = column.removesuffix("_cents")
+            shown = str(value).lower() if isinstance(value, bool) else plain_value(value)
+            yield f"    {name:<26} {shown if name == column else _money(value, row['currency_code'])}"
+
+
+def _money(cents: int | None, currency_code: str | None) -> str:
+    from reconcile.reports.terminal import grouped_amount
+
+    return f"{grouped_amount(cents, currency_code)} {currency_code or ''}".rstrip()
 
 
 def _tried(tried: KeyTried) -> str:

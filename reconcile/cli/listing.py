@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
+import msgspec
 
 from reconcile.cli import console
 
 if TYPE_CHECKING:
+    from reconcile.reports.text_table import TextTable
     from reconcile.schema import Row
 
 Line = TypeVar("Line")
@@ -42,14 +44,15 @@ class Layout(Generic[Line]):
     """
     How rows are a table for people: its `header`, the columns of words (`left`), and the `cells` of each row.
 
-    A column without a cell is left out; those of `spare` go too, one after the other, while the table is too wide for
-    the terminal.
+    A column without a cell is left out. On a terminal that is too narrow words are cut, but not those of `whole`, and
+    columns of `spare` go, one after the other.
     """
 
     header: Sequence[str]
     left: Sequence[str]
     cells: Callable[[Line], Sequence[str]]
     spare: Sequence[str] = ()
+    whole: Sequence[str] = ()
 
 
 def show(rows: Sequence[Line], form: str, layout: Layout[Line], *, nothing: str, quiet: bool) -> None:
@@ -63,13 +66,20 @@ def show(rows: Sequence[Line], form: str, layout: Layout[Line], *, nothing: str,
     elif not rows:
         console.say(nothing, quiet=quiet)
     else:
-        from reconcile.reports.text_table import TextTable, plain, render, without
+        from reconcile.reports.text_table import TextTable, plain
 
         texts = [tuple(map(plain, layout.cells(row))) for row in rows]
         table = TextTable(tuple(layout.header), frozenset(layout.left), texts, [""] * len(texts))
-        empty = [name for place, name in enumerate(layout.header) if not any(text[place] for text in texts)]
-        fitting = without(table, empty, layout.spare, width=console.width())
-        click.echo(render(fitting, console.width(), colour=False))
+        show_table(table, spare=layout.spare, whole=layout.whole)
+
+
+def show_table(table: TextTable, *, spare: Sequence[str] = (), whole: Sequence[str] = ()) -> None:
+    """Write `table` without its empty columns; on a terminal that is too narrow as a Layout says."""
+    from reconcile.reports.text_table import fitted, render, without
+
+    empty = [name for place, name in enumerate(table.header) if not any(row[place] for row in table.rows)]
+    width = console.line_width()
+    click.echo(render(fitted(without(table, empty), width, spare=spare, whole=whole), width, colour=False))
 
 
 def show_values(rows: Sequence[object], form: str, names: Sequence[str]) -> None:
@@ -77,23 +87,23 @@ def show_values(rows: Sequence[object], form: str, names: Sequence[str]) -> None
     if form == "json":
         show_json([_values(row) for row in rows])
     else:
-        click.echo(_as_csv([plain_values(_values(row)) for row in rows], names), nl=False)
+        click.echo(_as_csv([_values(row) for row in rows], names), nl=False)
 
 
 def show_json(value: object) -> None:
     """Write a value as JSON: integers exact, whatever their size; times as the API writes them."""
-    text = json.dumps(plain_values(value), ensure_ascii=False, indent=2)
+    text = json.dumps(value, ensure_ascii=False, default=plain_value)
+    laid_out = msgspec.json.format(text.encode(errors="surrogatepass"), indent=2).decode(errors="surrogatepass")
     # JSON has no quotes for these characters but its own: some terminals take them for commands.
-    click.echo(_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
+    click.echo(_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", laid_out))
 
 
 def show_lines(lines: Iterable[str]) -> None:
     """Write lines of text as `plain`, folded where they are too long for a terminal; without one they stay whole."""
     from reconcile.reports.text_table import fold, plain
 
-    columns = console.line_width()
     for line in map(plain, lines):
-        click.echo(fold(line, columns) if columns else line)
+        click.echo(fold(line, console.line_width()))
 
 
 def check_dry_run(form: str, *, dry_run: bool) -> None:
@@ -102,12 +112,8 @@ def check_dry_run(form: str, *, dry_run: bool) -> None:
         raise click.UsageError("--format json prints the plan of --dry-run: add --dry-run")
 
 
-def plain_values(value: Any) -> Any:
-    """Return a value with what JSON has no type for as text: dates and times."""
-    if isinstance(value, Mapping):
-        return {name: plain_values(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_values(one) for one in value]
+def plain_value(value: Any) -> Any:
+    """Return a value as it is; dates and times, for which JSON has no type, as text."""
     if isinstance(value, datetime):
         from reconcile.commercelayer.query import timestamp
 
@@ -115,7 +121,7 @@ def plain_values(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _values(row: object) -> object:
+def _values(row: Any) -> Any:
     return asdict(row) if is_dataclass(row) and not isinstance(row, type) else row
 
 
@@ -125,8 +131,8 @@ def _as_csv(rows: Sequence[Row], header: Sequence[str]) -> str:
 
     def cell(value: object) -> object:
         if isinstance(value, dict | list | tuple):
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return guarded(value) if isinstance(value, str) else value
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain_value)
+        return guarded(value) if isinstance(value, str) else plain_value(value)
 
     names = list(rows[0]) if rows else list(header)
     return csv_line(names) + "".join(csv_line([cell(row[name]) for name in names]) for row in rows)

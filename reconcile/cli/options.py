@@ -104,7 +104,13 @@ _COMMON = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Settings file. Default: reconcile.toml in the working directory, if it exists.",
     ),
-    click.option("-v", "--verbose", "verbosity", count=True, help="Report progress; -vv logs each request, too."),
+    click.option(
+        "-v",
+        "--verbose",
+        "verbosity",
+        count=True,
+        help="Report progress, and all figures of a run; -vv logs each request, too.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("--log-json", is_flag=True, help="Log as JSON lines on standard error."),
 )

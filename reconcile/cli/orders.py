@@ -109,7 +109,7 @@ def _write(session: Session, settings: Settings) -> None:
 def _blocks(look: OrdersLook) -> Iterator[str]:
     from reconcile.figures.odd_keys import odd_keys
     from reconcile.reports.display import PLAIN
-    from reconcile.reports.text_table import plain, wrap
+    from reconcile.reports.text_table import fold, plain
 
     for file in look.report.files:
         yield "\n".join([plain(file.path), *(f"  {name:<9} {plain(value)}" for name, value in _facts(file))])
@@ -121,7 +121,7 @@ def _blocks(look: OrdersLook) -> Iterator[str]:
     if look.report.left_out:
         yield _left_out(look)
     for told_of in odd_keys(look.report.tidied):
-        yield "\n".join(wrap(plain(told_of.text), console.width()))
+        yield fold(plain(told_of.text), console.line_width())
     if look.rejects:
         told = [_reject(reject) for reject in look.rejects]
         more = look.report.rejects - len({(one["source_file"], one["source_line"]) for one in look.rejects})
@@ -135,7 +135,7 @@ def _block(header: str, left: str, cells: Sequence[tuple[str, ...]]) -> str:
     from reconcile.reports.text_table import TextTable, render
 
     table = TextTable(tuple(header.split(",")), frozenset(left.split(",")), list(cells), [""] * len(cells))
-    return render(table, console.width(), colour=False)
+    return render(table, console.line_width(), colour=False)
 
 
 def _first_rows(look: OrdersLook) -> str:
@@ -192,7 +192,7 @@ def _left_out(look: OrdersLook) -> str:
     from reconcile.reports.terminal import left_out_table
     from reconcile.reports.text_table import render
 
-    return render(left_out_table(look.report.left_out), console.width(), colour=False)
+    return render(left_out_table(look.report.left_out), console.line_width(), colour=False)
 
 
 def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
@@ -213,6 +213,8 @@ def _facts(file: OrderFile) -> Iterator[tuple[str, str]]:
         yield ("columns" if role == next(iter(file.columns)) else ""), f'{role:<13} "{name}"'
     if file.floats:
         yield "floats", ", ".join(f'"{name}"' for name in file.floats) + ", binary floats, read at 15 digits"
+    if file.untold:
+        yield "not told", f"{', '.join(file.untold)}: only text is a key, and an error (#N/A) is a blank"
     if file.unread:
         yield "unread", ", ".join(f'"{name}"' for name in file.unread)
     left_out = f", {file.left_out:,} left out" if file.left_out else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from reconcile.cli.options import Session
 
 if TYPE_CHECKING:
     from reconcile.operations.staged_run import RunResult
+    from reconcile.reports.display import Display
     from reconcile.settings.credentials import Secrets
     from reconcile.settings.settings import Settings
 
@@ -39,19 +41,51 @@ def tell_plan(
 
 
 def tell_run(result: RunResult, session: Session, locale: str | None) -> int:
-    """Show the result of a run, in `locale`, and return the exit code: 1 when a limit is exceeded, else 0."""
-    from reconcile.reports.display import display_of
-    from reconcile.reports.terminal import summary_table
+    """
+    Show the result of a run, in `locale`, and return the exit code: 1 when a limit is exceeded, else 0.
 
+    Told are the verdict, limits, what was set aside and the largest breaks; with --verbose all figures.
+    """
     if session.talks:
-        display = display_of(locale)
-        console.say(summary_table(result.summary, width=console.width(), colour=console.colour(), display=display))
-    if not session.log_json:
-        for warning in result.summary.warnings:
-            console.say(warning.line, quiet=session.quiet)
-        if result.receipt is not None:
-            console.say(f"loaded into {result.receipt.url}", quiet=session.quiet)
+        console.say("\n\n".join(_blocks(result, session.verbosity, locale)))
+    elif not session.log_json:
         for sentence in result.exceeded:
             console.say(f"over limit: {sentence}")
     click.echo(result.folder)
     return 1 if result.exceeded else 0
+
+
+def _blocks(result: RunResult, verbosity: int, locale: str | None) -> Iterator[str]:
+    from reconcile.reports.display import display_of
+    from reconcile.reports.terminal import headline, summary_table
+    from reconcile.reports.text_table import fold
+
+    wide, colour, display, summary = console.talk_width(), console.colour(), display_of(locale), result.summary
+    yield (summary_table if verbosity else headline)(summary, width=wide, colour=colour, display=display)
+    lines = [f"over limit: {sentence}" for sentence in result.exceeded]
+    lines += [f"within limits: {', '.join(result.within)}"] if result.within else []
+    if lines := [*lines, *(one.line for one in summary.warnings)]:
+        yield "\n".join(fold(line, wide) for line in lines)
+    if summary.counts.breaks > summary.accepted_count:
+        yield _largest(result, wide, colour, display)
+    if result.receipt is not None:
+        yield f"loaded into {result.receipt.url}"
+
+
+_MOST = 10
+
+
+def _largest(result: RunResult, wide: int | None, colour: bool, display: Display) -> str:
+    """Return the largest breaks of a run, and how to list the others."""
+    from reconcile.operations.break_list import largest_breaks
+    from reconcile.reports.break_tables import LARGEST_COLUMNS, largest_text
+    from reconcile.reports.text_table import BOLD, paint
+
+    summary = result.summary
+    largest = largest_breaks(result.folder, LARGEST_COLUMNS, most=_MOST)
+    title = "Largest breaks" + (", of each currency in turn" if len(summary.at_stake) > 1 else "")
+    title += f", without {display.count(summary.accepted_count)} accepted" if summary.accepted_count else ""
+    lines = [paint(title, BOLD, colour), largest_text(largest, width=wide, colour=colour, display=display)]
+    if more := summary.counts.breaks - summary.accepted_count - largest.num_rows:
+        lines.append(f"{display.count(more)} more: reconcile breaks list --run {shlex.quote(str(result.folder))}")
+    return "\n".join(lines)

@@ -130,7 +130,7 @@ def _show_applied(applied: Applied, form: str, *, quiet: bool) -> None:
         _show_rows(applied.lines, form)
     else:
         header = ("Payment", "Reference", "Order", "Outcome", "Words")
-        layout = Layout(header, header, _outcome_cells)
+        layout = Layout(header, header, _outcome_cells, whole=header[:2])
         show(applied.lines, form, layout, nothing="nothing is left to send in this plan", quiet=quiet)
     if applied.left:
         console.say(f"{applied.left:,} more in the plan: the same command goes on with them", quiet=quiet)

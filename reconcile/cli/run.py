@@ -25,9 +25,9 @@ def run(session: Session, dry_run: bool, form: str, **options: Any) -> None:
     Pull all payments, match them with the order totals in ORDERS, write a run folder.
 
     ORDERS are files, patterns, folders of Parquet files, https://, s3:// and gs:// addresses, or - for standard
-    input: CSV, TSV, JSON, NDJSON, XLSX or Parquet, text also as .gz, .zst or .zip. The word commerce-layer has
-    Commerce Layer export the totals of its placed Klarna orders first. Credentials come from the environment:
-    RECONCILE_CLIENT_ID and RECONCILE_CLIENT_SECRET, or RECONCILE_CLIENT_SECRET_FILE.
+    input: CSV, TSV, JSON, NDJSON, Parquet, .xlsx, .xls or .ods, text also as .gz, .zst or .zip. The word
+    commerce-layer has Commerce Layer export the totals of its placed Klarna orders first. Credentials come from the
+    environment: RECONCILE_CLIENT_ID and RECONCILE_CLIENT_SECRET, or RECONCILE_CLIENT_SECRET_FILE.
     The last line on standard output is the run folder.
     """
     check_dry_run(form, dry_run=dry_run)

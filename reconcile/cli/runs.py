@@ -54,7 +54,8 @@ def list_(session: Session, superseded: bool, form: str, **options: Any) -> None
     for line in lines:
         if line.problem:
             console.say(f"warning: {line.problem}", quiet=session.quiet)
-    layout = Layout(("Run", "Verdict", "Items", "Breaks", "At stake"), ("Run", "Verdict", "At stake"), cells)
+    header, left = ("Run", "Verdict", "Items", "Breaks", "At stake"), ("Run", "Verdict", "At stake")
+    layout = Layout(header, left, cells, whole=("Run",))
     show(lines, form, layout, nothing=f"no run in {settings.run.out}", quiet=not session.talks)
 
 
@@ -121,7 +122,8 @@ def diff(session: Session, before: Path, after: Path, form: str) -> None:
             before_label, after_label = LABEL_OF.get(old or "", "(missing)"), LABEL_OF.get(new or "", "(gone)")
             console.say(f"{count:>8,}  {before_label} -> {after_label}")
     header = ("Change", "Reference", "Payment", "Before", "After")
-    show(changes, form, Layout(header, header, _change_cells), nothing="no item differs", quiet=not session.talks)
+    layout = Layout(header, header, _change_cells, whole=("Reference", "Payment"))
+    show(changes, form, layout, nothing="no item differs", quiet=not session.talks)
 
 
 def _change_cells(change: Change) -> tuple[str, ...]:

@@ -78,9 +78,7 @@ class Window:
 
 def timestamp(at: datetime) -> str:
     """Return `at` as the API writes and reads it: UTC, milliseconds, `Z`. Finer digits are cut, not rounded."""
-    moment = in_utc(at)
-    # Not %Y: the year 1 would have one digit.
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return in_utc(at).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def page_params(window: Window, wanted: Wanted) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-_FIRST_INEXACT = 2**53  # every whole number below has a double of its own
+FIRST_INEXACT = 2**53
+"""Every whole number below has a double of its own."""
+
 _NOISE_TELLS_ITSELF = 10**12  # below, 15 digits leave three decimals: what is beyond them is no money, but noise
 
 
@@ -20,7 +22,7 @@ def double_text(value: float) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    if abs(value) >= _FIRST_INEXACT:
+    if abs(value) >= FIRST_INEXACT:
         return repr(value) if "e" in repr(value) else f"{value:.17e}"
     if value == int(value):
         return str(int(value))

@@ -9,6 +9,7 @@ Source: https://owasp.org/www-community/attacks/CSV_Injection
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +29,7 @@ _STARTS_CELL = rf"({_SKIPPED}(?:{_FORMULA}|[\t\r\n]))"
 _STARTS_PART = rf"({_SKIPPED}{_FORMULA})"
 _SEPARATOR = r"([;\t\r\n])"
 _ODD = r"\x1f[^0-9A-~]|[;\t\r\n]"  # in texts one behind the other, each after a unit separator
+_MAY_NEED_GUARD = re.compile(r"^[^0-9A-~]|[;\t\r\n]")
 
 
 _BLOCK_BYTES = 1 << 20
@@ -41,6 +43,8 @@ def guarded(text: str) -> str:
     where blanks or apostrophes stand between; and before a tab or line break at the start of the cell. Taking
     these apostrophes away gives the text back.
     """
+    if not _MAY_NEED_GUARD.search(text):
+        return text
     first = _after_skipped(text, 0)
     starts = first < len(text) and text[first] in _SIGNS + "\t\r\n"
     signs = ["'"] if starts else []

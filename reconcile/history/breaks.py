@@ -1,5 +1,5 @@
 """
-Breaks of a published run, looked at and decided about: filtered, accepted, withdrawn, by hand or in a spreadsheet.
+Breaks of a published run, and what people decide about them: accepted, withdrawn, by hand or in a spreadsheet.
 
 A published run is never changed: a decision is a line in `acceptances.csv` beside the run folders and holds from the
 run on whose break it was made, when that date or a later one runs.
@@ -16,6 +16,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from reconcile.errors import AcceptanceError, OutputError
+from reconcile.files.arrow import compute as pc
 from reconcile.files.arrow import whole_column
 from reconcile.history import decisions
 from reconcile.history.acceptances import Acceptances, standing
@@ -36,17 +37,6 @@ _OFFERED = 5  # breaks that an error lists
 _NAMES = ("item_id", "payment_id", "reference", "payment_reference", "order_reference", "order_number")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which breaks to show; None leaves a question out. `text` is looked for in references, numbers and ids."""
-
-    statuses: tuple[str, ...] = ()
-    currency_code: str | None = None
-    older_than_days: int | None = None
-    text: str | None = None
-    accepted: bool | None = None
-
-
 def latest_run(out: Path) -> Path:
     """Return the run folder of the latest date in `out`. Raises OutputError when there is none."""
     folders = published(out)
@@ -55,9 +45,13 @@ def latest_run(out: Path) -> Path:
     return folders[-1]
 
 
-def list_breaks(folder: Path, wanted: Filter) -> list[Row]:
+IS_ACCEPTED = "starts_with(decision, 'accepted')"
+"""SQL over `decided_breaks`: whether a break is accepted by now."""
+
+
+def decided_breaks(folder: Path) -> pa.Table:
     """
-    Return the breaks of the run folder `folder`, oldest and largest first, as columns of ITEMS with what is decided.
+    Return the breaks of the run folder `folder` in the order of its file: ITEMS, and what is decided about each by now.
 
     Beside the columns: `currency_code`, and `decision`: `accepted` in this run, `accepted since` or `withdrawn since`
     by a decision made after it, else null.
@@ -65,9 +59,11 @@ def list_breaks(folder: Path, wanted: Filter) -> list[Row]:
     """
     on = read_manifest(folder).business_date
     breaks = _read(folder)
-    decided = zip(breaks.to_pylist(), _decisions(breaks, folder, on), strict=True)
-    rows = [row | {"decision": _said(row, decision)} for row, decision in decided]
-    return [row for row in rows if _is_wanted(row, wanted)]
+    decided = _decisions(breaks, folder, on)
+    was_accepted = pc.is_valid(breaks.column("accepted_reason"))
+    of_run = pc.if_else(pc.fill_null(decided.column("stands"), False), "accepted", "withdrawn since")
+    since = pc.if_else(decided.column("holds"), "accepted since", pa.scalar(None, pa.string()))
+    return breaks.append_column("decision", pc.if_else(was_accepted, of_run, since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,8 @@ def accept(folder: Path, named: Sequence[str], grounds: Grounds, *, every: bool 
     on = read_manifest(folder).business_date
     _check_reason(grounds.reason)
     _check_until(grounds.until, on)
-    made = [_accepted(row, on, grounds) for name in named for row in _named(folder, name, every=every)]
+    breaks = _breaks(folder)
+    made = [_accepted(row, on, grounds) for name in named for row in _named(breaks, folder, name, every=every)]
     append_decisions(out_of(folder) / decisions.NAME, made)
     return made
 
@@ -103,10 +100,10 @@ def withdraw(folder: Path, named: Sequence[str], *, reason: str, by: str | None 
     """Take back the acceptances of the breaks that `named` names; else as `accept`."""
     on = read_manifest(folder).business_date
     _check_reason(reason)
-    stand = _standing(folder, on)
+    breaks, stand = _breaks(folder), _standing(folder, on)
     made = []
     for name in named:
-        rows = [row for row in _named(folder, name, every=True) if row["item_id"] in stand]
+        rows = [row for row in _named(breaks, folder, name, every=True) if row["item_id"] in stand]
         if not rows:
             raise AcceptanceError(f'"{name}": is not accepted', hint="`reconcile breaks list --accepted` shows what is")
         made += [
@@ -124,8 +121,8 @@ def write_sheet(folder: Path, destination: Path, *, labels: Mapping[str, str] = 
     the names of statuses where people read them.
     Raises OutputError when the file cannot be written.
     """
-    rows = list_breaks(folder, Filter())
     on = read_manifest(folder).business_date
+    rows = _breaks(folder)
     stand = _standing(folder, on)
     write_lines(destination, (line_of(row, stand.get(row["item_id"], {}), labels) for row in rows), on=on)
     return len(rows)
@@ -171,43 +168,22 @@ def _read(folder: Path) -> pa.Table:
     return breaks.append_column("currency_code", breaks.column("at_stake_currency_code"))
 
 
-def _decisions(breaks: pa.Table, folder: Path, on: date) -> list[Row]:
+def _decisions(breaks: pa.Table, folder: Path, on: date) -> pa.Table:
     """What is decided by now about each of `breaks`, those of the run in `folder`: ACCEPTANCES, and if it `holds`."""
     acceptances = Acceptances(standing(read_decisions(out_of(folder) / decisions.NAME), on))
     items = {name: whole_column(breaks.column(name)) for name in ITEMS.names}
-    found = {**acceptances.decided(items), "holds": acceptances.hold(items)}
-    return pa.table(found).to_pylist()
+    return pa.table({**acceptances.decided(items), "holds": acceptances.hold(items)})
 
 
 def _standing(folder: Path, on: date) -> dict[str, Row]:
     """The acceptances that stand by now, by the item_id of the break of the run in `folder` that they are about."""
     breaks = _read(folder)
     ids = map(str, breaks.column("item_id").to_pylist())
-    decided = zip(ids, _decisions(breaks, folder, on), strict=True)
+    decided = zip(ids, _decisions(breaks, folder, on).to_pylist(), strict=True)
     return {item_id: decision for item_id, decision in decided if decision["stands"]}
 
 
-def _said(row: Row, decision: Row) -> str | None:
-    """What is said of the break `row` about which there is `decision` by now."""
-    if row["accepted_reason"] is not None:
-        return "accepted" if decision["stands"] else "withdrawn since"
-    return "accepted since" if decision["holds"] else None
-
-
-def _is_wanted(row: Row, wanted: Filter) -> bool:
-    accepted = (row["decision"] or "").startswith("accepted")
-    texts = (row[name] or "" for name in ("break_id", *_NAMES, "order_id"))
-    return (
-        (not wanted.statuses or row["status"] in wanted.statuses)
-        and (wanted.currency_code is None or row["currency_code"] == wanted.currency_code.upper())
-        and (wanted.older_than_days is None or row["age_days"] > wanted.older_than_days)
-        and (wanted.text is None or any(wanted.text.casefold() in text.casefold() for text in texts))
-        and (wanted.accepted is None or accepted == wanted.accepted)
-    )
-
-
-def _named(folder: Path, name: str, *, every: bool) -> list[Row]:
-    breaks = _breaks(folder)
+def _named(breaks: Sequence[Row], folder: Path, name: str, *, every: bool) -> list[Row]:
     rows = [row for row in breaks if row["break_id"] == name]  # another's item_id may be the same
     rows = rows or [row for row in breaks if any(row[key] == name for key in _NAMES)]
     if not rows and len(name) >= SHORT_ID:

@@ -19,7 +19,6 @@ from reconcile.files.formula_guard import guarded, unguarded
 from reconcile.files.spreadsheets.cells import REMEDIES, CellKind, CellTexts
 from reconcile.files.spreadsheets.fast_rows import SheetRow
 from reconcile.files.spreadsheets.package import open_workbook
-from reconcile.files.spreadsheets.sheet import sheet_rows
 from reconcile.files.spreadsheets.unreadable import NotASpreadsheet
 from reconcile.files.workbook_cells import Money, given, no_markup
 from reconcile.history.decision_sheet import NAME_OF, NAMES, SHEET, Line, amount_text
@@ -104,8 +103,7 @@ def _of_workbook(sheet: Path) -> list[tuple[int, dict[str, str]]]:
     with open_workbook(sheet, name=str(sheet)) as book:
         texts = CellTexts(book)
         for one in [one for one in book.sheets if one.is_visible]:
-            with book.opened(one) as part:
-                rows = sheet_rows(part, name=one.name)
+            with book.rows(one) as rows:
                 names = _header(rows, texts)
                 first = first or names
                 if _lacking(names) is None:

@@ -162,7 +162,8 @@ def match_frames(
     LARGE_SIDE rows on); None chooses by size. Both give the same items.
 
     Raises PaymentFileError and OrderFileError for a frame that cannot be used (also for amounts that have become
-    floats), SettingsError for an engine that does not exist, ProofFailed when the totals differ.
+    floats, unless all are whole numbers below 2**53), SettingsError for an engine that does not exist, ProofFailed when
+    the totals differ.
     """
     tables = (table_of(payments, "payments"), table_of(orders, "orders"))
     if engine is None:

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile.errors import OrderFileError, PaymentFileError, first_line
+from reconcile.files.arrow import compute as pc
+from reconcile.files.doubles import FIRST_INEXACT
 from reconcile.keys import NOT_BLANK
 from reconcile.matching.due import WORTH, known
 from reconcile.matching.engines.arrow import aligned
@@ -72,6 +74,7 @@ _TRANSACTION_NAMES = {
     "t_currency": "currency_code",
     "t_succeeded": "succeeded",
 }
+_WITH_ARROW_TYPES = '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
 PAYMENT_SIDE = ("p_row", *_PAYMENT_NAMES, "p_is_current", "p_is_share", *WORTH)
 ORDER_SIDE = ("o_row", *_ORDER_NAMES, "o_order_reference")
 _REQUIRED = {
@@ -180,7 +183,7 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
 
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
-    table = _with_times(table, columns)
+    table = _with_times(with_whole_numbers(table, columns, side), columns)
     _check(table.schema, columns, side, side)
     try:
         return aligned(table, columns, f"{side[0]}_row")
@@ -198,6 +201,29 @@ def _with_times(table: pa.Table, columns: Fields) -> pa.Table:
             column = table.column(field.name).cast(field.type, safe=False)
             table = table.set_column(table.column_names.index(field.name), field.name, column)
     return table
+
+
+def with_whole_numbers(table: pa.Table, columns: Fields, side: str) -> pa.Table:
+    """
+    Return a frame's table with integers in place of doubles that are whole numbers: a null has made them of integers.
+
+    Raises PaymentFileError and OrderFileError for a column of `columns` in which one is not.
+    """
+    for field in columns.values():
+        at = table.schema.get_field_index(field.name)
+        if at >= 0 and pa.types.is_integer(field.type) and pa.types.is_float64(table.schema.field(at).type):
+            table = table.set_column(at, field.name, _whole(table.column(at), field, side))
+    return table
+
+
+def _whole(column: Any, field: pa.Field[Any], side: str) -> Any:
+    numbers = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+    is_whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), float(FIRST_INEXACT)))
+    if (row := pc.index(is_whole, False).as_py()) >= 0:
+        problem = f'row {row + 1} of column "{field.name}" is {numbers[row].as_py()!r}, which is no whole number'
+        hint = f"the column must be {field.type}{_WITH_ARROW_TYPES}"
+        raise bad_side(side, problem, path=side, column=field.name, hint=hint)
+    return numbers.cast(field.type)
 
 
 def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> None:
@@ -221,7 +247,7 @@ def _check(found: pa.Schema, columns: Fields, side: str, path: str | Path) -> No
 def _remedy(given: pa.DataType, wanted: pa.Field[Any]) -> str:
     """Return how a column that is of another type becomes what is wanted, where that is sure."""
     if pa.types.is_floating(given):
-        return '; in pandas, read with dtype_backend="pyarrow": a float has lost digits already'
+        return _WITH_ARROW_TYPES
     if pa.types.is_string(wanted.type) and pa.types.is_integer(given):
         return "; read it as text: a number has lost its leading zeros"
     if pa.types.is_timestamp(wanted.type) and pa.types.is_large_string(given):

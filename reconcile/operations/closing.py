@@ -43,8 +43,9 @@ def close(made: MadeRun) -> RunResult:
     place, summary = publish(made)
     run_id, verdict = summary.run_id, summary.verdict
     log.info("published %s", place, extra={"folder": str(place), "run_id": run_id, "verdict": verdict})
-    load_to = made.night.settings.run.load_to
-    return RunResult(place, summary, summary.limits_exceeded, _loaded(place, load_to) if load_to else None)
+    load_to, exceeded = made.night.settings.run.load_to, summary.limits_exceeded
+    within = [one.text for one in made.night.checks if not any(said.startswith(f"{one.text}: ") for said in exceeded)]
+    return RunResult(place, summary, exceeded, tuple(within), _loaded(place, load_to) if load_to else None)
 
 
 def publish(made: MadeRun) -> tuple[Path, Summary]:

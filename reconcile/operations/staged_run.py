@@ -35,11 +35,16 @@ log = logging.getLogger("reconcile.run")
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A published run: its folder, its `summary.json`, the limits it exceeds, its load if any."""
+    """
+    A published run: its folder, its `summary.json`, its load if any.
+
+    `exceeded` are sentences about the limits that it exceeds, `within` are those that it does not, as written.
+    """
 
     folder: Path
     summary: Summary
     exceeded: tuple[str, ...]
+    within: tuple[str, ...] = ()
     receipt: LoadReceipt | None = None
 
 

@@ -129,7 +129,8 @@ class OrderFormat(Struct, frozen=True, kw_only=True):
     float_keys: Annotated[
         Literal["whole"] | None,
         Meta(
-            description='"whole": keys that were numbers are read without their decimals, 100408.0 as 100408',
+            description='"whole": keys that were numbers are read without their decimals, 100408.0 as 100408, and '
+            "number cells of .xls and .ods files as their digits",
             examples=["whole"],
         ),
     ] = None

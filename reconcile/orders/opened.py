@@ -64,8 +64,8 @@ class OpenedOrders:
 
     `batches` raises OrderFileError where the file turns out to be damaged. `encoding`, `delimiter` and `quote` are
     those found, None where the format has none; so is `sheet`, the one that is read; `other_sheets` could have been.
-    `floats` are columns of binary floats, read at 15 digits. A file that is a table of ORDERS already has batches that
-    are `pyarrow.Table` of ORDERS.
+    `floats` are columns of binary floats, read at 15 digits; `untold` is what the reader of a spreadsheet does not tell
+    of its cells. A file that is a table of ORDERS already has batches that are `pyarrow.Table` of ORDERS.
     """
 
     columns: ColumnMap
@@ -76,3 +76,4 @@ class OpenedOrders:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
     floats: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()

@@ -16,6 +16,8 @@ from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import OpenedOrders
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
+from reconcile.orders.spreadsheets.marked_up import open_excel_2003, open_html
+from reconcile.orders.spreadsheets.others import open_other
 from reconcile.orders.spreadsheets.xlsx import open_xlsx
 from reconcile.orders.text.delimited import open_delimited
 from reconcile.orders.text.json_text import open_json
@@ -35,6 +37,11 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
     ".xlsm": ("xlsx", open_xlsx),
     ".parquet": ("parquet", open_parquet),
     ".pq": ("parquet", open_parquet),
+    ".xls": ("xls", open_other),
+    ".ods": ("ods", open_other),
+    ".html": ("html", open_html),
+    ".htm": ("html", open_html),
+    ".xml": ("xml", open_excel_2003),
 }
 """Suffix → name of the format, and the function that opens it."""
 

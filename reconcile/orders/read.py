@@ -43,7 +43,15 @@ from reconcile.schema import DELIVERY, ORDERS
 if TYPE_CHECKING:
     import pandas as pd
 
-_AS_FOUND = ("encoding", "delimiter", "quote", "sheet", "other_sheets", "floats")  # in the file, told as they are
+_AS_FOUND = (
+    "encoding",
+    "delimiter",
+    "quote",
+    "sheet",
+    "other_sheets",
+    "floats",
+    "untold",
+)  # in the file, told as they are
 _TOLD = 3  # rejects, and remedies, that an error shows in full
 
 

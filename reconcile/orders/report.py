@@ -63,9 +63,9 @@ class OrderFile:
     `bytes` and `sha256` are those of the file as it came; `rows` became orders, `rejects` are rows that did not;
     `columns` maps our columns to the file's own names, `unread` are its others. `encoding`, `delimiter`, `quote` are
     None where the format has none; so is `sheet`, and `other_sheets` have the columns too but were not read.
-    `floats` are columns of binary floats, read at 15 digits. `continuation_rows` and `left_out` others were left out as
-    declared. `system` is the program whose columns these are, and `taken` what its format always is and nobody has
-    declared, by the names of the settings.
+    `floats` are columns of binary floats, read at 15 digits; `untold` is what the reader of a spreadsheet does not tell
+    of its cells. `continuation_rows` and `left_out` others were left out as declared. `system` is the program whose
+    columns these are, and `taken` what its format always is and nobody has declared, by the names of the settings.
 
     A query's result is reported in the same way: `path` is the database, `bytes` and `sha256` are those of the cells
     read, `query_sha256` is that of its text, and `ordered` says whether it asks for an order of its rows.
@@ -86,6 +86,7 @@ class OrderFile:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
     floats: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     continuation_rows: int = 0
     left_out: int = 0
     query_sha256: str | None = None

@@ -18,7 +18,7 @@ from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FrameCounts
 from reconcile.matching.policy import LABEL_OF
 from reconcile.reports.display import PLAIN
 from reconcile.reports.page.html import visible
-from reconcile.reports.text_table import TextTable, fold, plain, render, without
+from reconcile.reports.text_table import TextTable, fitted, fold, plain, render
 from reconcile.schema import Row
 
 LARGEST = 5
@@ -181,7 +181,7 @@ def _lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     """Return breaks as a table of text; what is left of `width` is for the likely cause, however long that is."""
     cells = [tuple(map(plain, row[:-1])) for row in rows]
     table = TextTable(_HEADER[:-1], frozenset(_HEADER[_FIGURES:]), cells, [""] * len(rows))
-    lines = render(without(table, (), _SPARE, width=width), width, colour=False).split("\n")
+    lines = render(fitted(table, width, spare=_SPARE), width, colour=False).split("\n")
     wide = max(map(len, lines))
     room = width - wide - 2
     causes = [_HEADER[-1], *(plain(row[-1]) for row in rows)]

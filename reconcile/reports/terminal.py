@@ -1,5 +1,5 @@
 """
-The end-of-run table: what agrees, what breaks, how much and in which currency, for a terminal.
+All figures of a run for a terminal: what agrees, what breaks, how much and in which currency.
 
 Takes the figures of a summary as they are and adds nothing up. Returns text; printing it is the command's.
 
@@ -26,23 +26,27 @@ from reconcile.matching.policy import LABEL_OF, order_column
 from reconcile.matching.report import KeyCleaning, KeyProfile
 from reconcile.orders.report import LeftOut
 from reconcile.reports.display import PLAIN, Display, shown_value
-from reconcile.reports.text_table import BOLD, KEEP, TextTable, paint, plain, render, without, wrap
+from reconcile.reports.text_table import BOLD, KEEP, TextTable, fitted, paint, plain, render, wrap
 
+_SENTENCE = 100  # columns of a sentence where there is no terminal
 _DIM, _RED, _GREEN, _YELLOW = "2", "31", "32", "33"
 _KIND_COLOURS = {"ok": _GREEN, "timing": _YELLOW, "info": _DIM, "break": _RED}
 _VERDICT_COLOURS = {"clean": _GREEN, "clean_with_exceptions": _YELLOW}
 
 
-def summary_table(summary: Summary, *, width: int, colour: bool, display: Display = PLAIN) -> str:
+def summary_table(summary: Summary, *, width: int | None, colour: bool, display: Display = PLAIN) -> str:
     """
     Return the figures of a run as lines of at most `width` columns (40 or more), without a last line feed.
+
+    Without a width tables have their own, and sentences are folded at 100 columns.
 
     Amounts are in decimal form with grouped thousands, as `display` has them. A block that is too wide for `width` has
     its columns one below the other. Without `colour` there are no escape codes.
     """
+    statuses = _statuses(summary.statuses, display)
     blocks = [
-        _headline(summary, width, colour, display),
-        render(without(_statuses(summary.statuses, display), (), ("Code",), width=width), width, colour),
+        headline(summary, width=width, colour=colour, display=display),
+        render(fitted(statuses, width, spare=("Code",), whole=statuses.header), width, colour),
         render(_control(summary.control, summary.counts, display), width, colour),
         *([render(_order_book(summary.order_book, display), width, colour)] if summary.order_book else []),
         *([render(left_out_table(summary.left_out, display), width, colour)] if summary.left_out else []),
@@ -51,7 +55,7 @@ def summary_table(summary: Summary, *, width: int, colour: bool, display: Displa
     if not_comparable := summary.flag_agreement.not_comparable:
         blocks[-1] += f"\nNot comparable: {display.count(not_comparable)}"
     if summary.patterns:
-        lines = [line for pattern in summary.patterns for line in wrap(f"- {plain(pattern.text)}", width)]
+        lines = [line for pattern in summary.patterns for line in wrap(f"- {plain(pattern.text)}", width or _SENTENCE)]
         blocks.append("\n".join([paint("What breaks have in common", BOLD, colour), *lines]))
     profile = summary.key_profile
     tables = (
@@ -71,8 +75,9 @@ def grouped_amount(cents: int | None, currency_code: str | None) -> str:
     return PLAIN.amount(cents, currency_code)
 
 
-def _headline(summary: Summary, width: int, colour: bool, display: Display) -> str:
-    counts = summary.counts
+def headline(summary: Summary, *, width: int | None, colour: bool, display: Display = PLAIN) -> str:
+    """Return the verdict of a run with what is at stake, and which run it is; else as `summary_table`."""
+    counts, columns = summary.counts, width or _SENTENCE
     words = VERDICTS.get(summary.verdict, plain(summary.verdict))
     shade = _VERDICT_COLOURS.get(summary.verdict, _RED)
     breaks = display.plural(counts.breaks, "break") if counts.breaks else "no breaks"
@@ -89,8 +94,8 @@ def _headline(summary: Summary, width: int, colour: bool, display: Display) -> s
         f"run {summary.run_id}",
     ]
     about = " · ".join(plain(fact).replace(" ", KEEP) for fact in facts if fact)
-    lines = [paint(line, BOLD + ";" + shade, colour) for line in wrap(verdict, width)]
-    return "\n".join([*lines, *wrap(about, width)])
+    lines = [paint(line, BOLD + ";" + shade, colour) for line in wrap(verdict, columns)]
+    return "\n".join([*lines, *wrap(about, columns)])
 
 
 def _statuses(statuses: Sequence[StatusLine], display: Display) -> TextTable:

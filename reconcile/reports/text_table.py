@@ -1,7 +1,8 @@
 """
 Tables of text: words flush left, figures flush right with their points below each other, on so many columns.
 
-Knows how wide text is on a terminal, and that strings from outside must not steer it.
+Knows how wide text is on a terminal, what of a table can go where it is too narrow, and that strings from outside must
+not steer it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 BOLD = "1"
@@ -17,6 +18,8 @@ KEEP = "\u00a0"
 """A blank at which no line is broken; written as a plain one."""
 
 _LEAST_STACKED = 40  # columns: values further from their names than they must are hard to read
+_COMFORTABLE, _SHORTEST = 20, 8  # columns of words that are cut, as long as others can go, and at last
+_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +40,76 @@ class TextTable:
 def _points_aligned(cells: Sequence[str], point: str) -> list[str]:
     """Pad figures on the right, so that decimal points stand below each other when flush right; words stay."""
     decimals = [len("".join(cell.partition(point)[1:])) for cell in cells]
+    most = max(decimals, default=0)
     return [
-        cell + " " * (max(decimals) - own) if cell[-1:].isdigit() else cell
-        for cell, own in zip(cells, decimals, strict=True)
+        cell + " " * (most - own) if cell[-1:].isdigit() else cell for cell, own in zip(cells, decimals, strict=True)
     ]
 
 
-def render(table: TextTable, width: int, colour: bool) -> str:
-    """Return `table` as lines of at most `width` columns; one that is too wide has its cells one below the other."""
+def render(table: TextTable, width: int | None, colour: bool) -> str:
+    """
+    Return `table` as lines of at most `width` columns, or of as many as it takes (null).
+
+    One that is too wide has its cells one below the other.
+    """
     columns, widths = _laid_out(table)
-    if _all_wide(widths) > width:
+    if width is not None and _all_wide(widths) > width:
         return _stacked(table, width, colour)
-    lines = []
-    for row, shade in zip(zip(*columns, strict=True), [BOLD, *table.colours], strict=True):
-        cells = [
-            _pad(cell, cell_wide, left=name in table.left)
-            for name, cell, cell_wide in zip(table.header, row, widths, strict=True)
-        ]
-        lines.append(paint("  ".join(cells).rstrip(), shade, colour))
-    return "\n".join(lines)
+    padded = [
+        [_pad(cell, wide, left=name in table.left) for cell in cells]
+        for name, cells, wide in zip(table.header, columns, widths, strict=True)
+    ]
+    lines = zip(zip(*padded, strict=True), [BOLD, *table.colours], strict=True)
+    return "\n".join(paint("  ".join(cells).rstrip(), shade, colour) for cells, shade in lines)
 
 
-def without(table: TextTable, names: Collection[str], spare: Sequence[str], *, width: int) -> TextTable:
-    """
-    Return `table` without the columns `names`, and without as many of `spare`, one after the other, as make it fit.
-
-    Where it does not fit without all of these, they are all there: one below the other there is room for them.
-    """
-    wide = dict(zip(table.header, _laid_out(table)[1], strict=True))
-    choices = [{*names, *spare[:more]} for more in range(len(spare) + 1)]
-    fitting = (gone for gone in choices if _all_wide([wide[name] for name in wide if name not in gone]) <= width)
-    gone = next(fitting, set(names))
-    kept = [place for place, name in enumerate(table.header) if name not in gone]
+def without(table: TextTable, names: Collection[str]) -> TextTable:
+    """Return `table` without the columns `names`."""
+    kept = [place for place, name in enumerate(table.header) if name not in names]
     header, *rows = [tuple(row[place] for place in kept) for row in (table.header, *table.rows)]
     return replace(table, header=header, rows=rows)
+
+
+def fitted(table: TextTable, width: int | None, *, spare: Sequence[str] = (), whole: Sequence[str] = ()) -> TextTable:
+    """
+    Return `table` so that it takes no more than `width` columns (null: as it is), where its words can be cut to that.
+
+    The widest words are cut first; figures never are, nor the words of the columns `whole`, but for all of these after
+    the first where nothing else helps. Before words become hard to read, columns of `spare` go, one after the other.
+    Where nothing helps `table` comes back as it is: with its cells one below the other there is room for all of them.
+    """
+    if width is None:
+        return table
+    wide = dict(zip(table.header, _laid_out(table)[1], strict=True))
+    if _all_wide(list(wide.values())) <= width:
+        return table
+    ways = [(spare[:number], _COMFORTABLE, whole) for number in range(len(spare) + 1)]
+    for gone, shortest, kept in (*ways, (spare, _SHORTEST, whole), (spare, _SHORTEST, whole[:1])):
+        least = {name: len(name) if name in table.left and name not in kept else wide[name] for name in wide}
+        for most in range(width, shortest - 1, -1):
+            cut = {name: max(least[name], min(wide[name], most)) for name in wide if name not in gone}
+            if _all_wide(list(cut.values())) <= width:
+                return _cut_to(without(table, gone), cut)
+    return table
+
+
+def _cut_to(table: TextTable, widths: Mapping[str, int]) -> TextTable:
+    places = [(name in table.left, widths[name]) for name in table.header]
+    rows = [
+        tuple(_cut(cell, most) if is_words else cell for cell, (is_words, most) in zip(row, places, strict=True))
+        for row in table.rows
+    ]
+    return replace(table, rows=rows)
+
+
+def _cut(text: str, width: int) -> str:
+    """Return `text` on at most `width` columns, and say where it was cut."""
+    if _columns_wide(text) <= width:
+        return text
+    kept = text[: width - 1]
+    while _columns_wide(kept) > width - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + _CUT
 
 
 def _laid_out(table: TextTable) -> tuple[list[list[str]], list[int]]:
@@ -79,7 +118,11 @@ def _laid_out(table: TextTable) -> tuple[list[list[str]], list[int]]:
         [name, *(cells if name in table.left else _points_aligned(cells, table.point))]
         for name, *cells in zip(table.header, *table.rows, strict=True)
     ]
-    return columns, [max(map(_columns_wide, cells)) for cells in columns]
+    return columns, [_widest(cells) for cells in columns]
+
+
+def _widest(cells: Sequence[str]) -> int:
+    return max(map(len if all(map(str.isascii, cells)) else _columns_wide, cells))
 
 
 def _all_wide(widths: Sequence[int]) -> int:
@@ -110,18 +153,21 @@ def _stacked(table: TextTable, width: int, colour: bool) -> str:
 
 def plain(text: object) -> str:
     """Return text from outside so that it cannot move the cursor, colour the screen or turn the writing around."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+    words = str(text)
+    return words if words.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in words)
 
 
 def _columns_wide(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
     )
 
 
 def _pad(text: str, width: int, *, left: bool) -> str:
-    blanks = " " * (width - _columns_wide(text))
-    return text + blanks if left else blanks + text
+    columns = width - _columns_wide(text) + len(text)
+    return text.ljust(columns) if left else text.rjust(columns)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -129,14 +175,14 @@ def wrap(text: str, width: int) -> list[str]:
     return [line.replace(KEEP, " ") for line in textwrap.wrap(text, width, break_on_hyphens=False)]
 
 
-def fold(line: str, width: int) -> str:
+def fold(line: str, width: int | None) -> str:
     """
-    Return `line` as lines of at most `width` columns, where its words allow it; no word is broken.
+    Return `line` as lines of at most `width` columns (null: as it is), where its words allow it; no word is broken.
 
     What continues is below the text of the line: what follows its last gap of two blanks or more, if that leaves half
     the width.
     """
-    if _columns_wide(line) <= width:
+    if width is None or _columns_wide(line) <= width:
         return line
     gaps = [found.end() for found in re.finditer(r"(?<=\S) {2,}", line) if found.end() <= width // 2]
     begins = max(gaps, default=len(line) - len(line.lstrip(" ")) + 2)

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from reconcile.errors import AcceptanceError, OutputError
 from reconcile.files.spreadsheets.cells import CellTexts
 from reconcile.files.spreadsheets.package import open_workbook
-from reconcile.files.spreadsheets.sheet import sheet_rows
 from reconcile.history.decision_sheet import SHEET, line_of
 from reconcile.history.local_cells import amount_in, dates_in
 from reconcile.history.sheet_files import lines_filled_in, write_lines
@@ -74,9 +73,9 @@ def test_a_workbook_saved_as_csv_has_the_same_reason(reason: str, tmp_path: Path
 
 def lines_of(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return the lines of the workbook as they stand in its cells, by their titles."""
-    with open_workbook(path, name="x") as book, book.opened(book.sheets[0]) as part:
+    with open_workbook(path, name="x") as book, book.rows(book.sheets[0]) as rows:
         texts = CellTexts(book)
-        head, *rows = sheet_rows(part, name="x")
+        head = next(rows)
         titles = {at: texts.plain(cell) or "" for at, cell in head.cells.items()}
         return [(row.line, {titles[at]: texts.shown(cell) or "" for at, cell in row.cells.items()}) for row in rows]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -335,12 +337,54 @@ def test_a_group_that_could_overflow_is_refused() -> None:
         )
 
 
-def test_amounts_that_became_floats_are_refused_with_the_remedy() -> None:
-    orders = orders_table([{"reference": "A"}])
-    floats = orders.set_column(orders.column_names.index("amount_cents"), "amount_cents", pa.array([1.0]))
-    error = refused(payments_table([]), floats)
+def as_floats(orders: pa.Table, values: list[float | None], kind: pa.DataType) -> pa.Table:
+    return orders.set_column(orders.column_names.index("amount_cents"), "amount_cents", pa.array(values, kind))
 
-    assert error.message == 'orders: column "amount_cents" is double'
+
+def with_pandas(orders: pa.Table, dtype: str) -> pd.DataFrame:
+    frame = orders.to_pandas()
+    return frame.assign(amount_cents=frame["amount_cents"].astype(dtype))
+
+
+KINDS_OF_FLOATS: dict[str, Callable[[pa.Table], Any]] = {
+    "numpy": lambda orders: with_pandas(orders, "float64"),
+    "nullable": lambda orders: with_pandas(orders, "Float64"),
+    "Arrow in pandas": lambda orders: with_pandas(orders, "double[pyarrow]"),
+    "Arrow": lambda orders: as_floats(orders, [None, 10000.0, 2.0**53 - 1], pa.float64()),
+    "Arrow with NaN": lambda orders: as_floats(orders, [math.nan, 10000.0, 2.0**53 - 1], pa.float64()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_FLOATS)
+def test_minor_units_that_a_null_has_made_floats_are_what_they_were(kind: str) -> None:
+    payments = payments_table([{"reference": key} for key in "ABC"])
+    orders = orders_table([{"reference": key} for key in "ABC"])
+    whole = orders.set_column(
+        orders.column_names.index("amount_cents"), "amount_cents", pa.array([None, 10000, 2**53 - 1], pa.int64())
+    )
+
+    items = match_frames(payments, KINDS_OF_FLOATS[kind](whole), POLICY, RUN).items
+
+    assert items.equals(match_frames(payments, whole, POLICY, RUN).items)
+    assert items.column("status").to_pylist() == ["amount_mismatch", "amount_unknown", "matched"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(12.5, "12.5"), (2.0**53, "9007199254740992.0"), (math.inf, "inf"), (-(2.0**60), "-1.15")]
+)
+def test_floats_that_are_no_whole_minor_units_are_refused_by_their_row(value: float, shown: str) -> None:
+    orders = orders_table([{"reference": key} for key in "ABC"])
+    error = refused(payments_table([]), as_floats(orders, [1.0, None, value], pa.float64()))
+
+    assert error.message.startswith(f'orders: row 3 of column "amount_cents" is {shown}')
+    assert error.message.endswith("which is no whole number")
+    assert "dtype_backend" in str(error.hint)
+
+
+def test_amounts_that_became_small_floats_are_refused_with_the_remedy() -> None:
+    error = refused(payments_table([]), as_floats(orders_table([{"reference": "A"}]), [1.0], pa.float32()))
+
+    assert error.message == 'orders: column "amount_cents" is float'
     assert "dtype_backend" in str(error.hint)
 
 

@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from places import SAMPLE
 
 from reconcile.cli.main import main
+from reconcile.figures.conditions import Conditions
+from reconcile.operations.break_list import list_breaks
 from reconcile.operations.night import match
 from reconcile.payments.mirror.sorted_rows import write_payments
-from reconcile.schema import PAYMENTS
+from reconcile.schema import PAYMENTS, Row
 from reconcile.settings.settings import Settings
 
 OUT = Path("runs")
@@ -68,6 +70,11 @@ def nights_in(folder: Path, *days: int, **options: Any) -> Path:
     return folder
 
 
-def said(*words: str) -> Result:
-    """Give the command the `words`, and return what it says to them."""
-    return CliRunner().invoke(main, words, catch_exceptions=False)
+def breaks_of(folder: Path, **asked: Any) -> list[Row]:
+    """Return the breaks of a run that fit the conditions `asked`, as `reconcile breaks list` lists them."""
+    return list_breaks(folder, Conditions.of(**asked)).breaks.to_pylist()
+
+
+def said(*words: str, **environ: str) -> Result:
+    """Give the command the `words`, and return what it says to them in an environment with `environ`."""
+    return CliRunner().invoke(main, words, env=environ, catch_exceptions=False)

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from nights import OUT, night_of, said
+from nights import OUT, breaks_of, night_of, said
 
 from reconcile.figures.summary import read_summary
-from reconcile.history.breaks import Filter, Grounds, accept, accept_sheet, list_breaks, withdraw, write_sheet
+from reconcile.history.breaks import Grounds, accept, accept_sheet, withdraw, write_sheet
 from reconcile.history.decisions import NAME, read_decisions
 from reconcile.operations.explain import explain
 from reconcile.operations.verify import verify
@@ -62,7 +62,7 @@ def test_a_payment_gets_its_order_row_with_another_amount() -> None:
     assert (row["state"], row["changed_from_status"], row["changed_from_item_id"]) == ("open", "missing_order", None)
     assert (row["accepted_reason"], row["accepted_for"]) == (None, "missing_order, 10.00 EUR: comes in December")
     assert moves(folder) == {"EUR": ((1, 1000), (0, 0), (0, 0), (0, -800), (0, 0))}
-    (listed,) = list_breaks(folder, Filter())
+    (listed,) = breaks_of(folder)
     assert listed["decision"] is None
     assert "no longer: missing_order, 10.00 EUR: comes in December" in " ".join(said("breaks", "list").stdout.split())
     is_verified()
@@ -241,7 +241,7 @@ def test_a_night_after_runs_of_an_earlier_version(has_ledger: bool) -> None:
     (OUT / "ledger.duckdb").unlink()
     if has_ledger:
         ledger_of_an_earlier_version(OUT / "ledger.duckdb")
-    assert {row["break_id"] for row in list_breaks(folder, Filter())} == {row["item_id"] for row in first.values()}
+    assert {row["break_id"] for row in breaks_of(folder)} == {row["item_id"] for row in first.values()}
 
     folder = night_of([OTHER, PAYMENT], BOOKS + "R1,N1,12.00,EUR\nR9,N9,5.00,EUR\n", day=20)
 

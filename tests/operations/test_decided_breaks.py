@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from nights import OUT, night, night_of, nights_in, said
+from nights import OUT, breaks_of, night, night_of, nights_in, said
 from places import SAMPLE
 
 from reconcile.errors import AcceptanceError
-from reconcile.history.breaks import Filter, Grounds, accept, accept_sheet, list_breaks, withdraw, write_sheet
+from reconcile.history.breaks import Grounds, accept, accept_sheet, withdraw, write_sheet
 from reconcile.history.decisions import NAME, Decision, append_decisions, read_decisions
 
 
@@ -51,7 +51,7 @@ def save_sheet(rows: list[dict[str, str]], *, encoding: str = "utf-8") -> None:
 
 
 def mismatch(run: Path) -> dict[str, Any]:
-    rows = list_breaks(run, Filter(statuses=("amount_mismatch",), currency_code="EUR"))
+    rows = breaks_of(run, status="amount_mismatch", currency="EUR")
     return next(row for row in rows if sum(one["reference"] == row["reference"] for one in rows) == 1)
 
 
@@ -86,7 +86,7 @@ def test_an_accepted_break_stays_visible_and_says_why(run: Path) -> None:
     assert later["is_break"]
     assert later["accepted_reason"] == "known rounding"
     assert later["accepted_until"] == date(2026, 12, 31)
-    (decided,) = list_breaks(OUT / "2026-11-21", Filter(accepted=True))
+    (decided,) = breaks_of(OUT / "2026-11-21", accepted=True)
     assert decided["decision"] == "accepted"
     summary = json.loads((OUT / "2026-11-21" / "summary.json").read_text())
     line = next(line for line in summary["statuses"] if line["status"] == "amount_mismatch")
@@ -123,13 +123,13 @@ def test_it_returns_when_its_currency_changes_in_the_run_and_in_the_list(workpla
     accept(OUT / "2026-11-19", ["R1"], Grounds("known"))
     folder = night_of([{"reference": "R1", "currency_code": "EUR"}], "reference,total,currency\nR9,1.00,EUR\n", day=20)
 
-    (row,) = list_breaks(folder, Filter(text="R1"))
+    (row,) = breaks_of(folder, text="R1")
     assert (row["at_stake_cents"], row["currency_code"], row["state"]) == (1000, "EUR", "open")
     assert (row["accepted_reason"], row["decision"]) == (None, None)
 
 
 def test_it_returns_when_its_status_changes(run: Path) -> None:
-    (one,) = list_breaks(run, Filter(statuses=("missing_order",)))[:1]
+    (one,) = breaks_of(run, status="missing_order")[:1]
     accept(run, [one["item_id"]], Grounds("comes in December", cap="99999.00"))
     text = Path("orders.csv").read_text().rstrip("\n")
     header = text.splitlines()[0].split(",")
@@ -156,7 +156,7 @@ def test_a_break_is_also_named_as_its_reference_was_written(run: Path) -> None:
     one = mismatch(run)
     later = night(21, clean_case="fold", clean_strip_prefix=("NW-",))
 
-    (row,) = list_breaks(later, Filter(text=one["payment_reference"]))
+    (row,) = breaks_of(later, text=one["payment_reference"])
     assert row["reference"] != one["reference"]
     assert [decision.item_id for decision in accept(later, [one["payment_reference"]], Grounds("known"))] == [
         one["item_id"]
@@ -188,7 +188,7 @@ def test_a_withdrawn_acceptance_is_no_more_and_stays_on_record(run: Path) -> Non
 
 
 def test_an_accepted_break_counts_against_no_limit(run: Path) -> None:
-    breaks = list_breaks(run, Filter())
+    breaks = breaks_of(run)
     accept(run, [row["item_id"] for row in breaks], Grounds("all known"))
 
     words = ("match", str(SAMPLE / "payments.csv"), "orders.csv", "--mode", "live", "--fail-on", "breaks>0")
@@ -211,7 +211,7 @@ def test_equal_decisions_give_equal_bytes(run: Path) -> None:
 def test_names_that_fit_none_or_several_record_nothing(run: Path) -> None:
     with pytest.raises(AcceptanceError, match='"unheard-of": is not a break'):
         accept(run, [mismatch(run)["item_id"], "unheard-of"], Grounds("x"))
-    rows = list_breaks(run, Filter())
+    rows = breaks_of(run)
     twice = next(row["reference"] for row in rows if sum(row["reference"] == one["reference"] for one in rows) > 1)
     with pytest.raises(AcceptanceError, match="breaks have it"):
         accept(run, [twice], Grounds("x"))
@@ -238,7 +238,7 @@ def test_what_makes_no_sense_is_told(run: Path, words: tuple[str, ...], problem:
 
 
 def test_many_are_decided_in_a_file_that_anybody_can_edit(run: Path) -> None:
-    assert write_sheet(run, Path("sheet.csv")) == len(list_breaks(run, Filter()))
+    assert write_sheet(run, Path("sheet.csv")) == len(breaks_of(run))
     rows = read_sheet()
     for row in rows[:3]:
         row |= {"accept_reason": "=known, by all", "accept_until": "2026-12-31", "accept_by": "ops"}
@@ -247,7 +247,7 @@ def test_many_are_decided_in_a_file_that_anybody_can_edit(run: Path) -> None:
     assert [one.item_id for one in accept_sheet(run, Path("sheet.csv"))] == [row["item_id"] for row in rows[:3]]
     assert accept_sheet(run, Path("sheet.csv")) == []  # what stands is not recorded twice
     assert {one.reason for one in read_decisions(OUT / NAME)} == {"=known, by all"}
-    assert len(list_breaks(run, Filter(accepted=True))) == 3
+    assert len(breaks_of(run, accepted=True)) == 3
     assert "accepted since" in said("breaks", "list", "--accepted").stdout
 
 
@@ -327,14 +327,14 @@ def test_a_decision_that_cannot_be_read_stops_the_run(run: Path, line: str, prob
 def test_a_record_written_by_hand_is_taken(run: Path) -> None:
     one = mismatch(run)
     (OUT / NAME).write_text(f"item_id,accepted_on,reason\r\n{one['item_id']},2026-11-20,by hand")
-    accept(run, [row["item_id"] for row in list_breaks(run, Filter())[-1:]], Grounds("by command"))
+    accept(run, [row["item_id"] for row in breaks_of(run)[-1:]], Grounds("by command"))
 
     assert item(night(21), one["reference"])["accepted_reason"] == "by hand"
     assert [line.reason for line in read_decisions(OUT / NAME)] == ["by hand", "by command"]
 
 
 def test_a_record_that_lacks_columns_loses_nothing_of_a_decision(run: Path) -> None:
-    first, second = list_breaks(run, Filter())[:2]
+    first, second = breaks_of(run)[:2]
     by_hand = f"{first['item_id']},2026-11-20,by hand"
     written = f"item_id,accepted_on,reason,approved in\n{by_hand}"
     (OUT / NAME).write_text(written)

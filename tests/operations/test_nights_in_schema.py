@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from nights import breaks_of
 from places import SAMPLE
 
 import reconcile
 from reconcile.cli.main import main
 from reconcile.figures.summary import VERSION
-from reconcile.history.breaks import Filter, Grounds, accept, list_breaks
+from reconcile.history.breaks import Grounds, accept
 from reconcile.operations.night import match, run
 from reconcile.operations.pull import payment_lines
 from reconcile.sandbox.api.behaviour import Behaviour
@@ -100,7 +101,7 @@ def test_reopened_breaks_patterns_rejects_rules_and_limits_are_as_the_schemas_sa
     (workplace / "bad.csv").write_text("reference,total,currency\nX-1,much,EUR\nX-2,1.00,EUR\n")
     matched(18, "wrong.csv")
     first = matched(19, "right.csv")
-    accept(first, [list_breaks(first, Filter())[0]["item_id"]], Grounds("known", until=date(2026, 12, 31)))
+    accept(first, [breaks_of(first)[0]["item_id"]], Grounds("known", until=date(2026, 12, 31)))
     rules: dict[str, Any] = {"clean_case": "fold", "group_orders": "sum"}
     folder = matched(20, "wrong.csv", "bad.csv", max_rejects=1, fail_on=("breaks>0",), **rules)
     summary, items = summary_of(folder), rows_of(folder / "items.parquet")

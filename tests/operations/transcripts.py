@@ -3,8 +3,8 @@ Transcripts: Markdown files with input files, commands, and exactly what the com
 
 A block ```file NAME``` is written to an empty folder, a block ```spreadsheet NAME``` as a spreadsheet of these rows:
 cells that are numbers become numbers, those that begin with `=` formulas. In a ```console``` block a line that starts
-with `$ ` is run; what follows is its standard error and standard output, then `exit CODE` unless that is 0. `{api}`,
-`{auth}` and other names in braces stand for values of the test run.
+with `$ ` is run; what follows is its standard error without log lines and its standard output, then `exit CODE` unless
+that is 0. `{api}`, `{auth}` and other names in braces stand for values of the test run.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from reconcile.cli.main import main
 
 _KIND = r"(?P<kind>(?:file|spreadsheet) (?P<name>\S+)|console)"
 _BLOCK = re.compile(rf"^```{_KIND}\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+_LOG_LINE = re.compile(r"^[0-9-]{10} [0-9:,]{12} (?:INFO|DEBUG) .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ def said(step: Step, values: Mapping[str, str]) -> str:
     assert words.pop(0) == "reconcile"
     result = CliRunner().invoke(main, words, env=environ, catch_exceptions=False)
     ending = f"exit {result.exit_code}\n" if result.exit_code else ""
+    talk = _LOG_LINE.sub("", result.stderr)
     # A run id is a digest of the inputs' bytes, which another version of pyarrow writes differently.
-    return re.sub(r"[0-9]{8}-[0-9a-f]{12}", "{run_id}", result.stderr + result.stdout + ending)
+    return re.sub(r"[0-9]{8}-[0-9a-f]{12}", "{run_id}", talk + result.stdout + ending)
 
 
 def _write_spreadsheet(path: Path, text: str) -> None:

@@ -66,6 +66,7 @@ def test_the_report_tells_the_query_and_the_cells_that_came(read: Any) -> None:
         "sheet": None,
         "other_sheets": (),
         "floats": (),
+        "untold": (),
         "continuation_rows": 0,
         "left_out": 0,
         "query_sha256": query().sha256,

@@ -91,6 +91,7 @@ def test_the_report_holds_what_a_manifest_needs(read: Any, tmp_path: Path) -> No
                 "sheet": None,
                 "other_sheets": (),
                 "floats": (),
+                "untold": (),
                 "continuation_rows": 0,
                 "left_out": 0,
                 "query_sha256": None,

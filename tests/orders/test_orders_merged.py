@@ -48,7 +48,7 @@ def test_a_merged_amount_stays_that_of_its_first_row(read: Any) -> None:
 
 
 def test_it_is_read_so_wherever_a_batch_ends(read: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("reconcile.orders.spreadsheets.xlsx._BATCH_ROWS", 1)
+    monkeypatch.setattr("reconcile.orders.spreadsheets.table._BATCH_ROWS", 1)
 
     outcome = read(merged(), "orders.xlsx")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.reports.text_table import TextTable, fold, render, without
+from reconcile.reports.text_table import TextTable, fitted, fold, render, without
 
 ROWS = [("r1", "matched", "1.00"), ("r2", "a word, and so many more that they fit no line", "-22.50")]
 TABLE = TextTable(("Run", "Words", "Amount"), frozenset({"Run", "Words"}), ROWS, ["", ""])
@@ -32,22 +32,68 @@ def test_values_stand_no_further_from_their_names_than_the_widest_needs() -> Non
     assert "  Words" + "matched".rjust(51) in lines
 
 
+BREAKS = TextTable(
+    ("Break", "Reference", "Code", "Sum", "Cause"),
+    frozenset({"Break", "Reference", "Code", "Cause"}),
+    [("4b5902e8", "NW-2611-100812", "amount_mismatch", "-1.00", "the order total is 100 times the payment")],
+    [""],
+)
+"""Its columns are 8, 14, 15, 5 and 40 wide, with two blanks between them: 90."""
+
+
+def on(width: int | None) -> list[str]:
+    table = fitted(BREAKS, width, spare=("Code", "Cause"), whole=("Break", "Reference"))
+    return render(table, width, colour=False).splitlines()[1:]
+
+
 @pytest.mark.parametrize(
-    ("width", "header"),
+    ("width", "line"),
     [
-        (17, ("Run", "Note", "Sum")),
-        (16, ("Run", "Sum")),
-        (11, ("Run", "Sum")),
-        (10, ("Sum",)),
-        (2, ("Run", "Note", "Sum")),
+        (None, "4b5902e8  NW-2611-100812  amount_mismatch  -1.00  the order total is 100 times the payment"),
+        (90, "4b5902e8  NW-2611-100812  amount_mismatch  -1.00  the order total is 100 times the payment"),
+        (89, "4b5902e8  NW-2611-100812  amount_mismatch  -1.00  the order total is 100 times the payme…"),
+        (70, "4b5902e8  NW-2611-100812  amount_mismatch  -1.00  the order total is…"),
+        (69, "4b5902e8  NW-2611-100812  -1.00  the order total is 100 times the pa…"),
+        (53, "4b5902e8  NW-2611-100812  -1.00  the order total is…"),
+        (52, "4b5902e8  NW-2611-100812  -1.00"),
+        (31, "4b5902e8  NW-2611-100812  -1.00"),
+        (30, "4b5902e8  NW-2611-1008…  -1.00"),
+        (26, "4b5902e8  NW-2611-…  -1.00"),
     ],
 )
-def test_spare_columns_go_one_by_one_until_the_rest_fits(width: int, header: tuple[str, ...]) -> None:
-    """They are 5, 4, 5 and 4 wide, two blanks between them; where nothing helps, none of them goes."""
-    table = TextTable(("Run", "Note", "Empty", "Sum"), frozenset({"Run"}), [("r-123", "good", "", "1.00")], [""])
-    fewer = without(table, ["Empty"], ["Note", "Run"], width=width)
+def test_words_are_cut_before_columns_go_and_what_names_a_row_at_last(width: int | None, line: str) -> None:
+    """The widest words first, down to 20 columns; then Code, then Cause; then the reference, and never the id."""
+    assert on(width) == [line]
 
-    assert (fewer.header, len(fewer.rows[0])) == (header, len(header))
+
+def test_what_fits_in_no_way_has_all_its_cells_one_below_the_other() -> None:
+    assert on(25) == [
+        "  Reference", "    NW-2611-100812", "  Code    amount_mismatch", "  Sum               -1.00", "  Cause",
+        "    the order total is", "    100 times the payment",
+    ]  # fmt: skip
+
+
+def test_wide_signs_are_cut_to_columns_and_not_to_signs() -> None:
+    table = TextTable(
+        ("Run", "Words"), frozenset({"Run", "Words"}), [("r1", "金額が一致しない注文です。確認が必要です")], [""]
+    )
+
+    assert (
+        render(fitted(table, 30, whole=("Run",)), 30, colour=False).splitlines()[1] == "r1   金額が一致しない注文です…"
+    )
+
+
+def test_a_column_of_figures_is_never_cut() -> None:
+    table = TextTable(("Run", "Sum"), frozenset({"Run"}), [("a name of many words", "123,456,789.00")], [""])
+
+    assert render(fitted(table, 24, spare=()), 24, colour=False).splitlines()[1] == "a name…  123,456,789.00"
+
+
+def test_a_table_without_some_columns_has_all_others() -> None:
+    fewer = without(BREAKS, ["Code", "Sum"])
+
+    assert fewer.header == ("Break", "Reference", "Cause")
+    assert [len(row) for row in fewer.rows] == [3]
 
 
 @pytest.mark.parametrize(

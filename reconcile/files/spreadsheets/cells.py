@@ -8,19 +8,20 @@ format, `1-2` becomes a date, a formula may never have been calculated. Does not
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from reconcile.files.doubles import double_text
 from reconcile.files.spreadsheets.fast_rows import Cell
 from reconcile.files.spreadsheets.formats import GENERAL, day_of_serial, kind_of, whole_text
-from reconcile.files.spreadsheets.package import Workbook
-from reconcile.files.spreadsheets.strings import shown_text
+from reconcile.files.spreadsheets.strings import SharedStrings, shown_text
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?(?<!-0)")
 _PLAIN_LENGTH = 15  # so many digits at most: such a decimal is what its double means
-_TEXTS = ("s", "str", "inlineStr")
+_TEXT = "text"  # a kind that no .xlsx has: a text in which nothing is escaped
+_TEXTS = ("s", "str", "inlineStr", _TEXT)
 _FIRST_LOST = 10**15  # a spreadsheet keeps 15 digits of what is typed, and puts zeros in place of the rest
 
 TOO_MANY_DIGITS = "is a number of more than 15 digits: the spreadsheet has put zeros in place of the rest"
@@ -31,6 +32,7 @@ IS_ERROR = "is an error in the spreadsheet"
 IS_TRUTH = "is TRUE or FALSE in the spreadsheet"
 NO_RESULT = "is a formula without a calculated result"
 NOT_STORED = "is stored in a way that no spreadsheet program writes"
+NO_FORMAT = "is a number, and the zeros or words that its format may show are not known"
 
 REMEDIES = {
     TOO_MANY_DIGITS: "format the column as text before the numbers are entered, or export it as CSV",
@@ -41,6 +43,7 @@ REMEDIES = {
     IS_TRUTH: "format the column as text, and enter it again",
     NO_RESULT: "open the file in a spreadsheet program and save it: that calculates it",
     NOT_STORED: "open the file in a spreadsheet program and save it again",
+    NO_FORMAT: "save the file as .xlsx, or, where its digits are the whole of it, add --float-keys whole",
 }
 """Reason → what to do about it."""
 
@@ -49,10 +52,49 @@ CellKind = Literal["key", "day", "other"]
 """What a cell is to be: the name of something, a date, or anything else, as an amount."""
 
 
+NumberKeys = Literal["formatted", "unknown", "floats"]
+"""
+What a whole number is as a key: its digits in its format, which is known; nothing, as no format is; or a float.
+
+As a float, 100408.0, it is what a key that was a number is in a file of text.
+"""
+
+
+class StoredCells(Protocol):
+    """What the cells of a workbook refer to."""
+
+    @property
+    def strings(self) -> SharedStrings:
+        """The strings that cells of the kind "s" name by their numbers."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The number formats that a cell's style is an index of."""
+
+    @property
+    def counts_from_1904(self) -> bool:
+        """Whether day number 0 is in 1904."""
+
+    @property
+    def is_uncalculated(self) -> bool:
+        """Whether formulas were left to be calculated when the file is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCells:
+    """What cells refer to that hold everything themselves, but for their number formats."""
+
+    formats: tuple[str, ...] = ()
+    strings: SharedStrings = field(default_factory=SharedStrings)
+    counts_from_1904: bool = False
+    is_uncalculated: bool = False
+
+
 class CellTexts:
     """Reads the cells of one workbook."""
 
-    def __init__(self, book: Workbook) -> None:
+    def __init__(self, book: StoredCells, *, number_keys: NumberKeys = "formatted") -> None:
+        self._number_keys = number_keys
         self._strings = book.strings
         self.longest_bytes = book.strings.longest_bytes
         self._formats = book.formats
@@ -72,7 +114,7 @@ class CellTexts:
             return text, IS_ERROR
         if kind == "b":
             return ("TRUE" if text == "1" else "FALSE"), IS_TRUTH
-        if kind == "d" and wanted == "key":
+        if kind == "d" and wanted != "day":
             return text, IS_DATE
         shown = self.plain(cell)
         return (shown, None) if shown is not None else (text, NOT_STORED)
@@ -87,7 +129,7 @@ class CellTexts:
             return self._strings[int(text)] if known else None
         if kind == "n":
             return _digits(text)
-        return shown_text(text)
+        return text if kind == _TEXT else shown_text(text)
 
     def shown(self, cell: Cell | None) -> str | None:
         """Return the text of a cell in no column of ours: a date as a day, true and false as words, None if empty."""
@@ -122,7 +164,15 @@ class CellTexts:
             return digits, IS_DATE
         if abs(float(digits)) >= _FIRST_LOST:
             return text, TOO_MANY_DIGITS
-        return (digits, None) if wanted != "key" else _key(digits, number_format)
+        return (digits, None) if wanted != "key" else self._key(digits, number_format)
+
+    def _key(self, digits: str, number_format: str) -> tuple[str, str | None]:
+        if not digits.removeprefix("-").isdecimal():
+            return digits, NOT_WHOLE
+        if self._number_keys == "formatted":
+            return whole_text(int(digits), number_format), None
+        is_float = self._number_keys == "floats" and digits.isdecimal()
+        return (f"{digits}.0", None) if is_float else (digits, NO_FORMAT)
 
 
 def _digits(text: str) -> str | None:
@@ -130,12 +180,6 @@ def _digits(text: str) -> str | None:
     if len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text):
         return text
     return double_text(float(text)) if _NUMBER.fullmatch(text) else None
-
-
-def _key(digits: str, number_format: str) -> tuple[str, str | None]:
-    if not digits.removeprefix("-").isdecimal():
-        return digits, NOT_WHOLE
-    return whole_text(int(digits), number_format), None
 
 
 @lru_cache(maxsize=4096)

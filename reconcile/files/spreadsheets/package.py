@@ -15,22 +15,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from reconcile.files.spreadsheets.fast_rows import SheetRow, column_number
+from reconcile.files.spreadsheets.sheet import sheet_rows
+from reconcile.files.spreadsheets.stored import check_directory, other_kind, stored_as
 from reconcile.files.spreadsheets.strings import SharedStrings, read_strings
-from reconcile.files.spreadsheets.unreadable import NotASpreadsheet, damaged
+from reconcile.files.spreadsheets.unreadable import SAVE_AS, NotASpreadsheet, damaged, encrypted
 from reconcile.files.spreadsheets.xml import elements, pieces_of
 from reconcile.files.streams import Readable, Watched
 
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what encrypted files and those of before 2007 are
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_END_OF_DIRECTORY = b"PK\5\6"
-_LONGEST_COMMENT = 1 << 16
-_MOST_DIRECTORY_BYTES = 16 << 20
 _LONGEST_TAG = 1 << 12
 # They stand behind the rows. No text of a cell looks like that: it has no `<`.
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
-_SAVE_AS = "open it in a spreadsheet program and save it as .xlsx or CSV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +56,19 @@ class Workbook:
     package: zipfile.ZipFile
 
     @contextmanager
-    def opened(self, sheet: Sheet) -> Iterator[Readable]:
-        """Open the part of `sheet`."""
-        with _opened(self.package, sheet.part) as part:
-            yield part
+    def rows(self, sheet: Sheet) -> Iterator[Iterator[SheetRow]]:
+        """Open the rows of `sheet` that have a cell, in their order."""
+        with opened_part(self.package, sheet.part) as part:
+            yield sheet_rows(part, name=sheet.name)
 
     def totals_rows(self, sheet: Sheet) -> frozenset[int]:
         """Return the numbers of the rows of `sheet` that are the totals of a table in it, as the table says."""
         return frozenset(line for part in _tables(self.package, sheet) for line in _totals(part))
 
-    def merged_cells(self, sheet: Sheet) -> Iterator[tuple[str, int, int]]:
-        """Yield the cells of one column that are merged into one: its letters, the first row and the last."""
+    def merged_cells(self, sheet: Sheet) -> Iterator[tuple[int, int, int]]:
+        """Yield the cells of one column that are merged into one: the column, from 0, the first row and the last."""
         rest = b""
-        with _opened(self.package, sheet.part) as part:
+        with opened_part(self.package, sheet.part) as part:
             for piece in pieces_of(part, name=f'sheet "{sheet.name}"'):
                 text = rest + piece
                 cut = max(text.rfind(b"<"), len(text) - _LONGEST_TAG)
@@ -81,10 +77,11 @@ class Workbook:
             yield from _merged(rest)
 
 
-def _merged(text: bytes) -> Iterator[tuple[str, int, int]]:
+def _merged(text: bytes) -> Iterator[tuple[int, int, int]]:
     for left, first, right, last in _MERGED.findall(text):
-        if left == right and int(first) < int(last):
-            yield left.decode(), int(first), int(last)
+        column = column_number(left.decode())
+        if left == right and int(first) < int(last) and column is not None:
+            yield column, int(first), int(last)
 
 
 @contextmanager
@@ -97,48 +94,13 @@ def open_workbook(path: Path, *, name: str) -> Iterator[Workbook]:
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
-            _check_kind(file)
+            if (stored := stored_as(file)) != "package":
+                raise other_kind(file, stored)
+            check_directory(file)
             package = stack.enter_context(zipfile.ZipFile(file))
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise damaged(str(error)) from error
         yield _workbook(package, name)
-
-
-def _check_kind(file: BinaryIO) -> None:
-    """Raise NotASpreadsheet for what is no archive, and for one whose directory is of no honest size."""
-    head = file.read(1 << 16)
-    size = file.seek(0, 2)
-    if not head:
-        raise NotASpreadsheet("there is nothing in the file", hint="export it again")
-    if head.startswith(_COMPOUND):
-        raise _compound(file)
-    if not head.startswith(b"PK"):
-        raise _another_kind(head)
-    file.seek(max(0, size - _LONGEST_COMMENT - 22))
-    tail = file.read()
-    at = tail.rfind(_END_OF_DIRECTORY)
-    if at >= 0 and int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_DIRECTORY_BYTES:
-        raise damaged("its directory is larger than that of any spreadsheet")
-    file.seek(0)
-
-
-def _another_kind(head: bytes) -> NotASpreadsheet:
-    what = "of another kind" if b"\0" in head[:1000] else "text"
-    return NotASpreadsheet(
-        f"this is not a spreadsheet: its content is {what}",
-        hint="give the file the right extension, such as .csv, or save it as .xlsx",
-        head=head,
-    )
-
-
-def _compound(file: BinaryIO) -> NotASpreadsheet:
-    file.seek(0)
-    before = b""
-    while piece := file.read(1 << 20):
-        if _ENCRYPTED in before[-len(_ENCRYPTED) :] + piece:
-            return NotASpreadsheet("the spreadsheet is protected by a password", hint="save it without one")
-        before = piece
-    return NotASpreadsheet("this is a spreadsheet in the old .xls format", hint=_SAVE_AS)
 
 
 def _workbook(package: zipfile.ZipFile, name: str) -> Workbook:
@@ -147,13 +109,13 @@ def _workbook(package: zipfile.ZipFile, name: str) -> Workbook:
         raise damaged("a part occurs twice")
     part = next((target for kind, target in _related(package, "").values() if kind == "officeDocument"), None)
     if part is None:
-        raise _not_a_workbook(package)
+        raise _no_sheet()
     if part.endswith(".bin"):
-        raise NotASpreadsheet("this is a spreadsheet in the binary .xlsb format", hint=_SAVE_AS)
+        raise NotASpreadsheet("this is a spreadsheet in the binary .xlsb format", hint=SAVE_AS)
     related = _related(package, part)
     sheets: list[Sheet] = []
     counts_from_1904 = is_uncalculated = False
-    with _opened(package, part) as stream:
+    with opened_part(package, part) as stream:
         for above, attributes in elements(stream, name="the workbook"):
             match above[1:]:
                 case ("workbookPr",):
@@ -166,22 +128,20 @@ def _workbook(package: zipfile.ZipFile, name: str) -> Workbook:
                         is_visible = attributes.get("state", "visible") == "visible"
                         sheets.append(Sheet(attributes.get("name", ""), is_visible, target))
     if not sheets:
-        raise _not_a_workbook(package)
+        raise _no_sheet()
     by_kind = dict(related.values())
     strings = SharedStrings()
     if "sharedStrings" in by_kind:
-        with _opened(package, by_kind["sharedStrings"]) as stream:
+        with opened_part(package, by_kind["sharedStrings"]) as stream:
             strings = read_strings(stream)
     formats: tuple[str, ...] = ()
     if "styles" in by_kind:
-        with _opened(package, by_kind["styles"]) as stream:
+        with opened_part(package, by_kind["styles"]) as stream:
             formats = _formats(stream)
     return Workbook(name, tuple(sheets), strings, formats, counts_from_1904, is_uncalculated, package)
 
 
-def _not_a_workbook(package: zipfile.ZipFile) -> NotASpreadsheet:
-    if "mimetype" in package.namelist():  # as every OpenDocument file has
-        return NotASpreadsheet("this is a spreadsheet in the OpenDocument format (.ods)", hint=_SAVE_AS)
+def _no_sheet() -> NotASpreadsheet:
     return NotASpreadsheet(
         "there is no worksheet in the file",
         hint="an archive of tables has the extension .zip; a spreadsheet may be saved again, as .xlsx",
@@ -194,7 +154,7 @@ def _related(package: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
     name = _found(package, posixpath.join(folder, "_rels", f"{base}.rels"))
     if name is None:
         return {}
-    with _opened(package, name) as stream:
+    with opened_part(package, name) as stream:
         found = [one for above, one in elements(stream, name=name) if above[1:] == ("Relationship",)]
     return {
         one.get("Id", ""): (one.get("Type", "").rpartition("/")[2], _target(folder, one))
@@ -207,7 +167,7 @@ def _tables(package: zipfile.ZipFile, sheet: Sheet) -> Iterator[Mapping[str, str
     """Yield the attributes of each table in `sheet`."""
     for kind, part in _related(package, sheet.part).values():
         if kind == "table" and _found(package, part) is not None:
-            with _opened(package, part) as stream:
+            with opened_part(package, part) as stream:
                 yield from (found for above, found in elements(stream, name=part) if len(above) == 1)
 
 
@@ -234,7 +194,8 @@ def _found(package: zipfile.ZipFile, part: str) -> str | None:
 
 
 @contextmanager
-def _opened(package: zipfile.ZipFile, part: str) -> Iterator[Readable]:
+def opened_part(package: zipfile.ZipFile, part: str) -> Iterator[Readable]:
+    """Open a part of a package; raises NotASpreadsheet when it is missing, damaged or encrypted."""
     name = _found(package, part)
     if name is None:
         raise damaged(f'part "{part}" is missing')
@@ -243,8 +204,7 @@ def _opened(package: zipfile.ZipFile, part: str) -> Iterator[Readable]:
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise damaged(f"{part}: {error}") from error
     except RuntimeError as error:  # zipfile's word for an encrypted member
-        problem = "the spreadsheet is protected by a password"
-        raise NotASpreadsheet(problem, hint="save it without one") from error
+        raise encrypted() from error
     with stream:
         packed_bytes = package.NameToInfo[name].compress_size
         yield Watched(stream, lambda: packed_bytes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SAVE_AS = "open it in a spreadsheet program and save it as .xlsx or CSV"
+"""What to do about a spreadsheet of another kind."""
+
 _DAMAGED = "open it in a spreadsheet program and save it again, or save it as CSV"
 
 
@@ -18,3 +21,8 @@ class NotASpreadsheet(Exception):
 def damaged(what: str) -> NotASpreadsheet:
     """Return the error for a spreadsheet file that is not what such a file must be."""
     return NotASpreadsheet(f"this is not a readable spreadsheet ({what})", hint=_DAMAGED)
+
+
+def encrypted() -> NotASpreadsheet:
+    """Return the error for a spreadsheet that only a password opens."""
+    return NotASpreadsheet("the spreadsheet is protected by a password", hint="save it without one")

@@ -32,7 +32,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (
         b"\xd0\xcf\x11\xe0",
         "an .xls file, or a spreadsheet with a password",
-        "save it as .xlsx or CSV, without a password",
+        f"{_ENDING.format('.xls')}; or save it as .xlsx or CSV, without a password",
     ),
     (b"PAR1", "a Parquet file", _ENDING.format(".parquet")),
     (b"PARE", "an encrypted Parquet file", "export it without encryption"),
@@ -51,12 +51,17 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (
         re.compile(rb"\s*<(!doctype\s+html|html|head|body|table)\b", re.IGNORECASE),
         "a web page",
-        "it may be a login page, or a table made for reading: export the order totals as CSV",
+        "it may be a login page; a table made for reading has the file extension .html, and is better exported as CSV",
     ),
     (
         re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?<(Error|\w+:Envelope)\b"),
         "an error message, not an export",
         "open it in an editor, and export again",
+    ),
+    (
+        re.compile(rb"\s*<\?xml\b[^>]*>.{0,500}?<(\w+:)?Workbook\b", re.DOTALL),
+        "a workbook in Excel's XML of 2003",
+        _ENDING.format(".xml"),
     ),
     (re.compile(rb"\s*<\?xml\b"), "an XML file", "save it as .xlsx or CSV"),
     (

@@ -2,8 +2,8 @@
 Of what kind an order file is: the suffix of its format and of its packing, by its name or by its first bytes.
 
 A name decides where it has a known ending. The bytes decide for what has none, such as standard input or a download
-without its name, and whether a fetched file is packed: a server may pack or unpack it on the way. Knows no column and
-no row.
+without its name, which kind of spreadsheet one is that is named like any of them, and whether a fetched file is packed:
+a server may pack or unpack it on the way. Knows no column and no row.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconcile.errors import OrderFileError
+from reconcile.files.spreadsheets.stored import Stored, stored_as
 from reconcile.orders.places.archives import holds, only_member
 from reconcile.orders.places.packing import ARCHIVE, PACKINGS
 from reconcile.orders.places.sources import OrderSource, SourceStream, unreadable
@@ -22,7 +23,10 @@ from reconcile.orders.places.sources import OrderSource, SourceStream, unreadabl
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # with a file in it, and without one
 _SPREADSHEET = "[Content_Types].xml"  # the first name in every Office file: ECMA-376, part 2
-_OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
+_NAMED = (".xlsx", ".xlsm", ".xls", ".ods")
+_STORED: dict[Stored, str] = {"package": ".xlsx", "open document": ".ods", "compound": ".xls"}
+_CALLED_XLS: dict[Stored, str] = {"html": ".html", "excel 2003": ".xml", "text": ".csv"}  # by no few programs
+_OTHER_SPREADSHEETS = (".xlsb", ".numbers")
 _HEAD_BYTES = 4096
 _JSON = re.compile(r"\s*(\[\s*[{\[\]]|\{\s*[\"}])")
 _WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
@@ -57,17 +61,28 @@ def kind_of_file(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
     Raises OrderFileError when it cannot be read here.
     """
     kind = kind_of_name(name, formats)
-    if kind is None and not _format_ending(name):
-        try:
+    try:
+        if kind is None and not _format_ending(name):
             kind = kind_of_content(path, name=name, formats=formats)
-        except OSError as error:
-            raise unreadable(name, error) from error
-        if kind == _PLAIN_TEXT:
-            raise _unknown(name, name, formats)
+            if kind != _PLAIN_TEXT:
+                return kind
+        elif kind is not None:
+            return _of_member(path, name, formats) if kind.packing == ARCHIVE else _as_stored(kind, path)
+    except OSError as error:
+        raise unreadable(name, error) from error
+    raise _unknown(name, name, formats)
+
+
+def _as_stored(kind: Kind, path: Path) -> Kind:
+    """Return the kind of the file at `path`, which is named like one of `kind`: by its bytes for a spreadsheet."""
+    if kind.suffix not in _NAMED or kind.packing:
         return kind
-    if kind is None:
-        raise _unknown(name, name, formats)
-    return _of_member(path, name, formats) if kind.packing == ARCHIVE else kind
+    with path.open("rb") as file:
+        stored = stored_as(file)
+    if stored == "package" and kind.suffix == ".xlsm":
+        return kind
+    found = _STORED | (_CALLED_XLS if kind.suffix == ".xls" else {})
+    return Kind(found.get(stored, kind.suffix), "")
 
 
 def _format_ending(name: str) -> str:
@@ -85,14 +100,20 @@ def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        stored = stored_as(file)
     named = kind_of_name(name, formats)
+    if stored in ("open document", "compound"):
+        return _format(_STORED[stored], "", name, formats)
     if head.startswith(_ZIP):
         if holds(path, _SPREADSHEET, name=name):
             return _format(".xlsx", "", name, formats)
         return _of_member(path, name, formats)
     packing = ".gz" if head.startswith(_GZIP) else ".zst" if head.startswith(_ZSTD) else ""
     if named and named.suffix:
-        return Kind(named.suffix, packing)
+        return _as_stored(Kind(named.suffix, packing), path)
+    if stored == "excel 2003":
+        return _format(".xml", "", name, formats)
     if packing:
         stream = SourceStream(OrderSource(path, "", packing, name))
         try:
@@ -107,14 +128,11 @@ def kind_of_content(path: Path, *, name: str, formats: Sequence[str]) -> Kind:
 
 
 def _of_member(path: Path, name: str, formats: Sequence[str]) -> Kind:
-    try:
-        if holds(path, _SPREADSHEET, name=name):
-            raise OrderFileError(
-                "this is a spreadsheet, not an archive of a table", path=name, hint="give its name the extension .xlsx"
-            )
-        member = only_member(path, name=name)
-    except OSError as error:
-        raise unreadable(name, error) from error
+    if holds(path, _SPREADSHEET, name=name):
+        raise OrderFileError(
+            "this is a spreadsheet, not an archive of a table", path=name, hint="give its name the extension .xlsx"
+        )
+    member = only_member(path, name=name)
     inside = PurePosixPath(member.filename.replace("\\", "/")).name
     kind = kind_of_name(inside, formats)
     if kind is None or kind.packing:

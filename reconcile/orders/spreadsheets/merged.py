@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from reconcile.files.spreadsheets.fast_rows import Cell, SheetRow, column_number
+from reconcile.files.spreadsheets.fast_rows import Cell, SheetRow
 from reconcile.orders.columns.mapping import KEYS, ColumnMap
 
 
 class MergedKeys:
     """The merged cells in the key columns of one sheet: `cells` are column, first row and last row of each."""
 
-    def __init__(self, cells: Iterable[tuple[str, int, int]], columns: ColumnMap) -> None:
+    def __init__(self, cells: Iterable[tuple[int, int, int]], columns: ColumnMap) -> None:
         self._roles = {columns.positions[role]: role for role in KEYS if role in columns.positions}
         self._last: dict[tuple[int, int], int] = {}  # column and first row → last row
-        for letters, first, last in cells:
-            if (at := column_number(letters)) in self._roles:
+        for at, first, last in cells:
+            if at in self._roles:
                 self._last[at, first] = last
         self._filled: dict[int, set[str]] = {}
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from reconcile.errors import OrderFileError
-from reconcile.files.spreadsheets.package import Workbook, open_workbook
 from reconcile.files.spreadsheets.unreadable import NotASpreadsheet
 from reconcile.orders.columns.not_a_table import known_as
-from reconcile.orders.places.sources import unreadable
+from reconcile.orders.places.sources import OrderSource, unreadable
+
+
+def refuse_packed(source: OrderSource) -> None:
+    """Raise OrderFileError for a spreadsheet that is packed once more."""
+    if source.compression:
+        raise OrderFileError(
+            "a spreadsheet inside another compression cannot be read",
+            path=source.name,
+            hint="uncompress it first: a spreadsheet is compressed inside",
+        )
 
 
 @contextmanager
-def open_order_workbook(path: Path, *, name: str) -> Iterator[Workbook]:
-    """
-    Open the spreadsheet at `path`, called `name` in messages.
-
-    Raises OrderFileError when it is none, or when what is read of it in the block is damaged.
-    """
+def telling_unreadable(source: OrderSource) -> Iterator[None]:
+    """Raise OrderFileError when `source` turns out in the block to be no spreadsheet, or damaged."""
     try:
-        with open_workbook(path, name=name) as book:
-            yield book
+        yield
     except NotASpreadsheet as error:
         if known := known_as(error.head):
-            raise OrderFileError(f"this is {known[0]}, not a spreadsheet", path=name, hint=known[1]) from error
-        raise OrderFileError(error.problem, path=name, hint=error.hint) from error
+            raise OrderFileError(f"this is {known[0]}, not a spreadsheet", path=source.name, hint=known[1]) from error
+        raise OrderFileError(error.problem, path=source.name, hint=error.hint) from error
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(source.path, error) from error

@@ -124,10 +124,11 @@ class TooManyRejects(InputError):
     """
     More rows were rejected than `--max-rejects` allows. All of them are in `rejects_path`.
 
-    `aside` is how they are set aside.
+    `aside` is how they are set aside, `first` the file and the line of the first one.
     """
 
     aside = ""
+    first: tuple[str, int] | None = None
 
     def __init__(self, message: str, *, rejects: int, rejects_path: Path | None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

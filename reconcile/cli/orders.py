@@ -54,7 +54,8 @@ def inspect(session: Session, rows: int, form: str, *, write_settings: bool, **o
 
     Takes what `reconcile run` takes, reads everything, writes and sends nothing. Exits with 3 when a run would stop at
     the rejects, or at what the sender states. With --write-settings, the order files and what is declared of them, with
-    what would have to be, go to the settings file; nothing is written where there is a choice.
+    what would have to be, go to the settings file; nothing is written where there is a choice, or rows far down in a
+    file need more than the first ones.
     """
     settings = session.settings(**options)
 
@@ -70,9 +71,9 @@ def inspect(session: Session, rows: int, form: str, *, write_settings: bool, **o
     if write_settings:
         settings = _with_proposed(settings, paths)
     with telling_date(settings.orders.files, on):
-        look = inspect_orders(paths, settings.order_format, first_rows=rows)
+        look = inspect_orders(paths, settings.order_format, first_rows=rows, is_proposed=write_settings)
     if write_settings:
-        _write(session, settings)
+        _write(session, settings, look)
     if form == "json":
         show_json({**asdict(look), "report": look.report.as_dict()})
     else:
@@ -97,11 +98,14 @@ def _with_proposed(settings: Settings, paths: OrderPaths) -> Settings:
     return with_declared(settings, proposals[0].declared) if proposals else settings
 
 
-def _write(session: Session, settings: Settings) -> None:
+def _write(session: Session, settings: Settings, look: OrdersLook) -> None:
     from reconcile.settings.settings import FILE_NAME
     from reconcile.settings.written import write_orders
 
     path = session.config or Path(FILE_NAME)
+    if look.remedy:
+        console.say(f"{path}: nothing is written, rows further down need more, as shown", quiet=session.quiet)
+        return
     write_orders(settings, path)
     console.say(f"{path}: says how the order files are read", quiet=session.quiet)
 

@@ -19,7 +19,7 @@ from reconcile.files.duckdb import connected, path_literal
 from reconcile.orders.columns.mapping import KEYS
 from reconcile.orders.format import DETECTED, OrderFormat
 from reconcile.orders.opening import OrderPaths
-from reconcile.orders.proposals.proposal import hint_of, propose
+from reconcile.orders.proposals.proposal import hint_of, propose, propose_at
 from reconcile.orders.read import read_orders_to_parquet
 from reconcile.orders.rejects import read_rejects
 from reconcile.orders.report import CurrencyTotal, OrdersReport
@@ -68,9 +68,12 @@ def inspect_orders(
     *,
     first_rows: int = 5,
     first_rejects: int = 10,
+    is_proposed: bool = False,
 ) -> OrdersLook:
     """
     Return a look at the order totals in `paths`; `form` is as in `read_orders`.
+
+    With `is_proposed` it has what was proposed for their first rows, and only further ones are looked at for more.
 
     Raises OrderFileError when a file cannot be read. Rows that cannot be read raise nothing, however many they are.
     """
@@ -79,7 +82,7 @@ def inspect_orders(
         orders, rejects = folder / "orders.parquet", folder / "rejects.csv"
         report = read_orders_to_parquet(paths, orders, form, rejects=rejects, max_rejects=sys.maxsize)
         with rejects.open(encoding="utf-8", newline="\n") as text:
-            shown = tuple(islice(read_rejects(text), first_rejects))
+            rejected = tuple(islice(read_rejects(text), max(first_rejects, 1)))
         with connected(folder) as connection:
             table = connection.sql(f"SELECT * FROM read_parquet({path_literal(orders)}, file_row_number = true)")
             return OrdersLook(
@@ -87,13 +90,15 @@ def inspect_orders(
                 first_rows=_first_rows(table, first_rows),
                 keys=tuple(_key(table, key) for key in KEYS),
                 totals=_totals(table),
-                rejects=shown,
-                remedy=_remedy(paths, form) if report.rejects else None,
+                rejects=rejected[:first_rejects],
+                remedy=_remedy(paths, form, rejected[0], is_proposed=is_proposed) if rejected else None,
             )
 
 
-def _remedy(paths: OrderPaths, form: OrderFormat) -> str | None:
-    proposals = propose(paths, form)
+def _remedy(paths: OrderPaths, form: OrderFormat, first: dict[str, str], *, is_proposed: bool) -> str | None:
+    """Return what would read rejected rows, of which `first` is the first one."""
+    proposals = [] if is_proposed else propose(paths, form)
+    proposals = proposals or propose_at(paths, form, first["source_file"], int(first["source_line"]))
     return hint_of(proposals, paths, form) if proposals else None
 
 

@@ -145,9 +145,12 @@ def _proposing(paths: OrderPaths, form: OrderFormat) -> Iterator[None]:
     try:
         yield
     except (OrderFileError, TooManyRejects) as error:
-        from reconcile.orders.proposals.proposal import hint_of, propose  # they read with this module
+        from reconcile.orders.proposals.proposal import hint_of, propose, propose_at  # they read with this module
 
-        if proposals := propose(paths, form):
+        proposals = propose(paths, form)
+        if isinstance(error, TooManyRejects) and error.first and not proposals:
+            proposals = propose_at(paths, form, *error.first)
+        if proposals:
             error.also(proposals[0].problems)
             error.hint = (
                 hint_of(proposals, paths, form)
@@ -177,6 +180,7 @@ class _Reader:
         self._keep = keep
         self._rejects_file = rejects_file
         self.told: list[str] = []
+        self.first_reject: tuple[str, int] | None = None
         self.remedies: dict[str, None] = {}  # in the order of the rows
         self._agreed = AgreedColumns()
         self._marks = MarksMet(form.marks)
@@ -267,6 +271,8 @@ class _Reader:
         self._tidied.update(done.tidied)
         if self._rejects_file is not None:
             self._rejects_file.write(source_file, done.rejects)
+        if done.rejects and self.first_reject is None:
+            self.first_reject = source_file, done.rejects[0].line
         self.told += [reject.sentence(source_file) for reject in done.rejects[: _TOLD - len(self.told)]]
         self.remedies |= dict.fromkeys(reject.remedy for reject in done.rejects)
 
@@ -283,5 +289,5 @@ def _allow(report: OrdersReport, reader: _Reader, max_rejects: int, path: Path |
     options_mend_all = len(remedies) <= _TOLD and all("add --" in remedy for remedy in remedies)
     remedy = "; ".join(remedies) + ";" if options_mend_all or len(remedies) == 1 else "correct the cells,"
     error = TooManyRejects(message, rejects=count, rejects_path=path, hint=f"{remedy} or {aside}")
-    error.aside = aside
+    error.aside, error.first = aside, reader.first_reject
     raise error

@@ -27,7 +27,7 @@ LAYOUTS: list[dict[str, Any]] = tomllib.loads(
 DOCUMENT = Path(__file__).parents[2] / "docs" / "orders.md"
 AMOUNTS = (3500, 12050, 890, -2000)
 WITHOUT_AN_OPTION = 41
-AFTER_ONE_ROUND = 41
+AFTER_ONE_ROUND = 42
 
 _LISTS = ("accounting", "skip_rows")
 _TABLES = ("only", "withdrawn")

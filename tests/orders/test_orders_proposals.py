@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import shlex
 from pathlib import Path
@@ -146,6 +147,126 @@ def test_a_name_that_a_shell_would_take_apart_is_quoted(tmp_path: Path) -> None:
     assert error is not None
     (line,) = [line for line in (error.hint or "").splitlines() if line.startswith("  reconcile")]
     assert shlex.split(line)[3:] == [str(path), "--decimal", ","]
+
+
+KINDS = "reference;kind;group;total;currency\n"
+
+
+def test_of_several_rows_of_each_order_people_choose_the_one_that_is_its_total(tmp_path: Path) -> None:
+    rows = "A1;Price;p;35,00;EUR\nA1;Fee;f;-1,00;EUR\nA2;price;p;20,50;EUR\nA2;Fee;f;-2,00;EUR\nA3;Price;p;8,00;EUR\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", KINDS + rows)
+
+    assert ways == [["--decimal", ",", "--only", f"kind={kind}"] for kind in ("Price", "Fee")] + [["--decimal", ","]]
+    told = (error.hint or "").splitlines()[0].split("; or ")
+    assert told == [
+        'if the total of an order is its row with "Price" in kind (35,00, 20,50), '
+        "add --decimal , --only kind=Price: reads 3 rows (EUR 63.50), 2 left out, 0 rejected",
+        'if the total of an order is its row with "Fee" in kind (-1,00, -2,00), '
+        "add --decimal , --only kind=Fee: reads 2 rows (EUR -3.00), 3 left out, 0 rejected",
+        "if all rows of an order together are its total, add --decimal ,: reads 5 rows (EUR 60.50), 0 rejected; "
+        "where several rows of an order count, --group-orders sum adds them up",
+    ]
+
+
+def test_several_rows_of_each_order_may_be_its_total_together(tmp_path: Path) -> None:
+    rows = "A1;Price;p;30,00;EUR\nA1;Price;q;5,00;EUR\nA1;Fee;f;-1,00;EUR\nA2;Price;p;20,50;EUR\nA2;Fee;f;-2,00;EUR\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", KINDS + rows)
+
+    assert [words[2:] for words in ways] == [["--only", "kind=Price"], ["--only", "kind=Fee"], []]
+    assert (error.hint or "").startswith(
+        'if the total of an order is that of its rows with "Price" in kind (30,00, 5,00, 20,50), '
+        "add --decimal , --only kind=Price: reads 3 rows (EUR 55.50), 2 left out, 0 rejected; or if"
+    )
+
+
+def test_a_row_that_is_the_sum_of_the_others_of_its_order_comes_first_and_is_told(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{key};item;p;5,00;EUR\n{key};item;q;2,00;EUR\n{key};all;r;7,00;EUR\n" for key in ("A1", "A2", "A3")
+    )
+
+    error, ways = proposed(tmp_path / "orders.csv", KINDS + rows)
+
+    chosen = [["--only", kind] for kind in ("kind=all", "kind=item", "group=p", "group=q")]
+    assert [words[2:] for words in ways] == [*chosen, []]
+    first = 'if the total of an order is its row with "all" in kind (7,00, 7,00, 7,00), the sum of its others, add'
+    assert (error.hint or "").startswith(first)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "A1;sale;x;35,00;EUR\nA1;refund;y;-1,00;EUR\nA2;sale;x;20,00;EUR\nA3;sale;x;20,00;EUR\n",  # few have several
+        "A1;item;x;35,00;EUR\nA1;item;x;1,00;EUR\nA2;fee;y;20,00;EUR\nA2;fee;y;1,00;EUR\n",  # no order has two kinds
+        "A1;a*;x;35,00;EUR\nA1;b?;x;1,00;EUR\nA2;a*;x;20,00;EUR\nA2;b?;x;1,00;EUR\n",  # would be patterns
+        "A1;1;x;35,00;EUR\nA1;2;x;1,00;EUR\nA2;1;x;20,00;EUR\nA2;2;x;1,00;EUR\n",  # numbers of lines
+    ],
+)
+def test_no_row_is_chosen_where_nothing_says_which(tmp_path: Path, rows: str) -> None:
+    assert proposed(tmp_path / "orders.csv", KINDS + rows)[1] == [["--decimal", ","]]
+
+
+def test_rows_that_the_user_has_chosen_are_those(tmp_path: Path) -> None:
+    rows = "A1;Price;p;35,00;EUR\nA1;Fee;f;-1,00;EUR\nA2;price;p;20,50;EUR\nA2;Fee;f;-2,00;EUR\n"
+
+    error, ways = proposed(tmp_path / "orders.csv", KINDS + rows, only={"kind": ("Fee",)})
+
+    assert ways == [["--only", "kind=Fee", "--decimal", ","]]
+    assert "reads 2 rows (EUR -3.00), 2 left out" in (error.hint or "")
+
+
+def test_a_currency_that_some_rows_have_is_proposed_for_those_without_one(tmp_path: Path) -> None:
+    error, ways = proposed(tmp_path / "orders.csv", HEADER + "A1;10.00;EUR\nA2;20.00;\nA3;30.00;\n")
+
+    assert ways == [["--currency", "EUR"]]
+    assert (error.hint or "").startswith("if rows without a currency are in EUR, add --currency EUR: reads 3 rows")
+    assert proposed(tmp_path / "orders.csv", HEADER + "A1;1.00;EUR\nA2;2.00;SEK\nA3;3.00;\nA4;4.00;\n")[1] == []
+
+
+def late(row: str, *rows: str, end: str = "\n") -> str:
+    """Return a table of 3,000 rows that are read as they are, and then others."""
+    return end.join([HEADER.strip(), *(row.replace("#", str(at)) for at in range(3_000)), *rows]) + end
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "options"),
+    [
+        (late("A#;10;EUR", "B1;10,50;EUR", "B2;20,50;EUR"), 3002, "--decimal ,"),
+        (late('"A\n#";10;EUR', "B1;10,50;EUR"), 6002, "--decimal ,"),
+        (late("A#;10;EUR", "B1;10,50;EUR", end="\r\n"), 3002, "--decimal ,"),
+        (late("A#;10;EUR", "B1;10,50;EUR")[:-1], 3002, "--decimal ,"),
+        (late("A#;10.00;EUR", "Total;30000.00;EUR"), 3002, "--skip-rows Total"),
+        (late("A#;10.00;EUR", "B1;10,50;EUR", "B2;20,50;EUR"), 3002, None),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_rows_far_down_are_read_by_what_was_tried_on_them(
+    tmp_path: Path, text: str, line: int, options: str | None, encoding: str
+) -> None:
+    path = tmp_path / "orders.csv.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+
+    error = refusal(path, OrderFormat())
+
+    assert error is not None
+    assert f"orders.csv.gz:{line}: " in error.message
+    assert commands(error) == ([shlex.split(options)] if options else [])
+    if options:
+        rows = f"{1_000 + len(text.splitlines()) - line + 1 - options.startswith('--skip'):,}"
+        assert f"add {options}: reads {rows} rows at the beginning and from line {line:,} on" in (error.hint or "")
+        assert refusal(path, declared(shlex.split(options))) is None
+
+
+def test_of_several_files_the_one_with_the_first_rejected_row_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text(late("A#;10;EUR"), encoding="utf-8")
+    (tmp_path / "2.csv").write_text(late("B#;10;EUR", "C1;10,50;EUR"), encoding="utf-8")
+
+    with pytest.raises(TooManyRejects) as caught:
+        read_orders([tmp_path / "1.csv", tmp_path / "2.csv"])
+
+    assert [words[-2:] for words in commands(caught.value)] == [["--decimal", ","]]
+    assert "(EUR 10010.50)" in (caught.value.hint or "")
 
 
 AMOUNTS = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=8)

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconcile.orders.text.blocks import AT_ONCE, count_lines
 from reconcile.orders.text.quoting import Quoting
 
 TEXTS = st.text('a0,"\n\r ', min_size=1, max_size=200)
@@ -58,3 +59,14 @@ def test_without_a_quote_there_is_nothing_inside(text: str) -> None:
 
     assert found.first_violation() is None
     assert found.end_of_records() == max(line_ends(text, final=True), default=-1) + 1
+
+
+def test_a_text_that_is_looked_at_in_parts_is_one_text() -> None:
+    rows = b'"a\n","bc"\n' * 60_000
+
+    found = Quoting(rows + b'"d"e,f\n', ",", '"', final=True)
+
+    assert len(rows) > 2 * AT_ONCE
+    assert count_lines(rows) == len(found.line_ends()) - 1 == 120_000
+    assert found.first_violation() == len(rows) + 2
+    assert found.end_of_records(len(rows) + 2) == len(rows)

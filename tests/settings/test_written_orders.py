@@ -65,3 +65,18 @@ def test_a_look_says_how_rejected_rows_would_be_read() -> None:
 
     assert result.exit_code == 3
     assert "To read them:\nadd --decimal , --thousands .: reads 2 rows (EUR 1224.50), 0 rejected" in result.output
+
+
+def test_nothing_is_written_where_rows_far_down_need_more_than_the_first_ones() -> None:
+    rows = [f"A{at};1.00;EUR" for at in range(3_000)]
+    Path("orders.csv").write_text("\n".join(["reference;total;currency", *rows, "B1;(1.00);EUR", ""]), encoding="utf-8")
+
+    result = inspect("orders.csv", "--write-settings")
+
+    assert result.exit_code == 3
+    assert "To read them:\nadd --accounting parentheses: reads 1,001 rows at the beginning and" in result.output
+    assert "reconcile.toml: nothing is written" in result.output
+    assert not Path("reconcile.toml").exists()
+
+    assert inspect("orders.csv", "--accounting", "parentheses", "--write-settings").exit_code == 0
+    assert 'accounting = ["parentheses"]' in Path("reconcile.toml").read_text(encoding="utf-8")

@@ -1,14 +1,17 @@
 """
-The beginning of order files: as the reader reads it under a declaration, and cell by cell, whatever is declared.
+The beginning of order files: as the reader reads it under a declaration, and cell by cell, whatever is declared; and
+rows far down in one, as a file of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +29,8 @@ from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.opening import SOURCES, OrderPaths, sources_of
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
+from reconcile.orders.text.delimited import open_delimited
+from reconcile.orders.text.excerpt import excerpt_from
 from reconcile.schema import ORDERS
 
 _MOST_FILES = 10
@@ -152,6 +157,26 @@ def cells_of(paths: OrderPaths, form: OrderFormat, *, header_line: int | None) -
 
 def _first(rows: RawRows, place: int) -> tuple[str, ...]:
     return tuple(text or "" for text in rows.shown[place].slice(0, _MOST_CELLS).to_pylist())
+
+
+@contextmanager
+def excerpt(paths: OrderPaths, form: OrderFormat, source_file: str, line: int) -> Iterator[Path | None]:
+    """
+    Keep the first rows of a file in `paths` and those from `line` on in a file of its own, while the block runs.
+
+    None where it is no delimited text, or has no such rows. Raises OrderFileError as reading it does.
+    """
+    with ExitStack() as stack:
+        sources, _ = sources_of(stack, paths, form, [])
+        source = next((one for one in sources if one.name == source_file), None)
+        text = None
+        if source is not None and SOURCES[source.suffix][1] is open_delimited:
+            with closing(SourceStream(source)) as stream:
+                text = excerpt_from(stream, form, path=source_file, line=line)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="reconcile-")))
+        if text is not None:
+            (folder / "orders.csv").write_bytes(text)
+        yield folder / "orders.csv" if text is not None else None
 
 
 def _opened(paths: OrderPaths, form: OrderFormat) -> Iterator[tuple[OrderSource, OpenedOrders]]:

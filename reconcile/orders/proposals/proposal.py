@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from msgspec.structs import replace
+from msgspec import structs
 
 from reconcile.errors import OrderFileError, ReconcileError, SettingsError
 from reconcile.money import EXPONENTS, format_amount
@@ -25,7 +26,8 @@ from reconcile.orders.format import COLUMN_OPTIONS, DETECTED, OrderFormat
 from reconcile.orders.opening import OrderPaths
 from reconcile.orders.proposals.choices import Choice, Declared
 from reconcile.orders.proposals.columns import columns_of
-from reconcile.orders.proposals.heads import Head, cells_of, head_of
+from reconcile.orders.proposals.heads import Head, cells_of, excerpt, head_of
+from reconcile.orders.proposals.kinds import of_kinds, several_rows, telling
 from reconcile.orders.proposals.missing import of_columns, without_columns
 from reconcile.orders.proposals.rejected import choices_for
 from reconcile.orders.proposals.words import is_plain, options_of
@@ -41,7 +43,7 @@ class Proposal:
     Declarations by name that were tried, and what they read.
 
     `condition` is what has to be so, where that is for people to say; `problems` are all that was in the way; `notes`
-    what to know besides.
+    what to know besides; `part` says which rows these are, where they are not all.
     """
 
     declared: Declared
@@ -49,11 +51,12 @@ class Proposal:
     condition: str | None
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    part: str
 
     @property
     def words(self) -> str:
         """What to add, and what that reads."""
-        added = f"add {options_of(self.declared)}: {_reads(self.head)}"
+        added = f"add {options_of(self.declared)}: {_reads(self.head, self.part)}"
         return f"{self.condition}, {added}" if self.condition else added
 
 
@@ -74,17 +77,40 @@ def propose(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
     Several are for people to choose between. Reads the beginning of the files, several times. Nothing is proposed for
     queries, addresses and standard input.
     """
-    if any(isinstance(path, OrdersQuery) or "://" in str(path) or str(path) == "-" for path in _given(paths)):
-        return []
-    searches, found = [_Search(paths, form)], []
     try:
-        for search in searches:  # it grows while there are choices
-            found.append(search.run())
-            others = (_Search(paths, form, other, condition) for condition, other in search.others)
-            searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
-            del searches[_MOST_OTHERS:]
+        return _found(paths, form) if _is_here(paths) else []
     except (OSError, pa.ArrowException, ReconcileError):
         return []  # the error that is there already says more
+
+
+def propose_at(paths: OrderPaths, form: OrderFormat, source_file: str, line: int) -> list[Proposal]:
+    """
+    Return what would have to be declared so that the rows of `source_file` are read from `line` on, as `propose`.
+
+    Is tried on these rows and on the first ones of the file, where nothing is in the way.
+    """
+    try:
+        with excerpt(paths, form, source_file, line) if _is_here(paths) else nullcontext() as part:
+            found = _found(part, form) if part is not None else []
+    except (OSError, pa.ArrowException, ReconcileError):
+        return []
+    where = f" at the beginning and from line {line:,} on"
+    return [replace(one, problems=(), part=where) for one in found]
+
+
+def _is_here(paths: OrderPaths) -> bool:
+    """Whether all of `paths` are files that can be read several times."""
+    return not any(isinstance(path, OrdersQuery) or "://" in str(path) or str(path) == "-" for path in _given(paths))
+
+
+def _found(paths: OrderPaths, form: OrderFormat) -> list[Proposal]:
+    """Return what every way through all choices leads to, where that is worth it."""
+    searches, found = [_Search(paths, form)], []
+    for search in searches:  # it grows while there are choices
+        found.append(search.run())
+        others = (_Search(paths, form, other, condition) for condition, other in search.others)
+        searches += [one for one in others if one.chosen not in [known.chosen for known in searches]]
+        del searches[_MOST_OTHERS:]
     start = searches[0].start
     return [one for one in found if one is not None and _is_worth_it(one.head, start)]
 
@@ -103,6 +129,7 @@ class _Search:
         self._paths = paths
         self._form = form
         self.chosen = dict(declared or {})
+        self._said = dict(self.chosen)  # by a condition, chosen or the first
         self._declared: dict[str, Any] = {}
         self._condition = condition
         self._problems: list[str] = []
@@ -121,17 +148,18 @@ class _Search:
             else:
                 if not self._declared:
                     self.start = head.rejected_rows
-                choice = self._for_rejects(head) if head.rejects else Choice()
+                choice = self._for_rejects(head) if head.rejects else self._for_kinds(head)
             if not choice.ways:
                 break
             self._take(choice)
         if head is None or not self._declared or not head.table.num_rows:
             return None
-        return Proposal(dict(self._declared), head, self._condition, tuple(self._problems), tuple(self._notes))
+        part = "" if head.is_all else " at the beginning"
+        return Proposal(dict(self._declared), head, self._condition, tuple(self._problems), tuple(self._notes), part)
 
     @property
     def _now(self) -> OrderFormat:
-        return replace(self._form, **self._declared)
+        return structs.replace(self._form, **self._declared)
 
     def _for_error(self, error: OrderFileError) -> Choice:
         found = without_columns(error, self._now)
@@ -147,20 +175,31 @@ class _Search:
         best, least = Choice(), head.left
         for choice in choices_for(head, self._now, cells_of(self._paths, self._now, header_line=None)):
             try:
-                again = head_of(self._paths, replace(self._now, **choice.ways[0].declared))
+                again = head_of(self._paths, structs.replace(self._now, **choice.ways[0].declared))
             except (OrderFileError, SettingsError):
                 continue
             if again.left < least and (again.table.num_rows or again.rejects):
                 best, least = choice, again.left
         return best
 
+    def _for_kinds(self, head: Head) -> Choice:
+        """Return the choice between the rows of an order, where it has several and nobody has said which one counts."""
+        if not self._declared or self._now.only or "only" in self._declared or not several_rows(head.table):
+            return Choice()
+        cells = cells_of(self._paths, self._now, header_line=None)
+        names = telling(columns_of(cells)) if cells is not None else ()
+        if not names:
+            return Choice()
+        return of_kinds(head_of(self._paths, structs.replace(self._now, carry=names)).table, names)
+
     def _take(self, choice: Choice) -> None:
         """Declare the way that was chosen, else the first, and keep the others."""
         first, *others = choice.ways
         self._notes += choice.notes
         if first.condition is not None and not first.declared.keys() <= self.chosen.keys():
-            self.others += [(self._and(one.condition), {**self.chosen, **one.declared}) for one in others]
+            self.others += [(self._and(one.condition), {**self._said, **one.declared}) for one in others]
             self._condition = self._and(first.condition)
+            self._said |= first.declared
         self._declared |= {name: self.chosen.get(name, value) for name, value in first.declared.items()}
 
     def _and(self, condition: str | None) -> str:
@@ -170,7 +209,7 @@ class _Search:
         return f"{self._condition} and {condition.removeprefix('if ')}"
 
 
-def _reads(head: Head) -> str:
+def _reads(head: Head, part: str) -> str:
     totals = Counter[str]()
     for row in head.table.select(["currency_code", "amount_cents"]).to_pylist():
         totals[row["currency_code"]] += row["amount_cents"]
@@ -178,7 +217,7 @@ def _reads(head: Head) -> str:
         f"{code} {format_amount(cents, code)}" for code, cents in sorted(totals.items()) if code in EXPONENTS
     )
     rows = head.table.num_rows
-    what = f"{rows:,} row{'' if rows == 1 else 's'}" + ("" if head.is_all else " at the beginning")
+    what = f"{rows:,} row{'' if rows == 1 else 's'}{part}"
     left = f", {head.left_out:,} left out" if head.left_out else ""
     return f"reads {what} ({sums}){left}, {head.rejected_rows:,} rejected"
 

@@ -13,12 +13,14 @@ from reconcile.orders.cells.remedies import CONTINUES
 from reconcile.orders.format import OrderFormat
 from reconcile.orders.proposals.cells import for_amounts, for_dates
 from reconcile.orders.proposals.choices import Choice, one_of, only
+from reconcile.orders.proposals.columns import columns_of
 from reconcile.orders.proposals.heads import Cells, Head
 from reconcile.orders.rejects import Reject
 
 _MOST_SEPARATORS = 3
 _MOST_SKIPPED = 8
 _MOST_CELLS = 500
+_DIGIT = re.compile("[1-9]")
 _CODE = re.compile(r"(?:in|than) ([A-Z]{3})\b")
 _OF_AMOUNT = ("is not an amount", "could be read two ways", "has more decimals", "is not a whole number", 'has "')
 
@@ -26,7 +28,7 @@ _OF_AMOUNT = ("is not an amount", "could be read two ways", "has more decimals",
 def choices_for(head: Head, form: OrderFormat, cells: Cells | None) -> list[Choice]:
     """Return what may do away with rejects of `head`, not tried yet on the files; `cells` are those of the file."""
     remedies = [one.remedy for one in head.rejects]
-    found = [*_of_amounts(head, form), *_of_dates(head, form), *_of_currencies(head, form)]
+    found = [*_of_amounts(head, form), *_of_dates(head, form), *_of_currencies(head, form, cells)]
     if any(one.reason == "does not say debit or credit" for one in head.rejects):
         found.append(only(sign_column=""))
     if CONTINUES in remedies:
@@ -51,9 +53,14 @@ def _of_amounts(head: Head, form: OrderFormat) -> list[Choice]:
     cells = [(one.value or "", code or usual) for one, code in zip(rejects, codes, strict=True)]
     good = zip(head.table["amount_raw"].to_pylist(), head.table["currency_code"].to_pylist(), strict=True)
     cells += [(text, code) for text, code in list(good)[:_MOST_CELLS] if text]
-    ways = for_amounts(_spread(list(dict.fromkeys(cells))), form)[:_MOST_SEPARATORS]
+    ways = for_amounts(_spread(_of_each_shape(cells)), form)[:_MOST_SEPARATORS]
     is_minor = any(one.reason.startswith("is not a whole number of minor") for one in rejects)
     return [*(only(**declared) for declared in ways), *([only(amount_unit="major")] if is_minor else [])]
+
+
+def _of_each_shape(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return one of all cells that differ in digits from 1 to 9 alone: they are read in the same way."""
+    return list({(_DIGIT.sub("9", text), code): (text, code) for text, code in cells}.values())
 
 
 def _spread(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -71,12 +78,19 @@ def _of_dates(head: Head, form: OrderFormat) -> list[Choice]:
     return [one_of("date_format", [(f'if "{texts[0]}" is {day}', how) for day, how in formats])]
 
 
-def _of_currencies(head: Head, form: OrderFormat) -> list[Choice]:
+def _of_currencies(head: Head, form: OrderFormat, cells: Cells | None) -> list[Choice]:
+    if form.currency is not None:
+        return []
     texts = {one.value for one in head.rejects if one.value and "currency code" in one.reason}
     codes = [code for code, signs in SYMBOLS.items() if texts & set(signs)]
-    if not codes or form.currency is not None:
+    if codes:
+        return [one_of("currency", [(f"if the symbol is that of {code}", code) for code in codes])]
+    blank = {one.column for one in head.rejects if one.reason == "is empty"}
+    columns = [one for one in columns_of(cells) if one.name in blank and one.is_currency] if cells is not None else []
+    if len(known := {text.upper() for one in columns for text in one.texts}) != 1:
         return []
-    return [one_of("currency", [(f"if the symbol is that of {code}", code) for code in codes])]
+    (code,) = known
+    return [one_of("currency", [(f"if rows without a currency are in {code}", code)])]
 
 
 def _odd_rows(rejects: Sequence[Reject], cells: Cells | None) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
-from itertools import chain
 from typing import IO, Literal, cast
 
 import numpy as np
@@ -28,8 +27,8 @@ from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import Batch, OpenedOrders, RawRows
 from reconcile.orders.places.sources import OrderSource, SourceStream
 from reconcile.orders.rejects import Reject
-from reconcile.orders.text.blocks import TextBlocks, count_lines
-from reconcile.orders.text.dialect import Header, find_header
+from reconcile.orders.text.blocks import TextBlocks
+from reconcile.orders.text.dialect import Header, read_header
 from reconcile.orders.text.records import Block, Dialect, Record, blocks_of, record_spans, scan_record
 from reconcile.orders.text.widths import ARE_ROWS, are_rows, by_width, each_line, fitted_record, why_ragged, with_short
 
@@ -40,14 +39,9 @@ def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat)
     """Return the table in `stream`; raises OrderFileError when its header, dialect or encoding cannot be read."""
     texts = TextBlocks(stream, path=source.name, encoding=form.encoding)
     with telling_kind(texts.head, wanted=_TABLE, path=source.name, form=form):
-        pieces = iter(texts)
-        head, blank_lines = _first_with_content(pieces)
-        second = next(pieces, b"")
-        header = find_header(head, form, path=source.name, final=not second, first_line=blank_lines + 1)
+        header, _, rows = read_header(iter(texts), form, path=source.name)
         columns = map_columns(header.names, form, path=source.name, line=header.line).with_first
-    blocks = blocks_of(
-        chain((head[header.rows_at :], second), pieces), header.dialect, path=source.name, first_line=header.rows_line
-    )
+    blocks = blocks_of(rows, header.dialect, path=source.name, first_line=header.rows_line)
     return OpenedOrders(
         columns=columns,
         batches=_batches(blocks, header, columns),
@@ -55,16 +49,6 @@ def open_delimited(source: OrderSource, stream: SourceStream, form: OrderFormat)
         delimiter=header.dialect.delimiter,
         quote=header.dialect.quote,
     )
-
-
-def _first_with_content(pieces: Iterator[bytes]) -> tuple[bytes, int]:
-    """Return the first block that is not all blank, and the number of lines before it."""
-    lines = 0
-    for piece in pieces:
-        if piece.strip():
-            return piece, lines
-        lines += count_lines(piece)
-    return b"", lines
 
 
 def _batches(blocks: Iterator[Block], header: Header, columns: ColumnMap) -> Iterator[Batch]:
@@ -112,7 +96,7 @@ def _from_text(block: Block, header: Header, columns: ColumnMap) -> RawRows:
     cells = {role: parsed[place] for role, place in columns.positions.items()}
     good = len(cells["amount"])
     total = good + len(ragged)
-    plain = not ragged and total == _line_after(block) - block.first_line  # every line is a record, quotes or not
+    plain = not ragged and total == block.line_behind - block.first_line  # every line is a record, quotes or not
     if plain:
         lines = numbers_from(block.first_line, total)
     else:
@@ -185,7 +169,7 @@ def _without_odd_rows(
         rejects += each_line(block.text[starts[at] : ends[at]], int(lines[at]), why_ragged(cells, header))
     for i in pc.indices_nonzero(_maybe_blank(raw.cells)).to_pylist():
         kept[i] &= not texts.is_blank(block.text[starts[good_at[i]] : ends[good_at[i]]])
-    lines_after = np.append(lines[1:], _line_after(block))
+    lines_after = np.append(lines[1:], block.line_behind)
     for i in np.flatnonzero(kept & ((lines_after - lines)[good_at] > 1)):
         at = good_at[i]
         text = block.text[starts[at] : ends[at]]
@@ -238,8 +222,3 @@ def _maybe_blank(cells: Mapping[str, Column]) -> Column:
     if pc.any(empty).as_py():
         empty = pc.and_not(empty, is_filled(cells["amount"]))
     return empty
-
-
-def _line_after(block: Block) -> int:
-    """Return the line behind those of `block`, of which the last one may not end."""
-    return block.next_line + (not block.text.endswith((b"\n", b"\r")))

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from reconcile.errors import OrderFileError
 from reconcile.orders.columns.mapping import has_required, known_columns
@@ -54,6 +55,24 @@ class _Top:
     form: OrderFormat
     path: str
     final: bool
+
+
+def read_header(pieces: Iterator[bytes], form: OrderFormat, *, path: str) -> tuple[Header, bytes, Iterator[bytes]]:
+    """Return the header of the text in `pieces`, the text up to its rows, and these. Raises as `find_header`."""
+    head, blank_lines = _first_with_content(pieces)
+    second = next(pieces, b"")
+    header = find_header(head, form, path=path, final=not second, first_line=blank_lines + 1)
+    return header, head[: header.rows_at], chain((head[header.rows_at :], second), pieces)
+
+
+def _first_with_content(pieces: Iterator[bytes]) -> tuple[bytes, int]:
+    """Return the first block that is not all blank, and the number of lines before it."""
+    lines = 0
+    for piece in pieces:
+        if piece.strip():
+            return piece, lines
+        lines += count_lines(piece)
+    return b"", lines
 
 
 def find_header(head: bytes, form: OrderFormat, *, path: str, final: bool, first_line: int = 1) -> Header:

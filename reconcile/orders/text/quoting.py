@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reconcile.orders.text.blocks import AT_ONCE
+
 Positions = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
@@ -107,8 +109,10 @@ class Quoting:
         """Return where `character` stands; behind the text is at least one bit more."""
         found = np.zeros(len(self.text) // _BITS + 1, np.dtype("<u8"))
         if character and character.encode() in self.text:
-            bits = np.packbits(np.frombuffer(self.text, np.uint8) == ord(character), bitorder="little")
-            found.view(np.uint8)[: len(bits)] = bits
+            packed, codes = found.view(np.uint8), np.frombuffer(self.text, np.uint8)
+            for at in range(0, len(codes), AT_ONCE):
+                bits = np.packbits(codes[at : at + AT_ONCE] == ord(character), bitorder="little")
+                packed[at // 8 : at // 8 + len(bits)] = bits
         return found
 
 

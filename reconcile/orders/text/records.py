@@ -56,13 +56,18 @@ class Block:
     """
     Whole records: `text` (UTF-8) that keeps to the rules, or, where `records` is not None, records read with care.
 
-    `first_line` is the physical line on which the block begins, `next_line` the one behind it.
+    `first_line` is the physical line on which the block begins, and `next_line` the one on which the next one does.
     """
 
     text: bytes
     first_line: int
     next_line: int
     records: tuple[Record, ...] | None = None
+
+    @property
+    def line_behind(self) -> int:
+        """The line behind its last one, which may have no end."""
+        return self.next_line + (not self.text.endswith((b"\n", b"\r")))
 
 
 def blocks_of(texts: Iterable[bytes], dialect: Dialect, *, path: str, first_line: int = 1) -> Iterator[Block]:

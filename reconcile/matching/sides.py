@@ -122,13 +122,11 @@ def whole_side(side: str, table: pa.Table, policy: MatchPolicy) -> pa.Table:
     above.
     """
     needed, schema = _NEEDED[side](policy), _SCHEMAS[side]
-    _check(_with_times(table, needed).schema, needed, side, side)
     whole = {field.name: field for field in schema}
-    timed = _with_times(table, whole)
-    misfits = [
-        name for name in whole.keys() & timed.column_names if not _fits(timed.schema.field(name).type, whole[name].type)
-    ]
-    return _aligned(timed.drop_columns(misfits), whole, side).select(schema.names)
+    known = _as_meant(table, whole, side)
+    _check(known.schema, needed, side, side)
+    misfits = [one.name for one in known.schema if one.name in whole and not _fits(one.type, whole[one.name].type)]
+    return _aligned(known.drop_columns(misfits), whole, side).select(schema.names)
 
 
 def with_known_values(frame: Frame, x: str) -> Frame:
@@ -183,12 +181,17 @@ def _scan(engine: FileEngine, path: Path, columns: Fields, side: str) -> Frame:
 
 
 def _aligned(table: pa.Table, columns: Fields, side: str) -> pa.Table:
-    table = _with_times(with_whole_numbers(table, columns, side), columns)
+    table = _as_meant(table, columns, side)
     _check(table.schema, columns, side, side)
     try:
         return aligned(table, columns, f"{side[0]}_row")
     except pa.ArrowInvalid as error:
         raise bad_side(side, f"cannot be read: {first_line(error)}", path=side) from error
+
+
+def _as_meant(table: pa.Table, columns: Fields, side: str) -> pa.Table:
+    """Return a frame's table with what its kind cannot say otherwise in the types of `columns`: integers, and times."""
+    return _with_times(with_whole_numbers(table, columns, side), columns)
 
 
 def _with_times(table: pa.Table, columns: Fields) -> pa.Table:

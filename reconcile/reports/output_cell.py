@@ -28,7 +28,6 @@ _AMOUNTS = ("At stake", "Payment", "Order", "Difference")
 _HEADER = (*_AMOUNTS, "Data age", "Status", "Reference", "Likely cause")
 _FIGURES = 5  # columns of these, before those of words
 _SPARE = ("Order", "Payment", "Difference")  # what a narrow terminal does without
-_LEAST_CAUSE = 20  # characters of a likely cause in text, below which it is left out
 
 _STYLE = Markup(
     """<style>
@@ -84,7 +83,7 @@ class OutputCell:
         lines = [self.head.headline, self.head.about, *(f"- {note}" for note in self.head.notes)]
         blocks = ["\n".join(fold(plain(line), width) for line in lines if line)]
         for one in self.currencies:
-            rows = _lines(one.rows, width) if one.rows else []
+            rows = [_lines(one.rows, width)] if one.rows else []
             blocks.append("\n".join([fold(plain(one.words), width), *rows, *_more(one)]))
         return "\n\n".join(blocks)
 
@@ -163,7 +162,7 @@ def _table(one: OfCurrency) -> Markup:
     words = _joined(Markup("<p>{}</p>"), [one.words])
     if not one.rows:
         return words
-    shown = len(_HEADER) if any(row[-1] for row in one.rows) else len(_HEADER) - 1
+    shown = _shown(one.rows)
     head = _joined(Markup("<th>{}</th>"), _HEADER[:shown])
     rows = Markup("").join(
         Markup("<tr>{}</tr>").format(_joined(Markup("<td>{}</td>"), row[:shown])) for row in one.rows
@@ -177,22 +176,18 @@ def _joined(element: Markup, texts: Iterable[str]) -> Markup:
     return Markup("").join(element.format(visible(text)) for text in texts)
 
 
-def _lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Return breaks as a table of text; what is left of `width` is for the likely cause, however long that is."""
-    cells = [tuple(map(plain, row[:-1])) for row in rows]
-    table = TextTable(_HEADER[:-1], frozenset(_HEADER[_FIGURES:]), cells, [""] * len(rows))
-    lines = render(fitted(table, width, spare=_SPARE), width, colour=False).split("\n")
-    wide = max(map(len, lines))
-    room = width - wide - 2
-    causes = [_HEADER[-1], *(plain(row[-1]) for row in rows)]
-    if room < _LEAST_CAUSE or not any(causes[1:]) or len(lines) != len(causes):
-        return lines
-    return [f"{line.ljust(wide)}  {_cut(cause, room)}".rstrip() for line, cause in zip(lines, causes, strict=True)]
+def _lines(rows: Sequence[tuple[str, ...]], width: int) -> str:
+    """Return breaks as a table of text; the likely cause is cut first, and is not there where none is known."""
+    shown = _shown(rows)
+    cells = [tuple(map(plain, row[:shown])) for row in rows]
+    table = TextTable(_HEADER[:shown], frozenset(_HEADER[_FIGURES:shown]), cells, [""] * len(rows))
+    return render(fitted(table, width, spare=_SPARE, whole=("Reference",)), width, colour=False)
+
+
+def _shown(rows: Sequence[tuple[str, ...]]) -> int:
+    """Return how many columns there is something to see in."""
+    return len(_HEADER) if any(row[-1] for row in rows) else len(_HEADER) - 1
 
 
 def _more(one: OfCurrency) -> list[str]:
     return [f"and {PLAIN.count(one.more)} more"] if one.more and one.rows else []
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

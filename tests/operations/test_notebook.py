@@ -31,6 +31,7 @@ ON = "2026-11-20"
 NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(), pa.bool_(): pd.BooleanDtype()}
 KINDS: dict[str, Callable[[pa.Table], Any]] = {
     "numpy": lambda table: table.replace_schema_metadata().to_pandas(integer_object_nulls=True),
+    "numpy, with floats": lambda table: table.replace_schema_metadata().to_pandas(),
     "nullable": lambda table: table.to_pandas(types_mapper=NULLABLE.get),
     "Arrow dtypes": lambda table: table.to_pandas(types_mapper=pd.ArrowDtype),
     "polars": pl.from_arrow,

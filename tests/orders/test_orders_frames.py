@@ -59,6 +59,7 @@ def test_numbers_with_types_keep_their_digits() -> None:
     amounts = [Decimal("12.30"), Decimal("-0.05")]
     frames = {
         "objects": pd.DataFrame({"reference": [7, 8], "total": amounts, "currency": "EUR"}),
+        "doubles": pd.DataFrame({"reference": [7, 8], "total": [12.3, -0.05], "currency": "EUR"}),
         "Arrow": pa.table(
             {"reference": [7, 8], "total": pa.array(amounts, pa.decimal128(9, 4)), "currency": ["EUR"] * 2}
         ),
@@ -105,10 +106,17 @@ def test_rows_that_cannot_be_read_are_told_by_their_number(tmp_path: Path) -> No
 
 
 BAD: dict[str, tuple[Callable[[], Any], str, str]] = {
-    "a float": (
-        lambda: reconcile.read_orders(pd.DataFrame({"reference": ["A"], "total": [12.3], "currency": ["EUR"]})),
-        'orders: column "total" is a float (double): its digits are no longer exact',
+    "a float of 32 bits": (
+        lambda: reconcile.read_orders(
+            pd.DataFrame({"reference": ["A"], "total": [12.3], "currency": ["EUR"]}).astype({"total": "float32"})
+        ),
+        'orders: column "total" is a float (float): its digits are no longer exact',
         'read the column as text, as a decimal or in whole cents (in pandas, dtype={"total": "string"} when the file',
+    ),
+    "a reference that is a float": (
+        lambda: reconcile.read_orders(pd.DataFrame({"reference": [7.0], "total": ["12.30"], "currency": ["EUR"]})),
+        'orders: column "reference" is a float (double): its digits are no longer exact',
+        'read the column as text (in pandas, dtype={"reference": "string"} when the file is read)',
     ),
     "no key": (
         lambda: reconcile.read_orders(pa.table({"total": ["12.30"], "currency": ["EUR"]})),

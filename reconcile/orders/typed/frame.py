@@ -46,7 +46,7 @@ def open_frame(frame: OrdersFrame, form: OrderFormat) -> OpenedOrders:
         where = f'column "{column}" ' if column is not None else ""
         return OrderFileError(f"{where}cannot be read ({first_line(error)})", path=frame.name, column=column)
 
-    source = TypedSource(frame.name, batches, damaged, remedy=_as_text, doubles=False, partitions={})
+    source = TypedSource(frame.name, batches, damaged, remedy=_as_text, partitions={})
     return open_table(frame.table.schema, source, form)
 
 

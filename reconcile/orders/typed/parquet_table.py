@@ -62,7 +62,6 @@ def _typed_source(file: pq.ParquetFile, source: OrderSource) -> TypedSource:
         batches=batches,
         damaged=lambda error, column: _damaged(source.name, error, column=column),
         remedy=export_it,
-        doubles=True,
         partitions=source.partitions,
     )
 

@@ -37,15 +37,13 @@ class TypedSource:
     Where a table comes from: its `name`, its `batches` with the columns of some names, and what differs by the place.
 
     `damaged` makes an error of what one raised, and of the column where that is known; `remedy` says what to do about a
-    column of a role and name. With `doubles` amounts may be binary floats. `partitions` are columns that are in no
-    batch, each of one value.
+    column of a role and name. `partitions` are columns that are in no batch, each of one value.
     """
 
     name: str
     batches: Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
     damaged: Callable[[Exception, str | None], OrderFileError]
     remedy: Callable[[str, str], str]
-    doubles: bool
     partitions: Mapping[str, str | None]
 
 
@@ -60,7 +58,7 @@ def open_table(schema: pa.Schema, source: TypedSource, form: OrderFormat) -> Ope
         return OpenedOrders(columns, _own_rows(schema.names, source))
     flat, inside = _flat(_with_partitions(schema, source))
     columns = map_columns(flat.names, form, path=source.name, inside=inside)
-    readers = column_readers(flat, columns, path=source.name, remedy=source.remedy, doubles=source.doubles)
+    readers = column_readers(flat, columns, path=source.name, remedy=source.remedy, doubles=True)
     amount = flat.field(columns.positions["amount"])
     floats = (amount.name,) if is_double(amount.type) else ()
     return OpenedOrders(columns, _batches(schema.names, columns, readers, source), floats=floats)

@@ -71,6 +71,11 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     ),
     (re.compile(rb'\s*(\[\s*[\[{"]|\{\s*")'), "JSON", _ENDING.format(".json, or .ndjson for one object per line")),
     (
+        re.compile(rb"MIME-Version:[^\n]*\n(?:[^\n]*\n){0,3}?X-Document-Type: Workbook"),
+        "a spreadsheet saved as a web archive",
+        "open it in a spreadsheet program and save it as .xlsx or CSV",
+    ),
+    (
         re.compile(rb"(Content-Type|MIME-Version|Received|Return-Path):", re.IGNORECASE),
         "an e-mail",
         "save its attachment",

@@ -54,8 +54,8 @@ def list_breaks(
     """
     Return the breaks of the run `folder` that are `asked` for, at most `most` of them, with what is decided by now.
 
-    `order` are names of SORT_KEYS; without any the oldest and the largest come first. `with_shared`: also what they have
-    in common.
+    `order` are names of SORT_KEYS; without any the oldest and the largest come first. `with_shared`: also what they
+    have in common.
     Raises SettingsError for a name that is nowhere in the run, OutputError when `folder` is no run folder or cannot be
     read, AcceptanceError when the decisions cannot be read.
     """

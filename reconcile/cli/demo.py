@@ -12,6 +12,7 @@ import click
 from reconcile.cli import console
 from reconcile.cli.options import Session, command, locale_option
 from reconcile.cli.outcome import tell_run
+from reconcile.cli.progress import PullDisplay
 
 # The sample data ends on this day; ages and lags count from it.
 BUSINESS_DATE = date(2026, 11, 20)
@@ -52,7 +53,7 @@ def demo(session: Session, out: str, locale: str | None) -> None:
             locale=locale,
         )
         secrets = Secrets(sandbox.client_id, sandbox.client_secret)
-        with console.PullDisplay(enabled=session.talks) as display:
+        with PullDisplay(session) as display:
             result = night.run(settings, secrets, business_date=BUSINESS_DATE, on_progress=display)
     code = tell_run(result, session, locale)
     console.say("what was planted in the sample data: sample_data/README.md", quiet=session.quiet)

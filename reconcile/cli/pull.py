@@ -11,6 +11,7 @@ from reconcile.cli import console
 from reconcile.cli.listing import check_dry_run, plan_format_option
 from reconcile.cli.options import SectionedCommand, Session, command, connection_options, dry_run_option, pull_options
 from reconcile.cli.outcome import tell_plan
+from reconcile.cli.progress import PullDisplay
 
 if TYPE_CHECKING:
     from reconcile.payments.report import PullReport
@@ -54,7 +55,7 @@ def pull(
         pull.fetch_to_file(settings, secrets, ids, destination)
         click.echo(destination)
         return
-    with console.PullDisplay(enabled=session.talks) as display:
+    with PullDisplay(session) as display:
         path, report = pull.pull_to_file(settings, secrets, destination, on_progress=display)
     console.say(_in_words(report), quiet=not session.talks)
     for warning in pull_warnings(report):

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from reconcile.cli import console
 from reconcile.cli.listing import check_dry_run, plan_format_option
 from reconcile.cli.options import SectionedCommand, Session, command, dry_run_option, night_options, setting_option
 from reconcile.cli.outcome import tell_plan, tell_run
+from reconcile.cli.progress import PullDisplay
 
 
 @click.command(cls=SectionedCommand, short_help="Pull all payments, match them with order totals, report.")
@@ -48,6 +48,6 @@ def run(session: Session, dry_run: bool, form: str, **options: Any) -> None:
             with_history=settings.pull.history != "none",
         )
         return
-    with console.PullDisplay(enabled=session.talks) as display:
+    with PullDisplay(session) as display:
         result = night.run(settings, secrets, business_date=business_date_of(settings), on_progress=display)
     sys.exit(tell_run(result, session, settings.reports.locale))

@@ -107,6 +107,10 @@ class FullPull:
         Raises Unproved when it never holds. What was committed stays.
         """
         teller = ProgressReporter(self._client, self._marks, self._context.on_progress)
+        async with teller.ticking():
+            await self._walk_until_proved(beside, teller)
+
+    async def _walk_until_proved(self, beside: Path, teller: ProgressReporter) -> None:
         pull = self._context.walking(
             self._reading, self._store, self._marks, on_page=teller.page, before_commit=self._note_spent
         )

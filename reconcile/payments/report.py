@@ -6,9 +6,12 @@ Knows the figures and where they come from.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 import msgspec
 
 from reconcile.commercelayer.client import CommerceLayer
-from reconcile.commercelayer.query import timestamp
+from reconcile.commercelayer.query import PAGE_SIZE, timestamp
 from reconcile.commercelayer.reading import Reading
 from reconcile.notices import Notice
 from reconcile.payments.bookmarks import Bookmarks, Spent
@@ -25,12 +28,19 @@ from reconcile.payments.request import PullRequest
 from reconcile.payments.walking import WalkContext
 
 _PROGRESS_SECONDS = 0.1
+_TICK_SECONDS = 0.5
 _RATE_SPAN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """Where a pull stands, for a display. `rate_per_minute` is that of the last minute, or since the start."""
+    """
+    Where a pull stands, for a display. `rate_per_minute` is that of the last minute, or since the start.
+
+    `expected_payments` stays as it was when the pull began. `hold_seconds` is how long the rate limit lets nothing go
+    from now on, `left_seconds` how long the rest takes at least, by the pace so far and by the allowance; null where
+    neither says it yet.
+    """
 
     pages: int
     payments: int
@@ -42,6 +52,8 @@ class PullProgress:
     quota_limit: int | None
     quota_remaining: int | None
     rewalks: int
+    hold_seconds: float = 0.0
+    left_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +143,41 @@ class PullContext:
 
 
 class ProgressReporter:
-    """Calls `on_progress` (null: nobody listens) with the figures as they stand, ten times a second at most."""
+    """
+    Calls `on_progress` (null: nobody listens) with the figures as they stand, ten times a second at most.
+
+    While it is `ticking` also where no page comes: somebody may want to know what is waited for.
+    """
 
     def __init__(self, client: CommerceLayer, marks: Bookmarks, on_progress: OnProgress | None) -> None:
         self._client = client
         self._marks = marks
         self._on_progress = on_progress
+        self._expected = marks.planned
         self._pages = 0
         self._told_at = float("-inf")
+        self._began = time.monotonic(), marks.seen
         self._rates: deque[tuple[float, int]] = deque()
+
+    @contextlib.asynccontextmanager
+    async def ticking(self) -> AsyncIterator[None]:
+        """Tell how things stand at regular times until the block ends."""
+        if self._on_progress is None:
+            yield
+            return
+        task = asyncio.create_task(self._tick())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()  # raises what `on_progress` raised
+
+    async def _tick(self) -> None:
+        while True:
+            await self._client.pause(_TICK_SECONDS)
+            self.tell()
 
     def page(self) -> None:
         """A page has come."""
@@ -162,7 +200,7 @@ class ProgressReporter:
             PullProgress(
                 pages=self._pages,
                 payments=self._marks.seen,
-                expected_payments=self._marks.planned,
+                expected_payments=self._expected,
                 requests=requests,
                 retries=statistics.retries.total(),
                 waiting_seconds=self._client.limiter.waited_seconds,
@@ -170,8 +208,22 @@ class ProgressReporter:
                 quota_limit=quota.limit if quota is not None else None,
                 quota_remaining=quota.remaining if quota is not None else None,
                 rewalks=self._marks.rewalks,
+                hold_seconds=self._client.limiter.hold_seconds,
+                left_seconds=self._left_seconds(now),
             )
         )
+
+    def _left_seconds(self, now: float) -> float | None:
+        began_at, seen = self._began
+        left, came = max(0, self._expected - self._marks.seen), self._marks.seen - seen
+        at_this_pace = [(now - began_at) * left / came] if came > 0 else []
+        allowance, quota = self._client.limiter.allowance(), self._client.quota
+        if allowance is None or self._marks.transport == "exports":
+            return max(at_this_pace, default=None)
+        at_once = quota.remaining or 0 if quota is not None else 0
+        pages, burst = math.ceil(left / PAGE_SIZE), allowance.burst()
+        in_bursts = max(0, pages - 1) // burst.requests * burst.seconds
+        return max([*at_this_pace, in_bursts, max(0, pages - at_once) * allowance.seconds / allowance.requests])
 
 
 def spent_since(client: CommerceLayer, at_start: Spent, *, earlier: Spent) -> Spent:

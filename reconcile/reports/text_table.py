@@ -96,13 +96,13 @@ def fitted(table: TextTable, width: int | None, *, spare: Sequence[str] = (), wh
 def _cut_to(table: TextTable, widths: Mapping[str, int]) -> TextTable:
     places = [(name in table.left, widths[name]) for name in table.header]
     rows = [
-        tuple(_cut(cell, most) if is_words else cell for cell, (is_words, most) in zip(row, places, strict=True))
+        tuple(cut(cell, most) if is_words else cell for cell, (is_words, most) in zip(row, places, strict=True))
         for row in table.rows
     ]
     return replace(table, rows=rows)
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
     """Return `text` on at most `width` columns, and say where it was cut."""
     if _columns_wide(text) <= width:
         return text

@@ -136,6 +136,24 @@ def test_the_allowance_is_spent_to_98_percent(interval: float, round_trip: float
     assert least / server.arrivals[-1] >= 0.98
 
 
+def test_it_says_how_long_it_holds_the_next_request_back() -> None:
+    """51 requests at once: the last of them has to wait until the burst's window of ten seconds is over."""
+    time, server = VirtualTime(), Server(200, 60.0)
+    limiter, holds = limiter_of(time), []
+
+    async def look() -> None:
+        for _ in range(13):
+            await time.sleep(1.0)
+            holds.append(round(limiter.hold_seconds))
+
+    async def scenario() -> None:
+        await time.run(look(), *(send(time, limiter, server, 0.1, 0.1) for _ in range(51)))
+
+    asyncio.run(scenario())
+
+    assert holds == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0]
+
+
 def test_a_permit_may_be_held_while_something_is_read() -> None:
     """
     As a write that has its payment read immediately before it: what the reading takes is no part of the round trip.

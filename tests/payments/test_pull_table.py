@@ -227,6 +227,29 @@ async def test_progress_ends_at_the_whole(serve, pull) -> None:
     assert (told[-1].payments, told[-1].expected_payments, told[-1].pages) == (60, 60, 3)
 
 
+@pytest.mark.slow
+async def test_progress_tells_of_waits_and_of_a_total_that_stays(serve, pull) -> None:
+    """One request a minute, which here takes 0.6 s: a count, a page, a count."""
+    told: list[PullProgress] = []
+
+    await pull(serve(World.generate(20)), on_progress=told.append, client={"rate_limit": True, "rate_share": 0.005})
+
+    held_back = [one.hold_seconds for one in told if one.hold_seconds]
+    assert 10 < max(held_back) <= 60.1
+    assert len(set(held_back)) > 5
+    assert {one.expected_payments for one in told} == {20}
+    assert {one.left_seconds for one in told if not one.payments} == {60.0}
+    assert (told[-1].payments, told[-1].left_seconds) == (20, 0)
+
+
+async def test_who_is_told_may_stop_the_pull(serve, pull) -> None:
+    def stop(progress: PullProgress) -> None:
+        raise LookupError
+
+    with pytest.raises((LookupError, ExceptionGroup)):
+        await pull(serve(), on_progress=stop)
+
+
 async def test_the_report_is_plain_json_without_secrets(serve, pull) -> None:
     server: SandboxServer = serve()
 

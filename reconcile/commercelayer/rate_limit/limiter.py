@@ -62,6 +62,12 @@ class Limiter:
         self.round_trip_seconds = 0.0
         """Of reads, a mean in which the latest weigh most; 0 before the first answer."""
         self.waited_seconds = 0.0
+        self._holds_until = -math.inf
+
+    @property
+    def hold_seconds(self) -> float:
+        """How long it holds back the request whose turn it is, from now on; 0 where it holds none back."""
+        return max(0.0, self._holds_until - self._clock())
 
     def assume_mode(self, mode: str) -> None:
         """Start from the documented figures of `mode`; the headers of answers override them."""
@@ -89,6 +95,7 @@ class Limiter:
                     changed.clear()
                     await changed.wait()
                 else:
+                    self._holds_until = self._clock() + granted
                     await self._sleep(granted)
             return granted
         finally:

@@ -92,7 +92,7 @@ def test_a_cell_is_its_text_as_it_is_shown(read: Any, cell: str, text: str) -> N
 
 
 def test_rows_that_are_left_open_end_where_the_next_begins(read: Any) -> None:
-    open_rows = f"<table>{HEAD}<tr><td>R1<td>1.00<td>EUR<tr><td>R2<td>2.00<td>EUR"
+    open_rows = f"<table>{HEAD}<tr><td>R1<td>1.00<td>EUR<tr><td>R2<td>2.00<td>EUR</table>"
 
     assert read(open_rows, "orders.html").columns(*SHOWN) == [(2, "R1", 100, "EUR"), (3, "R2", 200, "EUR")]
 
@@ -144,6 +144,7 @@ def test_an_encoding_that_is_not_the_declared_one_is_named_with_the_byte(read: A
     [
         ("<html><body>Sign in</body></html>", "this is a web page without a table"),
         (page(head="<tr><td>Name<td>Password"), "there is no reference column"),
+        (page(row("R1", "1.00", "EUR")).removesuffix("</table></body></html>"), "it ends inside a table"),
         ("<table></table>", 'there is nothing in sheet "table 1"'),
         ("<table>" * 21, "more than 20 tables in each other"),
         ("<table></table>" * 101, "it has more than 100 tables"),

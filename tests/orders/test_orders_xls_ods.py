@@ -59,6 +59,12 @@ def ods_cell(value: Cell) -> str:
     return ods_text(value) if isinstance(value, str) else ods_value("float", repr(value))
 
 
+def spoilt(package: bytes, part: bytes) -> bytes:
+    """Return an archive of which the sum of a part is another than that of its bytes."""
+    entry = package.rindex(b"PK\x01\x02", 0, package.rindex(part))
+    return package[: entry + 16] + bytes(4) + package[entry + 20 :]
+
+
 every = pytest.mark.parametrize(("written", "name"), [(as_xls, "orders.xls"), (as_ods, "orders.ods")])
 
 
@@ -259,6 +265,8 @@ def test_a_long_table_comes_whole_and_in_its_order(read: Any, monkeypatch: pytes
         (ods("", parts={"META-INF/manifest.xml": manifest(ENCRYPTED)}), "orders.ods", "protected by a password"),
         (ods("", parts={"content.xml": CUT_OFF}), "orders.ods", "content.xml ends too early"),
         (ods({}), "orders.ods", "it has no sheet"),
+        (spoilt(ods({}), b"META-INF/manifest.xml"), "orders.ods", "META-INF/manifest.xml: Bad CRC-32"),
+        (spoilt(ods({}), b"content.xml"), "orders.ods", "content.xml: Bad CRC-32"),
         (ods({"A": ""}), "orders.ods", 'there is nothing in sheet "A"'),
         (xls({"A": b""}), "orders.xls", 'there is nothing in sheet "A"'),
         (xls({"A": b"", "B": b""}).replace(b"A\0", b"B\0"), "orders.xls", "two of its sheets have one name"),

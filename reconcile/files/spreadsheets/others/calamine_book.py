@@ -31,7 +31,7 @@ _MOST_BYTES = 2 << 30
 _MOST_SECONDS = 300
 _UNTOLD = ("number formats", "formulas", "errors")
 _ENDINGS: dict[Stored, str] = {"compound": ".xls", "open document": ".ods"}
-_MOST_MANIFEST_BYTES = 1 << 20
+_MANIFEST = "META-INF/manifest.xml"
 _LONGEST_END = 1000  # with blanks behind it
 _END = re.compile(rb"</(?:\w+:)?document-content\s*>\s*$")
 _BREAK = re.compile(rb"<text:(?:tab|line-break)\b")
@@ -151,8 +151,8 @@ def _checked(path: Path) -> tuple[Stored, tuple[str, ...]]:
 
 def _checked_content(package: zipfile.ZipFile) -> bool:
     """Return whether cells have line breaks or tabs that are elements, which python-calamine leaves out."""
-    with opened_part(package, "META-INF/manifest.xml") as part:
-        if b"encryption-data" in part.read(_MOST_MANIFEST_BYTES):
+    with opened_part(package, _MANIFEST) as part:
+        if any(b"encryption-data" in piece for piece in pieces_of(part, name=_MANIFEST)):
             raise encrypted()
     end, has_breaks = b"", False
     with opened_part(package, "content.xml") as part:

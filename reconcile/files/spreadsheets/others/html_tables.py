@@ -142,8 +142,8 @@ class _TablesReader(HTMLParser):
             self.close()
         except AssertionError as error:  # the parser's word for a declaration that is none
             raise damaged(f"its markup is not HTML: {error}") from error
-        while self._open:
-            self._end_table()
+        if any(table.at == self._wanted for table in self._open):
+            raise damaged("it ends inside a table")
         yield from self.rows
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

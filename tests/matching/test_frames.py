@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from matching_world import BUSINESS_DATE, orders_table, payments_table, transactions_table
 
+import reconcile
 from reconcile.errors import OrderFileError, PaymentFileError
 from reconcile.history.states import BreakStates
 from reconcile.matching.frames import table_of
@@ -83,6 +84,27 @@ def test_every_kind_of_frame_gives_equal_items_of_its_kind(kind: str, expected: 
 
     assert isinstance(found, type_)
     assert table_of(found, "items").cast(ITEMS).equals(expected)
+
+
+def floated(table: pa.Table) -> pa.Table:
+    """Whole numbers as a missing value makes them in pandas."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_int64(field.type):
+            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
+    return table
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_numbers_that_have_become_floats_give_equal_items(kind: str) -> None:
+    payments = payments_table([{"reference": "A"}, {"reference": "B", "amount_cents": 2**53 - 1}, {"reference": "C"}])
+    orders = orders_table([{"reference": "A"}, {"reference": "B", "amount_cents": None}, {"reference": "C"}])
+    make, _ = KINDS[kind]
+    whole, found = (
+        reconcile.match_payments(*sides, business_date=BUSINESS_DATE, mode="live").items
+        for sides in ((payments, orders), (make(floated(payments)), make(floated(orders))))
+    )
+
+    assert table_of(found, "items").cast(ITEMS).equals(whole)
 
 
 def test_kinds_may_be_mixed_and_the_payments_decide(expected: pa.Table) -> None:

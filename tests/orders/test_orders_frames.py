@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pytest
 
 import reconcile
 from reconcile.matching.frames import table_of
-from reconcile.orders.typed.frame import OrdersFrame
+from reconcile.orders.format import OrderFormat
+from reconcile.orders.typed.frame import OrdersFrame, open_frame
 from reconcile.schema import ORDERS
 
 CSV = """\
@@ -73,6 +75,64 @@ def test_numbers_with_types_keep_their_digits() -> None:
         assert [(row["reference"], row["amount_cents"]) for row in rows] == [("7", 1230), ("8", -5)], kind
 
 
+FLOATS: dict[str, Callable[[list[float | None]], Any]] = {
+    "numpy": lambda values: of_totals(pd.Series(values, dtype="float64")),
+    "nullable": lambda values: of_totals(pd.Series(values, dtype="Float64")),
+    "Arrow in pandas": lambda values: of_totals(pd.Series(values, dtype="double[pyarrow]")),
+    "objects": lambda values: of_totals(pd.Series(values, dtype=object)),
+    "Arrow": lambda values: pa.table(
+        {"reference": references(values), "total": pa.array(values, pa.float64()), "currency": ["EUR"] * len(values)}
+    ),
+    "Polars": lambda values: pl.DataFrame({"reference": references(values), "total": values, "currency": "EUR"}),
+    "DuckDB": lambda values: duckdb.from_arrow(FLOATS["Arrow"](values)),
+}
+
+
+def references(values: Sequence[object]) -> list[str]:
+    return [f"R{at}" for at in range(len(values))]
+
+
+def of_totals(totals: Any) -> pd.DataFrame:
+    return pd.DataFrame({"reference": references(totals), "total": totals, "currency": "EUR"})
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_amounts_that_are_floats_are_read_at_15_digits_where_that_is_exact(kind: str) -> None:
+    frame = FLOATS[kind]([12.3, 0.1 + 0.2, 19.989999999999998, -1e9, 999999999999.99])
+
+    rows = table_of(reconcile.read_orders(frame), "orders").to_pylist()
+
+    assert [row["amount_cents"] for row in rows] == [1230, 30, 1999, -(10**11), 99999999999999]
+    assert [row["amount_raw"] for row in rows][:3] == ["12.3", "0.3", "19.99"]
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_a_missing_amount_among_floats_is_a_row_that_cannot_be_read(kind: str) -> None:
+    for missing in (None, math.nan):
+        with pytest.raises(reconcile.ReconcileError, match="orders:2: total is empty"):
+            reconcile.read_orders(FLOATS[kind]([12.3, missing]))
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_minor_units_that_a_null_has_made_floats_are_whole_numbers(kind: str) -> None:
+    table = table_of(FLOATS[kind]([1230.0, 2.0**53 - 1]), "orders").rename_columns(
+        ["reference", "amount_cents", "currency"]
+    )
+
+    assert reconcile.read_orders(table)["amount_cents"].to_pylist() == [1230, 2**53 - 1]
+    for wrong in (12.5, 2.0**53):
+        changed = table.set_column(1, "amount_cents", pa.array([1230.0, wrong]))
+        with pytest.raises(reconcile.ReconcileError, match="orders:2: amount_cents"):
+            reconcile.read_orders(changed)
+
+
+def test_that_an_amount_was_a_float_is_in_the_report() -> None:
+    for total, floats in ((12.3, ("total",)), ("12.3", ())):
+        frame = pa.table({"reference": ["A"], "total": [total], "currency": ["EUR"]})
+
+        assert open_frame(OrdersFrame(frame), OrderFormat()).floats == floats
+
+
 def test_what_was_read_may_be_read_again_as_it_is(book: str) -> None:
     orders = reconcile.read_orders(book, thousands=",")
     chosen = orders[orders["currency_code"] == "EUR"]
@@ -117,6 +177,13 @@ BAD: dict[str, tuple[Callable[[], Any], str, str]] = {
         lambda: reconcile.read_orders(pd.DataFrame({"reference": [7.0], "total": ["12.30"], "currency": ["EUR"]})),
         'orders: column "reference" is a float (double): its digits are no longer exact',
         'read the column as text (in pandas, dtype={"reference": "string"} when the file is read)',
+    ),
+    "a float with more decimals than its currency": (
+        lambda: reconcile.read_orders(FLOATS["numpy"]([12.3, 0.1 + 0.2, 12.345, 1.001])),
+        "orders: 2 rows cannot be read, 0 allowed\n"
+        '  orders:3: total "12.345" has more decimals than EUR, which has 2\n'
+        '  orders:4: total "1.001" has more decimals than EUR, which has 2',
+        "export the decimals of the currency: nothing is rounded here",
     ),
     "no key": (
         lambda: reconcile.read_orders(pa.table({"total": ["12.30"], "currency": ["EUR"]})),

@@ -1,7 +1,8 @@
 """
 How far a pull is, for whoever called it in Python: a line that changes in a notebook, log lines elsewhere.
 
-Knows what a notebook is, and how often a log wants to hear of it. The commands have a display of their own.
+Knows what a notebook is, and how often a log wants to hear of it; what the line says is known to `progress_text`. The
+commands have a display of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import Any
 
 from reconcile.payments.report import PullProgress
+from reconcile.reports.progress_text import progress_text
 
 log = logging.getLogger("reconcile.run")
 
@@ -34,10 +36,11 @@ class TellingProgress:
     def __call__(self, progress: PullProgress) -> None:
         now = time.monotonic()
         if self._cell is not None and now - self._shown_at >= _SHOW_SECONDS:
-            self._show(in_words(progress))
+            self._show(progress_text(progress))
             self._shown_at = now
         if now - self._logged_at >= _LOG_SECONDS:
-            log.info("%s", in_words(progress), extra={"payments": progress.payments, "requests": progress.requests})
+            figures = {"payments": progress.payments, "requests": progress.requests}
+            log.info("%s", progress_text(progress), extra=figures)
             self._logged_at = now
 
     def finished(self, payments: int) -> None:
@@ -51,20 +54,6 @@ class TellingProgress:
         # As both: what shows no HTML has text.
         shown = {"text/plain": text, "text/html": f"<small>{html.escape(text)}</small>"}
         self._cell.update(shown, raw=True)
-
-
-def in_words(progress: PullProgress) -> str:
-    """Return where a pull stands, in a line."""
-    parts = [f"pulling payments: {progress.payments:,}"]
-    if progress.expected_payments:
-        share = min(progress.payments / progress.expected_payments, 1)
-        parts[0] += f" of {progress.expected_payments:,} ({share:.0%})"
-    parts.append(f"{progress.requests:,} requests")
-    if progress.quota_remaining is not None:
-        parts.append(f"{progress.quota_remaining:,} left for now")
-    if progress.retries:
-        parts.append(f"{progress.retries:,} retried")
-    return ", ".join(parts)
 
 
 def _cell() -> Any:

@@ -47,7 +47,7 @@ def break_table(breaks: pa.Table) -> TextTable:
             "Age": given["age_days"],
             "Data age": given["data_age_days"],
             "State": given["state"],
-            "Status": [LABEL_OF[status] for status in given["status"]],
+            "Status": [LABEL_OF.get(status, status) for status in given["status"]],
             "Code": given["status"],
             "Reference": _either(given["reference"], given["payment_id"]),
             "Currency": codes,
@@ -82,7 +82,7 @@ def largest_text(breaks: pa.Table, *, width: int | None, colour: bool, display: 
     codes = given["at_stake_currency_code"]
     columns = {
         "Break": [break_id[:SHORT_ID] for break_id in given["break_id"]],
-        "Status": [LABEL_OF[status] for status in given["status"]],
+        "Status": [LABEL_OF.get(status, status) for status in given["status"]],
         "Reference": _either(given["reference"], given["payment_id"]),
         "Currency": [code or NO_CURRENCY for code in codes],
         "At stake": [display.amount(*stake) for stake in zip(given["at_stake_cents"], codes, strict=True)],

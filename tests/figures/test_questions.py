@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.errors import SettingsError
-from reconcile.figures.conditions import EVERYTHING, Conditions, Days, Least, chosen_from
+from reconcile.figures.conditions import Conditions, Days, Least, chosen_from
 from reconcile.figures.questions import SORT_KEYS, CurrencySum, check_names, shared_by, sorted_breaks, sums_of
 from reconcile.files.duckdb import connected
 from reconcile.schema import ITEMS, Row
 
+EVERYTHING = Conditions()
 RUN = {"business_date": date(2026, 11, 20), "kind": "break", "is_break": True, "status": "missing_order"}
 
 

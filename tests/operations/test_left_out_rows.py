@@ -48,6 +48,7 @@ def test_rows_left_out_are_in_every_report(workplace: Path) -> None:
             "--date",
             "2026-11-20",
             "--no-xlsx",
+            "-v",
         )
     )
 

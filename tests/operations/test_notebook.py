@@ -202,6 +202,7 @@ def test_a_result_becomes_a_run_folder_like_any_other(
         assert verified.exit_code == 0, verified.output
 
 
+@pytest.mark.slow
 def test_frames_of_few_columns_become_a_run_folder_and_reports_too() -> None:
     result = reconcile.match_payments(*world(), business_date=ON)
     run = result.to_folder("runs")

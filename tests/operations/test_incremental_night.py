@@ -38,6 +38,7 @@ def pull_of(result: RunResult) -> dict[str, object]:
     return pull
 
 
+@pytest.mark.slow
 def test_an_incremental_night_gives_the_items_of_a_full_one(server: SandboxServer) -> None:
     night(server, 20)
     payment = server.world.payments.find(server.world.payment_ids()[5])

@@ -67,6 +67,7 @@ def test_nightly_publishes_and_tells_the_limits_that_are_exceeded(job: Job) -> N
     ]
 
 
+@pytest.mark.slow
 def test_nightly_goes_on_with_the_order_book_of_the_night_before(job: Job, workplace: Path) -> None:
     for path in (SAMPLE / "days").iterdir():
         (workplace / "exports" / path.name).write_bytes(path.read_bytes())

@@ -56,7 +56,7 @@ def changes_of_a_day(world: World) -> None:
 @pytest.mark.parametrize(
     "incremental", [pytest.param(False, marks=pytest.mark.slow), True], ids=["full", "incremental"]
 )
-@pytest.mark.parametrize("via", ["pages", "exports", pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("via", ["pages", *(pytest.param(via, marks=pytest.mark.slow) for via in ("exports", "auto"))])
 async def test_what_happened_since_it_broke_off_is_in_the_pull_that_goes_on(
     serve, pull, tmp_path: Path, via: str, incremental: bool
 ) -> None:

@@ -196,7 +196,7 @@ def stop_at_request(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[
     return arm
 
 
-@pytest.mark.parametrize("types", [True, False], ids=["together", "apart"])
+@pytest.mark.parametrize("types", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["together", "apart"])
 async def test_cancelled_at_any_request_the_same_command_goes_on_and_exports_nothing_twice(
     serve, pull, tmp_path: Path, world: World, expected: bytes, exports_at, types: bool, stop_at_request
 ) -> None:

@@ -264,7 +264,7 @@ async def test_given_up_at_any_request_the_same_command_goes_on(serve, pull, tmp
         shutil.rmtree(tmp_path / "mirror")
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before", "after"])
 async def test_killed_at_any_commit_the_same_command_ends_with_the_same_bytes(
     serve, pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)  # a busy machine takes its time
-settings.register_profile("quick", settings.get_profile("patient"), max_examples=40)
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -82,6 +82,7 @@ def test_a_date_that_runs_again_sees_what_it_saw_the_first_time(
     assert known(book, nights, 2) == first
 
 
+@pytest.mark.slow
 def test_the_nights_may_come_in_any_order(tmp_path: Path, nights: list[ledger.PublishedRun]) -> None:
     expected = None
     for n, order in enumerate(itertools.permutations(nights)):

@@ -34,7 +34,7 @@ def seen(items: pa.Table) -> Counter[Item]:
     )
 
 
-@settings(few, max_examples=25)
+@settings(few, max_examples=15)
 @given(world=worlds, policy=policies)
 def test_frames_give_what_a_plain_reading_of_the_rules_gives(world: World, policy: MatchPolicy) -> None:
     assert_plain_reading(world, policy)

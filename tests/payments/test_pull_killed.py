@@ -71,6 +71,7 @@ def killed_again_and_again(killed: Pulls, *, pages: int, kills: int) -> bytes:
     return killed.finished()
 
 
+@pytest.mark.slow
 async def test_a_pull_killed_three_times_ends_with_the_same_bytes(serve, pull, tmp_path: Path) -> None:
     world = World.generate(2_000)
     await pull(serve(world), destination=tmp_path / "undisturbed.parquet")

@@ -105,6 +105,10 @@ class Conditions:
         return tuple(one.name for one in fields(self) if getattr(self, one.name) not in ((), None))
 
 
+ALL_ITEMS = Conditions()
+"""Asks nothing."""
+
+
 def chosen_from(items: str, asked: Conditions, *, accepted: str = "accepted_reason IS NOT NULL") -> str:
     """
     Return SQL for a table: those of `items`, SQL for a table of ITEMS and maybe more, that are `asked` for.

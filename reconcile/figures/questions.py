@@ -13,7 +13,7 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
-from reconcile.figures.conditions import NAMED, Conditions, name_sql, unknown
+from reconcile.figures.conditions import ALL_ITEMS, NAMED, Conditions, name_sql, unknown
 from reconcile.figures.patterns import Pattern, patterns_in
 from reconcile.money import CURRENCIES
 from reconcile.schema import BREAKS_ORDER
@@ -92,9 +92,11 @@ def check_names(connection: duckdb.DuckDBPyConnection, items: str, asked: Condit
                 raise unknown(name, f"--{noun}", f"{noun} in the run", (str(one) for (one,) in there.fetchall()))
 
 
-def shared_by(connection: duckdb.DuckDBPyConnection, items: str, chosen: str) -> tuple[Pattern, ...]:
+def shared_by(
+    connection: duckdb.DuckDBPyConnection, items: str, chosen: str, asked: Conditions = ALL_ITEMS
+) -> tuple[Pattern, ...]:
     """
-    Return what the breaks `chosen` of `items` have in common; both are SQL for a table.
+    Return what the breaks `chosen` of `items` have in common, but for what was `asked`; both are SQL for a table.
 
     What is told of days and files, against their other items, is left out: it would leave out the other breaks.
     """
@@ -105,4 +107,5 @@ def shared_by(connection: duckdb.DuckDBPyConnection, items: str, chosen: str) ->
             SELECT * REPLACE (is_break AND {is_chosen} AS is_break,
                               CASE WHEN NOT is_break OR {is_chosen} THEN status END AS status) FROM {items}"""
     )
-    return tuple(one for one in patterns_in(connection, "questioned") if one.status is not None)
+    found = patterns_in(connection, "questioned")
+    return tuple(one for one in found if one.status is not None and one.kind not in asked.asked)

@@ -22,8 +22,7 @@ from reconcile.history import decisions
 from reconcile.history.acceptances import Acceptances, standing
 from reconcile.history.decision_sheet import amount_text, break_of, cap_in, line_of, reason_in, until_in
 from reconcile.history.decisions import Decision, append_decisions, read_decisions
-from reconcile.history.published import breaks_in
-from reconcile.history.sheet_files import lines_filled_in, write_lines
+from reconcile.history.published import CHANGED, breaks_in
 from reconcile.money import AmountError, format_amount, parse_amount
 from reconcile.runs.folder import out_of, published, read_manifest
 from reconcile.runs.run_folder import RunFolder
@@ -121,6 +120,8 @@ def write_sheet(folder: Path, destination: Path, *, labels: Mapping[str, str] = 
     the names of statuses where people read them.
     Raises OutputError when the file cannot be written.
     """
+    from reconcile.history.sheet_files import write_lines  # loads spreadsheets, which no listing needs
+
     on = read_manifest(folder).business_date
     rows = _breaks(folder)
     stand = _standing(folder, on)
@@ -136,6 +137,8 @@ def accept_sheet(folder: Path, sheet: Path, *, encoding: str | None = None) -> l
     Raises AcceptanceError naming line and column when a row is of no break of `folder`, or of one that has changed
     since; then nothing is recorded.
     """
+    from reconcile.history.sheet_files import lines_filled_in
+
     on = read_manifest(folder).business_date
     breaks = _breaks(folder)
     by_id = {row[name]: row for name in ("break_id", "item_id") for row in breaks}
@@ -164,7 +167,7 @@ def _breaks(folder: Path) -> list[Row]:
 
 def _read(folder: Path) -> pa.Table:
     """The breaks of the run in `folder`: ITEMS, and `currency_code`, of what is at stake."""
-    breaks = breaks_in(RunFolder(folder).breaks, hint="`reconcile runs verify` reports what was changed")
+    breaks = breaks_in(RunFolder(folder).breaks, hint=CHANGED)
     return breaks.append_column("currency_code", breaks.column("at_stake_currency_code"))
 
 

@@ -6,7 +6,8 @@ The one place that knows how earlier versions said what is a column now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -31,17 +32,27 @@ NEEDED_LATER = "it records since when breaks are open: restore it as it was publ
 """What to do about breaks that cannot be read, where a later run needs them."""
 
 
+CHANGED = "`reconcile runs verify` reports what was changed"
+"""What to do about a file of a run that cannot be read."""
+
+
+@contextlib.contextmanager
+def read_errors(place: Path, problem: str = "cannot be read", *, hint: str = CHANGED) -> Iterator[None]:
+    """Turn what DuckDB, Arrow and the disk say in the block into an OutputError about `place`."""
+    try:
+        yield
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
+        raise OutputError(f"{place}: {problem}: {first_line(error)}", hint=hint) from error
+
+
 def breaks_in(breaks: Path, names: Sequence[str] = ITEMS.names, *, hint: str = NEEDED_LATER) -> pa.Table:
     """
     Return the columns `names` of the breaks in a `breaks.parquet`, or among items, in the order of the file.
 
     Raises OutputError with `hint` when it cannot be read.
     """
-    try:
-        with connected() as connection:
-            table: pa.Table = connection.sql(breaks_sql(breaks, names)).to_arrow_table()
-    except (duckdb.Error, OSError, pa.ArrowException) as error:
-        raise OutputError(f"{breaks}: cannot be read: {first_line(error)}", hint=hint) from error
+    with read_errors(breaks, hint=hint), connected() as connection:
+        table: pa.Table = connection.sql(breaks_sql(breaks, names)).to_arrow_table()
     return table.cast(pa.schema(ITEMS.field(name) for name in names))
 
 

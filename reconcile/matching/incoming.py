@@ -15,6 +15,7 @@ from reconcile.matching.policy import MatchPolicy
 from reconcile.matching.report import Total
 from reconcile.matching.shares import worth_of
 from reconcile.matching.sides import payments_from_parquet, transactions_from_parquet, with_known_values
+from reconcile.money import currency_order
 
 
 def payments_in(payments: Path, transactions: Path | None, *, amount_basis: str) -> tuple[Total, ...]:
@@ -30,5 +31,5 @@ def payments_in(payments: Path, transactions: Path | None, *, amount_basis: str)
         worth = worth_of(engine, frame, transactions=money, basis=amount_basis)
         amounts = relation(worth.select(nw.col("p_currency", "p_amount")))
         found = amounts.aggregate("p_currency, count(*), coalesce(sum(p_amount), 0)", "p_currency").fetchall()
-    in_order = sorted(found, key=lambda line: (line[0] is None, line[0] or ""))
+    in_order = sorted(found, key=lambda line: currency_order(line[0]))
     return tuple(Total("payments", code, None, rows, int(cents)) for code, rows, cents in in_order)

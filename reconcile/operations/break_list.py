@@ -14,15 +14,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import OutputError, first_line
-from reconcile.figures.conditions import Conditions, chosen_from
+from reconcile.figures.conditions import ALL_ITEMS, Conditions, chosen_from
 from reconcile.figures.questions import CurrencySum, check_names, shared_by, sorted_breaks, sums_of
 from reconcile.files.duckdb import connected
 from reconcile.history.breaks import IS_ACCEPTED, decided_breaks
-from reconcile.history.published import breaks_sql, items_sql
+from reconcile.history.published import breaks_sql, items_sql, read_errors
 from reconcile.runs.run_folder import RunFolder
-
-_ALL_BREAKS = Conditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class BreakList:
 
 def list_breaks(
     folder: Path,
-    asked: Conditions = _ALL_BREAKS,
+    asked: Conditions = ALL_ITEMS,
     *,
     order: Sequence[str] = (),
     most: int | None = None,
@@ -66,8 +63,8 @@ def list_breaks(
         connection.register("decided_breaks", decided)
         chosen = chosen_from("decided_breaks", asked, accepted=IS_ACCEPTED)
         breaks, sums = sorted_breaks(connection, chosen, order, most=most), sums_of(connection, chosen)
-        shared = shared_by(connection, items, chosen) if with_shared else ()
-    return BreakList(breaks, sums, tuple(one.text for one in shared if one.kind not in asked.asked))
+        shared = shared_by(connection, items, chosen, asked) if with_shared else ()
+    return BreakList(breaks, sums, tuple(one.text for one in shared))
 
 
 def largest_breaks(folder: Path, columns: Sequence[str], *, most: int) -> pa.Table:
@@ -87,11 +84,5 @@ def largest_breaks(folder: Path, columns: Sequence[str], *, most: int) -> pa.Tab
 
 @contextlib.contextmanager
 def _reading(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
-        with connected() as connection:
-            yield connection
-    except (duckdb.Error, OSError, pa.ArrowException) as error:
-        raise OutputError(
-            f"{folder}: its files cannot be read: {first_line(error)}",
-            hint="`reconcile runs verify` reports what was changed",
-        ) from error
+    with read_errors(folder, "its files cannot be read"), connected() as connection:
+        yield connection

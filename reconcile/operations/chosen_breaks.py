@@ -91,7 +91,7 @@ def chosen_breaks(
         chosen = chosen_from(f"(SELECT * FROM {table} WHERE is_break)", asked)
         found = sorted_breaks(connection, chosen, ["amount"]).cast(ITEMS)
         sums = sums_of(connection, chosen)
-        patterns = tuple(one for one in shared_by(connection, table, chosen) if one.kind not in asked.asked)
+        patterns = shared_by(connection, table, chosen, asked)
         told = tuple(one.text for one in patterns) or ("no pattern that enough of them share",)
         head = CellHead(PLAIN.plural(found.num_rows, "break"), notes=told if sums else ())
         return ChosenBreaks(framed(found), sums, patterns, cell_of(head, connection, chosen, most=_MOST_SHOWN))

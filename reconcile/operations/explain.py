@@ -16,10 +16,10 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
-from reconcile.errors import OutputError, UnknownItem, first_line
+from reconcile.errors import OutputError, UnknownItem
 from reconcile.files.parquet import scan
 from reconcile.history.breaks import SHORT_ID
-from reconcile.history.published import breaks_sql, items_sql
+from reconcile.history.published import breaks_sql, items_sql, read_errors
 from reconcile.keys import clean_key
 from reconcile.matching.engines.duckdb import DuckDBEngine
 from reconcile.matching.engines.protocol import Frame
@@ -124,15 +124,8 @@ def items_named(folder: Path, name: str) -> list[Row]:
 @contextlib.contextmanager
 def _reading(folder: Path) -> Iterator[DuckDBEngine]:
     engine = DuckDBEngine(temp_directory=None)
-    try:
+    with contextlib.closing(engine), read_errors(folder, "its files cannot be read"):
         yield engine
-    except (duckdb.Error, OSError, pa.ArrowException) as error:
-        raise OutputError(
-            f"{folder}: its files cannot be read: {first_line(error)}",
-            hint="`reconcile runs verify` reports what was changed",
-        ) from error
-    finally:
-        engine.close()
 
 
 def _named(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> list[Row]:

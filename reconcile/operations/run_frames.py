@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Unpack, overload
 import duckdb
 import pyarrow as pa
 
-from reconcile.errors import OutputError, SettingsError, first_line
+from reconcile.errors import OutputError, SettingsError
 from reconcile.figures.summary import Summary, read_summary
 from reconcile.files.duckdb import connected
 from reconcile.files.parquet import selected
-from reconcile.history.published import breaks_in, items_sql
+from reconcile.history.published import CHANGED, breaks_in, items_sql, read_errors
 from reconcile.matching.frames import FRAMES, FrameT
 from reconcile.notices import Notice
 from reconcile.operations.chosen_breaks import (
@@ -77,7 +77,7 @@ class Run(Generic[FrameT]):
     @cached_property
     def breaks(self) -> FrameT:
         """The items to review, oldest and largest first: columns of ITEMS."""
-        return self._framed(breaks_in(self._run.breaks, hint=_VERIFY))
+        return self._framed(breaks_in(self._run.breaks, hint=CHANGED))
 
     @cached_property
     def payments(self) -> FrameT:
@@ -160,17 +160,11 @@ def read_run(folder: str | Path, frames: str = "pandas") -> Run[Any]:
     return Run(runs[-1], FRAMES[frames])
 
 
-_VERIFY = "`reconcile runs verify` reports what was changed"
-
-
 @contextmanager
 def _read(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection; that the file `path` cannot be read is an OutputError."""
-    try:
-        with connected() as connection:
-            yield connection
-    except (duckdb.Error, OSError, pa.ArrowException) as error:
-        raise OutputError(f"{path}: cannot be read: {first_line(error)}", hint=_VERIFY) from error
+    with read_errors(path), connected() as connection:
+        yield connection
 
 
 def _table(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:

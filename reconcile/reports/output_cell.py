@@ -16,6 +16,7 @@ from markupsafe import Markup
 from reconcile.figures.questions import CurrencySum, sums_of
 from reconcile.figures.summary import NO_CURRENCY, VERDICTS, Bridge, FrameCounts
 from reconcile.matching.policy import LABEL_OF
+from reconcile.money import currency_order
 from reconcile.reports.display import PLAIN
 from reconcile.reports.page.html import visible
 from reconcile.reports.text_table import TextTable, fitted, fold, plain, render
@@ -106,7 +107,7 @@ def cell_of(
     sums = {one.currency_code: one for one in sums_of(connection, breaks)}
     rows = _largest(connection, breaks, most)
     totals = {one.currency_code: one for one in bridges if one.moves_money}
-    codes = sorted({*sums, *totals}, key=lambda code: (code is None, code or ""))
+    codes = sorted({*sums, *totals}, key=currency_order)
     shown = (_of_currency(code, sums.get(code), rows.get(code, []), totals.get(code)) for code in codes)
     return OutputCell(head, tuple(shown))
 

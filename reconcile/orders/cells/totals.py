@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from reconcile.files.arrow import compute as pc
 from reconcile.files.arrow import whole_column
+from reconcile.money import currency_order
 from reconcile.orders.report import CurrencyTotal
 
 _HALF = 32  # bits: halves of 64 bits do not leave them, however many there are in a batch
@@ -56,5 +57,5 @@ class Totals:
 
     def lines(self) -> tuple[CurrencyTotal, ...]:
         """Return the sums by currency code, null last."""
-        codes = sorted(self._sums, key=lambda code: (code is None, code or ""))
+        codes = sorted(self._sums, key=currency_order)
         return tuple(CurrencyTotal(code, *self._sums[code]) for code in codes)

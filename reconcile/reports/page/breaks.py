@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-import duckdb
 import msgspec
-import pyarrow as pa
 
-from reconcile.errors import OutputError, first_line
 from reconcile.files.duckdb import connected, path_literal
-from reconcile.history.published import columns_in, item_columns
+from reconcile.history.published import columns_in, item_columns, read_errors
+from reconcile.matching.dashboard import DASHBOARD
 from reconcile.matching.policy import LABEL_OF, MEANING_OF, Status
 from reconcile.reports.display import PLAIN, Display
 from reconcile.schema import Row
@@ -94,6 +92,7 @@ def shown_breaks(breaks: Path, *, display: Display = PLAIN, memory_limit: str = 
     meanings = {status.value: meaning for status, meaning in MEANING_OF.items() if status in used}
     labels = {status: LABEL_OF[status] for status in meanings}
     document: dict[str, object] = {"rows": len(rows), "columns": columns, "labels": labels, "meanings": meanings}
+    document["dashboard"] = DASHBOARD
     if display.locale is not None:
         digits = [display.count(digit) for digit in range(10)]
         written = {"group": display.group, "groups": display.groups, "decimal": display.decimal, "minus": display.minus}
@@ -127,19 +126,18 @@ def _largest(breaks: Path, memory_limit: str) -> tuple[list[Row], int]:
         )
         SELECT * FROM counted WHERE signs <= {MOST_TEXT} ORDER BY file_row_number
     """
-    with tempfile.TemporaryDirectory() as spill, connected(Path(spill), memory_limit) as connection:
-        try:
-            connection.execute(
-                f"""CREATE TEMP VIEW breaks AS SELECT {item_columns(columns_in(breaks).names)}, file_row_number
-                    FROM read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"""
-            )
-            total = connection.execute("SELECT count(*) FROM breaks").fetchall()[0][0]
-            return connection.sql(query).to_arrow_table().to_pylist(), total
-        except (duckdb.Error, OSError, pa.ArrowException) as error:
-            raise OutputError(
-                f"{breaks}: cannot be read: {first_line(error)}",
-                hint="`reconcile runs verify` reports what was changed",
-            ) from error
+    with (
+        tempfile.TemporaryDirectory() as spill,
+        connected(Path(spill), memory_limit) as connection,
+        read_errors(breaks),
+    ):
+        connection.execute(
+            f"""CREATE TEMP VIEW breaks AS SELECT {item_columns(columns_in(breaks).names)}, file_row_number
+                FROM read_parquet({path_literal(breaks)}, hive_partitioning = false, file_row_number = true)"""
+        )
+        total = connection.execute("SELECT count(*) FROM breaks").fetchall()[0][0]
+        return connection.sql(query).to_arrow_table().to_pylist(), total
+    raise AssertionError("the block returns or raises")
 
 
 def _seen(rows: Sequence[Row], display: Display) -> dict[str, object]:

@@ -15,7 +15,7 @@ if (currency) {
 }
 const source = document.getElementById("rows");
 if (source) {
-  const { rows, columns, labels, meanings, seen, written } = JSON.parse(source.textContent);
+  const { rows, columns, labels, meanings, dashboard: home, seen, written } = JSON.parse(source.textContent);
   const unpacked = columns => Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.of ? c.at.map(i => c.of[i]) : c]));
   // Plain texts are sorted and saved; where the page has a locale, others are seen in their place.
   const column = unpacked(columns), looks = { ...column, ...unpacked(seen ?? {}), status: column.status.map(code => labels[code]) };
@@ -132,7 +132,7 @@ if (source) {
   // The order's page in the vendor's dashboard, for who clicks: nothing of it is fetched by this page.
   function dashboard(parent, row, text) {
     const address = column.links_dashboard[row];
-    if (!address.startsWith("https://dashboard.commercelayer.io/")) return {};
+    if (!address.startsWith(home)) return {};
     const link = add(parent, "a", text);
     link.href = address;
     link.target = "_blank";

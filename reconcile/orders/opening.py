@@ -16,15 +16,37 @@ from reconcile.orders.format import OrderFormat
 from reconcile.orders.opened import OpenedOrders
 from reconcile.orders.places.places import Place, brought, find_places, refuse_overwriting
 from reconcile.orders.places.sources import OrderSource, SourceStream
-from reconcile.orders.spreadsheets.marked_up import open_excel_2003, open_html
-from reconcile.orders.spreadsheets.others import open_other
-from reconcile.orders.spreadsheets.xlsx import open_xlsx
 from reconcile.orders.text.delimited import open_delimited
 from reconcile.orders.text.json_text import open_json
 from reconcile.orders.typed.parquet_table import open_parquet
 
 Leaf = Callable[[OrderSource, SourceStream, OrderFormat], OpenedOrders]
 OrderPaths: TypeAlias = str | Path | OrdersQuery | Sequence[str | Path | Place | OrdersQuery]
+
+
+def _open_xlsx(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
+    from reconcile.orders.spreadsheets.xlsx import open_xlsx  # as the others: few runs have a spreadsheet
+
+    return open_xlsx(source, stream, form)
+
+
+def _open_other(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
+    from reconcile.orders.spreadsheets.others import open_other
+
+    return open_other(source, stream, form)
+
+
+def _open_html(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
+    from reconcile.orders.spreadsheets.marked_up import open_html
+
+    return open_html(source, stream, form)
+
+
+def _open_excel_2003(source: OrderSource, stream: SourceStream, form: OrderFormat) -> OpenedOrders:
+    from reconcile.orders.spreadsheets.marked_up import open_excel_2003
+
+    return open_excel_2003(source, stream, form)
+
 
 SOURCES: dict[str, tuple[str, Leaf]] = {
     ".csv": ("csv", open_delimited),
@@ -33,15 +55,15 @@ SOURCES: dict[str, tuple[str, Leaf]] = {
     ".json": ("json", open_json),
     ".ndjson": ("json", open_json),
     ".jsonl": ("json", open_json),
-    ".xlsx": ("xlsx", open_xlsx),
-    ".xlsm": ("xlsx", open_xlsx),
+    ".xlsx": ("xlsx", _open_xlsx),
+    ".xlsm": ("xlsx", _open_xlsx),
     ".parquet": ("parquet", open_parquet),
     ".pq": ("parquet", open_parquet),
-    ".xls": ("xls", open_other),
-    ".ods": ("ods", open_other),
-    ".html": ("html", open_html),
-    ".htm": ("html", open_html),
-    ".xml": ("xml", open_excel_2003),
+    ".xls": ("xls", _open_other),
+    ".ods": ("ods", _open_other),
+    ".html": ("html", _open_html),
+    ".htm": ("html", _open_html),
+    ".xml": ("xml", _open_excel_2003),
 }
 """Suffix → name of the format, and the function that opens it."""
 

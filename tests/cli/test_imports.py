@@ -18,6 +18,7 @@ finally:
     print("loaded:", *sys.modules)
 """
 MATCH = ("match", str(SAMPLE / "payments.csv"), str(SAMPLE / "orders.csv"), "--mode", "live", "--date", "2026-11-20")
+SPREADSHEETS = {"html.parser", "xml.parsers.expat", "reconcile.files.spreadsheets.cells"}
 HEAVY = {"aiohttp", "duckdb", "jinja2", "msgspec", "narwhals", "numpy", "pandas", "pyarrow", "xlsxwriter"}
 
 
@@ -26,7 +27,7 @@ HEAVY = {"aiohttp", "duckdb", "jinja2", "msgspec", "narwhals", "numpy", "pandas"
     [
         (("--help",), HEAVY - {"msgspec"}),
         (("run", "--help"), HEAVY - {"msgspec"}),
-        ((*MATCH, "--no-html", "--no-xlsx"), {"aiohttp", "jinja2", "pandas", "xlsxwriter"}),
+        ((*MATCH, "--no-html", "--no-xlsx"), {"aiohttp", "jinja2", "pandas", "xlsxwriter", *SPREADSHEETS}),
         ((*MATCH, "--no-xlsx"), {"aiohttp", "pandas", "xlsxwriter"}),
         (("orders", "inspect", str(SAMPLE / "orders.csv")), {"aiohttp", "jinja2", "narwhals", "pandas", "xlsxwriter"}),
         (("init",), HEAVY - {"msgspec"}),
